@@ -1,0 +1,456 @@
+//! What a game is: the trait that one file implements, and the registry that the room plays from.
+//! Turns' deadlines, disconnects, money and settlement are the room's; a game knows only its rules.
+
+use crate::fairness::Dice;
+use crate::ids::UserId;
+use crate::money::Cents;
+use crate::refusal::{Refusal, RefusalCode};
+use serde::de::DeserializeOwned;
+use serde::de::{self, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// A place at the table, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seat(pub u32);
+
+impl Seat {
+    /// As an index into a list of seats.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Who sits at the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatedPlayer {
+    /// The user.
+    pub user_id: UserId,
+    /// The name shown to others.
+    pub username: Arc<str>,
+}
+
+/// What a game asks of the room that plays it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spec {
+    /// Grows with every change after which an old state or journal plays differently.
+    pub version: u32,
+    /// Fewest seats.
+    pub min_seats: u32,
+    /// Most seats.
+    pub max_seats: u32,
+    /// Seats that quick match fills.
+    pub quick_seats: u32,
+    /// Time for a turn, in milliseconds; none: no deadline.
+    pub turn_ms: Option<i64>,
+    /// How long the room waits before it plays an auto-played seat, in milliseconds.
+    pub auto_play_ms: i64,
+    /// What happens when a seated player is gone.
+    pub on_disconnect: OnDisconnect,
+    /// Sends `<game>.state` after every input.
+    pub push_state: bool,
+    /// Whether viewers see different states; if not, one state event serves the whole room.
+    pub hidden_information: bool,
+    /// No host, seats, readiness or fee: whoever joins sits down and plays at once.
+    pub open_table: bool,
+}
+
+impl Default for Spec {
+    fn default() -> Spec {
+        Spec {
+            version: 1,
+            min_seats: 2,
+            max_seats: 2,
+            quick_seats: 2,
+            turn_ms: Some(30_000),
+            auto_play_ms: 1_000,
+            on_disconnect: OnDisconnect::AutoPlay,
+            push_state: true,
+            hidden_information: false,
+            open_table: false,
+        }
+    }
+}
+
+/// What happens when a seated player is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// The server plays the seat, by `on_timeout`, to the end.
+    AutoPlay,
+    /// The game waits, up to so many milliseconds in all; then the other side wins.
+    Pause {
+        /// Milliseconds of pause that one player may use up in a game.
+        max_ms: i64,
+    },
+}
+
+/// Who looks at a game.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Viewer {
+    /// A player.
+    Seat(Seat),
+    /// Someone who watches.
+    Spectator,
+}
+
+/// How a game ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// One seat takes the prize.
+    Winner(Seat),
+    /// Everybody gets back what they paid.
+    Draw,
+}
+
+/// Whom a game's event reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// Players and spectators.
+    All,
+    /// These seats alone.
+    Seats(Vec<Seat>),
+    /// Spectators alone.
+    Spectators,
+}
+
+/// One event of a game: its name without the game's prefix, and its fields.
+#[derive(Debug, Clone)]
+pub struct GameEvent {
+    /// Whom it reaches.
+    pub to: To,
+    /// `rolled`, `moved`, …
+    pub name: Cow<'static, str>,
+    /// A JSON object.
+    pub body: Box<RawValue>,
+}
+
+/// What a game sees of its room while it acts: who sits where, the prize and the dice; and where
+/// its events go.
+pub struct Table<'a> {
+    players: &'a [SeatedPlayer],
+    prize: Cents,
+    dice: &'a mut Dice,
+    events: Vec<GameEvent>,
+}
+
+impl<'a> Table<'a> {
+    /// A table for one input.
+    pub fn new(players: &'a [SeatedPlayer], prize: Cents, dice: &'a mut Dice) -> Table<'a> {
+        Table { players, prize, dice, events: Vec::new() }
+    }
+
+    /// The players in seat order.
+    pub fn players(&self) -> &'a [SeatedPlayer] {
+        self.players
+    }
+
+    /// Every seat, in order.
+    pub fn seats(&self) -> impl Iterator<Item = Seat> + use<> {
+        (0..self.players.len() as u32).map(Seat)
+    }
+
+    /// The player at `seat`; a seat outside the table is the game's own mistake and panics,
+    /// which the room answers with `internal`.
+    pub fn player(&self, seat: Seat) -> &'a SeatedPlayer {
+        &self.players[seat.index()]
+    }
+
+    /// What the winner will get, in minor units.
+    pub fn prize(&self) -> Cents {
+        self.prize
+    }
+
+    /// The provable dice.
+    pub fn dice(&mut self) -> &mut Dice {
+        self.dice
+    }
+
+    /// Sends an event: `fields` must serialise to a JSON object.
+    pub fn emit(&mut self, to: To, name: impl Into<Cow<'static, str>>, fields: &impl Serialize) {
+        let body = serde_json::value::to_raw_value(fields).unwrap_or_default();
+        debug_assert!(body.get().starts_with('{'), "an event's fields are a JSON object");
+        self.events.push(GameEvent { to, name: name.into(), body });
+    }
+
+    /// The events so far; the table is done.
+    pub fn into_events(self) -> Vec<GameEvent> {
+        self.events
+    }
+}
+
+/// A game, as one pure file: its state is the implementing type.
+pub trait Game: Clone + Serialize + DeserializeOwned + Send + 'static {
+    /// The name in event types and topics: lower snake case.
+    const NAME: &'static str;
+
+    /// The moves: an enum whose variants, in snake case, are the last part of
+    /// `games.command.<game>.<move>` and whose fields are the command's.
+    type Move: DeserializeOwned + schemars::JsonSchema;
+
+    /// Seats, times and manners.
+    fn spec() -> Spec;
+
+    /// A fresh game for the players at the table.
+    fn start(table: &mut Table<'_>) -> Self;
+
+    /// The seats that may move now, the first of them the one that is waited for.
+    fn to_act(&self) -> Vec<Seat>;
+
+    /// One move. The room has checked that the game runs and that `seat` may act.
+    fn apply(&mut self, table: &mut Table<'_>, seat: Seat, chosen: Self::Move) -> Result<(), Refusal>;
+
+    /// The turn's time is over, or the seat is auto-played: moves for `seat`.
+    fn on_timeout(&mut self, table: &mut Table<'_>, seat: Seat);
+
+    /// What a viewer may see, as a JSON object.
+    fn view(&self, viewer: Viewer, players: &[SeatedPlayer]) -> serde_json::Value;
+
+    /// Whether it is over, and for whom.
+    fn outcome(&self) -> Option<Outcome>;
+
+    /// Points in seat order, for the room's list of players.
+    fn scores(&self) -> Vec<i64> {
+        Vec::new()
+    }
+}
+
+/// A running game whose type is known to the registry alone.
+pub trait RunningGame: Send {
+    /// One move by name and fields.
+    fn apply(
+        &mut self,
+        table: &mut Table<'_>,
+        seat: Seat,
+        name: &str,
+        fields: &RawValue,
+    ) -> Result<(), Refusal>;
+    /// See [`Game::on_timeout`].
+    fn on_timeout(&mut self, table: &mut Table<'_>, seat: Seat);
+    /// See [`Game::to_act`].
+    fn to_act(&self) -> Vec<Seat>;
+    /// See [`Game::view`].
+    fn view(&self, viewer: Viewer, players: &[SeatedPlayer]) -> serde_json::Value;
+    /// See [`Game::outcome`].
+    fn outcome(&self) -> Option<Outcome>;
+    /// See [`Game::scores`].
+    fn scores(&self) -> Vec<i64>;
+    /// The state as JSON, for a snapshot.
+    fn save(&self) -> Result<Box<RawValue>, serde_json::Error>;
+    /// A copy to act on.
+    fn copy(&self) -> Box<dyn RunningGame>;
+}
+
+impl<G: Game> RunningGame for G {
+    fn apply(
+        &mut self,
+        table: &mut Table<'_>,
+        seat: Seat,
+        name: &str,
+        fields: &RawValue,
+    ) -> Result<(), Refusal> {
+        let chosen = parse_move::<G::Move>(name, fields)?;
+        Game::apply(self, table, seat, chosen)
+    }
+
+    fn on_timeout(&mut self, table: &mut Table<'_>, seat: Seat) {
+        Game::on_timeout(self, table, seat);
+    }
+
+    fn to_act(&self) -> Vec<Seat> {
+        Game::to_act(self)
+    }
+
+    fn view(&self, viewer: Viewer, players: &[SeatedPlayer]) -> serde_json::Value {
+        Game::view(self, viewer, players)
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        Game::outcome(self)
+    }
+
+    fn scores(&self) -> Vec<i64> {
+        Game::scores(self)
+    }
+
+    fn save(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        serde_json::value::to_raw_value(self)
+    }
+
+    fn copy(&self) -> Box<dyn RunningGame> {
+        Box::new(self.clone())
+    }
+}
+
+/// Reads a move from the last part of its event type and its payload. Fields that the move does
+/// not have (`room_id`, `command_id`) are ignored; what is missing or ill-typed is named.
+pub fn parse_move<M: DeserializeOwned>(name: &str, fields: &RawValue) -> Result<M, Refusal> {
+    struct MoveAccess<'a> {
+        name: &'a str,
+        fields: &'a RawValue,
+    }
+
+    impl<'de> EnumAccess<'de> for MoveAccess<'de> {
+        type Error = serde_json::Error;
+        type Variant = Fields<'de>;
+
+        fn variant_seed<V: de::DeserializeSeed<'de>>(
+            self,
+            seed: V,
+        ) -> Result<(V::Value, Fields<'de>), serde_json::Error> {
+            let deserializer: de::value::StrDeserializer<'de, serde_json::Error> =
+                self.name.into_deserializer();
+            Ok((seed.deserialize(deserializer)?, Fields(self.fields)))
+        }
+    }
+
+    struct Fields<'a>(&'a RawValue);
+
+    impl<'de> VariantAccess<'de> for Fields<'de> {
+        type Error = serde_json::Error;
+
+        fn unit_variant(self) -> Result<(), serde_json::Error> {
+            Ok(())
+        }
+
+        fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(
+            self,
+            seed: T,
+        ) -> Result<T::Value, serde_json::Error> {
+            seed.deserialize(&mut serde_json::Deserializer::from_str(self.0.get()))
+        }
+
+        fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, serde_json::Error> {
+            Err(de::Error::custom("a move's fields have names"))
+        }
+
+        fn struct_variant<V: Visitor<'de>>(
+            self,
+            _: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, serde_json::Error> {
+            de::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(self.0.get()), visitor)
+        }
+    }
+
+    struct MoveDeserializer<'a>(MoveAccess<'a>);
+
+    impl<'de> de::Deserializer<'de> for MoveDeserializer<'de> {
+        type Error = serde_json::Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, serde_json::Error> {
+            visitor.visit_enum(self.0)
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+            unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        }
+    }
+
+    M::deserialize(MoveDeserializer(MoveAccess { name, fields })).map_err(|error| {
+        let said = error.to_string();
+        let code = if said.starts_with("unknown variant") {
+            RefusalCode::UnknownCommand
+        } else {
+            RefusalCode::InvalidFormat
+        };
+        Refusal::because(code, said)
+    })
+}
+
+/// A registered game: its spec, what it costs, and how to make and load it.
+#[derive(Clone)]
+pub struct GameDefinition {
+    /// See [`Game::NAME`].
+    pub name: &'static str,
+    /// See [`Game::spec`].
+    pub spec: Spec,
+    /// What a seat costs in rooms made from now on.
+    pub entry_fee: Cents,
+    /// The winner's share of what the escrow holds, in percent; the rest is the rake.
+    pub prize_percent: u8,
+    /// A JSON Schema of each move, by name.
+    pub moves: Arc<BTreeMap<String, serde_json::Value>>,
+    start: fn(&mut Table<'_>) -> Box<dyn RunningGame>,
+    load: fn(&RawValue) -> Result<Box<dyn RunningGame>, serde_json::Error>,
+}
+
+impl fmt::Debug for GameDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GameDefinition").field("name", &self.name).field("spec", &self.spec).finish()
+    }
+}
+
+impl GameDefinition {
+    /// The definition of `G` at 10.00 a seat and 80 % to the winner; an open table is free.
+    pub fn of<G: Game>() -> GameDefinition {
+        let spec = G::spec();
+        GameDefinition {
+            name: G::NAME,
+            spec,
+            entry_fee: if spec.open_table { Cents::ZERO } else { Cents(1_000) },
+            prize_percent: 80,
+            moves: Arc::new(move_schemas::<G::Move>()),
+            start: |table| Box::new(G::start(table)),
+            load: |state| serde_json::from_str::<G>(state.get()).map(|game| Box::new(game) as Box<dyn RunningGame>),
+        }
+    }
+
+    /// A fresh game.
+    pub fn start(&self, table: &mut Table<'_>) -> Box<dyn RunningGame> {
+        (self.start)(table)
+    }
+
+    /// A game from its saved state.
+    pub fn load(&self, state: &RawValue) -> Result<Box<dyn RunningGame>, serde_json::Error> {
+        (self.load)(state)
+    }
+}
+
+/// The variants of a move enum, each with the schema of its fields.
+fn move_schemas<M: schemars::JsonSchema>() -> BTreeMap<String, serde_json::Value> {
+    let schema = schemars::SchemaGenerator::default().into_root_schema_for::<M>().to_value();
+    let mut moves = BTreeMap::new();
+    for variant in schema["oneOf"].as_array().into_iter().flatten() {
+        if let Some(properties) = variant["properties"].as_object() {
+            moves.extend(properties.iter().map(|(name, fields)| (name.clone(), fields.clone())));
+        }
+        let plain = variant["enum"].as_array().into_iter().flatten().chain(variant.get("const"));
+        let empty = || serde_json::json!({ "type": "object" });
+        moves.extend(plain.filter_map(|name| Some((name.as_str()?.to_owned(), empty()))));
+    }
+    moves
+}
+
+/// The games of this server, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Games(BTreeMap<&'static str, GameDefinition>);
+
+impl Games {
+    /// Adds a game, or replaces the one of its name.
+    pub fn insert(&mut self, game: GameDefinition) {
+        self.0.insert(game.name, game);
+    }
+
+    /// The game of this name.
+    pub fn get(&self, name: &str) -> Option<&GameDefinition> {
+        self.0.get(name)
+    }
+
+    /// The game of this name, to change its fee or percentage.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut GameDefinition> {
+        self.0.get_mut(name)
+    }
+
+    /// All games, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &GameDefinition> {
+        self.0.values()
+    }
+}
+

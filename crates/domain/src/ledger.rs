@@ -1,0 +1,111 @@
+//! Double-entry accounts and the transfers between them. Σ of all accounts is 0 at every instant;
+//! players and escrows never fall below 0. Storing them is the backend's.
+
+use crate::game::SeatedPlayer;
+use crate::ids::{RoomId, UserId};
+use crate::money::Cents;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Who holds money.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Account {
+    /// A player's balance.
+    Player(UserId),
+    /// What a room holds until it ends.
+    Escrow(RoomId),
+    /// The house's share.
+    HouseRake,
+    /// Money that came in through the payment provider.
+    StripeClearing,
+    /// Where demo money comes from.
+    DemoMint,
+}
+
+impl Account {
+    /// Whether this account has a balance that must not fall below 0; house accounts are rows alone.
+    pub fn is_bounded(&self) -> bool {
+        matches!(self, Account::Player(_) | Account::Escrow(_))
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Account::Player(user) => write!(f, "player/{user}"),
+            Account::Escrow(room) => write!(f, "escrow/{room}"),
+            Account::HouseRake => f.write_str("house/rake"),
+            Account::StripeClearing => f.write_str("stripe/clearing"),
+            Account::DemoMint => f.write_str("demo/mint"),
+        }
+    }
+}
+
+/// Why money moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// Demo money for a new account.
+    DemoGrant,
+    /// A seat's price, into the room's escrow.
+    Fee,
+    /// A fee given back.
+    Refund,
+    /// The winner's share.
+    Prize,
+    /// The house's share.
+    Rake,
+    /// Money bought from the payment provider.
+    TopUp,
+}
+
+impl TransferKind {
+    /// As it stands in keys and in `balance_changed`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TransferKind::DemoGrant => "demo_grant",
+            TransferKind::Fee => "fee",
+            TransferKind::Refund => "refund",
+            TransferKind::Prize => "prize",
+            TransferKind::Rake => "rake",
+            TransferKind::TopUp => "top_up",
+        }
+    }
+}
+
+/// One movement of money, unique by its key for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// `kind/room/user/n`: the n-th selection of that player in that room; or `demo_grant/user`.
+    pub key: String,
+    /// Why.
+    pub kind: TransferKind,
+    /// The account that pays.
+    pub from: Account,
+    /// The account that is paid.
+    pub to: Account,
+    /// More than 0.
+    pub amount: Cents,
+    /// The room, where one is concerned.
+    pub room_id: Option<RoomId>,
+    /// The player whose money it is; none for the rake.
+    pub player: Option<SeatedPlayer>,
+    /// How many played, for a prize.
+    pub total_players: Option<u32>,
+}
+
+impl Transfer {
+    /// The demo money of a new account.
+    pub fn demo_grant(player: SeatedPlayer, amount: Cents) -> Transfer {
+        Transfer {
+            key: format!("demo_grant/{}", player.user_id),
+            kind: TransferKind::DemoGrant,
+            from: Account::DemoMint,
+            to: Account::Player(player.user_id),
+            amount,
+            room_id: None,
+            player: Some(player),
+            total_players: None,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A room from lobby to settlement, as one deterministic state machine. The shell feeds it inputs,
+//! stores what comes out, and never looks inside.
+
+mod lobby;
+mod play;
+mod seats;
+mod settle;
+mod state;
+mod view;
+
+pub use state::{LoadError, Room};
+pub use view::{RoomStatus, RoomSummary};
+
+use crate::fairness::{Commitment, Seed};
+use crate::game::SeatedPlayer;
+use crate::ids::{Millis, RoomId, UserId};
+use crate::ledger::Transfer;
+use crate::money::Cents;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// One applied input: what the journal keeps, and all that a decision depends on beside the state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
+    /// When it is decided; never before an earlier input's.
+    pub now: Millis,
+    /// Who asks; the system itself for deadlines, shifts and disconnects.
+    pub by: SeatedPlayer,
+    /// Balances of the accounts that [`Action::accounts`] names, in minor units.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub balances: Vec<(UserId, Cents)>,
+    /// What is asked.
+    pub action: Action,
+}
+
+/// Whether a password came with the command, and whether it was the room's. Passwords themselves
+/// never reach the rules or the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordCheck {
+    /// None was given.
+    #[default]
+    Absent,
+    /// It is the room's.
+    Match,
+    /// It is not.
+    Mismatch,
+}
+
+/// Everything that can happen to a room.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// `create_room`; fee and percentage are those in force now.
+    Create {
+        /// The new room.
+        room_id: RoomId,
+        /// A registered game.
+        game_type: String,
+        /// As the host typed it.
+        room_name: String,
+        /// Wanted seats; the game's quick seats where not given.
+        max_players: Option<u32>,
+        /// Whether others may watch.
+        allow_spectators: bool,
+        /// Whether joining asks for a password.
+        is_password_protected: bool,
+        /// What a seat costs here.
+        entry_fee: Cents,
+        /// The winner's share in percent.
+        prize_percent: u8,
+    },
+    /// `join_room`
+    Join {
+        /// The outcome of the password check.
+        password: PasswordCheck,
+    },
+    /// `leave_room`
+    Leave,
+    /// `rejoin_room`
+    Rejoin,
+    /// `select_player`
+    Select {
+        /// Whom.
+        target: UserId,
+    },
+    /// `deselect_player`
+    Deselect {
+        /// Whom.
+        target: UserId,
+    },
+    /// `ready`, `set_ready`
+    Ready {
+        /// Or not any more.
+        is_ready: bool,
+        /// SHA-256 of the player's own seed, if the player takes part in the draw.
+        seed_commitment: Option<Commitment>,
+    },
+    /// `reveal_seed`
+    RevealSeed {
+        /// The seed behind the commitment.
+        #[serde(with = "seed_hex")]
+        client_seed: Seed,
+    },
+    /// `start_game`
+    Start,
+    /// `<game>.enable_auto_play`
+    AutoPlay {
+        /// On or off.
+        enabled: bool,
+    },
+    /// `<game>.<move>`
+    Move {
+        /// The game named by the command.
+        game_type: String,
+        /// The move's name.
+        name: String,
+        /// The command's payload.
+        fields: Box<RawValue>,
+    },
+    /// The user's last connection is gone.
+    Disconnected {
+        /// Who.
+        user: UserId,
+    },
+    /// The user signed in, or saw a gap: answer with the room's state, and take an absent player back.
+    Sync {
+        /// Who.
+        user: UserId,
+    },
+    /// [`Room::next_deadline`] has come.
+    Deadline,
+    /// Nobody could act for so long: deadlines move back by it.
+    Shift {
+        /// Milliseconds.
+        by_ms: i64,
+    },
+}
+
+impl Action {
+    /// The players whose balance the decision needs in [`Input::balances`].
+    pub fn accounts(&self, by: UserId) -> Vec<UserId> {
+        match self {
+            Action::Join { .. } => vec![by],
+            Action::Select { target } => vec![*target],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What an input caused.
+#[derive(Debug, Clone, Default)]
+pub struct Effects {
+    /// In order.
+    pub events: Vec<RoomEvent>,
+    /// In order; each applies, or the whole input does not.
+    pub transfers: Vec<Transfer>,
+    /// False where the input only asked and changed nothing, so that no journal needs it.
+    pub changed: bool,
+}
+
+/// An event of a room.
+#[derive(Debug, Clone)]
+pub struct RoomEvent {
+    /// `player_selected`, `bigger_dice.rolled`: the event type after `games.event.`.
+    pub name: Cow<'static, str>,
+    /// Who gets it.
+    pub audience: EventAudience,
+    /// Its place among the room's events.
+    pub order: Order,
+    /// A JSON object: its fields beside `type`, `room_id`, `room_seq` and `after_seq`.
+    pub body: Box<RawValue>,
+    /// Whose place in the room changes with it.
+    pub membership: Vec<(UserId, Membership)>,
+}
+
+/// Who gets an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventAudience {
+    /// Everyone in the room: lobby, players, spectators.
+    Room,
+    /// Everyone in the room but spectators.
+    Players,
+    /// Spectators alone.
+    Spectators,
+    /// One user, about this room.
+    User(UserId),
+    /// Several users, about this room.
+    Users(Vec<UserId>),
+    /// Everyone connected (who looks at the lobby).
+    Broadcast,
+}
+
+/// Where an event stands among its room's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The room-wide event with this `room_seq`, dense from 1.
+    Room(u64),
+    /// A narrower one after the room-wide event `after_seq`.
+    After(u64),
+    /// A broadcast about the room: outside its order.
+    Outside,
+}
+
+/// What a user is to a room, as gateways route by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Membership {
+    /// Seated or selected.
+    Player,
+    /// Waiting in the lobby.
+    Lobby,
+    /// Watching.
+    Spectator,
+    /// Not in the room (any more).
+    None,
+}
+
+mod seed_hex {
+    use crate::fairness::Seed;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(seed: &Seed, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&seed.to_hex())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seed, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
