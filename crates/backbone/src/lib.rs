@@ -1,1 +1,10 @@
-//! placeholder
+//! How messages look and how they travel: the envelope, the topics, the generic payloads, the event
+//! log port with its adapters, and the credentials that both sides of the log must agree on. A
+//! game's own payloads pass through as a name and JSON.
+
+pub mod credentials;
+pub mod envelope;
+pub mod log;
+pub mod messages;
+pub mod partitioner;
+pub mod topics;

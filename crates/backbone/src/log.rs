@@ -1,0 +1,235 @@
+//! The event log port: what the product asks of the thing that carries its messages, and its adapters.
+
+pub mod memory;
+pub mod sqlite;
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+
+use crate::topics::TopicSpec;
+use async_trait::async_trait;
+use blazing_sun_domain::Millis;
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+
+/// A topic's name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Topic(Arc<str>);
+
+impl Topic {
+    /// The topic of this name.
+    pub fn new(name: &str) -> Topic {
+        Topic(name.into())
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Record headers: names with values, in order, held encoded in one allocation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Headers(Bytes);
+
+/// Collects headers.
+#[derive(Debug, Default)]
+pub struct HeadersBuilder(Vec<u8>);
+
+impl HeadersBuilder {
+    /// Adds a header; a name has at most 255 bytes, and what is longer is cut.
+    pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Self {
+        let (name, value) = (&name.as_bytes()[..name.len().min(255)], value.as_ref());
+        self.0.push(name.len() as u8);
+        self.0.extend_from_slice(name);
+        self.0.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        self.0.extend_from_slice(value);
+        self
+    }
+
+    /// The headers.
+    pub fn build(self) -> Headers {
+        Headers(self.0.into())
+    }
+}
+
+impl Headers {
+    /// The first value under this name.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The first value under this name, as text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.get(name)?).ok()
+    }
+
+    /// All headers, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest: &[u8] = &self.0;
+        std::iter::from_fn(move || {
+            let (length, after) = rest.split_first()?;
+            let (name, after) = after.split_at_checked(usize::from(*length))?;
+            let (length, after) = after.split_first_chunk::<4>()?;
+            let (value, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            rest = after;
+            Some((name, value))
+        })
+    }
+
+    /// The encoded form: for each header a byte with the name's length, the name, the value's length
+    /// as u32 little-endian, the value.
+    pub fn encoded(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// Headers from their encoded form.
+    pub fn from_encoded(encoded: Bytes) -> Headers {
+        Headers(encoded)
+    }
+}
+
+/// A record to append.
+#[derive(Debug, Clone)]
+pub struct NewRecord {
+    /// Where to.
+    pub topic: Topic,
+    /// Where exactly; none: the key's murmur2 decides, as with Kafka's own clients.
+    pub partition: Option<u32>,
+    /// The room's or user's id.
+    pub key: Bytes,
+    /// For routing without parsing.
+    pub headers: Headers,
+    /// The JSON text.
+    pub payload: Bytes,
+}
+
+/// A record as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where from.
+    pub topic: Topic,
+    /// Its partition.
+    pub partition: u32,
+    /// Its place in the partition, dense from 0.
+    pub offset: u64,
+    /// When it was appended.
+    pub timestamp: Millis,
+    /// The room's or user's id.
+    pub key: Bytes,
+    /// For routing without parsing.
+    pub headers: Headers,
+    /// The JSON text.
+    pub payload: Bytes,
+}
+
+/// Where an appended record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Its partition.
+    pub partition: u32,
+    /// Its offset there.
+    pub offset: u64,
+}
+
+/// Where a reader begins in a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the next record that is appended.
+    End,
+    /// With this offset, or the earliest kept after it.
+    Offset(u64),
+}
+
+/// A partition's bounds: offsets from `earliest` up to, not including, `end` can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The oldest kept.
+    pub earliest: u64,
+    /// One past the newest.
+    pub end: u64,
+}
+
+/// Why the log could not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LogError {
+    /// The bounded buffer is full or the log cannot be reached; nothing was taken: try again later.
+    #[error("the event log takes nothing right now")]
+    Unavailable,
+    /// No such topic or partition.
+    #[error("the event log has no partition {partition} of topic `{topic}`")]
+    UnknownPartition {
+        /// The topic asked for.
+        topic: String,
+        /// The partition asked for.
+        partition: u32,
+    },
+    /// A topic exists with another number of partitions.
+    #[error(
+        "topic `{topic}` has {found} partitions, this deployment needs {wanted}: the number can not be \
+         changed afterwards; set `partitions` to {found}, or start on an empty log"
+    )]
+    PartitionCount {
+        /// The topic.
+        topic: String,
+        /// As it exists.
+        found: u32,
+        /// As it is configured.
+        wanted: u32,
+    },
+    /// The storage failed; whether the append took place is unknown.
+    #[error("the event log failed")]
+    Storage(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The log is closed.
+    #[error("the event log is closed")]
+    Closed,
+}
+
+/// Called exactly once per accepted append: with the positions in the order of the records once all
+/// are durable, or with the error. It runs on the log's own thread and must not block.
+pub type Appended = Box<dyn FnOnce(Result<Vec<Position>, LogError>) + Send>;
+
+/// A durable, partitioned, append-only log.
+///
+/// Guarantees: records of one partition are read in the order of their offsets, which are dense;
+/// appends from one caller to one partition keep their order; what was acknowledged survives a
+/// kill at any instant; a record is never read before it is durable; a slow reader delays neither
+/// writers nor other readers, and still gets every record that retention keeps.
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
+    /// Makes the topics that are missing; one that exists with another number of partitions is an error.
+    async fn ensure_topics(&self, topics: &[TopicSpec]) -> Result<(), LogError>;
+
+    /// Takes the records, to be appended together and in order. An error here means that nothing
+    /// was taken and that `appended` will not be called.
+    fn append(&self, records: Vec<NewRecord>, appended: Appended) -> Result<(), LogError>;
+
+    /// Reads the given partitions from the given places on, for ever.
+    fn subscribe(&self, from: Vec<(Topic, u32, Start)>) -> Result<Box<dyn Subscription>, LogError>;
+
+    /// The bounds of each partition of a topic, in order.
+    async fn bounds(&self, topic: &Topic) -> Result<Vec<Bounds>, LogError>;
+}
+
+/// A reader of some partitions.
+#[async_trait]
+pub trait Subscription: Send {
+    /// The next records, at least one, in order within each partition. Cancel-safe.
+    async fn next(&mut self) -> Result<Vec<Record>, LogError>;
+}
+
+impl dyn EventLog {
+    /// Appends and waits until it is durable.
+    pub async fn append_and_wait(&self, records: Vec<NewRecord>) -> Result<Vec<Position>, LogError> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.append(records, Box::new(move |outcome| drop(sender.send(outcome))))?;
+        receiver.await.unwrap_or(Err(LogError::Closed))
+    }
+}
