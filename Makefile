@@ -1,0 +1,87 @@
+# `make run` plays, `make test` checks everything; both install what they need first.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+DATA_DIR ?= ./data
+LISTEN   ?= 127.0.0.1:8080
+
+BIN := $(or $(CARGO_TARGET_DIR),target)/release/blazing-sun
+
+# The server embeds the pages, so they are built before it. Folders count as sources too: removing a
+# file changes nothing but its folder.
+WEB_INSTALLED := web/node_modules/.installed
+WEB_BUILT     := web/play/dist/index.html
+WEB_SOURCES   := $(shell find web -mindepth 1 \( -name node_modules -o -name dist -o -path web/e2e \) -prune -o -print 2>/dev/null)
+
+.PHONY: help
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## Install what building and testing need
+	@dev/setup.sh test
+
+.PHONY: setup-build
+setup-build:
+	@dev/setup.sh build
+
+.PHONY: web
+web: $(WEB_BUILT) ## Build the web pages
+
+.PHONY: build
+build: setup-build web ## Build the release binary
+	cargo build --release --locked --bin blazing-sun
+
+.PHONY: run
+run: build ## Build and serve; DATA_DIR=./data LISTEN=127.0.0.1:8080
+	exec $(BIN) serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)"
+
+.PHONY: test
+test: setup $(WEB_INSTALLED) ## Run every check and test there is
+	@dev/test.sh
+
+.PHONY: fmt
+fmt: $(WEB_INSTALLED) ## Format the code, Rust and web
+	cargo fmt --all
+	npm --prefix web run format
+
+.PHONY: lint
+lint: setup $(WEB_BUILT) ## Run every check that is not a test
+	@dev/test.sh text typos fmt web-lint deny clippy
+
+.PHONY: test-rust
+test-rust: setup $(WEB_BUILT) ## Run the tests of the Rust workspace
+	@dev/test.sh rust
+
+.PHONY: test-web
+test-web: setup $(WEB_INSTALLED) ## Lint, test and build the pages
+	@dev/test.sh web-lint web-unit web-build
+
+.PHONY: test-e2e
+test-e2e: setup $(WEB_BUILT) ## Play in headless Chromium against the debug binary
+	@dev/test.sh e2e
+
+.PHONY: deny
+deny: setup ## Check the dependencies' licences, sources and bans
+	@dev/test.sh deny
+
+.PHONY: typos
+typos: setup ## Check the spelling
+	@dev/test.sh typos
+
+.PHONY: clean
+clean: ## Remove what was built; keeps ./data
+	cargo clean
+	rm -rf web/node_modules web/*/node_modules web/*/dist
+
+$(WEB_INSTALLED): web/package-lock.json web/package.json $(wildcard web/*/package.json) | setup-build
+	npm --prefix web ci --ignore-scripts --no-audit --no-fund </dev/null
+	touch $@
+
+$(WEB_BUILT): $(WEB_INSTALLED) $(WEB_SOURCES)
+	npm --prefix web run build </dev/null
+	touch $@

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Installs what building (`setup.sh build`) or testing (`setup.sh test`) needs and this machine lacks.
+# Safe to run at any time; does nothing, quickly, when all is there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source dev/tools.sh
+
+readonly NODE_MIN=20.19
+
+say() { printf 'setup: %s\n' "$*"; }
+die() {
+  printf 'setup: %s\n' "$@" >&2
+  exit 1
+}
+
+have() { command -v -- "$1" >/dev/null 2>&1; }
+
+debian_install() {
+  local why=$1
+  shift
+  local install="apt-get install -y --no-install-recommends $*"
+  if ! have apt-get; then
+    die "$why is missing; install it with your system's package manager (Debian calls it: $*)."
+  elif [[ $EUID -ne 0 ]]; then
+    die "$why is missing; run this, then try again:" "  sudo apt-get update && sudo $install"
+  fi
+  say "installing $why ($*)"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -o DPkg::Lock::Timeout=300 update -qq </dev/null
+  # shellcheck disable=SC2086
+  apt-get -o DPkg::Lock::Timeout=300 ${install#apt-get } -qq </dev/null
+}
+
+check_rust() {
+  local channel
+  channel=$(sed -n 's/^channel = "\(.*\)"$/\1/p' rust-toolchain.toml)
+  have cargo || die "cargo is missing; install Rust $channel from https://rustup.rs."
+  local version
+  version=$(rustc --version) ||
+    die "Rust $channel is not installed; run: rustup toolchain install $channel --component rustfmt,clippy"
+  [[ $version == "rustc $channel "* ]] ||
+    die "this project is built with Rust $channel, but rustc says '$version'; install rustup, which reads rust-toolchain.toml."
+}
+
+check_rust_components() {
+  local component
+  for component in fmt clippy; do
+    cargo "$component" --version >/dev/null 2>&1 ||
+      die "cargo $component is missing; run: rustup component add rustfmt clippy"
+  done
+}
+
+check_node() {
+  have node && have npm || die "Node.js and npm are missing; install Node.js $NODE_MIN or newer from https://nodejs.org."
+  local version major minor
+  version=$(node --version)
+  IFS=. read -r major minor _ <<<"${version#v}"
+  ((major > ${NODE_MIN%.*} || (major == ${NODE_MIN%.*} && minor >= ${NODE_MIN#*.}))) ||
+    die "Node.js $NODE_MIN or newer is needed; this is $version."
+}
+
+# SQLite is compiled from source that its crate bundles.
+check_c_compiler() {
+  have cc || debian_install "a C compiler" gcc libc6-dev
+}
+
+check_jdk() {
+  have java || say "note: no JDK found. Only running Apache Kafka on this machine needs one."
+}
+
+check_chromium() {
+  find_chromium >/dev/null || debian_install "Chromium, for the end-to-end tests" chromium
+  find_chromium >/dev/null || die "Chromium was installed but is not on PATH."
+}
+
+# Unoptimised builds: these tools run for a second or two, and compile several times as fast.
+cargo_install() {
+  local crate=$1 version=$2 bin=$3
+  local root=${bin%/bin/*}
+  if [[ -x $bin ]] && [[ $("$bin" --version) == *" $version" ]]; then
+    return
+  fi
+  mkdir -p "$TOOLS_DIR"
+  BUILD_DIR=${BUILD_DIR:-$(mktemp -d "$TOOLS_DIR/.build.XXXXXX")}
+  say "building $crate $version into $TOOLS_DIR (once per machine; a minute or two)"
+  env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS \
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_INCREMENTAL=false \
+    cargo install --quiet --locked --debug --no-track \
+    --root "$BUILD_DIR/$crate" --target-dir "$BUILD_DIR/target" "$crate@$version" </dev/null
+  # Moved into place whole, so that an interrupted or a second set-up never leaves half a tool.
+  rm -rf "$root"
+  mv "$BUILD_DIR/$crate" "$root"
+  [[ $("$bin" --version) == *" $version" ]] || die "$bin does not say that it is version $version."
+}
+
+BUILD_DIR=
+trap '[[ -z $BUILD_DIR ]] || rm -rf "$BUILD_DIR"' EXIT
+
+case "${1:-test}" in
+  build)
+    check_rust
+    check_node
+    check_c_compiler
+    ;;
+  test)
+    check_rust
+    check_rust_components
+    check_node
+    check_c_compiler
+    check_jdk
+    check_chromium
+    cargo_install cargo-deny "$CARGO_DENY_VERSION" "$CARGO_DENY"
+    cargo_install typos-cli "$TYPOS_VERSION" "$TYPOS"
+    ;;
+  *) die "usage: dev/setup.sh [build|test]" ;;
+esac

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Runs the suites named as arguments, or all of them, and counts them.
+#
+# A suite passes when its command succeeds and, where it runs tests, at least one ran and none was
+# skipped. All named suites run even if one fails, so that one run shows everything that is wrong.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source dev/tools.sh
+
+# Test runners are read below: no colours in their summaries, whatever the terminal.
+export NO_COLOR=1 CARGO_TERM_COLOR=never
+unset FORCE_COLOR CLICOLOR_FORCE
+
+readonly ALL=(text typos fmt web-lint web-unit web-build deny clippy rust e2e)
+
+suite_text() { dev/check-text.sh; }
+suite_typos() { "$TYPOS"; }
+suite_fmt() { cargo fmt --all --check; }
+suite_web-lint() { npm --prefix web run lint; }
+suite_web-unit() { npm --prefix web run test; }
+suite_web-build() { env -u MAKEFLAGS -u MAKELEVEL make web; }
+suite_deny() { "$CARGO_DENY" --locked check --hide-inclusion-graph licenses bans sources; }
+suite_clippy() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
+suite_rust() { cargo test --workspace --locked --no-fail-fast; }
+suite_e2e() {
+  local bin
+  cargo build --locked --bin blazing-sun
+  bin=$(realpath "${CARGO_TARGET_DIR:-target}/debug/blazing-sun")
+  BLAZING_SUN_BIN=$bin CHROMIUM_BIN=$(find_chromium) npm --prefix web run e2e
+}
+
+# Reads a log of cargo test, Vitest or node --test; prints the tests that passed and those that did not run.
+count_tests() {
+  sed -E $'s/\033\\[[0-9;]*m//g' "$1" | awk '
+    /^test result:/ {
+      for (i = 2; i < NF; i++) {
+        if ($(i + 1) ~ /^passed;/) passed += $i
+        if ($(i + 1) ~ /^ignored;/) skipped += $i
+      }
+    }
+    /^ +Tests +[0-9]/ {
+      for (i = 2; i < NF; i++) {
+        if ($(i + 1) == "passed") passed += $i
+        if ($(i + 1) == "skipped" || $(i + 1) == "todo") skipped += $i
+      }
+    }
+    /^ +Test Files +[0-9]/ {
+      for (i = 3; i < NF; i++) if ($(i + 1) == "skipped") skipped += $i
+    }
+    /^(#|ℹ) (pass|skipped|todo) [0-9]+$/ {
+      if ($2 == "pass") passed += $3; else skipped += $3
+    }
+    END { print passed + 0, skipped + 0 }
+  '
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+summary=()
+passed=0
+failed=0
+
+run_suite() {
+  local suite=$1 verdict=ok note="" started=$SECONDS tests skipped
+  printf '\n==> %s\n' "$suite"
+  # Not inside a condition, where `set -e` would not reach into the suite.
+  set +e
+  (
+    set -e
+    "suite_$suite"
+  ) </dev/null 2>&1 | tee "$log"
+  local status=${PIPESTATUS[0]}
+  set -e
+  ((status == 0)) || { verdict=FAILED note="exit code $status"; }
+
+  case $suite in
+    rust | web-unit | e2e)
+      read -r tests skipped < <(count_tests "$log")
+      note="${note:+$note, }$tests tests"
+      if ((tests == 0)); then
+        verdict=FAILED
+      fi
+      if ((skipped > 0)); then
+        verdict=FAILED note="$note, $skipped skipped"
+      fi
+      ;;
+  esac
+
+  if [[ $verdict == ok ]]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  summary+=("$(printf '%-6s  %-10s %4ds  %s' "$verdict" "$suite" $((SECONDS - started)) "$note")")
+  printf '<== %s: %s%s\n' "$suite" "$verdict" "${note:+ ($note)}"
+}
+
+suites=("$@")
+(($# > 0)) || suites=("${ALL[@]}")
+for suite in "${suites[@]}"; do
+  declare -F "suite_$suite" >/dev/null || {
+    echo "test.sh: no suite '$suite'; there are: ${ALL[*]}" >&2
+    exit 2
+  }
+done
+for suite in "${suites[@]}"; do run_suite "$suite"; done
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0))

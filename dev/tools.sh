@@ -1,0 +1,23 @@
+# Sourced by setup.sh and test.sh: which tools the checks use, at which version, and where they are.
+# They live in a cache of the user, so that a second clone installs nothing.
+
+TOOLS_DIR="${BLAZING_SUN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/blazing-sun/tools}"
+
+CARGO_DENY_VERSION=0.20.2
+TYPOS_VERSION=1.52.0
+
+CARGO_DENY="$TOOLS_DIR/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny"
+TYPOS="$TOOLS_DIR/typos-$TYPOS_VERSION/bin/typos"
+
+# Prints the path of a Chromium-like browser; fails where there is none.
+find_chromium() {
+  local name
+  if [[ -n "${CHROMIUM_BIN:-}" ]]; then
+    command -v -- "$CHROMIUM_BIN"
+    return
+  fi
+  for name in chromium chromium-browser google-chrome; do
+    command -v -- "$name" && return
+  done
+  return 1
+}
