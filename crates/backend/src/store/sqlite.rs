@@ -1,0 +1,40 @@
+//! The embedded store: one SQLite file, written by one thread in one transaction a loop.
+
+mod access;
+
+pub use access::{SqliteAccess, WriteJob, WriteJobs};
+
+use super::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+
+mod migrations {
+    refinery::embed_migrations!("migrations/sqlite");
+}
+
+/// Brings the file to this program's schema. A file of a newer program is refused.
+pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let report = migrations::migrations::runner().set_abort_divergent(true).run(connection);
+    report.map(drop).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// The one connection that writes.
+pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -32_000)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// A connection that only reads, beside the writer or in another process.
+pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}
