@@ -1,0 +1,132 @@
+//! How async code reaches the file: reads on a small pool of own connections, writes as jobs that the
+//! engine runs inside its transaction, so that there is ever one writer and one fsync for all.
+
+use super::{open_reader, open_writer};
+use crate::store::StoreError;
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Runs on the engine's thread inside its transaction, in a savepoint of its own.
+pub type WriteJob = Box<dyn FnOnce(&Connection) -> JobOutcome + Send>;
+
+/// Called after the commit (true) or the rollback (false) of the job's transaction.
+pub type JobOutcome = Box<dyn FnOnce(bool) + Send>;
+
+/// Jobs waiting for the engine.
+pub struct WriteJobs {
+    queue: Mutex<Option<Vec<WriteJob>>>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl WriteJobs {
+    /// An empty queue; `wake` tells the engine that something was put in.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<WriteJobs> {
+        Arc::new(WriteJobs { queue: Mutex::new(Some(Vec::new())), wake: Box::new(wake) })
+    }
+
+    /// What has been put in since.
+    pub fn take(&self) -> Vec<WriteJob> {
+        self.queue.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// No more jobs; those that wait are dropped, and their callers told.
+    pub fn close(&self) {
+        self.queue.lock().take();
+    }
+
+    fn put(&self, job: WriteJob) -> Result<(), StoreError> {
+        match self.queue.lock().as_mut() {
+            Some(queue) => queue.push(job),
+            None => return Err(StoreError::Closed),
+        }
+        (self.wake)();
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+enum Writer {
+    Engine(Arc<WriteJobs>),
+    Direct(Arc<Mutex<Connection>>),
+}
+
+/// Async access to the file.
+#[derive(Clone)]
+pub struct SqliteAccess {
+    path: PathBuf,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    writer: Writer,
+}
+
+impl SqliteAccess {
+    /// Beside an engine that takes `jobs`.
+    pub fn beside_engine(path: &Path, jobs: Arc<WriteJobs>) -> SqliteAccess {
+        SqliteAccess { path: path.to_owned(), readers: Arc::default(), writer: Writer::Engine(jobs) }
+    }
+
+    /// With a write connection of its own, where no engine runs; brings the schema up to date.
+    pub fn standalone(path: &Path) -> Result<SqliteAccess, StoreError> {
+        let mut connection = open_writer(path)?;
+        super::migrate(&mut connection)?;
+        let writer = Writer::Direct(Arc::new(Mutex::new(connection)));
+        Ok(SqliteAccess { path: path.to_owned(), readers: Arc::default(), writer })
+    }
+
+    /// Runs `query` on a read connection off the async threads; it sees what was committed before.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (path, readers) = (self.path.clone(), self.readers.clone());
+        let run = move || {
+            let pooled = readers.lock().pop();
+            let connection = match pooled {
+                Some(connection) => connection,
+                None => open_reader(&path)?,
+            };
+            let answer = query(&connection);
+            readers.lock().push(connection);
+            answer
+        };
+        tokio::task::spawn_blocking(run).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Runs `change` in a savepoint of the engine's next transaction and answers once that is
+    /// durable. An error of `change` undoes `change` alone.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        let job: WriteJob = Box::new(move |connection| {
+            let answer = in_savepoint(connection, change);
+            Box::new(move |committed| {
+                // The caller may have gone away meanwhile.
+                let _ = sender.send(if committed { answer } else { Err(StoreError::Closed) });
+            })
+        });
+        match &self.writer {
+            Writer::Engine(jobs) => jobs.put(job)?,
+            Writer::Direct(connection) => {
+                let connection = connection.clone();
+                let run = move || job(&connection.lock())(true);
+                tokio::task::spawn_blocking(run).await.map_err(|_| StoreError::Closed)?;
+            }
+        }
+        receiver.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+fn in_savepoint<T>(
+    connection: &Connection,
+    change: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.execute_batch("SAVEPOINT job")?;
+    let answer = change(connection);
+    let end = if answer.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+    connection.execute_batch(end)?;
+    answer
+}
