@@ -1,1 +1,1 @@
-//! 
+//! See the wire.
