@@ -1,0 +1,97 @@
+import { fromHex, toHex } from "./ids.js";
+import type { KeyValueStorage } from "./storage.js";
+import type { RoomId, UserId } from "./wire.js";
+
+/** Hex SHA-256 of the raw bytes that `hex` spells. */
+export async function commitmentOf(hex: string): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", fromHex(hex))));
+}
+
+/** A client seed and what was published of it. */
+export interface CommittedSeed {
+  seed: string;
+  commitment: string;
+}
+
+const KEPT_PER_ROOM = 8;
+
+/**
+ * The client's own seeds, by user and room. They outlive a reload of the page: a seed that cannot be revealed
+ * costs its player the seat. Several are kept, because only the server knows which commitment arrived last.
+ */
+export class SeedVault {
+  constructor(private readonly storage: KeyValueStorage) {}
+
+  async fresh(user: UserId, room: RoomId): Promise<CommittedSeed> {
+    const seed = toHex(crypto.getRandomValues(new Uint8Array(32)));
+    const made = { seed, commitment: await commitmentOf(seed) };
+    const kept = [...this.all(user, room), made].slice(-KEPT_PER_ROOM);
+    this.storage.setItem(key(user, room), JSON.stringify(kept));
+    return made;
+  }
+
+  /** The seed behind one of the listed commitments, whatever shape the list's entries have. */
+  find(user: UserId, room: RoomId, commitments: unknown): CommittedSeed | undefined {
+    const listed = JSON.stringify(commitments ?? []).toLowerCase();
+    const all = this.all(user, room);
+    return all.findLast((kept) => listed.includes(kept.commitment));
+  }
+
+  latest(user: UserId, room: RoomId): CommittedSeed | undefined {
+    return this.all(user, room).at(-1);
+  }
+
+  forget(user: UserId, room: RoomId): void {
+    this.storage.removeItem(key(user, room));
+  }
+
+  private all(user: UserId, room: RoomId): CommittedSeed[] {
+    try {
+      const kept: unknown = JSON.parse(this.storage.getItem(key(user, room)) ?? "[]");
+      return Array.isArray(kept) ? (kept as CommittedSeed[]) : [];
+    } catch {
+      return [];
+    }
+  }
+}
+
+function key(user: UserId, room: RoomId): string {
+  return `blazing-sun.seed.${user}.${room}`;
+}
+
+/**
+ * Draw number `nonce` of a room: HMAC-SHA256(server_seed, room_id ‖ for each seat in order the length of its seed
+ * as u32 big-endian and the seed ‖ nonce as u64 big-endian), of whose bytes the first below the largest multiple
+ * of `sides` counts. Null where this nonce yields no byte and the next one is taken.
+ */
+export async function draw(
+  serverSeed: string,
+  roomId: RoomId,
+  seedsInSeatOrder: readonly (string | null)[],
+  nonce: number,
+  sides = 6,
+): Promise<number | null> {
+  const parts: Uint8Array[] = [new TextEncoder().encode(roomId)];
+  for (const seed of seedsInSeatOrder) {
+    const bytes = seed ? fromHex(seed) : new Uint8Array(0);
+    const length = new Uint8Array(4);
+    new DataView(length.buffer).setUint32(0, bytes.length);
+    parts.push(length, bytes);
+  }
+  const counter = new Uint8Array(8);
+  new DataView(counter.buffer).setBigUint64(0, BigInt(nonce));
+  parts.push(counter);
+
+  const message = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    message.set(part, at);
+    at += part.length;
+  }
+  const hmac = { name: "HMAC", hash: "SHA-256" };
+  const keyed = await crypto.subtle.importKey("raw", fromHex(serverSeed), hmac, false, ["sign"]);
+  const block = new Uint8Array(await crypto.subtle.sign("HMAC", keyed, message));
+  const limit = 256 - (256 % sides);
+  const byte = block.find((candidate) => candidate < limit);
+  return byte === undefined ? null : byte % sides;
+}

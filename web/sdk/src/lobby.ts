@@ -1,0 +1,95 @@
+import type { Client } from "./client.js";
+import { Signal, type Unsubscribe } from "./emitter.js";
+import type { EventFrame, RoomId, RoomSummary } from "./wire.js";
+
+/** The open rooms, kept up to date while somebody watches. */
+export class Lobby {
+  private readonly rooms = new Map<RoomId, RoomSummary>();
+  private readonly changed = new Signal<readonly RoomSummary[]>();
+  private watchers = 0;
+  private isLoaded = false;
+
+  constructor(private readonly client: Client) {
+    client.onStatus(({ state }) => {
+      if (state === "online" && this.watchers > 0) this.start();
+    });
+    client.on("games.event.room_list", (frame) => this.replace(frame.rooms));
+    client.on("games.event.room_created", (frame) => this.put(summaryOf(frame)));
+    client.on("games.event.room_updated", (frame) => {
+      const known = this.rooms.get(frame.room_id);
+      if (known || frame.room_name !== undefined) this.put({ ...known, ...frame } as RoomSummary);
+    });
+    client.on("games.event.room_removed", (frame) => {
+      if (this.rooms.delete(frame.room_id)) this.emit();
+    });
+  }
+
+  /** Whether a list has arrived since it is watched. */
+  get loaded(): boolean {
+    return this.isLoaded;
+  }
+
+  list(): readonly RoomSummary[] {
+    return [...this.rooms.values()];
+  }
+
+  /** Watches until the returned function is called. */
+  watch(listener: (rooms: readonly RoomSummary[]) => void): Unsubscribe {
+    const off = this.changed.on(listener);
+    this.watchers += 1;
+    if (this.watchers === 1) this.start();
+    else listener(this.list());
+    let active = true;
+    return () => {
+      if (!active) return;
+      active = false;
+      off();
+      this.watchers -= 1;
+      if (this.watchers > 0) return;
+      this.isLoaded = false;
+      this.client.send({ type: "system.lobby", watch: false });
+    };
+  }
+
+  private start(): void {
+    // Watching before listing: a change in between arrives twice rather than never.
+    if (!this.client.send({ type: "system.lobby", watch: true })) return;
+    this.client.command("games.command.list_rooms", {}).catch(() => {
+      // The next connection asks again.
+    });
+  }
+
+  private replace(rooms: readonly RoomSummary[]): void {
+    this.rooms.clear();
+    for (const room of rooms) this.rooms.set(room.room_id, room);
+    this.isLoaded = true;
+    this.emit();
+  }
+
+  private put(room: RoomSummary): void {
+    this.rooms.set(room.room_id, room);
+    this.emit();
+  }
+
+  private emit(): void {
+    this.changed.emit(this.list());
+  }
+}
+
+function summaryOf(frame: EventFrame<"games.event.room_created">): RoomSummary {
+  return {
+    room_id: frame.room_id,
+    room_name: frame.room_name,
+    game_type: frame.game_type,
+    host_id: frame.host_id,
+    host_name: frame.host_username,
+    status: "waiting",
+    player_count: 1,
+    spectator_count: 0,
+    max_players: frame.player_count,
+    is_password_protected: frame.is_password_protected,
+    allow_spectators: frame.allow_spectators,
+    entry_fee_cents: frame.entry_fee_cents,
+    prize_cents: frame.prize_cents,
+  };
+}

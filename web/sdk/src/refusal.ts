@@ -1,0 +1,24 @@
+/** The server (or this client, for its own bounds) said no to a command. */
+export class Refusal extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly commandId?: string,
+  ) {
+    super(message);
+    this.name = "Refusal";
+  }
+
+  /** Whether the same command may succeed a little later. */
+  get retryable(): boolean {
+    return this.code === "unavailable" || this.code === "rate_limited";
+  }
+}
+
+/** Thrown by a token source when there is nobody to sign in any more; the client stops trying. */
+export class SignedOut extends Error {
+  constructor(message = "signed out") {
+    super(message);
+    this.name = "SignedOut";
+  }
+}

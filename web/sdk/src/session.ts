@@ -1,0 +1,203 @@
+import { SignedOut } from "./refusal.js";
+import type { Cents, RoomSummary, UserId } from "./wire.js";
+
+export interface Account {
+  user_id: UserId;
+  username: string;
+  roles: string[];
+  balance_cents: Cents;
+  currency: string;
+}
+
+export interface Balance {
+  balance_cents: Cents;
+  currency: string;
+}
+
+export interface GameInfo {
+  game_type: string;
+  name: string;
+  min_players: number;
+  max_players: number;
+  entry_fee_cents: Cents;
+  prize_percent: number;
+  currency: string;
+  moves?: Record<string, unknown>;
+}
+
+interface Grant {
+  access_token: string;
+  expires_in: number;
+  user: Account;
+}
+
+/** A problem document (RFC 9457), or an answer that was none. */
+export class ApiProblem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = "ApiProblem";
+  }
+}
+
+export interface SessionOptions {
+  /** Where the API is; the page's own origin if left out. */
+  origin?: string;
+  fetch?: typeof fetch;
+  now?: () => number;
+  timeoutMs?: number;
+}
+
+const RENEW_BEFORE_MS = 2 * 60_000;
+
+/**
+ * Who is signed in, over the HTTP API. The access token lives in memory alone; the refresh token is a cookie that
+ * no script can read.
+ */
+export class Session {
+  private grant: Grant | undefined;
+  private expiresAtMs = 0;
+  private renewal: Promise<Grant> | undefined;
+  private readonly base: string;
+  private readonly fetch: typeof fetch;
+  private readonly now: () => number;
+  private readonly timeoutMs: number;
+
+  constructor(options: SessionOptions = {}) {
+    this.base = `${options.origin ?? ""}/api/v1`;
+    const given = options.fetch ?? globalThis.fetch;
+    this.fetch = (input, init) => given(input, init);
+    this.now = options.now ?? Date.now;
+    this.timeoutMs = options.timeoutMs ?? 10_000;
+  }
+
+  get account(): Account | undefined {
+    return this.grant?.user;
+  }
+
+  guest(username?: string): Promise<Account> {
+    return this.enter("auth/guest", username ? { username } : {});
+  }
+
+  login(email: string, password: string): Promise<Account> {
+    return this.enter("auth/login", { email, password });
+  }
+
+  register(email: string, password: string, username: string): Promise<Account> {
+    return this.enter("auth/register", { email, password, username });
+  }
+
+  /** The account of an earlier visit, or null. */
+  async restore(): Promise<Account | null> {
+    try {
+      return (await this.refresh()).user;
+    } catch (error) {
+      if (error instanceof SignedOut) return null;
+      throw error;
+    }
+  }
+
+  async logout(): Promise<void> {
+    this.grant = undefined;
+    await this.request("POST", "auth/logout", undefined, undefined);
+  }
+
+  /** A token that is good for some minutes, renewed where needed: what `connect` asks for. */
+  async token({ refused = false }: { refused?: boolean } = {}): Promise<string> {
+    if (!refused && this.grant && this.now() < this.expiresAtMs - RENEW_BEFORE_MS) return this.grant.access_token;
+    return (await this.refresh()).access_token;
+  }
+
+  async me(): Promise<Account> {
+    return (await this.authorized<{ user: Account }>("GET", "me")).user;
+  }
+
+  balance(): Promise<Balance> {
+    return this.authorized("GET", "me/balance");
+  }
+
+  async games(): Promise<GameInfo[]> {
+    return (await this.request<{ games: GameInfo[] }>("GET", "games", undefined, this.grant?.access_token)).games;
+  }
+
+  async rooms(): Promise<RoomSummary[]> {
+    return (await this.authorized<{ rooms: RoomSummary[] }>("GET", "rooms")).rooms;
+  }
+
+  private async enter(path: string, body: object): Promise<Account> {
+    return this.keep(await this.request<Grant>("POST", path, body, undefined)).user;
+  }
+
+  private keep(grant: Grant): Grant {
+    this.grant = grant;
+    this.expiresAtMs = this.now() + grant.expires_in * 1000;
+    return grant;
+  }
+
+  /** One renewal at a time, across tabs too: each uses the cookie up and replaces it. */
+  private refresh(): Promise<Grant> {
+    this.renewal ??= exclusively(async () => {
+      try {
+        return this.keep(await this.request<Grant>("POST", "auth/refresh", undefined, undefined));
+      } catch (error) {
+        if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) {
+          this.grant = undefined;
+          throw new SignedOut();
+        }
+        throw error;
+      }
+    }).finally(() => {
+      this.renewal = undefined;
+    });
+    return this.renewal;
+  }
+
+  private async authorized<T>(method: string, path: string, body?: object): Promise<T> {
+    try {
+      return await this.request<T>(method, path, body, await this.token());
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || error.status !== 401) throw error;
+      return this.request<T>(method, path, body, await this.token({ refused: true }));
+    }
+  }
+
+  private async request<T>(
+    method: string,
+    path: string,
+    body: object | undefined,
+    token: string | undefined,
+  ): Promise<T> {
+    const headers: Record<string, string> = { accept: "application/json" };
+    if (method === "POST") headers["content-type"] = "application/json";
+    if (token) headers.authorization = `Bearer ${token}`;
+    const response = await this.fetch(`${this.base}/${path}`, {
+      method,
+      headers,
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(this.timeoutMs),
+      ...(method === "POST" ? { body: JSON.stringify(body ?? {}) } : {}),
+    });
+    const text = await response.text();
+    const answer = parse(text);
+    if (response.ok) return answer as T;
+    const problem = (answer ?? {}) as { code?: unknown; title?: unknown; detail?: unknown };
+    const code = typeof problem.code === "string" ? problem.code : `http_${response.status}`;
+    throw new ApiProblem(response.status, code, String(problem.detail ?? problem.title ?? code));
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function exclusively<T>(work: () => Promise<T>): Promise<T> {
+  const locks = globalThis.navigator?.locks;
+  return locks ? (locks.request("blazing-sun.refresh", work) as Promise<T>) : work();
+}

@@ -1,0 +1,293 @@
+// The wire's names and fields as types. Readers tolerate unknown fields, so every frame is open.
+
+export type UserId = string;
+export type RoomId = string;
+/** RFC 3339, UTC. */
+export type Timestamp = string;
+/** Integer minor units. */
+export type Cents = number;
+
+export type RoomStatus = "waiting" | "in_progress" | "finished" | "abandoned";
+export type ChatChannel = "lobby" | "players" | "spectators";
+
+export interface UserRef {
+  user_id: UserId;
+  username: string;
+}
+
+export interface Player extends UserRef {
+  avatar_id?: string | null;
+  score?: number;
+  is_ready?: boolean;
+  joined_at?: Timestamp;
+}
+
+/** A room as `room_state` carries it. */
+export interface RoomSnapshot {
+  room_id: RoomId;
+  room_name: string;
+  game_type: string;
+  status: RoomStatus;
+  host_id: UserId;
+  players: Player[];
+  lobby: Player[];
+  spectators?: UserId[];
+  spectators_data?: UserRef[];
+  banned_users?: (UserId | UserRef)[];
+  selected_players?: (UserId | UserRef)[];
+  auto_players?: (UserId | UserRef)[];
+  muted_users?: (UserId | UserRef)[];
+  current_turn?: UserId | null;
+  turn_number?: number;
+  turn_deadline?: Timestamp | null;
+  created_at?: Timestamp;
+  started_at?: Timestamp | null;
+  finished_at?: Timestamp | null;
+  winner_id?: UserId | null;
+  is_password_protected?: boolean;
+  /** Wanted seats. */
+  player_count?: number;
+  max_players?: number;
+  allow_spectators?: boolean;
+  max_spectators?: number;
+  entry_fee_cents?: Cents;
+  prize_cents?: Cents;
+  seed_commitment?: string;
+  room_seq?: number;
+  recovered?: boolean;
+}
+
+/** A line of the list of rooms. */
+export interface RoomSummary {
+  room_id: RoomId;
+  room_name: string;
+  game_type: string;
+  host_id: UserId;
+  host_name: string;
+  status: RoomStatus;
+  player_count: number;
+  spectator_count: number;
+  max_players: number;
+  is_password_protected: boolean;
+  allow_spectators: boolean;
+  entry_fee_cents: Cents;
+  prize_cents?: Cents;
+  can_rejoin?: boolean;
+  rejoin_role?: string | null;
+}
+
+export interface ChatMessage extends UserRef {
+  channel: ChatChannel;
+  message_id: string;
+  avatar_id?: string | null;
+  content: string;
+  is_system?: boolean;
+  timestamp: Timestamp;
+}
+
+export interface Commitment {
+  user_id: UserId;
+  seed_commitment: string;
+}
+
+interface InRoom {
+  room_id: RoomId;
+}
+
+/** Events by their type; the value is the payload beside the frame's own fields. */
+export interface Events {
+  "games.event.error": { code: string; message: string; socket_id?: string; command_id?: string };
+  "games.event.command_applied": { command_id: string; room_id?: RoomId };
+  "games.event.room_created": InRoom & {
+    room_name: string;
+    game_type: string;
+    host_id: UserId;
+    host_username: string;
+    is_password_protected: boolean;
+    player_count: number;
+    allow_spectators: boolean;
+    entry_fee_cents: Cents;
+    prize_cents: Cents;
+    seed_commitment?: string;
+  };
+  "games.event.room_updated": Partial<RoomSummary> & InRoom;
+  "games.event.room_removed": InRoom & { room_name?: string; reason?: "game_started" | "abandoned" | "cancelled" };
+  "games.event.room_list": { rooms: RoomSummary[] };
+  "games.event.room_state": { room: RoomSnapshot; room_id?: RoomId; recovered?: boolean };
+  "games.event.lobby_joined": InRoom & { player: Player };
+  "games.event.player_selected": InRoom & { player: Player };
+  "games.event.player_deselected": InRoom & UserRef;
+  "games.event.selected_players_updated": InRoom & { selected_players: (UserId | UserRef)[] };
+  "games.event.player_ready": InRoom & UserRef;
+  "games.event.player_ready_changed": InRoom & UserRef & { is_ready: boolean };
+  "games.event.game_starting": InRoom & { players: (UserId | UserRef)[]; deadline?: Timestamp };
+  "games.event.seeds_requested": InRoom & {
+    seed_commitment: string;
+    commitments: unknown[];
+    deadline: Timestamp;
+  };
+  "games.event.seed_renewed": InRoom & { seed_commitment: string; previous_server_seed?: string };
+  "games.event.seed_voided": InRoom & { user_id: UserId };
+  "games.event.seed_revealed": InRoom & { server_seed: string; seed_commitment: string };
+  "games.event.game_started": InRoom & {
+    game_type: string;
+    players: UserRef[];
+    first_turn?: UserId | null;
+    seeds?: unknown[];
+    commitments?: unknown[];
+  };
+  "games.event.turn_changed": InRoom & {
+    current_turn: UserId | null;
+    turn_number?: number;
+    deadline?: Timestamp | null;
+  };
+  "games.event.player_rejoined": InRoom & UserRef;
+  "games.event.player_left": InRoom & UserRef & { host_id?: UserId };
+  "games.event.player_kicked": InRoom & UserRef;
+  "games.event.player_banned": InRoom & UserRef;
+  "games.event.player_unbanned": InRoom & UserRef;
+  "games.event.player_auto_enabled": InRoom & UserRef;
+  "games.event.player_auto_disabled": InRoom & UserRef;
+  "games.event.player_disconnected": InRoom & UserRef & { timeout_at?: Timestamp | null };
+  "games.event.removed_from_game": InRoom & { user_id: UserId; reason: string; message: string };
+  "games.event.spectator_joined": InRoom & UserRef & { spectator_count?: number };
+  "games.event.spectator_left": InRoom & UserRef;
+  "games.event.spectator_kicked": InRoom & UserRef;
+  "games.event.spectators_updated": InRoom & { spectator_count: number };
+  "games.event.user_muted": InRoom & { target_user_id: UserId; target_username: string };
+  "games.event.user_unmuted": InRoom & { target_user_id: UserId; target_username: string };
+  "games.event.chat_message": InRoom & ChatMessage;
+  "games.event.chat_history": InRoom & { channel: ChatChannel; messages: ChatMessage[] };
+  "games.event.not_in_room": InRoom & {
+    room_name?: string;
+    status?: RoomStatus;
+    is_password_protected?: boolean;
+    allow_spectators?: boolean;
+  };
+  "games.event.quick_match_waiting": { game_type: string; waiting: number };
+  "games.event.bigger_dice.rolled": InRoom & {
+    player_id: UserId;
+    player_username: string;
+    roll: number;
+    new_score: number;
+    proof?: { nonce: number };
+  };
+  "games.event.bigger_dice.round_result": InRoom & {
+    rolls: [UserId, number][];
+    winner_id?: UserId | null;
+    is_tie: boolean;
+    is_tiebreaker: boolean;
+    tiebreaker_players: (UserId | UserRef)[];
+    scores: [UserId, number][];
+  };
+  "games.event.bigger_dice.tiebreaker_started": InRoom & { tied_players: (UserId | UserRef)[]; tied_roll: number };
+  "games.event.bigger_dice.state": InRoom & {
+    round_number: number;
+    current_rolls: [UserId, number][] | Record<UserId, number>;
+    pending_rollers: UserId[];
+    is_tiebreaker: boolean;
+  };
+  "games.event.bigger_dice.game_over": InRoom & {
+    winner_id: UserId;
+    winner_username: string;
+    final_scores: [UserId, string, number][];
+    prize_cents: Cents;
+  };
+  "chat.event.error": { code: string; message: string; command_id?: string };
+  "chat.event.message_received": { sender_id?: UserId; recipient_id?: UserId; content: string };
+  "wallet.event.balance_changed": {
+    balance_cents: Cents;
+    change_cents: Cents;
+    currency: string;
+    reason: string;
+    room_id?: RoomId | null;
+  };
+  "wallet.event.top_up": { request_id: string; status: string; session_url?: string };
+  "system.event.maintenance": { starts_at: Timestamp; message: string };
+}
+
+export type EventType = keyof Events;
+
+/** What every event frame carries beside its payload. */
+export interface FrameMeta {
+  event_id?: string;
+  correlation_id?: string | null;
+  timestamp?: Timestamp;
+  room_seq?: number;
+  after_seq?: number;
+}
+
+export type EventFrame<T extends EventType = EventType> = { type: T } & FrameMeta & Events[T];
+
+/** A frame whose type this package may not know. */
+export interface Frame extends FrameMeta {
+  type: string;
+  [field: string]: unknown;
+}
+
+/** Commands by their type; the value is their fields beside command_id. */
+export interface Commands {
+  "games.command.create_room": {
+    game_type: string;
+    room_name: string;
+    password?: string;
+    max_players?: number;
+    allow_spectators?: boolean;
+  };
+  "games.command.join_room": { room_id?: RoomId; room_name?: string; password?: string };
+  "games.command.quick_match": { game_type: string; cancel?: boolean };
+  "games.command.list_rooms": { game_type?: string };
+  "games.command.rejoin_room": InRoom;
+  "games.command.leave_room": InRoom;
+  "games.command.join_as_spectator": { room_id?: RoomId; room_name?: string; password?: string };
+  "games.command.leave_spectate": InRoom;
+  "games.command.select_player": InRoom & { target_user_id: UserId };
+  "games.command.deselect_player": InRoom & { target_user_id: UserId };
+  "games.command.ready": InRoom & { is_ready?: boolean; seed_commitment?: string };
+  "games.command.reveal_seed": InRoom & { client_seed: string };
+  "games.command.start_game": InRoom;
+  "games.command.kick_player": InRoom & { target_user_id: UserId };
+  "games.command.kick_spectator": InRoom & { target_user_id: UserId };
+  "games.command.ban_player": InRoom & { target_user_id: UserId };
+  "games.command.unban_player": InRoom & { target_user_id: UserId };
+  "games.command.mute_user": InRoom & { target_user_id: UserId };
+  "games.command.unmute_user": InRoom & { target_user_id: UserId };
+  "games.command.become_spectator": InRoom & { target_user_id?: UserId };
+  "games.command.become_player": InRoom & { target_user_id?: UserId };
+  "games.command.send_chat": InRoom & { channel: ChatChannel; content: string };
+  "games.command.get_chat_history": InRoom & { channel: ChatChannel; limit?: number };
+  "games.command.bigger_dice.roll": InRoom;
+  "games.command.bigger_dice.enable_auto_play": InRoom & { enabled?: boolean };
+  "games.command.tic_tac_toe.move": InRoom & { position: number };
+  "chat.command.send_message": { recipient_id: UserId; content: string };
+  "chat.command.send_lobby_message": { lobby_id: string; content: string };
+  "chat.command.typing": { recipient_id: UserId };
+  "chat.command.mark_read": { message_ids: string[] };
+  "wallet.command.top_up": { amount_cents: Cents; success_url?: string; cancel_url?: string };
+}
+
+export type CommandType = keyof Commands;
+
+/**
+ * The event that answers a command where it is a certain one. Other events carry the same
+ * correlation_id (room_created goes to everyone who watches the lobby), so "the first" is not enough here.
+ */
+export const ANSWERS = {
+  "games.command.create_room": ["games.event.room_state"],
+  "games.command.join_room": ["games.event.room_state"],
+  "games.command.join_as_spectator": ["games.event.room_state"],
+  "games.command.rejoin_room": ["games.event.room_state", "games.event.not_in_room"],
+  "games.command.list_rooms": ["games.event.room_list"],
+  "games.command.get_chat_history": ["games.event.chat_history"],
+  "games.command.quick_match": ["games.event.quick_match_waiting", "games.event.room_state"],
+} as const satisfies Partial<Record<CommandType, readonly EventType[]>>;
+
+export type Answer<C extends string> = C extends keyof typeof ANSWERS
+  ? EventFrame<(typeof ANSWERS)[C][number]> | EventFrame<"games.event.command_applied">
+  : Frame;
+
+/** Ids come as strings from us, as integers from some other programs. */
+export function userIdOf(value: unknown): UserId {
+  if (typeof value === "object" && value !== null && "user_id" in value) return userIdOf(value.user_id);
+  return value === null || value === undefined ? "" : String(value);
+}

@@ -1,0 +1,523 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
+import {
+  type Client,
+  type ConnectOptions,
+  commitmentOf,
+  connect,
+  MemoryStorage,
+  Refusal,
+  SignedOut,
+} from "../src/index.js";
+import type { SocketConstructor } from "../src/socket.js";
+import { type Connection, ScriptedServer } from "./scripted_server.js";
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const ROLL = "games.command.bigger_dice.roll";
+
+let server: ScriptedServer;
+let client: Client | undefined;
+
+beforeEach(async () => {
+  server = await ScriptedServer.start();
+});
+
+afterEach(async () => {
+  client?.close();
+  client = undefined;
+  await server.stop();
+});
+
+function start(options: Partial<ConnectOptions> = {}): Client {
+  client = connect({
+    url: server.url,
+    token: async () => "token-1",
+    WebSocket: WebSocket as unknown as SocketConstructor,
+    storage: new MemoryStorage(),
+    ...options,
+    timing: { backoffMinMs: 1, backoffMaxMs: 20, gapMs: 50, ...options.timing },
+  });
+  return client;
+}
+
+async function online(options: Partial<ConnectOptions> = {}): Promise<[Client, Connection]> {
+  const started = start(options);
+  const connection = await server.connection();
+  await connection.signIn();
+  await reached(started, "online");
+  return [started, connection];
+}
+
+function reached(started: Client, state: string): Promise<void> {
+  return vi.waitFor(() => expect(started.status.state).toBe(state), { timeout: 5_000, interval: 2 });
+}
+
+function eventually(check: () => void): Promise<void> {
+  return vi.waitFor(check, { timeout: 5_000, interval: 2 });
+}
+
+function roomState(room: Record<string, unknown> = {}, frame: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    type: "games.event.room_state",
+    event_id: crypto.randomUUID(),
+    room: {
+      room_id: "r1",
+      room_name: "Table",
+      game_type: "bigger_dice",
+      status: "waiting",
+      host_id: "7",
+      players: [],
+      lobby: [{ user_id: "7", username: "ada", joined_at: "2026-01-01T00:00:00Z" }],
+      selected_players: [],
+      player_count: 2,
+      room_seq: 3,
+      ...room,
+    },
+    ...frame,
+  };
+}
+
+function joined(seq: number, userId: string): Record<string, unknown> {
+  return {
+    type: "games.event.lobby_joined",
+    event_id: `joined-${userId}`,
+    room_id: "r1",
+    room_seq: seq,
+    player: { user_id: userId, username: `user${userId}`, joined_at: `2026-01-01T00:00:0${seq}Z` },
+  };
+}
+
+describe("signing in", () => {
+  it("sends the token in the first frame and never in the address", async () => {
+    const started = start({ token: async () => "very-secret" });
+    const connection = await server.connection();
+    const authenticate = await connection.signIn("42");
+    await reached(started, "online");
+    expect(authenticate.token).toBe("very-secret");
+    expect(connection.url).not.toContain("very-secret");
+    expect(started.user).toEqual({ userId: "42", username: "ada", roles: [] });
+  });
+
+  it("asks for another token when one is refused", async () => {
+    const token = vi.fn(async ({ refused }: { refused: boolean }) => (refused ? "good" : "stale"));
+    const started = start({ token });
+    const first = await server.connection();
+    first.welcome();
+    await first.frame("system.authenticate");
+    first.send({ type: "system.error", code: "auth_failed", message: "expired" });
+    const second = await server.connection();
+    expect((await second.signIn()).token).toBe("good");
+    await reached(started, "online");
+  });
+
+  it("stops when tokens are refused again and again", async () => {
+    const started = start();
+    for (let i = 0; i < 3; i++) {
+      const connection = await server.connection();
+      connection.welcome();
+      await connection.frame("system.authenticate");
+      connection.close(1008);
+    }
+    await reached(started, "closed");
+    expect(started.status.reason).toBe("refused");
+  });
+
+  it("stops when nobody is signed in any more", async () => {
+    const started = start({
+      token: async () => {
+        throw new SignedOut();
+      },
+    });
+    const command = started.command(ROLL, { room_id: "r1" });
+    await expect(command).rejects.toMatchObject({ code: "closed" });
+    expect(started.status).toEqual({ state: "closed", reason: "signed_out" });
+  });
+
+  it("tries again when the token cannot be had for another reason", async () => {
+    let failures = 2;
+    const started = start({
+      token: async () => {
+        if (failures-- > 0) throw new TypeError("network");
+        return "late";
+      },
+    });
+    expect((await (await server.connection()).signIn()).token).toBe("late");
+    await reached(started, "online");
+  });
+
+  it("authenticates again on the same socket before the token expires", async () => {
+    let made = 0;
+    const token = async () => {
+      made += 1;
+      const exp = Math.floor(Date.now() / 1000) + (made === 1 ? 3 : 900);
+      return `h.${btoa(JSON.stringify({ exp, n: made }))}.s`;
+    };
+    const [, connection] = await online({
+      token,
+      timing: { reauthenticateBeforeMs: 60_000, reauthenticateAfterMs: 10 },
+    });
+    const again = await connection.frame("system.authenticate");
+    const claims = JSON.parse(atob(String(again.token).split(".")[1] ?? "")) as { n: number };
+    expect(claims.n).toBe(2);
+    connection.send({ type: "system.authenticated", user_id: "7", username: "ada", roles: [] });
+  });
+});
+
+describe("staying connected", () => {
+  it("comes back after the connection is cut", async () => {
+    const [started, first] = await online();
+    first.cut();
+    await (await server.connection()).signIn();
+    await reached(started, "online");
+  });
+
+  it("comes back from a server that falls silent", async () => {
+    const started = start({ timing: { heartbeatMs: 10, silenceMs: 60 } });
+    const silent = await server.connection();
+    await silent.signIn();
+    await silent.frame("system.heartbeat");
+    await (await server.connection()).signIn();
+    await reached(started, "online");
+  });
+
+  it("stays on a connection whose heartbeats are answered", async () => {
+    const [started, connection] = await online({ timing: { heartbeatMs: 10, silenceMs: 400 } });
+    for (let beats = 0; beats < 10; beats++) {
+      await connection.frame("system.heartbeat");
+      connection.send({ type: "system.heartbeat_ack", timestamp: new Date().toISOString() });
+    }
+    expect(started.status.state).toBe("online");
+  });
+
+  it("gives up a connection on which nothing happens at first", async () => {
+    start({ timing: { connectMs: 30 } });
+    await server.connection();
+    await (await server.connection()).signIn();
+  });
+
+  it("closes with 1000 and does not come back", async () => {
+    const [started, connection] = await online();
+    started.close();
+    expect(await connection.closed).toBe(1000);
+    expect(started.status).toEqual({ state: "closed", reason: "closed" });
+  });
+});
+
+describe("commands", () => {
+  it("resolves on the acknowledgement and then on the answer", async () => {
+    const [started, connection] = await online();
+    const command = started.command(ROLL, { room_id: "r1" });
+    const sent = await connection.frame(ROLL);
+    expect(sent).toMatchObject({ room_id: "r1", command_id: command.commandId });
+    expect(sent.command_id).toMatch(UUID_V7);
+    connection.send({ type: "system.ack", command_id: sent.command_id });
+    await command.acked;
+    expect(started.pendingCount).toBe(1);
+    connection.send({
+      type: "games.event.bigger_dice.rolled",
+      event_id: "e1",
+      correlation_id: sent.command_id,
+      room_id: "r1",
+      roll: 6,
+    });
+    expect(await command).toMatchObject({ type: "games.event.bigger_dice.rolled", roll: 6 });
+    expect(started.pendingCount).toBe(0);
+  });
+
+  it("makes ids from the server's time", async () => {
+    const started = start();
+    const connection = await server.connection();
+    await connection.signIn("7", new Date("2031-05-06T07:08:09Z"));
+    const command = started.command(ROLL, { room_id: "r1" });
+    command.catch(() => {});
+    await connection.frame(ROLL);
+    const ms = Number.parseInt((command.commandId ?? "").replaceAll("-", "").slice(0, 12), 16);
+    expect(Math.abs(ms - Date.parse("2031-05-06T07:08:09Z"))).toBeLessThan(30_000);
+  });
+
+  it("is answered by the room's state where that is the answer, not by what everyone hears", async () => {
+    const [started, connection] = await online();
+    const command = started.command("games.command.create_room", { game_type: "bigger_dice", room_name: "Table" });
+    const id = (await connection.frame("games.command.create_room")).command_id;
+    connection.send({ type: "games.event.room_created", event_id: "c", correlation_id: id, room_id: "r1" });
+    connection.send(roomState({}, { correlation_id: id }));
+    expect((await command).type).toBe("games.event.room_state");
+    expect(started.rooms.get("r1")?.name).toBe("Table");
+  });
+
+  it("takes command_applied for an answer", async () => {
+    const [started, connection] = await online();
+    const command = started.command(ROLL, { room_id: "r1" });
+    const id = (await connection.frame(ROLL)).command_id;
+    connection.send({ type: "games.event.command_applied", command_id: id, room_seq: 9 });
+    expect((await command).room_seq).toBe(9);
+  });
+
+  it("rejects with the refusal's code, from the game and from the gateway", async () => {
+    const [started, connection] = await online();
+    const early = started.command(ROLL, { room_id: "r1" });
+    const earlyId = (await connection.frame(ROLL)).command_id;
+    connection.send({ type: "games.event.error", command_id: earlyId, code: "not_your_turn", message: "wait" });
+    const refusal = await early.then(null, (error: unknown) => error);
+    expect(refusal).toBeInstanceOf(Refusal);
+    expect(refusal).toMatchObject({ code: "not_your_turn", message: "wait", retryable: false });
+
+    const busy = started.command(ROLL, { room_id: "r1" });
+    const busyId = (await connection.frame(ROLL)).command_id;
+    connection.send({ type: "system.error", command_id: busyId, code: "rate_limited", message: "slow down" });
+    await expect(busy).rejects.toMatchObject({ code: "rate_limited", retryable: true });
+    await expect(busy.acked).rejects.toBeInstanceOf(Refusal);
+  });
+
+  it("sends what has no answer again with the same id after a reconnect, in order", async () => {
+    const [started, first] = await online();
+    const roll = started.command(ROLL, { room_id: "r1" });
+    const sent = await first.frame(ROLL);
+    first.send({ type: "system.ack", command_id: sent.command_id });
+    await roll.acked;
+    const away = new Promise<void>((resolve) => {
+      started.onStatus(({ state }) => {
+        if (state === "waiting") resolve();
+      });
+    });
+    first.cut();
+    await away;
+    const leave = started.command("games.command.leave_room", { room_id: "r1" });
+    expect(leave.commandId).toBeUndefined();
+
+    const second = await server.connection();
+    await second.signIn();
+    expect(await second.frame(ROLL)).toEqual(sent);
+    const left = await second.frame("games.command.leave_room");
+    expect(String(left.command_id) > String(sent.command_id)).toBe(true);
+    second.send({ type: "games.event.command_applied", command_id: sent.command_id });
+    second.send({ type: "games.event.player_left", event_id: "l", correlation_id: left.command_id, room_id: "r1" });
+    await Promise.all([roll, leave]);
+    expect(second.untaken(ROLL)).toBe(0);
+  });
+
+  it("asks again on a living connection when an answer does not come", async () => {
+    const [started, connection] = await online({ timing: { resendMs: 20, heartbeatMs: 20 } });
+    const command = started.command(ROLL, { room_id: "r1" });
+    const first = await connection.frame(ROLL);
+    const second = await connection.frame(ROLL);
+    expect(second).toEqual(first);
+    connection.send({ type: "games.event.command_applied", command_id: first.command_id });
+    await command;
+  });
+
+  it("sends one given to an expired session again in the next", async () => {
+    const [started, first] = await online();
+    const command = started.command(ROLL, { room_id: "r1" });
+    const sent = await first.frame(ROLL);
+    first.send({ type: "system.error", code: "unauthenticated", command_id: sent.command_id, message: "expired" });
+    const second = await server.connection();
+    await second.signIn();
+    expect((await second.frame(ROLL)).command_id).toBe(sent.command_id);
+    second.send({ type: "games.event.command_applied", command_id: sent.command_id });
+    await command;
+  });
+
+  it("bounds what waits", async () => {
+    const started = start({ maxPending: 1 });
+    const first = started.command(ROLL, { room_id: "r1" });
+    await expect(started.command(ROLL, { room_id: "r1" })).rejects.toMatchObject({ code: "queue_full" });
+    started.close();
+    await expect(first).rejects.toMatchObject({ code: "closed" });
+    await expect(started.command(ROLL, { room_id: "r1" })).rejects.toMatchObject({ code: "closed" });
+  });
+});
+
+describe("resume", () => {
+  it("names the last room_seq of each room, and drops events that it knows", async () => {
+    const [started, first] = await online();
+    const heard: unknown[] = [];
+    started.on("games.event.lobby_joined", (frame) => heard.push(frame.player.user_id));
+    first.send(roomState());
+    first.send(joined(4, "8"));
+    await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(4));
+    first.cut();
+
+    const second = await server.connection();
+    const authenticate = await second.signIn();
+    expect(authenticate.resume).toEqual([{ room_id: "r1", room_seq: 4 }]);
+    second.send(joined(4, "8"));
+    second.send(joined(5, "9"));
+    await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(5));
+    expect(heard).toEqual(["8", "9"]);
+    expect(started.rooms.get("r1")?.members.map((member) => member.userId)).toEqual(["7", "8", "9"]);
+  });
+
+  it("hears an event without a room once, however often it arrives", async () => {
+    const [started, connection] = await online();
+    const heard: number[] = [];
+    started.on("wallet.event.balance_changed", (frame) => heard.push(frame.balance_cents));
+    const event = { type: "wallet.event.balance_changed", event_id: "w1", balance_cents: 4000 };
+    connection.send(event);
+    connection.send(event);
+    connection.send({ ...event, event_id: "w2", balance_cents: 5600 });
+    await eventually(() => expect(heard.at(-1)).toBe(5600));
+    expect(heard).toEqual([4000, 5600]);
+  });
+
+  it("takes a state that was not recovered instead of what it had", async () => {
+    const [started, first] = await online();
+    first.send(roomState());
+    first.send(joined(4, "8"));
+    await eventually(() => expect(started.rooms.get("r1")?.members).toHaveLength(2));
+    first.cut();
+    const second = await server.connection();
+    await second.signIn();
+    second.send(roomState({ room_seq: 2, recovered: false, room_name: "Renamed" }, { recovered: false }));
+    await eventually(() => expect(started.rooms.get("r1")?.name).toBe("Renamed"));
+    expect(started.rooms.get("r1")).toMatchObject({ roomSeq: 2, members: [{ userId: "7" }] });
+  });
+
+  it("does not go back to an older state", async () => {
+    const [started, connection] = await online();
+    connection.send(roomState({ room_seq: 9, room_name: "Now" }));
+    connection.send(roomState({ room_seq: 5, room_name: "Then" }));
+    connection.send(joined(10, "8"));
+    await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(10));
+    expect(started.rooms.get("r1")?.name).toBe("Now");
+  });
+
+  it("asks for what is missing and keeps the order", async () => {
+    const [started, connection] = await online({ timing: { gapMs: 60_000 } });
+    const heard: string[] = [];
+    started.on("games.event.lobby_joined", (frame) => heard.push(frame.player.user_id));
+    connection.send(roomState());
+    connection.send(joined(6, "10"));
+    connection.send(joined(5, "9"));
+    expect((await connection.frame("system.resume")).rooms).toEqual([{ room_id: "r1", room_seq: 3 }]);
+    expect(heard).toEqual([]);
+    connection.send(joined(4, "8"));
+    connection.send(joined(5, "9"));
+    connection.send(joined(6, "10"));
+    await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(6));
+    expect(heard).toEqual(["8", "9", "10"]);
+    expect(connection.untaken("system.resume")).toBe(0);
+  });
+
+  it("goes on when what is missing never comes", async () => {
+    const [started, connection] = await online({ timing: { gapMs: 10 } });
+    connection.send(roomState());
+    connection.send(joined(7, "8"));
+    await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(7));
+  });
+
+  it("does not resume a room that has ended", async () => {
+    const [started, first] = await online();
+    first.send(roomState());
+    first.send({
+      type: "games.event.seed_revealed",
+      event_id: "s",
+      room_id: "r1",
+      room_seq: 4,
+      server_seed: "00",
+      seed_commitment: "11",
+    });
+    await eventually(() => expect(started.rooms.get("r1")?.phase).toBe("over"));
+    first.cut();
+    expect((await (await server.connection()).signIn()).resume).toBeUndefined();
+    expect(started.rooms.get("r1")?.fairness.serverSeed).toBe("00");
+  });
+});
+
+describe("fairness", () => {
+  const requested = (commitments: unknown) => ({
+    type: "games.event.seeds_requested",
+    event_id: crypto.randomUUID(),
+    room_id: "r1",
+    seed_commitment: "aa",
+    commitments,
+    deadline: "2026-01-01T00:00:00Z",
+  });
+
+  it("commits to a fresh seed with each ready and reveals the one that was frozen", async () => {
+    const [started, connection] = await online();
+    connection.send(roomState());
+    void started.ready("r1").catch(() => {});
+    const first = await connection.frame("games.command.ready");
+    void started.ready("r1").catch(() => {});
+    const second = await connection.frame("games.command.ready");
+    expect(first.seed_commitment).toMatch(/^[0-9a-f]{64}$/);
+    expect(second.seed_commitment).not.toBe(first.seed_commitment);
+
+    connection.send(requested([{ user_id: "7", seed_commitment: first.seed_commitment }]));
+    const reveal = await connection.frame("games.command.reveal_seed");
+    expect(reveal.room_id).toBe("r1");
+    expect(await commitmentOf(String(reveal.client_seed))).toBe(first.seed_commitment);
+  });
+
+  it("reveals after a reload of the page", async () => {
+    const storage = new MemoryStorage();
+    const [before, first] = await online({ storage });
+    void before.ready("r1").catch(() => {});
+    const ready = await first.frame("games.command.ready");
+    before.close();
+
+    const [, second] = await online({ storage });
+    second.send(requested([ready.seed_commitment]));
+    const reveal = await second.frame("games.command.reveal_seed");
+    expect(await commitmentOf(String(reveal.client_seed))).toBe(ready.seed_commitment);
+  });
+
+  it("reveals after a reload that missed the request, once all are ready", async () => {
+    const storage = new MemoryStorage();
+    const [before, first] = await online({ storage });
+    void before.ready("r1").catch(() => {});
+    const ready = await first.frame("games.command.ready");
+    before.close();
+
+    const player = (id: string, isReady: boolean) => ({ user_id: id, username: id, is_ready: isReady });
+    const [started, second] = await online({ storage });
+    second.send(roomState({ players: [player("7", true), player("8", false)], selected_players: ["7", "8"] }));
+    await eventually(() => expect(started.rooms.get("r1")).toBeDefined());
+    expect(started.pendingCount).toBe(0);
+    second.send(
+      roomState({ room_seq: 4, players: [player("7", true), player("8", true)], selected_players: ["7", "8"] }),
+    );
+    const reveal = await second.frame("games.command.reveal_seed");
+    expect(await commitmentOf(String(reveal.client_seed))).toBe(ready.seed_commitment);
+  });
+
+  it("takes readiness back without a seed", async () => {
+    const [started, connection] = await online();
+    void started.ready("r1", false).catch(() => {});
+    expect(await connection.frame("games.command.ready")).toMatchObject({ is_ready: false });
+  });
+});
+
+describe("lobby", () => {
+  const listed = (id: string, name: string) => ({ room_id: id, room_name: name, player_count: 1, max_players: 2 });
+
+  it("watches, lists and follows, also on the next connection", async () => {
+    const [started, first] = await online();
+    let names: string[] = [];
+    const stop = started.lobby.watch((rooms) => {
+      names = rooms.map((room) => `${room.room_name}:${room.player_count}`);
+    });
+    expect(await first.frame("system.lobby")).toMatchObject({ watch: true });
+    const list = await first.frame("games.command.list_rooms");
+    first.send({
+      type: "games.event.room_list",
+      event_id: "l1",
+      correlation_id: list.command_id,
+      rooms: [listed("a", "A"), listed("b", "B")],
+    });
+    first.send({ type: "games.event.room_updated", event_id: "u1", ...listed("a", "A"), player_count: 2 });
+    first.send({ type: "games.event.room_removed", event_id: "d1", room_id: "b", reason: "abandoned" });
+    first.send({ type: "games.event.room_created", event_id: "c1", room_id: "c", room_name: "C", player_count: 4 });
+    await eventually(() => expect(names).toEqual(["A:2", "C:1"]));
+    first.cut();
+    const second = await server.connection();
+    await second.signIn();
+    expect(await second.frame("system.lobby")).toMatchObject({ watch: true });
+    const again = await second.frame("games.command.list_rooms");
+    second.send({ type: "games.event.room_list", event_id: "l2", correlation_id: again.command_id, rooms: [] });
+    await eventually(() => expect(names).toEqual([]));
+    stop();
+    expect(await second.frame("system.lobby")).toMatchObject({ watch: false });
+  });
+});

@@ -1,0 +1,174 @@
+import { describe, expect, it } from "vitest";
+import { foldRoom, type RoomView } from "../src/room.js";
+import type { Frame } from "../src/wire.js";
+
+const ADA = { user_id: "1", username: "ada", joined_at: "2026-01-01T00:00:01Z" };
+const BOB = { user_id: "2", username: "bob", joined_at: "2026-01-01T00:00:02Z" };
+const CYD = { user_id: 3, username: "cyd", joined_at: "2026-01-01T00:00:03Z" };
+
+const STATE: Frame = {
+  type: "games.event.room_state",
+  room: {
+    room_id: "r",
+    room_name: "Table",
+    game_type: "bigger_dice",
+    status: "waiting",
+    host_id: "1",
+    players: [],
+    lobby: [BOB, ADA],
+    selected_players: [],
+    player_count: 2,
+    entry_fee_cents: 1000,
+    prize_cents: 1600,
+    seed_commitment: "c0",
+    room_seq: 1,
+  },
+};
+
+/** The room after these events, each written as its name and fields. */
+function after(...events: [name: string, fields?: object][]): RoomView {
+  let view = foldRoom(undefined, STATE, "1");
+  let seq = 1;
+  for (const [name, fields] of events) {
+    seq += 1;
+    view = foldRoom(view, { type: `games.event.${name}`, room_id: "r", room_seq: seq, ...fields }, "1");
+  }
+  if (!view) throw new Error("no room");
+  return view;
+}
+
+const SELECTED: [string, object][] = [
+  ["player_selected", { player: ADA }],
+  ["player_selected", { player: BOB }],
+];
+const STARTED: [string, object][] = [
+  ...SELECTED,
+  [
+    "game_started",
+    {
+      game_type: "bigger_dice",
+      players: [BOB, ADA],
+      first_turn: "2",
+      seeds: [
+        { user_id: "1", seed: "a".repeat(64) },
+        { user_id: "2", seed: null },
+      ],
+    },
+  ],
+];
+
+describe("before play", () => {
+  it("lists members in order of arrival and the seats as wanted", () => {
+    const room = after();
+    expect(room.members.map((member) => member.username)).toEqual(["ada", "bob"]);
+    expect(room).toMatchObject({ seats: 2, selected: [], phase: "waiting", entryFeeCents: 1000, prizeCents: 1600 });
+  });
+
+  it("adds whoever comes, also with an integer for an id", () => {
+    expect(after(["lobby_joined", { player: CYD }]).members.at(-1)?.userId).toBe("3");
+  });
+
+  it("selects, and takes selection and readiness back", () => {
+    const ready = after(...SELECTED, ["player_ready_changed", { user_id: "1", is_ready: true }]);
+    expect(ready.selected).toEqual(["1", "2"]);
+    expect(ready.members[0]?.isReady).toBe(true);
+    const renewed = after(
+      ...SELECTED,
+      ["player_ready_changed", { user_id: "1", is_ready: true }],
+      ["player_deselected", { user_id: "2", username: "bob" }],
+      ["seed_renewed", { seed_commitment: "c1" }],
+    );
+    expect(renewed.selected).toEqual(["1"]);
+    expect(renewed.members[0]?.isReady).toBe(false);
+    expect(renewed.fairness.commitment).toBe("c1");
+  });
+
+  it("goes through starting and seeds, and back where a seed does not come", () => {
+    const deadline = "2026-01-01T00:00:30Z";
+    const starting = after(...SELECTED, ["game_starting", { players: [ADA, BOB], deadline }]);
+    expect(starting).toMatchObject({ phase: "starting", phaseDeadline: Date.parse(deadline) });
+    const seeds = after(...SELECTED, ["seeds_requested", { seed_commitment: "c0", commitments: [], deadline }]);
+    expect(seeds.phase).toBe("seeds");
+    const voided = after(
+      ...SELECTED,
+      ["seeds_requested", { seed_commitment: "c0", commitments: [], deadline }],
+      ["seed_voided", { user_id: "2" }],
+    );
+    expect(voided).toMatchObject({ phase: "waiting", phaseDeadline: null, selected: ["1"] });
+  });
+
+  it("hands a leaving host's room to the longest there", () => {
+    expect(after(["lobby_joined", { player: CYD }], ["player_left", ADA]).hostId).toBe("2");
+    expect(after(["lobby_joined", { player: CYD }], ["player_left", { ...ADA, host_id: "3" }]).hostId).toBe("3");
+  });
+
+  it("is over for whoever is kicked, and says why", () => {
+    expect(after(["player_kicked", ADA])).toMatchObject({ phase: "over", removal: { reason: "kicked" } });
+    expect(after(["player_kicked", BOB]).phase).toBe("waiting");
+  });
+});
+
+describe("in play", () => {
+  it("takes seats in the order of the game", () => {
+    const room = after(...STARTED);
+    expect(room).toMatchObject({ phase: "playing", status: "in_progress", selected: ["2", "1"] });
+    expect(room.turn).toEqual({ userId: "2", number: 1, deadline: null });
+    expect(room.fairness.playerSeeds).toEqual([null, "a".repeat(64)]);
+  });
+
+  it("follows turns, rolls and scores", () => {
+    const room = after(
+      ...STARTED,
+      ["turn_changed", { current_turn: "1", turn_number: 4, deadline: "2026-01-01T00:01:00Z" }],
+      ["bigger_dice.rolled", { player_id: "1", roll: 5, new_score: 0, proof: { nonce: 9 } }],
+      ["bigger_dice.round_result", { rolls: [["1", 5]], winner_id: "1", scores: [["1", 1]] }],
+      ["bigger_dice.state", { round_number: 2, current_rolls: [], pending_rollers: ["2"], is_tiebreaker: false }],
+    );
+    expect(room.turn).toEqual({ userId: "1", number: 4, deadline: Date.parse("2026-01-01T00:01:00Z") });
+    expect(room.members[0]?.score).toBe(1);
+    expect(room.fairness.draws).toEqual([{ userId: "1", value: 5, nonce: 9 }]);
+    expect(room.gameState?.round_number).toBe(2);
+    expect(room.gameEvents.map((event) => event.type.split(".").at(-1))).toEqual(["rolled", "round_result"]);
+  });
+
+  it("keeps a seat whose player is gone, and shows who plays it", () => {
+    const gone = after(...STARTED, ["player_left", BOB], ["player_auto_enabled", BOB]);
+    expect(gone.members[1]).toMatchObject({ userId: "2", isGone: true, isAuto: true });
+    expect(after(...STARTED, ["player_disconnected", BOB], ["player_rejoined", BOB]).members[1]?.isGone).toBe(false);
+  });
+
+  it("ends with the winner, the prize and the seed", () => {
+    const room = after(
+      ...STARTED,
+      [
+        "bigger_dice.game_over",
+        {
+          winner_id: "2",
+          winner_username: "bob",
+          final_scores: [
+            ["2", "bob", 10],
+            ["1", "ada", 7],
+          ],
+          prize_cents: 1600,
+        },
+      ],
+      ["seed_revealed", { server_seed: "5e", seed_commitment: "c0" }],
+    );
+    expect(room).toMatchObject({ phase: "over", status: "finished", turn: null });
+    expect(room.result).toMatchObject({ winnerId: "2", winnerName: "bob", prizeCents: 1600 });
+    expect(room.result?.finalScores[1]).toEqual({ userId: "1", username: "ada", score: 7 });
+    expect(room.fairness.serverSeed).toBe("5e");
+  });
+
+  it("is not ended by the listing's end at the start of play, but by being abandoned", () => {
+    expect(after(...STARTED, ["room_removed", { reason: "game_started" }]).phase).toBe("playing");
+    expect(after(["room_removed", { reason: "abandoned" }])).toMatchObject({ phase: "over", status: "abandoned" });
+  });
+});
+
+it("never changes a view in place", () => {
+  const before = foldRoom(undefined, STATE, "1");
+  const kept = structuredClone(before);
+  foldRoom(before, { type: "games.event.player_selected", room_id: "r", room_seq: 2, player: ADA }, "1");
+  expect(before).toEqual(kept);
+});

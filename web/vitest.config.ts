@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+const resolve = { conditions: ["source"] };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { resolve, ssr: { resolve }, test: { name: "sdk", include: ["sdk/test/**/*.test.ts"], environment: "node" } },
+      {
+        resolve,
+        ssr: { resolve },
+        test: { name: "play", include: ["play/test/**/*.test.ts"], environment: "happy-dom" },
+      },
+      {
+        resolve,
+        ssr: { resolve },
+        test: {
+          name: "e2e",
+          include: ["e2e/src/**/*.test.ts"],
+          environment: "node",
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
