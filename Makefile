@@ -73,6 +73,10 @@ deny: setup ## Check the dependencies' licences, sources and bans
 typos: setup ## Check the spelling
 	@dev/test.sh typos
 
+.PHONY: generated
+generated: $(WEB_BUILT) ## Rewrite the files that are derived from the Rust types
+	@dev/test.sh generated
+
 .PHONY: clean
 clean: ## Remove what was built; keeps ./data
 	cargo clean

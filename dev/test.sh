@@ -22,6 +22,11 @@ suite_web-build() { env -u MAKEFLAGS -u MAKELEVEL make web; }
 suite_deny() { "$CARGO_DENY" --locked check --hide-inclusion-graph licenses bans sources; }
 suite_clippy() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
 suite_rust() { cargo test --workspace --locked --no-fail-fast; }
+# Not among ALL: the suite `rust` compares these files, this one writes them.
+suite_generated() {
+  UPDATE_GENERATED=1 cargo test --workspace --locked generated
+  npm --prefix web run --if-present generate
+}
 suite_e2e() {
   local bin
   cargo build --locked --bin blazing-sun
@@ -74,9 +79,9 @@ run_suite() {
   ((status == 0)) || { verdict=FAILED note="exit code $status"; }
 
   case $suite in
-    rust | web-unit | e2e)
+    rust | web-unit | e2e | generated)
       read -r tests skipped < <(count_tests "$log")
-      note="${note:+$note, }$tests tests"
+      note="${note:+$note, }$tests tests passed"
       if ((tests == 0)); then
         verdict=FAILED
       fi
@@ -87,7 +92,7 @@ run_suite() {
   esac
 
   if [[ $verdict == ok ]]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-  summary+=("$(printf '%-6s  %-10s %4ds  %s' "$verdict" "$suite" $((SECONDS - started)) "$note")")
+  summary+=("$(printf '%-6s  %4ds  %-10s%s' "$verdict" $((SECONDS - started)) "$suite" "${note:+  $note}")")
   printf '<== %s: %s%s\n' "$suite" "$verdict" "${note:+ ($note)}"
 }
 
