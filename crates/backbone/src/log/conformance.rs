@@ -1,1 +1,1 @@
-//! x
+//! The suite that every adapter of the event log passes.

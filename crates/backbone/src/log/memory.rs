@@ -1,1 +1,1 @@
-//! x
+//! A log in memory, for tests.
