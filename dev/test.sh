@@ -107,6 +107,6 @@ done
 for suite in "${suites[@]}"; do run_suite "$suite"; done
 
 printf '\n'
-printf '%s\n' "${summary[@]}"
+printf '%s\n' "${summary[@]}" | sed 's/ *$//'
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))
