@@ -10,6 +10,7 @@ use serde::de::{self, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -142,7 +143,12 @@ pub struct Table<'a> {
 impl<'a> Table<'a> {
     /// A table for one input.
     pub fn new(players: &'a [SeatedPlayer], prize: Cents, dice: &'a mut Dice) -> Table<'a> {
-        Table { players, prize, dice, events: Vec::new() }
+        Table {
+            players,
+            prize,
+            dice,
+            events: Vec::new(),
+        }
     }
 
     /// The players in seat order.
@@ -171,11 +177,19 @@ impl<'a> Table<'a> {
         self.dice
     }
 
-    /// Sends an event: `fields` must serialise to a JSON object.
+    /// Sends an event: `fields` must serialise to a JSON object. Anything else is the game's own
+    /// mistake and panics, which the room answers with `internal`.
     pub fn emit(&mut self, to: To, name: impl Into<Cow<'static, str>>, fields: &impl Serialize) {
-        let body = serde_json::value::to_raw_value(fields).unwrap_or_default();
-        debug_assert!(body.get().starts_with('{'), "an event's fields are a JSON object");
-        self.events.push(GameEvent { to, name: name.into(), body });
+        let body = serde_json::value::to_raw_value(fields).expect("an event's fields are JSON");
+        assert!(
+            body.get().starts_with('{'),
+            "an event's fields are a JSON object"
+        );
+        self.events.push(GameEvent {
+            to,
+            name: name.into(),
+            body,
+        });
     }
 
     /// The events so far; the table is done.
@@ -203,7 +217,12 @@ pub trait Game: Clone + Serialize + DeserializeOwned + Send + 'static {
     fn to_act(&self) -> Vec<Seat>;
 
     /// One move. The room has checked that the game runs and that `seat` may act.
-    fn apply(&mut self, table: &mut Table<'_>, seat: Seat, chosen: Self::Move) -> Result<(), Refusal>;
+    fn apply(
+        &mut self,
+        table: &mut Table<'_>,
+        seat: Seat,
+        chosen: Self::Move,
+    ) -> Result<(), Refusal>;
 
     /// The turn's time is over, or the seat is auto-played: moves for `seat`.
     fn on_timeout(&mut self, table: &mut Table<'_>, seat: Seat);
@@ -287,81 +306,103 @@ impl<G: Game> RunningGame for G {
     }
 }
 
+/// How much of a reader's complaint, which may quote the command, goes back to the client.
+const COMPLAINT_CHARACTERS_MAX: usize = 200;
+
 /// Reads a move from the last part of its event type and its payload. Fields that the move does
 /// not have (`room_id`, `command_id`) are ignored; what is missing or ill-typed is named.
 pub fn parse_move<M: DeserializeOwned>(name: &str, fields: &RawValue) -> Result<M, Refusal> {
-    struct MoveAccess<'a> {
-        name: &'a str,
-        fields: &'a RawValue,
-    }
-
-    impl<'de> EnumAccess<'de> for MoveAccess<'de> {
-        type Error = serde_json::Error;
-        type Variant = Fields<'de>;
-
-        fn variant_seed<V: de::DeserializeSeed<'de>>(
-            self,
-            seed: V,
-        ) -> Result<(V::Value, Fields<'de>), serde_json::Error> {
-            let deserializer: de::value::StrDeserializer<'de, serde_json::Error> =
-                self.name.into_deserializer();
-            Ok((seed.deserialize(deserializer)?, Fields(self.fields)))
-        }
-    }
-
-    struct Fields<'a>(&'a RawValue);
-
-    impl<'de> VariantAccess<'de> for Fields<'de> {
-        type Error = serde_json::Error;
-
-        fn unit_variant(self) -> Result<(), serde_json::Error> {
-            Ok(())
-        }
-
-        fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(
-            self,
-            seed: T,
-        ) -> Result<T::Value, serde_json::Error> {
-            seed.deserialize(&mut serde_json::Deserializer::from_str(self.0.get()))
-        }
-
-        fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, serde_json::Error> {
-            Err(de::Error::custom("a move's fields have names"))
-        }
-
-        fn struct_variant<V: Visitor<'de>>(
-            self,
-            _: &'static [&'static str],
-            visitor: V,
-        ) -> Result<V::Value, serde_json::Error> {
-            de::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(self.0.get()), visitor)
-        }
-    }
-
-    struct MoveDeserializer<'a>(MoveAccess<'a>);
-
-    impl<'de> de::Deserializer<'de> for MoveDeserializer<'de> {
-        type Error = serde_json::Error;
-
-        fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, serde_json::Error> {
-            visitor.visit_enum(self.0)
-        }
-
-        serde::forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-            unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-        }
-    }
-
-    M::deserialize(MoveDeserializer(MoveAccess { name, fields })).map_err(|error| {
-        let said = error.to_string();
-        let code = if said.starts_with("unknown variant") {
-            RefusalCode::UnknownCommand
-        } else {
-            RefusalCode::InvalidFormat
-        };
-        Refusal::because(code, said)
+    let is_known = Cell::new(false);
+    M::deserialize(MoveDeserializer {
+        name,
+        fields,
+        is_known: &is_known,
     })
+    .map_err(|error| {
+        let code = if is_known.get() {
+            RefusalCode::InvalidFormat
+        } else {
+            RefusalCode::UnknownCommand
+        };
+        let complaint: String = error
+            .to_string()
+            .chars()
+            .take(COMPLAINT_CHARACTERS_MAX)
+            .collect();
+        Refusal::because(code, complaint)
+    })
+}
+
+/// An enum whose variant is the move's name and whose content is the command's payload, which stays
+/// as it came: a field may be a `RawValue`.
+struct MoveDeserializer<'a> {
+    name: &'a str,
+    fields: &'a RawValue,
+    is_known: &'a Cell<bool>,
+}
+
+impl<'de> de::Deserializer<'de> for MoveDeserializer<'de> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, serde_json::Error> {
+        visitor.visit_enum(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de> EnumAccess<'de> for MoveDeserializer<'de> {
+    type Error = serde_json::Error;
+    type Variant = MoveFields<'de>;
+
+    fn variant_seed<V: de::DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, MoveFields<'de>), serde_json::Error> {
+        let name: de::value::StrDeserializer<'de, serde_json::Error> =
+            self.name.into_deserializer();
+        let variant = seed.deserialize(name)?;
+        self.is_known.set(true);
+        Ok((variant, MoveFields(self.fields)))
+    }
+}
+
+struct MoveFields<'a>(&'a RawValue);
+
+impl<'a> MoveFields<'a> {
+    fn reader(&self) -> serde_json::Deserializer<serde_json::de::StrRead<'a>> {
+        serde_json::Deserializer::from_str(self.0.get())
+    }
+}
+
+impl<'de> VariantAccess<'de> for MoveFields<'de> {
+    type Error = serde_json::Error;
+
+    fn unit_variant(self) -> Result<(), serde_json::Error> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<T::Value, serde_json::Error> {
+        seed.deserialize(&mut self.reader())
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, serde_json::Error> {
+        Err(de::Error::custom("a move's fields have names"))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, serde_json::Error> {
+        de::Deserializer::deserialize_map(&mut self.reader(), visitor)
+    }
 }
 
 /// A registered game: its spec, what it costs, and how to make and load it.
@@ -383,7 +424,10 @@ pub struct GameDefinition {
 
 impl fmt::Debug for GameDefinition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GameDefinition").field("name", &self.name).field("spec", &self.spec).finish()
+        f.debug_struct("GameDefinition")
+            .field("name", &self.name)
+            .field("spec", &self.spec)
+            .finish()
     }
 }
 
@@ -394,11 +438,18 @@ impl GameDefinition {
         GameDefinition {
             name: G::NAME,
             spec,
-            entry_fee: if spec.open_table { Cents::ZERO } else { Cents(1_000) },
+            entry_fee: if spec.open_table {
+                Cents::ZERO
+            } else {
+                Cents(1_000)
+            },
             prize_percent: 80,
             moves: Arc::new(move_schemas::<G::Move>()),
             start: |table| Box::new(G::start(table)),
-            load: |state| serde_json::from_str::<G>(state.get()).map(|game| Box::new(game) as Box<dyn RunningGame>),
+            load: |state| {
+                serde_json::from_str::<G>(state.get())
+                    .map(|game| Box::new(game) as Box<dyn RunningGame>)
+            },
         }
     }
 
@@ -415,13 +466,23 @@ impl GameDefinition {
 
 /// The variants of a move enum, each with the schema of its fields.
 fn move_schemas<M: schemars::JsonSchema>() -> BTreeMap<String, serde_json::Value> {
-    let schema = schemars::SchemaGenerator::default().into_root_schema_for::<M>().to_value();
+    let schema = schemars::SchemaGenerator::default()
+        .into_root_schema_for::<M>()
+        .to_value();
     let mut moves = BTreeMap::new();
     for variant in schema["oneOf"].as_array().into_iter().flatten() {
         if let Some(properties) = variant["properties"].as_object() {
-            moves.extend(properties.iter().map(|(name, fields)| (name.clone(), fields.clone())));
+            moves.extend(
+                properties
+                    .iter()
+                    .map(|(name, fields)| (name.clone(), fields.clone())),
+            );
         }
-        let plain = variant["enum"].as_array().into_iter().flatten().chain(variant.get("const"));
+        let plain = variant["enum"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain(variant.get("const"));
         let empty = || serde_json::json!({ "type": "object" });
         moves.extend(plain.filter_map(|name| Some((name.as_str()?.to_owned(), empty()))));
     }
@@ -453,4 +514,3 @@ impl Games {
         self.0.values()
     }
 }
-

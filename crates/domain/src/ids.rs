@@ -56,7 +56,8 @@ impl FromStr for UserId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let digits = !text.is_empty() && text.len() <= 16 && text.bytes().all(|b| b.is_ascii_digit());
+        let digits =
+            !text.is_empty() && text.len() <= 16 && text.bytes().all(|b| b.is_ascii_digit());
         text.parse()
             .ok()
             .filter(|_| digits)
@@ -184,8 +185,12 @@ impl CommandId {
     /// When the client made the id, if it is a UUIDv7.
     pub fn made_at(&self) -> Option<Millis> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
-        (self.0.get_version_num() == 7)
-            .then(|| Millis(i64::try_from(seconds).unwrap_or(i64::MAX / 2_000) * 1_000 + i64::from(nanos / 1_000_000)))
+        (self.0.get_version_num() == 7).then(|| {
+            Millis(
+                i64::try_from(seconds).unwrap_or(i64::MAX / 2_000) * 1_000
+                    + i64::from(nanos / 1_000_000),
+            )
+        })
     }
 }
 
@@ -199,7 +204,9 @@ impl FromStr for CommandId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Uuid::try_parse(text).map(CommandId).map_err(|_| InvalidId::Command(shown(text)))
+        Uuid::try_parse(text)
+            .map(CommandId)
+            .map_err(|_| InvalidId::Command(shown(text)))
     }
 }
 
@@ -214,7 +221,9 @@ impl schemars::JsonSchema for CommandId {
 }
 
 /// An instant: milliseconds since the Unix epoch, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Millis(pub i64);
 
@@ -238,11 +247,18 @@ impl fmt::Display for Millis {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
         let (second, milli) = (of_day / 1_000 % 60, of_day % 1_000);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+        )
     }
 }
 
@@ -255,7 +271,16 @@ mod tests {
         let both: Vec<UserId> = serde_json::from_str(r#"["7", 7]"#).unwrap();
         assert_eq!(both[0], both[1]);
         assert_eq!(serde_json::to_string(&both).unwrap(), r#"["7","7"]"#);
-        for bad in ["-1", "9007199254740992", "\"\"", "\"1e3\"", "\"+1\"", "1.5", "null", "\" 1\""] {
+        for bad in [
+            "-1",
+            "9007199254740992",
+            "\"\"",
+            "\"1e3\"",
+            "\"+1\"",
+            "1.5",
+            "null",
+            "\" 1\"",
+        ] {
             assert!(serde_json::from_str::<UserId>(bad).is_err(), "{bad}");
         }
     }
@@ -271,9 +296,18 @@ mod tests {
     #[test]
     fn instants_print_as_rfc_3339() {
         assert_eq!(Millis(0).to_string(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(Millis(1_705_746_601_000).to_string(), "2024-01-20T10:30:01.000Z");
-        assert_eq!(Millis(951_782_399_999).to_string(), "2000-02-28T23:59:59.999Z");
-        assert_eq!(Millis(951_782_400_000).to_string(), "2000-02-29T00:00:00.000Z");
+        assert_eq!(
+            Millis(1_705_746_601_000).to_string(),
+            "2024-01-20T10:30:01.000Z"
+        );
+        assert_eq!(
+            Millis(951_782_399_999).to_string(),
+            "2000-02-28T23:59:59.999Z"
+        );
+        assert_eq!(
+            Millis(951_782_400_000).to_string(),
+            "2000-02-29T00:00:00.000Z"
+        );
         assert_eq!(Millis(-1).to_string(), "1969-12-31T23:59:59.999Z");
     }
 

@@ -76,7 +76,8 @@ impl TransferKind {
 /// One movement of money, unique by its key for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
-    /// `kind/room/user/n`: the n-th selection of that player in that room; or `demo_grant/user`.
+    /// `fee/room/user/n` and `refund/room/user/n` for the n-th selection of that player in that
+    /// room; `prize/room/user`, `rake/room`, `demo_grant/user`.
     pub key: String,
     /// Why.
     pub kind: TransferKind,
@@ -105,6 +106,67 @@ impl Transfer {
             amount,
             room_id: None,
             player: Some(player),
+            total_players: None,
+        }
+    }
+
+    /// A seat's price, for the `nth` selection of this player in this room.
+    pub fn fee(room: RoomId, player: SeatedPlayer, nth: u32, amount: Cents) -> Transfer {
+        Transfer {
+            key: format!("fee/{room}/{}/{nth}", player.user_id),
+            kind: TransferKind::Fee,
+            from: Account::Player(player.user_id),
+            to: Account::Escrow(room.clone()),
+            amount,
+            room_id: Some(room),
+            player: Some(player),
+            total_players: None,
+        }
+    }
+
+    /// The fee of the `nth` selection of this player in this room, given back.
+    pub fn refund(room: RoomId, player: SeatedPlayer, nth: u32, amount: Cents) -> Transfer {
+        Transfer {
+            key: format!("refund/{room}/{}/{nth}", player.user_id),
+            kind: TransferKind::Refund,
+            from: Account::Escrow(room.clone()),
+            to: Account::Player(player.user_id),
+            amount,
+            room_id: Some(room),
+            player: Some(player),
+            total_players: None,
+        }
+    }
+
+    /// What the winner of this room gets; a room has one winner at most.
+    pub fn prize(
+        room: RoomId,
+        player: SeatedPlayer,
+        amount: Cents,
+        total_players: u32,
+    ) -> Transfer {
+        Transfer {
+            key: format!("prize/{room}/{}", player.user_id),
+            kind: TransferKind::Prize,
+            from: Account::Escrow(room.clone()),
+            to: Account::Player(player.user_id),
+            amount,
+            room_id: Some(room),
+            player: Some(player),
+            total_players: Some(total_players),
+        }
+    }
+
+    /// What the house keeps of this room.
+    pub fn rake(room: RoomId, amount: Cents) -> Transfer {
+        Transfer {
+            key: format!("rake/{room}"),
+            kind: TransferKind::Rake,
+            from: Account::Escrow(room.clone()),
+            to: Account::HouseRake,
+            amount,
+            room_id: Some(room),
+            player: None,
             total_players: None,
         }
     }

@@ -122,13 +122,19 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal that says more than its code's own message.
     pub fn because(code: RefusalCode, message: impl Into<Cow<'static, str>>) -> Refusal {
-        Refusal { code, message: message.into() }
+        Refusal {
+            code,
+            message: message.into(),
+        }
     }
 }
 
 impl From<RefusalCode> for Refusal {
     fn from(code: RefusalCode) -> Refusal {
-        Refusal { code, message: Cow::Borrowed(code.message()) }
+        Refusal {
+            code,
+            message: Cow::Borrowed(code.message()),
+        }
     }
 }
 

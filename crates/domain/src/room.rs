@@ -1,15 +1,19 @@
 //! A room from lobby to settlement, as one deterministic state machine. The shell feeds it inputs,
 //! stores what comes out, and never looks inside.
 
+pub mod events;
 mod lobby;
 mod play;
+mod roster;
 mod seats;
 mod settle;
+mod snapshot;
 mod state;
 mod view;
 
-pub use state::{LoadError, Room};
-pub use view::{RoomStatus, RoomSummary};
+pub use snapshot::{LoadError, RULES_VERSION};
+pub use state::Room;
+pub use view::{RoomStatus, RoomSummary, RoomView};
 
 use crate::fairness::{Commitment, Seed};
 use crate::game::SeatedPlayer;

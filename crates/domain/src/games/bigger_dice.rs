@@ -135,8 +135,17 @@ impl BiggerDice {
 
     /// The highest roll and who rolled it, in the order of rolling.
     fn highest(&self) -> (u8, Vec<Seat>) {
-        let highest = self.rolls.iter().map(|(_, roll)| *roll).max().unwrap_or_default();
-        let tied = self.rolls.iter().filter(|(_, roll)| *roll == highest).map(|(seat, _)| *seat);
+        let highest = self
+            .rolls
+            .iter()
+            .map(|(_, roll)| *roll)
+            .max()
+            .unwrap_or_default();
+        let tied = self
+            .rolls
+            .iter()
+            .filter(|(_, roll)| *roll == highest)
+            .map(|(seat, _)| *seat);
         (highest, tied.collect())
     }
 
@@ -146,23 +155,41 @@ impl BiggerDice {
         let tied_ids: Vec<UserId> = tied.iter().map(id).collect();
         let is_tie = tied.len() > 1;
         let result = RoundResult {
-            rolls: self.rolls.iter().map(|(seat, roll)| (id(seat), *roll)).collect(),
-            winner_id: if is_tie { None } else { tied_ids.first().copied() },
+            rolls: self
+                .rolls
+                .iter()
+                .map(|(seat, roll)| (id(seat), *roll))
+                .collect(),
+            winner_id: if is_tie {
+                None
+            } else {
+                tied_ids.first().copied()
+            },
             is_tie,
             is_tiebreaker: self.is_tiebreaker,
             tiebreaker_players: if is_tie { tied_ids.clone() } else { Vec::new() },
-            scores: players.iter().map(|player| player.user_id).zip(self.scores.clone()).collect(),
+            scores: players
+                .iter()
+                .map(|player| player.user_id)
+                .zip(self.scores.clone())
+                .collect(),
         };
         table.emit(To::All, "round_result", &result);
         self.rolls.clear();
         self.is_tiebreaker = is_tie;
         if is_tie {
             self.pending = tied.to_vec();
-            let started = TiebreakerStarted { tied_players: tied_ids, tied_roll: highest };
+            let started = TiebreakerStarted {
+                tied_players: tied_ids,
+                tied_roll: highest,
+            };
             table.emit(To::All, "tiebreaker_started", &started);
             return;
         }
-        if let Some(winner) = tied.iter().find(|seat| self.scores[seat.index()] >= POINTS_TO_WIN) {
+        if let Some(winner) = tied
+            .iter()
+            .find(|seat| self.scores[seat.index()] >= POINTS_TO_WIN)
+        {
             self.winner = Some(*winner);
             self.emit_game_over(table, *winner);
         } else {
@@ -177,7 +204,9 @@ impl BiggerDice {
         let game_over = GameOver {
             winner_id: player.user_id,
             winner_username: player.username.clone(),
-            final_scores: scores.map(|(p, n)| (p.user_id, p.username.clone(), *n)).collect(),
+            final_scores: scores
+                .map(|(p, n)| (p.user_id, p.username.clone(), *n))
+                .collect(),
             prize_cents: table.prize(),
         };
         table.emit(To::All, "game_over", &game_over);
@@ -187,7 +216,9 @@ impl BiggerDice {
 /// All seats, beginning one further with each round.
 fn order_of_round(round_number: u32, seats: usize) -> Vec<Seat> {
     let seats = seats as u32;
-    (0..seats).map(|turn| Seat((round_number - 1 + turn) % seats)).collect()
+    (0..seats)
+        .map(|turn| Seat((round_number - 1 + turn) % seats))
+        .collect()
 }
 
 impl Game for BiggerDice {
@@ -195,7 +226,12 @@ impl Game for BiggerDice {
     type Move = Move;
 
     fn spec() -> Spec {
-        Spec { min_seats: 2, max_seats: 10, turn_ms: Some(5_000), ..Spec::default() }
+        Spec {
+            min_seats: 2,
+            max_seats: 10,
+            turn_ms: Some(5_000),
+            ..Spec::default()
+        }
     }
 
     fn start(table: &mut Table<'_>) -> BiggerDice {
@@ -233,7 +269,11 @@ impl Game for BiggerDice {
         let id = |seat: &Seat| players[seat.index()].user_id;
         let state = State {
             round_number: self.round_number,
-            current_rolls: self.rolls.iter().map(|(seat, roll)| (id(seat), *roll)).collect(),
+            current_rolls: self
+                .rolls
+                .iter()
+                .map(|(seat, roll)| (id(seat), *roll))
+                .collect(),
             pending_rollers: self.pending.iter().map(id).collect(),
             is_tiebreaker: self.is_tiebreaker,
         };

@@ -1,1 +1,392 @@
-//! See the wire.
+//! Coming and going: create, join, leave, come back, lose the connection.
+
+use super::events::{
+    HostChanged, LobbyJoined, NotInRoom, PlayerDisconnected, PlayerLeft, PlayerRejoined,
+    RemovedFromGame, RoomCreated, RoomState, SeedVoided, Timestamp,
+};
+use super::roster::{Presence, Roster};
+use super::state::{Config, Context, Out, Room, Stage};
+use super::{Action, Effects, EventAudience, Input, Membership, Order, PasswordCheck, RoomEvent};
+use crate::fairness::RoomSecret;
+use crate::game::{GameDefinition, Games, OnDisconnect, Seat, SeatedPlayer, Viewer};
+use crate::ids::{Millis, UserId};
+use crate::money::Cents;
+use crate::refusal::{Refusal, RefusalCode};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// How many may wait in one lobby.
+const LOBBY_PLACES: usize = 1_000;
+/// The longest name, in characters.
+const NAME_CHARACTERS_MAX: usize = 50;
+
+impl Room {
+    /// A new room from [`super::Action::Create`]; the host enters its lobby, or sits down at once
+    /// where the table is open.
+    pub fn create(
+        input: &Input,
+        games: &Games,
+        secret: RoomSecret,
+    ) -> Result<(Room, Effects), Refusal> {
+        let Action::Create {
+            room_id,
+            game_type,
+            room_name,
+            max_players,
+            allow_spectators,
+            is_password_protected,
+            entry_fee,
+            prize_percent,
+        } = &input.action
+        else {
+            return Err(RefusalCode::RoomNotFound.into());
+        };
+        let game = games.get(game_type).ok_or(RefusalCode::UnknownGame)?;
+        let open_table = game.spec.open_table;
+        let config = Config {
+            room_id: room_id.clone(),
+            room_name: valid_name(room_name)?,
+            game_type: game.name.into(),
+            created_at: input.now,
+            max_players: seats_wanted(game, *max_players)?,
+            allow_spectators: *allow_spectators,
+            is_password_protected: *is_password_protected,
+            open_table,
+            entry_fee: if open_table {
+                Cents::ZERO
+            } else {
+                (*entry_fee).max(Cents::ZERO)
+            },
+            prize_percent: (*prize_percent).min(100),
+        };
+        let mut roster = Roster::new(input.by.clone());
+        roster.add(input.by.clone(), input.now);
+        let mut room = Room {
+            game_type: game.name,
+            secret,
+            config: Arc::new(config),
+            roster: Arc::new(roster),
+            stage: Stage::Selecting,
+            room_seq: 0,
+            seed_number: 0,
+        };
+        let mut out = Out::default();
+        if open_table {
+            room.open_the_table(game, input.now);
+        } else {
+            room.broadcast(&mut out, &room.created());
+        }
+        room.answer_with_state(&mut out, input.by.user_id);
+        Ok((
+            room,
+            Effects {
+                events: out.events,
+                transfers: out.transfers,
+                changed: true,
+            },
+        ))
+    }
+
+    fn created(&self) -> RoomCreated {
+        let config = &self.config;
+        RoomCreated {
+            room_name: config.room_name.clone(),
+            game_type: config.game_type.clone(),
+            host_id: self.roster.host.user_id,
+            host_username: self.roster.host.username.clone(),
+            is_password_protected: config.is_password_protected,
+            player_count: config.max_players,
+            allow_spectators: config.allow_spectators,
+            entry_fee_cents: config.entry_fee,
+            prize_cents: self.full_prize(),
+            seed_commitment: self.server_seed().commitment(),
+        }
+    }
+
+    /// `room_state`, and in play the game's state as this user may see it.
+    pub(super) fn answer_with_state(&self, out: &mut Out, user: UserId) {
+        let state = RoomState { room: self.view() };
+        self.answer(out, user, &state, self.membership(user));
+        let Some(play) = self.play().filter(|_| !self.config.open_table) else {
+            return;
+        };
+        let seat = self.roster.seat_index(user).map(|at| Seat(at as u32));
+        out.events.push(RoomEvent {
+            name: Cow::Owned(format!("{}.state", self.game_type)),
+            audience: EventAudience::User(user),
+            order: Order::After(self.room_seq),
+            body: play.body_of_view(seat.map_or(Viewer::Spectator, Viewer::Seat)),
+            membership: Vec::new(),
+        });
+    }
+
+    pub(super) fn join(
+        &mut self,
+        context: &Context<'_>,
+        password: PasswordCheck,
+        out: &mut Out,
+    ) -> Result<bool, Refusal> {
+        let by = context.by;
+        self.may_join(context, password)?;
+        self.roster_mut().add(by.clone(), context.now);
+        if let Some(play) = self.play_mut() {
+            Arc::make_mut(&mut play.players).push(by.clone());
+        }
+        self.answer_with_state(out, by.user_id);
+        if let Some(player) = self.player(by.user_id) {
+            self.announce(out, &LobbyJoined { player });
+        }
+        Ok(true)
+    }
+
+    fn may_join(&self, context: &Context<'_>, password: PasswordCheck) -> Result<(), RefusalCode> {
+        let user = context.by.user_id;
+        if self.roster.member(user).is_some() {
+            return Err(RefusalCode::AlreadyInRoom);
+        }
+        if self.config.is_password_protected && password != PasswordCheck::Match {
+            return Err(RefusalCode::WrongPassword);
+        }
+        let full = self.roster.seats.len() >= self.config.max_players as usize;
+        match &self.stage {
+            Stage::Playing(_) if self.config.open_table => return Ok(()),
+            Stage::Playing(_) => return Err(RefusalCode::GameInProgress),
+            Stage::Revealing { .. } if !full => return Err(RefusalCode::GameInProgress),
+            _ if full || self.roster.members().len() >= LOBBY_PLACES => {
+                return Err(RefusalCode::RoomFull);
+            }
+            _ => {}
+        }
+        if context.balance(user) < self.config.entry_fee {
+            return Err(RefusalCode::InsufficientBalance);
+        }
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self, context: &Context<'_>, out: &mut Out) -> Result<bool, Refusal> {
+        self.require_member(context.by.user_id)?;
+        if self.play().is_some() && !self.config.open_table {
+            self.leave_seat_to_server(context, context.by, Presence::Left, out);
+        } else {
+            self.depart(context, context.by, out);
+        }
+        Ok(true)
+    }
+
+    /// Takes someone out of a room that can go on without: before play, or at an open table.
+    fn depart(&mut self, context: &Context<'_>, who: &SeatedPlayer, out: &mut Out) {
+        let user = who.user_id;
+        let seat = self.roster_mut().free_seat(user);
+        if let (Some(_), Stage::Revealing { .. }) = (&seat, &self.stage) {
+            self.announce(out, &SeedVoided { user_id: user });
+        }
+        if let Some(seat) = &seat {
+            self.refund(who, seat, out);
+            self.stage = Stage::Selecting;
+        }
+        if let (Some(at), true) = (self.roster.position(user), self.config.open_table)
+            && let Some(play) = self.play_mut()
+        {
+            Arc::make_mut(&mut play.players).remove(at);
+        }
+        self.roster_mut().remove(user);
+        let left = PlayerLeft {
+            user_id: user,
+            username: who.username.clone(),
+        };
+        self.announce_and_move(out, &left, vec![(user, Membership::None)]);
+        if self.roster.members().is_empty() {
+            self.abandon(context.now, out);
+            return;
+        }
+        self.hand_over_from(user, out);
+        if seat.is_some() {
+            self.renew_seed(out);
+        }
+    }
+
+    /// Gives the room to the longest there, if `user` was its host.
+    pub(super) fn hand_over_from(&mut self, user: UserId, out: &mut Out) {
+        if self.roster.host.user_id != user {
+            return;
+        }
+        if let Some(host) = self.roster.next_host() {
+            self.roster_mut().host = host.clone();
+            let changed = HostChanged {
+                host_id: host.user_id,
+                host_username: host.username,
+            };
+            self.announce(out, &changed);
+        }
+    }
+
+    /// Takes everyone without a seat out: selection is closed.
+    pub(super) fn remove_the_rest(&mut self, out: &mut Out) {
+        let members = self.roster.members().iter().map(|member| member.user_id());
+        let rest: Vec<_> = members
+            .filter(|user| self.roster.seat(*user).is_none())
+            .collect();
+        for user in &rest {
+            self.roster_mut().remove(*user);
+            let removed = RemovedFromGame {
+                user_id: *user,
+                reason: "not_selected".into(),
+                message: "The game starts without you: its seats went to others".into(),
+            };
+            self.answer(out, *user, &removed, Membership::None);
+        }
+        if rest.contains(&self.roster.host.user_id) {
+            self.hand_over_from(self.roster.host.user_id, out);
+        }
+    }
+
+    pub(super) fn rejoin(&mut self, context: &Context<'_>, out: &mut Out) -> Result<bool, Refusal> {
+        let user = context.by.user_id;
+        if self.roster.member(user).is_none() {
+            return Err(RefusalCode::NotInRoom.into());
+        }
+        Ok(self.take_back(context, user, out))
+    }
+
+    pub(super) fn sync(
+        &mut self,
+        context: &Context<'_>,
+        user: UserId,
+        out: &mut Out,
+    ) -> Result<bool, Refusal> {
+        if self.require_member(user).is_err() {
+            let config = &self.config;
+            let not_in_room = NotInRoom {
+                room_name: config.room_name.clone(),
+                status: self.status(),
+                is_password_protected: config.is_password_protected,
+                allow_spectators: config.allow_spectators,
+            };
+            self.answer(out, user, &not_in_room, Membership::None);
+            return Ok(false);
+        }
+        Ok(self.take_back(context, user, out))
+    }
+
+    /// Answers with the room's state; whoever was away is back.
+    fn take_back(&mut self, context: &Context<'_>, user: UserId, out: &mut Out) -> bool {
+        let member = self
+            .roster
+            .member(user)
+            .filter(|member| member.presence != Presence::Here);
+        let Some(returning) = member.map(|member| member.player.clone()) else {
+            self.answer_with_state(out, user);
+            return false;
+        };
+        self.roster_mut().set_presence(user, Presence::Here);
+        let retimed = self.retime(context);
+        self.answer_with_state(out, user);
+        let SeatedPlayer { user_id, username } = returning;
+        self.announce(out, &PlayerRejoined { user_id, username });
+        if retimed {
+            self.announce_turn(out);
+        }
+        true
+    }
+
+    pub(super) fn disconnected(
+        &mut self,
+        context: &Context<'_>,
+        user: UserId,
+        out: &mut Out,
+    ) -> Result<bool, Refusal> {
+        let member = self.roster.member(user).ok_or(RefusalCode::NotInRoom)?;
+        if member.presence != Presence::Here {
+            return Ok(false);
+        }
+        let who = member.player.clone();
+        if self.config.open_table {
+            self.depart(context, &who, out);
+        } else if self.play().is_some() {
+            self.leave_seat_to_server(context, &who, Presence::Absent, out);
+        } else {
+            let deadline = self
+                .next_deadline()
+                .filter(|_| self.roster.seat(user).is_some());
+            self.be_away(&who, Presence::Absent, deadline, out);
+        }
+        Ok(true)
+    }
+
+    /// In play: the seat goes on without its player.
+    fn leave_seat_to_server(
+        &mut self,
+        context: &Context<'_>,
+        who: &SeatedPlayer,
+        presence: Presence,
+        out: &mut Out,
+    ) {
+        let spec = &context.game.spec;
+        let plays_on = spec.on_disconnect == OnDisconnect::AutoPlay;
+        let from = plays_on.then(|| context.now.plus(spec.auto_play_ms));
+        self.be_away(who, presence, from, out);
+        if presence == Presence::Left {
+            self.hand_over_from(who.user_id, out);
+        }
+        if self.retime(context) {
+            self.announce_turn(out);
+        }
+    }
+
+    fn be_away(
+        &mut self,
+        who: &SeatedPlayer,
+        presence: Presence,
+        timeout_at: Option<Millis>,
+        out: &mut Out,
+    ) {
+        self.roster_mut().set_presence(who.user_id, presence);
+        let event = PlayerDisconnected {
+            user_id: who.user_id,
+            username: who.username.clone(),
+            timeout_at: timeout_at.map(Timestamp),
+        };
+        let gone = presence == Presence::Left;
+        let membership = if gone {
+            vec![(who.user_id, Membership::None)]
+        } else {
+            Vec::new()
+        };
+        self.announce_and_move(out, &event, membership);
+    }
+}
+
+/// The name as others will see it: without blanks around it.
+fn valid_name(name: &str) -> Result<Arc<str>, RefusalCode> {
+    let name = name.trim();
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(
+                c,
+                '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+            )
+            || ('\u{2028}'..='\u{202e}').contains(&c)
+            || ('\u{2060}'..='\u{206f}').contains(&c)
+    };
+    let visible = name
+        .chars()
+        .any(|c| !c.is_whitespace() && !matches!(c, '\u{200c}' | '\u{200d}'));
+    let fits = name.chars().take(NAME_CHARACTERS_MAX + 1).count() <= NAME_CHARACTERS_MAX;
+    if visible && fits && !name.chars().any(hidden) {
+        Ok(name.into())
+    } else {
+        Err(RefusalCode::InvalidName)
+    }
+}
+
+fn seats_wanted(game: &GameDefinition, wanted: Option<u32>) -> Result<u32, RefusalCode> {
+    let spec = &game.spec;
+    if spec.open_table {
+        return Ok(spec.max_seats);
+    }
+    let seats = wanted.unwrap_or(spec.quick_seats);
+    let playable = (spec.min_seats..=spec.max_seats).contains(&seats);
+    playable
+        .then_some(seats)
+        .ok_or(RefusalCode::InvalidPlayerCount)
+}

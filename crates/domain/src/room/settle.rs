@@ -1,1 +1,91 @@
-//! See the wire.
+//! How a room ends, and where its money goes.
+
+use super::Membership;
+use super::events::{RemovalReason, RevealedSeed, RoomRemoved, SeedRevealed};
+use super::roster::TakenSeat;
+use super::state::{End, Out, Room, Stage};
+use super::view::RoomStatus;
+use crate::game::{Outcome, SeatedPlayer};
+use crate::ids::{Millis, UserId};
+use crate::ledger::Transfer;
+
+impl Out {
+    /// Moving nothing is no transfer.
+    pub(super) fn transfer(&mut self, transfer: Transfer) {
+        if transfer.amount.0 > 0 {
+            self.transfers.push(transfer);
+        }
+    }
+}
+
+impl Room {
+    /// Gives a seat's fee back.
+    pub(super) fn refund(&self, player: &SeatedPlayer, seat: &TakenSeat, out: &mut Out) {
+        let room = self.config.room_id.clone();
+        out.transfer(Transfer::refund(room, player.clone(), seat.nth, seat.paid));
+    }
+
+    /// The game is over: the escrow is paid out, and everyone is free.
+    pub(super) fn settle(&mut self, outcome: Outcome, now: Millis, out: &mut Out) {
+        let winner = match outcome {
+            Outcome::Winner(seat) => self.play().map(|play| play.players[seat.index()].clone()),
+            Outcome::Draw => None,
+        };
+        match &winner {
+            Some(winner) => self.pay_out(winner, out),
+            None => self.refund_all(out),
+        }
+        self.end(
+            RoomStatus::Finished,
+            winner.map(|winner| winner.user_id),
+            now,
+            out,
+        );
+    }
+
+    fn pay_out(&self, winner: &SeatedPlayer, out: &mut Out) {
+        let (room, escrow, prize) = (&self.config.room_id, self.roster.escrow(), self.prize());
+        let players = self.roster.seats.len() as u32;
+        out.transfer(Transfer::prize(
+            room.clone(),
+            winner.clone(),
+            prize,
+            players,
+        ));
+        out.transfer(Transfer::rake(room.clone(), escrow - prize));
+    }
+
+    fn refund_all(&self, out: &mut Out) {
+        for seat in &self.roster.seats {
+            if let Some(member) = self.roster.member(seat.user_id) {
+                self.refund(&member.player, seat, out);
+            }
+        }
+    }
+
+    /// Nobody is left before play, or at an open table: there is no money in it any more.
+    pub(super) fn abandon(&mut self, now: Millis, out: &mut Out) {
+        if !self.config.open_table {
+            let room_name = self.config.room_name.clone();
+            let reason = RemovalReason::Abandoned;
+            self.broadcast(out, &RoomRemoved { room_name, reason });
+        }
+        self.end(RoomStatus::Abandoned, None, now, out);
+    }
+
+    fn end(&mut self, status: RoomStatus, winner: Option<UserId>, now: Millis, out: &mut Out) {
+        let seed = self.server_seed();
+        let revealed = SeedRevealed {
+            server_seed: RevealedSeed(seed),
+            seed_commitment: seed.commitment(),
+        };
+        let members = self.members().into_iter();
+        let free = members.map(|(user, _)| (user, Membership::None)).collect();
+        self.announce_and_move(out, &revealed, free);
+        self.stage = Stage::Over(End {
+            status,
+            winner,
+            finished_at: now,
+        });
+    }
+}

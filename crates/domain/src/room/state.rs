@@ -1,87 +1,361 @@
-//! The room's state, and how it is saved and loaded.
+//! The room's state, where inputs come in and what they cause is collected.
 
-use super::{Effects, Input, Membership, RoomSummary};
-use crate::fairness::RoomSecret;
-use crate::game::Games;
+use super::events::{EventBody, RoomUpdated};
+use super::roster::Roster;
+use super::view::RoomStatus;
+use super::{Action, Effects, EventAudience, Input, Membership, Order, RoomEvent};
+use crate::fairness::{Dice, RoomSecret, Seed};
+use crate::game::{GameDefinition, Games, OnDisconnect, RunningGame, Seat, SeatedPlayer};
 use crate::ids::{Millis, RoomId, UserId};
-use crate::refusal::Refusal;
+use crate::ledger::Transfer;
+use crate::money::Cents;
+use crate::refusal::{Refusal, RefusalCode};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A room.
 #[derive(Clone)]
 pub struct Room {
-    room_id: RoomId,
+    pub(super) game_type: &'static str,
+    pub(super) secret: RoomSecret,
+    pub(super) config: Arc<Config>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) stage: Stage,
+    pub(super) room_seq: u64,
+    /// Which of the secret's server seeds is in force.
+    pub(super) seed_number: u32,
 }
 
-/// A saved room that this program cannot play on.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The bytes are not a room.
-    #[error("the saved room is not readable")]
-    Unreadable(#[source] serde_json::Error),
-    /// The game is not registered.
-    #[error("the room plays `{0}`, which this server does not have")]
-    UnknownGame(String),
+/// What does not change after a room's creation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Config {
+    pub room_id: RoomId,
+    pub room_name: Arc<str>,
+    pub game_type: Arc<str>,
+    pub created_at: Millis,
+    pub max_players: u32,
+    pub allow_spectators: bool,
+    pub is_password_protected: bool,
+    pub open_table: bool,
+    pub entry_fee: Cents,
+    pub prize_percent: u8,
+}
+
+#[derive(Clone)]
+pub(super) enum Stage {
+    /// The host selects.
+    Selecting,
+    /// All seats are taken; who is not ready in time loses the seat.
+    Filled { deadline: Millis },
+    /// The commitments are frozen; who does not reveal in time loses the seat.
+    Revealing { deadline: Millis },
+    /// In play.
+    Playing(Play),
+    /// Nothing can happen any more.
+    Over(End),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct End {
+    pub status: RoomStatus,
+    pub winner: Option<UserId>,
+    pub finished_at: Millis,
+}
+
+/// A game in play.
+pub(super) struct Play {
+    pub game: Box<dyn RunningGame>,
+    /// The game's version when it started.
+    pub version: u32,
+    pub on_disconnect: OnDisconnect,
+    pub dice: Dice,
+    /// In seat order.
+    pub players: Arc<Vec<SeatedPlayer>>,
+    pub started_at: Millis,
+    pub turn_number: u64,
+    pub turn: Option<Turn>,
+}
+
+impl Clone for Play {
+    fn clone(&self) -> Play {
+        Play {
+            game: self.game.copy(),
+            version: self.version,
+            on_disconnect: self.on_disconnect,
+            dice: self.dice.clone(),
+            players: self.players.clone(),
+            started_at: self.started_at,
+            turn_number: self.turn_number,
+            turn: self.turn.clone(),
+        }
+    }
+}
+
+impl Play {
+    pub fn user_at(&self, seat: Seat) -> UserId {
+        self.players[seat.index()].user_id
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Turn {
+    /// The seat that is waited for.
+    pub seat: Seat,
+    /// When the server moves for it.
+    pub deadline: Option<Millis>,
+    /// When it would if the player is there: switching auto-play on and off gains no time.
+    pub full_deadline: Option<Millis>,
+}
+
+/// What one input's decision depends on beside the room.
+pub(super) struct Context<'a> {
+    pub now: Millis,
+    pub by: &'a SeatedPlayer,
+    pub balances: &'a [(UserId, Cents)],
+    pub game: &'a GameDefinition,
+}
+
+impl Context<'_> {
+    pub fn balance(&self, user: UserId) -> Cents {
+        let found = self.balances.iter().find(|(id, _)| *id == user);
+        found.map_or(Cents::ZERO, |(_, balance)| *balance)
+    }
+}
+
+/// What an input causes, while it is decided.
+#[derive(Default)]
+pub(super) struct Out {
+    pub events: Vec<RoomEvent>,
+    pub transfers: Vec<Transfer>,
+}
+
+fn body_of(event: &impl EventBody) -> Box<RawValue> {
+    to_raw_value(event).expect("events are structs of strings, numbers and lists")
 }
 
 impl Room {
-    /// A new room from [`super::Action::Create`]; the host enters its lobby.
-    pub fn create(_input: &Input, _games: &Games, _secret: RoomSecret) -> Result<(Room, Effects), Refusal> {
-        todo!()
-    }
-
     /// Applies one input. After a refusal the room is as it was; after a panic (a game's own) the
     /// caller goes on with the copy that it kept. Cloning a room is cheap.
-    pub fn decide(&mut self, _input: &Input, _games: &Games) -> Result<Effects, Refusal> {
-        todo!()
+    pub fn decide(&mut self, input: &Input, games: &Games) -> Result<Effects, Refusal> {
+        if self.is_over() {
+            return match input.action {
+                Action::Deadline | Action::Shift { .. } | Action::Disconnected { .. } => {
+                    Ok(Effects::default())
+                }
+                _ => Err(RefusalCode::RoomNotFound.into()),
+            };
+        }
+        let game = games.get(self.game_type).ok_or(RefusalCode::UnknownGame)?;
+        let context = Context {
+            now: input.now,
+            by: &input.by,
+            balances: &input.balances,
+            game,
+        };
+        let listed = self.listing();
+        let mut out = Out::default();
+        let changed = self.apply(&context, &input.action, &mut out)?;
+        if changed && listed.is_some() && self.listing().is_some_and(|now| Some(now) != listed) {
+            let updated = self.summary().map(RoomUpdated::from);
+            updated
+                .into_iter()
+                .for_each(|line| self.broadcast(&mut out, &line));
+        }
+        Ok(Effects {
+            events: out.events,
+            transfers: out.transfers,
+            changed,
+        })
     }
 
-    /// The room as bytes, without its secret.
-    pub fn save(&self) -> Result<Vec<u8>, serde_json::Error> {
-        todo!()
-    }
-
-    /// The room from [`Room::save`]'s bytes and its secret.
-    pub fn load(_saved: &[u8], _games: &Games, _secret: RoomSecret) -> Result<Room, LoadError> {
-        todo!()
+    /// Whether anything changed.
+    fn apply(
+        &mut self,
+        context: &Context<'_>,
+        action: &Action,
+        out: &mut Out,
+    ) -> Result<bool, Refusal> {
+        match action {
+            Action::Create { .. } => {
+                let taken = "A room with this room_id exists already";
+                Err(Refusal::because(RefusalCode::InvalidFormat, taken))
+            }
+            Action::Join { password } => self.join(context, *password, out),
+            Action::Leave => self.leave(context, out),
+            Action::Rejoin => self.rejoin(context, out),
+            Action::Sync { user } => self.sync(context, *user, out),
+            Action::Disconnected { user } => self.disconnected(context, *user, out),
+            Action::Select { target } => self.select(context, *target, out),
+            Action::Deselect { target } => self.deselect(context, *target, out),
+            Action::Ready {
+                is_ready,
+                seed_commitment,
+            } => self.ready(context, *is_ready, *seed_commitment, out),
+            Action::RevealSeed { client_seed } => self.reveal_seed(context, *client_seed, out),
+            Action::Start => self.start_below_full(context, out),
+            Action::AutoPlay { enabled } => self.auto_play(context, *enabled, out),
+            Action::Move {
+                game_type,
+                name,
+                fields,
+            } => self.play_move(context, game_type, name, fields, out),
+            Action::Deadline => Ok(self.deadline(context, out)),
+            Action::Shift { by_ms } => Ok(self.shift(*by_ms, out)),
+        }
     }
 
     /// When [`super::Action::Deadline`] is due.
     pub fn next_deadline(&self) -> Option<Millis> {
-        todo!()
+        match &self.stage {
+            Stage::Selecting | Stage::Over(_) => None,
+            Stage::Filled { deadline } | Stage::Revealing { deadline } => Some(*deadline),
+            Stage::Playing(play) => play.turn.as_ref()?.deadline,
+        }
     }
 
     /// Whether nothing can happen here any more.
     pub fn is_over(&self) -> bool {
-        todo!()
-    }
-
-    /// Its line in the list of rooms; none when it is not listed (an open table, an ended room).
-    pub fn summary(&self) -> Option<RoomSummary> {
-        todo!()
-    }
-
-    /// Everyone in the room.
-    pub fn members(&self) -> Vec<(UserId, Membership)> {
-        todo!()
+        matches!(self.stage, Stage::Over(_))
     }
 
     /// The last room_seq.
     pub fn room_seq(&self) -> u64 {
-        todo!()
+        self.room_seq
     }
 
     /// Its id.
     pub fn room_id(&self) -> &RoomId {
-        &self.room_id
+        &self.config.room_id
     }
 
     /// The game's name.
     pub fn game_type(&self) -> &'static str {
-        todo!()
+        self.game_type
     }
 
     /// The name its host gave it.
     pub fn room_name(&self) -> &str {
-        todo!()
+        &self.config.room_name
+    }
+
+    /// Who won, once it is over.
+    pub fn winner(&self) -> Option<UserId> {
+        match &self.stage {
+            Stage::Over(end) => end.winner,
+            _ => None,
+        }
+    }
+
+    pub(super) fn play(&self) -> Option<&Play> {
+        match &self.stage {
+            Stage::Playing(play) => Some(play),
+            _ => None,
+        }
+    }
+
+    pub(super) fn play_mut(&mut self) -> Option<&mut Play> {
+        match &mut self.stage {
+            Stage::Playing(play) => Some(play),
+            _ => None,
+        }
+    }
+
+    pub(super) fn roster_mut(&mut self) -> &mut Roster {
+        Arc::make_mut(&mut self.roster)
+    }
+
+    pub(super) fn server_seed(&self) -> Seed {
+        self.secret.server_seed(self.seed_number)
+    }
+
+    /// The winner's share of what the escrow holds.
+    pub(super) fn prize(&self) -> Cents {
+        self.roster.escrow().percent(self.config.prize_percent)
+    }
+
+    /// The winner's share if all seats are taken.
+    pub(super) fn full_prize(&self) -> Cents {
+        let Config {
+            entry_fee,
+            max_players,
+            prize_percent,
+            ..
+        } = *self.config;
+        Cents(entry_fee.0.saturating_mul(i64::from(max_players))).percent(prize_percent)
+    }
+
+    /// The asker, if in the room.
+    pub(super) fn require_member(&self, user: UserId) -> Result<(), Refusal> {
+        match self.roster.member(user) {
+            Some(member) if !member.has_left() => Ok(()),
+            _ => Err(RefusalCode::NotInRoom.into()),
+        }
+    }
+
+    pub(super) fn require_host(&self, user: UserId) -> Result<(), Refusal> {
+        self.require_member(user)?;
+        if self.roster.host.user_id == user {
+            Ok(())
+        } else {
+            Err(RefusalCode::NotHost.into())
+        }
+    }
+
+    /// To everyone in the room.
+    pub(super) fn announce(&mut self, out: &mut Out, event: &impl EventBody) {
+        self.announce_and_move(out, event, Vec::new());
+    }
+
+    /// To everyone in the room, together with whose place in it changes.
+    pub(super) fn announce_and_move<E: EventBody>(
+        &mut self,
+        out: &mut Out,
+        event: &E,
+        membership: Vec<(UserId, Membership)>,
+    ) {
+        let (name, order) = (Cow::Borrowed(E::NAME), self.next_order());
+        let (audience, body) = (EventAudience::Room, body_of(event));
+        out.events.push(RoomEvent {
+            name,
+            audience,
+            order,
+            body,
+            membership,
+        });
+    }
+
+    /// To one user.
+    pub(super) fn answer<E: EventBody>(
+        &self,
+        out: &mut Out,
+        user: UserId,
+        event: &E,
+        membership: Membership,
+    ) {
+        out.events.push(RoomEvent {
+            name: Cow::Borrowed(E::NAME),
+            audience: EventAudience::User(user),
+            order: Order::After(self.room_seq),
+            body: body_of(event),
+            membership: vec![(user, membership)],
+        });
+    }
+
+    /// To all who look at the lobby.
+    pub(super) fn broadcast<E: EventBody>(&self, out: &mut Out, event: &E) {
+        out.events.push(RoomEvent {
+            name: Cow::Borrowed(E::NAME),
+            audience: EventAudience::Broadcast,
+            order: Order::Outside,
+            body: body_of(event),
+            membership: Vec::new(),
+        });
+    }
+
+    pub(super) fn next_order(&mut self) -> Order {
+        self.room_seq += 1;
+        Order::Room(self.room_seq)
     }
 }

@@ -1,0 +1,161 @@
+//! How a room is saved and loaded. The secret and what derives from it are never in the bytes.
+
+use super::roster::Roster;
+use super::state::{Config, End, Play, Room, Stage, Turn};
+use crate::fairness::RoomSecret;
+use crate::game::Games;
+use crate::ids::Millis;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Grows with every change of these rules after which an old room or journal plays differently.
+pub const RULES_VERSION: u32 = 1;
+
+/// A saved room that this program cannot play on.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The bytes are not a room.
+    #[error("the saved room is not readable")]
+    Unreadable(#[source] serde_json::Error),
+    /// The game is not registered.
+    #[error("the room plays `{0}`, which this server does not have")]
+    UnknownGame(String),
+    /// A later program saved it.
+    #[error("the room was saved with version {saved} of {what}, this server knows {known}")]
+    FromLaterVersion {
+        /// `the rules`, or the game's name.
+        what: &'static str,
+        /// In the saved room.
+        saved: u32,
+        /// Here.
+        known: u32,
+    },
+}
+
+impl From<serde_json::Error> for LoadError {
+    fn from(error: serde_json::Error) -> LoadError {
+        LoadError::Unreadable(error)
+    }
+}
+
+#[derive(Deserialize)]
+struct Head {
+    rules: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedRoom {
+    rules: u32,
+    config: Arc<Config>,
+    roster: Arc<Roster>,
+    room_seq: u64,
+    seed_number: u32,
+    stage: SavedStage,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SavedStage {
+    Selecting,
+    Filled { deadline: Millis },
+    Revealing { deadline: Millis },
+    Playing(SavedPlay),
+    Over(End),
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedPlay {
+    version: u32,
+    nonce: u64,
+    started_at: Millis,
+    turn_number: u64,
+    turn: Option<Turn>,
+    game: Box<RawValue>,
+}
+
+impl Room {
+    /// The room as bytes, without its secret.
+    pub fn save(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let stage = match &self.stage {
+            Stage::Selecting => SavedStage::Selecting,
+            Stage::Filled { deadline } => SavedStage::Filled {
+                deadline: *deadline,
+            },
+            Stage::Revealing { deadline } => SavedStage::Revealing {
+                deadline: *deadline,
+            },
+            Stage::Playing(play) => SavedStage::Playing(SavedPlay {
+                version: play.version,
+                nonce: play.dice.nonce(),
+                started_at: play.started_at,
+                turn_number: play.turn_number,
+                turn: play.turn.clone(),
+                game: play.game.save()?,
+            }),
+            Stage::Over(end) => SavedStage::Over(end.clone()),
+        };
+        serde_json::to_vec(&SavedRoom {
+            rules: RULES_VERSION,
+            config: self.config.clone(),
+            roster: self.roster.clone(),
+            room_seq: self.room_seq,
+            seed_number: self.seed_number,
+            stage,
+        })
+    }
+
+    /// The room from [`Room::save`]'s bytes and its secret.
+    pub fn load(saved: &[u8], games: &Games, secret: RoomSecret) -> Result<Room, LoadError> {
+        let Head { rules } = serde_json::from_slice(saved)?;
+        let known = RULES_VERSION;
+        if rules > known {
+            return Err(LoadError::FromLaterVersion {
+                what: "the rules",
+                saved: rules,
+                known,
+            });
+        }
+        let mut saved: SavedRoom = serde_json::from_slice(saved)?;
+        let game = games
+            .get(&saved.config.game_type)
+            .ok_or_else(|| LoadError::UnknownGame(saved.config.game_type.to_string()))?;
+        Arc::make_mut(&mut saved.roster).reindex();
+        let mut room = Room {
+            game_type: game.name,
+            secret,
+            config: saved.config,
+            roster: saved.roster,
+            stage: Stage::Selecting,
+            room_seq: saved.room_seq,
+            seed_number: saved.seed_number,
+        };
+        room.stage = match saved.stage {
+            SavedStage::Selecting => Stage::Selecting,
+            SavedStage::Filled { deadline } => Stage::Filled { deadline },
+            SavedStage::Revealing { deadline } => Stage::Revealing { deadline },
+            SavedStage::Over(end) => Stage::Over(end),
+            SavedStage::Playing(play) => {
+                let (what, known) = (game.name, game.spec.version);
+                if play.version > known {
+                    return Err(LoadError::FromLaterVersion {
+                        what,
+                        saved: play.version,
+                        known,
+                    });
+                }
+                Stage::Playing(Play {
+                    game: game.load(&play.game)?,
+                    version: play.version,
+                    on_disconnect: game.spec.on_disconnect,
+                    dice: room.dice(play.nonce),
+                    players: room.players_in_order(),
+                    started_at: play.started_at,
+                    turn_number: play.turn_number,
+                    turn: play.turn,
+                })
+            }
+        };
+        Ok(room)
+    }
+}
