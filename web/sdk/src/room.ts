@@ -106,8 +106,12 @@ function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
   }
   if (is(frame, "games.event.player_ready")) return mapMember(view, frame.user_id, (m) => ({ ...m, isReady: true }));
   if (is(frame, "games.event.game_starting")) {
-    return { ...view, phase: "starting", phaseDeadline: time(frame.deadline), selected: frame.players.map(userIdOf) };
+    const selected = frame.players.map(userIdOf);
+    // Whoever has no seat is told alone and is out; the others hear of it only here.
+    const members = view.members.filter((member) => selected.includes(member.userId));
+    return { ...view, phase: "starting", phaseDeadline: time(frame.deadline), selected, members };
   }
+  if (is(frame, "games.event.host_changed")) return { ...view, hostId: userIdOf(frame.host_id) };
   if (is(frame, "games.event.seeds_requested")) {
     const fairness = { ...view.fairness, commitment: frame.seed_commitment ?? view.fairness.commitment };
     return { ...view, phase: "seeds", phaseDeadline: time(frame.deadline), fairness };
@@ -148,7 +152,7 @@ function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
   if (is(frame, "games.event.player_banned")) return afterLeaving(view, userIdOf(frame.user_id), frame, me, "banned");
   if (is(frame, "games.event.removed_from_game")) {
     if (userIdOf(frame.user_id) !== me) return view;
-    return { ...view, removal: { reason: frame.reason, message: frame.message } };
+    return { ...view, phase: "over", removal: { reason: frame.reason, message: frame.message } };
   }
   if (is(frame, "games.event.spectator_joined")) {
     return { ...view, spectatorCount: frame.spectator_count ?? view.spectatorCount + 1 };
@@ -353,21 +357,9 @@ function nameOf(view: RoomView, id: UserId): string {
 }
 
 function seedsOf(frame: EventFrame<"games.event.game_started">): (string | null)[] | null {
-  const listed: unknown[] = Array.isArray(frame.seeds) ? frame.seeds : frame.players;
-  let any = false;
-  const seeds = frame.players.map((player, seat) => {
-    const mine = listed.find((entry) => userIdOf(entry) === userIdOf(player)) ?? listed[seat];
-    const candidates =
-      mine && typeof mine === "object" ? [...Object.entries(mine as Record<string, unknown>)] : [["seed", mine]];
-    for (const [name, value] of candidates) {
-      if (typeof value === "string" && /^[0-9a-f]{64}$/i.test(value) && !String(name).includes("commitment")) {
-        any = true;
-        return value;
-      }
-    }
-    return null;
-  });
-  return any ? seeds : null;
+  const { seeds } = frame;
+  if (!Array.isArray(seeds) || seeds.length !== frame.players.length) return null;
+  return seeds.map((seed) => (typeof seed === "string" && /^[0-9a-f]{64}$/i.test(seed) ? seed : null));
 }
 
 function idSet(list: readonly unknown[] | undefined): Set<UserId> {

@@ -85,11 +85,6 @@ export interface ChatMessage extends UserRef {
   timestamp: Timestamp;
 }
 
-export interface Commitment {
-  user_id: UserId;
-  seed_commitment: string;
-}
-
 interface InRoom {
   room_id: RoomId;
 }
@@ -115,6 +110,7 @@ export interface Events {
   "games.event.room_list": { rooms: RoomSummary[] };
   "games.event.room_state": { room: RoomSnapshot; room_id?: RoomId; recovered?: boolean };
   "games.event.lobby_joined": InRoom & { player: Player };
+  "games.event.host_changed": InRoom & { host_id: UserId; host_username: string };
   "games.event.player_selected": InRoom & { player: Player };
   "games.event.player_deselected": InRoom & UserRef;
   "games.event.selected_players_updated": InRoom & { selected_players: (UserId | UserRef)[] };
@@ -123,7 +119,8 @@ export interface Events {
   "games.event.game_starting": InRoom & { players: (UserId | UserRef)[]; deadline?: Timestamp };
   "games.event.seeds_requested": InRoom & {
     seed_commitment: string;
-    commitments: unknown[];
+    /** In seat order; null for a seat without a seed. */
+    commitments: (string | null)[];
     deadline: Timestamp;
   };
   "games.event.seed_renewed": InRoom & { seed_commitment: string; previous_server_seed?: string };
@@ -133,8 +130,9 @@ export interface Events {
     game_type: string;
     players: UserRef[];
     first_turn?: UserId | null;
-    seeds?: unknown[];
-    commitments?: unknown[];
+    /** In seat order; null for a seat without a seed. */
+    seeds?: (string | null)[];
+    commitments?: (string | null)[];
   };
   "games.event.turn_changed": InRoom & {
     current_turn: UserId | null;

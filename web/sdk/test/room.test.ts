@@ -49,10 +49,7 @@ const STARTED: [string, object][] = [
       game_type: "bigger_dice",
       players: [BOB, ADA],
       first_turn: "2",
-      seeds: [
-        { user_id: "1", seed: "a".repeat(64) },
-        { user_id: "2", seed: null },
-      ],
+      seeds: [null, "a".repeat(64)],
     },
   ],
 ];
@@ -95,6 +92,17 @@ describe("before play", () => {
       ["seed_voided", { user_id: "2" }],
     );
     expect(voided).toMatchObject({ phase: "waiting", phaseDeadline: null, selected: ["1"] });
+  });
+
+  it("leaves those without a seat behind when the seats are full", () => {
+    const others = after(["lobby_joined", { player: CYD }], ["game_starting", { players: [ADA, BOB] }]);
+    expect(others.members.map((member) => member.userId)).toEqual(["1", "2"]);
+    const mine = after(["removed_from_game", { user_id: "1", reason: "not_selected", message: "full" }]);
+    expect(mine).toMatchObject({ phase: "over", removal: { reason: "not_selected", message: "full" } });
+  });
+
+  it("follows the host", () => {
+    expect(after(["host_changed", { host_id: "2", host_username: "bob" }]).hostId).toBe("2");
   });
 
   it("hands a leaving host's room to the longest there", () => {

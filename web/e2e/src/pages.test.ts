@@ -1,0 +1,144 @@
+import { fileURLToPath } from "node:url";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { balanceReaches, enterAsGuest, launch, player, rollToTheEnd, shot } from "./browser.js";
+import { ScriptedServer } from "./scripted_server.js";
+
+const PAGES = fileURLToPath(new URL("../../play/dist", import.meta.url));
+
+let browser: Browser;
+let server: ScriptedServer;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser?.close());
+beforeEach(async () => {
+  server = await ScriptedServer.start(PAGES);
+});
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  await server.stop();
+});
+
+test("a whole game between two players, with a reload and lost connections", async () => {
+  const ada = await player(browser, { colorScheme: "dark" });
+  const bob = await player(browser, { colorScheme: "light" });
+  await ada.page.goto(server.origin);
+  await ada.page.getByTestId("guest-button").waitFor();
+  await shot(ada.page, "welcome-dark");
+  const adaId = await enterAsGuest(ada.page, server.origin);
+  const bobId = await enterAsGuest(bob.page, server.origin);
+  await balanceReaches(bob.page, 5_000);
+  await shot(bob.page, "lobby-empty-light");
+
+  await ada.page.getByTestId("create-room").click();
+  await ada.page.getByTestId("room-name").fill("<b>Sunset</b> & Co");
+  await shot(ada.page, "create-dark");
+  await ada.page.getByTestId("confirm-create").click();
+  await ada.page.getByTestId(`select-${adaId}`).waitFor();
+  const roomUrl = ada.page.url();
+  expect(roomUrl).toMatch(/\/r\/[0-9a-f-]{36}$/);
+
+  const card = bob.page.getByTestId("room-card");
+  await card.waitFor();
+  expect(await card.locator("h2").textContent()).toBe("<b>Sunset</b> & Co");
+  await shot(bob.page, "lobby-light");
+  await card.getByTestId("join-button").click();
+  expect(await bob.page.getByTestId("join-fee").textContent()).toBe("10.00\u00a0€");
+  expect(await bob.page.getByTestId("join-prize").textContent()).toBe("16.00\u00a0€");
+  await shot(bob.page, "join-light");
+  await bob.page.getByTestId("confirm-join").click();
+
+  await ada.page.getByTestId(`select-${bobId}`).click();
+  await balanceReaches(bob.page, 4_000);
+  await ada.page.getByTestId(`select-${adaId}`).click();
+  await balanceReaches(ada.page, 4_000);
+  await bob.page.getByTestId("ready-button").click();
+  await ada.page.locator(`[data-testid="seat-${bobId}"][data-ready]`).waitFor();
+  await shot(ada.page, "room-dark");
+  await ada.page.getByTestId("ready-button").click();
+  await ada.page.getByTestId("die").waitFor();
+
+  await rollToTheEnd([ada.page, bob.page], async (rolls) => {
+    if (rolls === 5) {
+      await bob.page.reload();
+      await bob.page.getByTestId("die").waitFor();
+      expect(bob.page.url()).toBe(roomUrl);
+    }
+    if (rolls === 8) server.cutAll();
+    if (rolls === 10) {
+      await shot(ada.page, "game-dark");
+      await shot(bob.page, "game-light");
+    }
+  });
+  const winner = await ada.page.getByTestId("result").getAttribute("data-winner");
+  expect([adaId, bobId]).toContain(winner);
+  await balanceReaches(ada.page, winner === adaId ? 5_600 : 4_000);
+  await balanceReaches(bob.page, winner === bobId ? 5_600 : 4_000);
+  await ada.page.locator('[data-testid="verdict"][data-right="true"]').waitFor();
+  expect(await ada.page.getByTestId("draws-checked").textContent()).toMatch(/\d+ throws checked and correct/);
+  await shot(ada.page, "result-dark");
+  await shot(bob.page, "result-light");
+  await ada.page.getByTestId("back-to-lobby").click();
+  await ada.page.getByTestId("create-room").waitFor();
+  expect([...ada.complaints, ...bob.complaints]).toEqual([]);
+});
+
+test("a refusal is told in plain words, and a hidden room says that one is not in it", async () => {
+  const { page, complaints } = await player(browser);
+  await enterAsGuest(page, server.origin);
+  server.refuseNext.set("create_room", "invalid_name");
+  await page.getByTestId("create-room").click();
+  await page.getByTestId("confirm-create").click();
+  await page.getByTestId("toast").getByText("A room's name has 1 to 50 characters.").waitFor();
+  await shot(page, "toast");
+  const room = server.addRoom(server.addUser("Grace"), "Elsewhere", 4);
+  await page.goto(`${server.origin}/r/${room.id}`);
+  await page.getByTestId("not-in-room").getByTestId("join-button").click();
+  await page.getByTestId("confirm-join").click();
+  await page.getByTestId("leave-room").click();
+  await page.getByTestId("create-room").waitFor();
+  await page.goto(`${server.origin}/r/00000000-0000-0000-0000-000000000000`);
+  await page.getByTestId("not-in-room").waitFor();
+  await page.getByTestId("back-to-lobby").click();
+  await page.getByTestId("logout").click();
+  await page.getByTestId("guest-button").waitFor();
+  await page.reload();
+  await page.getByTestId("guest-button").waitFor();
+  await page.getByTestId("email").fill("a@example.com");
+  await page.getByTestId("password").fill("not-the-password");
+  await page.getByTestId("account-submit").click();
+  await page.getByTestId("problem").getByText("The e-mail address or the password is wrong.").waitFor();
+  expect(complaints).toEqual([]);
+});
+
+test("a phone shows everything without scrolling sideways", async () => {
+  const { page, complaints } = await player(browser, {
+    viewport: { width: 360, height: 740 },
+    hasTouch: true,
+    colorScheme: "dark",
+  });
+  const fits = async () =>
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  await page.goto(server.origin);
+  await page.getByTestId("guest-button").waitFor();
+  await fits();
+  await shot(page, "phone-welcome");
+  const me = await enterAsGuest(page, server.origin);
+  for (const name of ["Ten seats, and a name that goes on and on and on", "Duel"]) {
+    server.addRoom(server.addUser("Maximiliane"), name, name === "Duel" ? 2 : 10);
+  }
+  await page.reload();
+  await page.getByTestId("room-card").first().waitFor();
+  await fits();
+  await shot(page, "phone-lobby");
+  await page.getByTestId("create-room").click();
+  for (let seats = 2; seats < 4; seats++) await page.getByTestId("seats-more").click();
+  await page.getByTestId("confirm-create").click();
+  await page.getByTestId(`select-${me}`).click();
+  await page.getByTestId("ready-button").waitFor();
+  await fits();
+  await shot(page, "phone-room");
+  expect(complaints).toEqual([]);
+});

@@ -1,0 +1,212 @@
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { money } from "../format.js";
+import { Play } from "../play.js";
+import { text } from "../texts.js";
+import { ui } from "../ui.js";
+import "./avatar.js";
+import "./lobby.js";
+import "./room.js";
+import "./toasts.js";
+import "./welcome.js";
+
+export class App extends LitElement {
+  private readonly play = new Play();
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.play.subscribe(() => this.requestUpdate());
+    void this.play.restore();
+  }
+
+  override render(): TemplateResult {
+    const { play } = this;
+    const isOffline = play.account !== undefined && play.connection.state === "waiting";
+    return html`
+      ${this.header()}
+      ${isOffline ? html`<div class="lost" role="status" data-testid="connection-lost">${text.connectionLost}</div>` : nothing}
+      <main>${this.page()}</main>
+      <bs-toasts .play=${play}></bs-toasts>
+    `;
+  }
+
+  private header(): TemplateResult {
+    const { account } = this.play;
+    const isGuest = account?.roles.includes("guest") ?? false;
+    return html`
+      <header>
+        <a class="brand" href="/" data-testid="home" @click=${this.home}>
+          <img src="/favicon.svg" alt="" width="32" height="32" />
+          <span>${text.brand}</span>
+        </a>
+        <div class="grow"></div>
+        ${account ? this.connection() : nothing}
+        ${
+          account
+            ? html`
+              <span class="balance number" title=${text.balance} aria-label=${text.balance} aria-live="polite"
+                data-testid="balance" data-cents=${account.balance_cents}>${money(account.balance_cents, account.currency)}</span>
+              <span class="user">
+                <bs-avatar .userId=${account.user_id} .name=${account.username}></bs-avatar>
+                <span class="name ellipsis" data-testid="username" data-user-id=${account.user_id}>${account.username}</span>
+                ${isGuest ? html`<span class="chip guest">${text.guest}</span>` : nothing}
+              </span>
+            `
+            : nothing
+        }
+        <button class="plain icon" title=${text.theme} aria-label=${text.theme} data-testid="theme" @click=${this.changeTheme}>
+          <span class="moon" aria-hidden="true"></span>
+        </button>
+        ${
+          account
+            ? html`<button class="plain small" data-testid="logout" @click=${() => void this.play.signOut()}>${text.signOut}</button>`
+            : nothing
+        }
+      </header>
+    `;
+  }
+
+  private connection(): TemplateResult {
+    const { state } = this.play.connection;
+    return html`
+      <span class="connection" data-testid="connection" data-state=${state} role="status" title=${text.connection[state]}>
+        <i aria-hidden="true"></i><span>${text.connection[state]}</span>
+      </span>
+    `;
+  }
+
+  private page(): TemplateResult {
+    const { play } = this;
+    if (!play.account) return html`<bs-welcome .play=${play}></bs-welcome>`;
+    if (play.route.page === "lobby") return html`<bs-lobby .play=${play}></bs-lobby>`;
+    return html`<bs-room .play=${play} .roomId=${play.route.roomId}></bs-room>`;
+  }
+
+  private readonly home = (event: MouseEvent) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    this.play.go({ page: "lobby" });
+  };
+
+  private readonly changeTheme = () => {
+    const root = document.documentElement;
+    const isDark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = isDark ? "light" : "dark";
+    try {
+      localStorage.setItem("blazing-sun.theme", root.dataset.theme);
+    } catch {
+      // Storage is blocked: the choice lasts as long as the page.
+    }
+  };
+
+  static override styles = [
+    ui,
+    css`
+      header {
+        display: flex;
+        align-items: center;
+        gap: var(--space-3);
+        max-width: 72rem;
+        margin: 0 auto;
+        padding: var(--space-3) var(--space-4);
+      }
+      .brand {
+        display: flex;
+        align-items: center;
+        gap: var(--space-2);
+        color: inherit;
+        font-size: var(--text-l);
+        font-weight: 800;
+        letter-spacing: -0.02em;
+        text-decoration: none;
+        white-space: nowrap;
+      }
+      .balance {
+        padding: 6px 14px;
+        border-radius: var(--radius-pill);
+        background: var(--surface);
+        border: 1px solid var(--line);
+        font-weight: 750;
+        white-space: nowrap;
+      }
+      .user {
+        display: flex;
+        align-items: center;
+        gap: var(--space-2);
+        min-width: 0;
+        font-weight: 600;
+      }
+      .name {
+        max-width: 11rem;
+      }
+      .connection {
+        display: inline-flex;
+        align-items: center;
+        gap: 6px;
+        font-size: var(--text-s);
+        font-weight: 600;
+        color: var(--text-2);
+        white-space: nowrap;
+      }
+      .connection i {
+        width: 9px;
+        height: 9px;
+        border-radius: 50%;
+        background: var(--warn);
+      }
+      .connection[data-state="online"] i {
+        background: var(--good);
+        box-shadow: 0 0 0 3px color-mix(in srgb, var(--good) 22%, transparent);
+      }
+      .connection[data-state="closed"] i {
+        background: var(--bad);
+      }
+      .connection:is([data-state="waiting"], [data-state="connecting"]) i {
+        animation: pulse 1s infinite alternate;
+      }
+      @keyframes pulse {
+        to {
+          opacity: 0.25;
+        }
+      }
+      .icon {
+        min-width: 42px;
+        padding: 0;
+      }
+      .moon {
+        width: 18px;
+        height: 18px;
+        border-radius: 50%;
+        border: 2px solid currentColor;
+        background: linear-gradient(90deg, currentColor 50%, transparent 50%);
+      }
+      .lost {
+        padding: var(--space-2) var(--space-4);
+        background: var(--warn-soft);
+        color: var(--warn);
+        font-size: var(--text-s);
+        font-weight: 650;
+        text-align: center;
+      }
+      main {
+        max-width: 72rem;
+        margin: 0 auto;
+        padding: var(--space-4) var(--space-4) var(--space-7);
+      }
+      @media (max-width: 46rem) {
+        .brand span,
+        .name,
+        .guest,
+        .connection span {
+          display: none;
+        }
+        header {
+          gap: var(--space-2);
+        }
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-app", App);

@@ -1,0 +1,197 @@
+import type { RoomSummary } from "@blazing-sun/client";
+import { css, html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { money } from "../format.js";
+import { gamePage } from "../games.js";
+import { text } from "../texts.js";
+import { ui } from "../ui.js";
+import type { CreateRoom } from "./create_room.js";
+import "./avatar.js";
+import "./create_room.js";
+import "./die.js";
+import { PlayElement } from "./element.js";
+import type { JoinRoom } from "./join_room.js";
+import "./join_room.js";
+
+export class LobbyPage extends PlayElement {
+  static override properties = { rooms: { state: true } };
+  declare private rooms: readonly RoomSummary[];
+
+  constructor() {
+    super();
+    this.rooms = [];
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    const lobby = this.play.client?.lobby;
+    if (!lobby) return;
+    this.whileConnected(
+      lobby.watch((rooms) => {
+        this.rooms = rooms;
+        this.requestUpdate();
+      }),
+    );
+  }
+
+  override render(): TemplateResult {
+    const open = this.rooms.filter((room) => room.status === "waiting");
+    return html`
+      ${this.own()}
+      <div class="head row">
+        <div class="grow">
+          <h1>${text.lobbyTitle}</h1>
+          <p class="soft">${text.lobbyLead}</p>
+        </div>
+        <button class="primary" data-testid="create-room" @click=${this.create}>${text.createRoom}</button>
+      </div>
+      ${
+        open.length > 0
+          ? html`<div class="rooms">${repeat(
+              open,
+              (room) => room.room_id,
+              (room) => this.card(room),
+            )}</div>`
+          : this.empty()
+      }
+      <bs-create-room .play=${this.play}></bs-create-room>
+      <bs-join-room .play=${this.play}></bs-join-room>
+    `;
+  }
+
+  /** Rooms that the player is in already, from this connection or from the list. */
+  private own(): TemplateResult | typeof nothing {
+    const names = new Map<string, string>();
+    for (const room of this.rooms) if (room.can_rejoin) names.set(room.room_id, room.room_name);
+    for (const room of this.play.client?.rooms.all() ?? []) {
+      if (room.phase !== "over") names.set(room.roomId, room.name);
+    }
+    if (names.size === 0) return nothing;
+    return html`<div class="own card">
+      ${[...names].map(
+        ([roomId, name]) => html`
+          <div class="row">
+            <span class="grow ellipsis"><span class="soft">${text.yourRooms}</span> <b>${name}</b></span>
+            <button class="primary small" data-testid="return-${roomId}" @click=${() => this.play.go({ page: "room", roomId })}>
+              ${text.goBack}
+            </button>
+          </div>
+        `,
+      )}
+    </div>`;
+  }
+
+  private card(room: RoomSummary): TemplateResult {
+    const fee = money(room.entry_fee_cents, this.play.currency);
+    const prize = room.prize_cents === undefined ? "–" : money(room.prize_cents, this.play.currency);
+    const isOwn = room.can_rejoin || this.play.client?.rooms.get(room.room_id) !== undefined;
+    const filled = Math.min(room.player_count, room.max_players);
+    return html`
+      <article class="card room" data-testid="room-card" data-room-id=${room.room_id}>
+        <div class="row top">
+          <bs-avatar .userId=${room.host_id} .name=${room.host_name}></bs-avatar>
+          <div class="grow">
+            <h2 class="ellipsis" title=${room.room_name}>${room.room_name}</h2>
+            <p class="soft small ellipsis">${gamePage(room.game_type)?.title ?? room.game_type} · ${text.hostedBy(room.host_name)}</p>
+          </div>
+          ${room.is_password_protected ? html`<span class="chip warn">${text.locked}</span>` : nothing}
+        </div>
+        <dl class="price">
+          <div><dt>${text.entryFee}</dt><dd data-testid="fee">${fee}</dd></div>
+          <div class="prize"><dt>${text.prize}</dt><dd data-testid="prize">${prize}</dd></div>
+        </dl>
+        <div class="row">
+          <span class="grow seats" title=${text.seatsOf(room.player_count, room.max_players)}>
+            <span class="dots" aria-hidden="true">
+              ${Array.from({ length: room.max_players }, (_, seat) => html`<i ?data-on=${seat < filled}></i>`)}
+            </span>
+            <span class="soft small number">${text.seatsOf(room.player_count, room.max_players)}</span>
+          </span>
+          ${
+            isOwn
+              ? html`<button @click=${() => this.play.go({ page: "room", roomId: room.room_id })}>${text.goBack}</button>`
+              : html`<button class="primary" data-testid="join-button" @click=${() => this.join(room)}>${text.join}</button>`
+          }
+        </div>
+      </article>
+    `;
+  }
+
+  private empty(): TemplateResult {
+    if (!this.play.client?.lobby.loaded) return html`<p class="soft empty" role="status">${text.loadingRooms}</p>`;
+    return html`<div class="empty card">
+      <bs-face .value=${1}></bs-face>
+      <h2>${text.noRooms}</h2>
+      <p class="soft">${text.noRoomsLead}</p>
+    </div>`;
+  }
+
+  private readonly create = () => this.renderRoot.querySelector<CreateRoom>("bs-create-room")?.open();
+
+  private join(room: RoomSummary): void {
+    this.renderRoot.querySelector<JoinRoom>("bs-join-room")?.open(room);
+  }
+
+  static override styles = [
+    ui,
+    css`
+      .head {
+        margin: var(--space-4) 0 var(--space-5);
+      }
+      .rooms {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr));
+        gap: var(--space-4);
+      }
+      .room {
+        display: grid;
+        gap: var(--space-4);
+        animation: rise 260ms var(--ease);
+      }
+      .top {
+        flex-wrap: nowrap;
+      }
+      .small {
+        font-size: var(--text-s);
+      }
+      .seats {
+        display: grid;
+        gap: 6px;
+      }
+      .dots {
+        display: flex;
+        gap: 5px;
+      }
+      .dots i {
+        width: 10px;
+        height: 10px;
+        border-radius: 3px;
+        background: var(--surface-3);
+      }
+      .dots i[data-on] {
+        background: var(--sun);
+      }
+      .own {
+        display: grid;
+        gap: var(--space-3);
+        margin-top: var(--space-4);
+        padding: var(--space-3) var(--space-4);
+        border-color: color-mix(in srgb, var(--accent) 55%, var(--line));
+      }
+      .empty {
+        display: grid;
+        justify-items: center;
+        gap: var(--space-2);
+        padding: var(--space-7) var(--space-4);
+        text-align: center;
+      }
+      .empty bs-face {
+        --size: 56px;
+        margin-bottom: var(--space-2);
+        rotate: -8deg;
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-lobby", LobbyPage);

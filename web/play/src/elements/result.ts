@@ -1,0 +1,114 @@
+import type { RoomView } from "@blazing-sun/client";
+import { css, html, nothing, type TemplateResult } from "lit";
+import { money } from "../format.js";
+import { text } from "../texts.js";
+import { ui } from "../ui.js";
+import "./avatar.js";
+import { PlayElement } from "./element.js";
+
+export class Result extends PlayElement {
+  static override properties = { room: { attribute: false } };
+  declare room: RoomView;
+
+  override render(): TemplateResult | typeof nothing {
+    const { result } = this.room;
+    if (!result) return nothing;
+    const me = this.play.account?.user_id;
+    const iWon = result.winnerId !== null && result.winnerId === me;
+    const prize = money(result.prizeCents, this.play.currency);
+    const ranking = [...result.finalScores].sort((a, b) => b.score - a.score);
+    const title = result.winnerId === null ? text.draw : iWon ? text.won : text.lost(result.winnerName ?? "");
+    return html`
+      <div class="card" data-testid="result" data-winner=${result.winnerId ?? ""} ?data-won=${iWon}>
+        <div class="sun" aria-hidden="true"></div>
+        <p class="title" data-testid="winner">${title}</p>
+        <p class="lead" data-testid="result-prize">
+          ${result.winnerId === null ? text.drawLead : iWon ? text.youGet(prize) : text.takes(prize)}
+        </p>
+        <ol>
+          ${ranking.map(
+            ({ userId, username, score }) => html`
+              <li ?data-first=${userId === result.winnerId}>
+                <bs-avatar .userId=${userId} .name=${username}></bs-avatar>
+                <span class="grow ellipsis"><b>${username}</b> ${userId === me ? html`<span class="soft">(${text.you})</span>` : nothing}</span>
+                <span class="number score" data-testid="score-${userId}" data-score=${score}>${score}</span>
+              </li>
+            `,
+          )}
+        </ol>
+        <button class="primary large" data-testid="back-to-lobby" @click=${() => this.play.go({ page: "lobby" })}>${text.toLobby}</button>
+      </div>
+    `;
+  }
+
+  static override styles = [
+    ui,
+    css`
+      .card {
+        position: relative;
+        display: grid;
+        justify-items: center;
+        gap: var(--space-4);
+        overflow: hidden;
+        padding: var(--space-7) var(--space-5) var(--space-6);
+        text-align: center;
+        animation: rise 360ms var(--ease);
+      }
+      .sun {
+        position: absolute;
+        top: -9rem;
+        width: 32rem;
+        height: 18rem;
+        border-radius: 50%;
+        background: radial-gradient(closest-side, var(--surface-3), transparent);
+      }
+      [data-won] .sun {
+        background: radial-gradient(closest-side, #ffb03a8c, transparent);
+      }
+      .title {
+        position: relative;
+        font-size: var(--text-xxl);
+        font-weight: 850;
+        letter-spacing: -0.03em;
+        line-height: 1.1;
+        overflow-wrap: anywhere;
+      }
+      .lead {
+        position: relative;
+        font-size: var(--text-l);
+        color: var(--text-2);
+      }
+      [data-won] .lead {
+        color: var(--good);
+        font-weight: 700;
+      }
+      ol {
+        display: grid;
+        gap: var(--space-2);
+        width: min(24rem, 100%);
+        margin: 0;
+        padding: 0;
+        list-style: none;
+        text-align: left;
+      }
+      li {
+        display: flex;
+        align-items: center;
+        gap: var(--space-3);
+        padding: var(--space-2) var(--space-4);
+        border: 1px solid var(--line);
+        border-radius: var(--radius-m);
+        background: var(--surface-2);
+      }
+      li[data-first] {
+        border-color: var(--sun-2);
+      }
+      .score {
+        font-size: var(--text-l);
+        font-weight: 800;
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-result", Result);

@@ -1,0 +1,60 @@
+import { css, html, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { ui } from "../ui.js";
+import { PlayElement } from "./element.js";
+
+export class Toasts extends PlayElement {
+  override render(): TemplateResult {
+    return html`<div class="stack" role="status" aria-live="polite">
+      ${repeat(
+        this.play.toasts,
+        (toast) => toast.id,
+        (toast) => html`
+          <div class="toast ${toast.kind}" data-testid="toast">
+            <span class="grow">${toast.message}</span>
+            <button class="plain small" aria-label="Close" @click=${() => this.play.dismiss(toast.id)}>×</button>
+          </div>
+        `,
+      )}
+    </div>`;
+  }
+
+  static override styles = [
+    ui,
+    css`
+      :host {
+        position: fixed;
+        z-index: 20;
+        inset: auto var(--space-4) max(var(--space-4), env(safe-area-inset-bottom));
+        pointer-events: none;
+      }
+      .stack {
+        gap: var(--space-2);
+        justify-items: center;
+      }
+      .toast {
+        display: flex;
+        align-items: center;
+        gap: var(--space-3);
+        max-width: min(34rem, 100%);
+        padding: var(--space-2) var(--space-2) var(--space-2) var(--space-4);
+        border: 1px solid var(--line);
+        border-left: 5px solid var(--accent);
+        border-radius: var(--radius-m);
+        background: var(--surface);
+        box-shadow: var(--shadow);
+        font-weight: 600;
+        pointer-events: auto;
+        animation: rise 220ms var(--ease);
+      }
+      .toast.bad {
+        border-left-color: var(--bad);
+      }
+      button {
+        font-size: var(--text-l);
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-toasts", Toasts);

@@ -1,0 +1,197 @@
+import { css, html, nothing, type TemplateResult } from "lit";
+import { wordsFor } from "../play.js";
+import { text } from "../texts.js";
+import { ui } from "../ui.js";
+import "./die.js";
+import { PlayElement } from "./element.js";
+
+export class Welcome extends PlayElement {
+  static override properties = {
+    mode: { state: true },
+    problem: { state: true },
+    isBusy: { state: true },
+  };
+  declare private mode: "login" | "register";
+  declare private problem: string;
+  declare private isBusy: boolean;
+
+  constructor() {
+    super();
+    this.mode = "login";
+    this.problem = "";
+    this.isBusy = false;
+  }
+
+  override render(): TemplateResult {
+    return html`
+      <section class="hero">
+        <div class="dice" aria-hidden="true">
+          <bs-face .value=${5}></bs-face><bs-face .value=${6}></bs-face>
+        </div>
+        <h1>${text.welcomeTitle}</h1>
+        <p class="lead soft">${text.welcomeLead}</p>
+        <ul>
+          ${text.welcomePoints.map((point) => html`<li>${point}</li>`)}
+        </ul>
+      </section>
+      <section class="card stack">${this.play.isRestored ? this.entry() : this.waiting()}</section>
+    `;
+  }
+
+  private waiting(): TemplateResult {
+    return html`<p class="soft" role="status">
+        ${this.play.isUnreachable ? wordsFor(new TypeError()) : text.connection.connecting}
+      </p>
+      ${this.play.isUnreachable ? html`<button data-testid="retry" @click=${() => void this.play.restore()}>↻</button>` : nothing}`;
+  }
+
+  private entry(): TemplateResult {
+    const isNew = this.mode === "register";
+    return html`
+      <button class="primary large" data-testid="guest-button" ?disabled=${this.isBusy} @click=${this.guest}>
+        ${text.playAsGuest}
+      </button>
+      <p class="soft hint">${text.guestHint}</p>
+      <div class="or"><span>${text.or}</span></div>
+      <form class="stack" @submit=${this.submit} data-testid="account-form">
+        <label>${text.email}<input name="email" type="email" autocomplete="email" required data-testid="email" /></label>
+        ${
+          isNew
+            ? html`<label>${text.username}<input name="username" autocomplete="nickname" required minlength="2" maxlength="32" data-testid="new-username" /></label>`
+            : nothing
+        }
+        <label>${text.password}<input name="password" type="password" required minlength="8"
+            autocomplete=${isNew ? "new-password" : "current-password"} data-testid="password" /></label>
+        <button data-testid="account-submit" ?disabled=${this.isBusy}>${isNew ? text.register : text.signIn}</button>
+        <button class="plain small" type="button" data-testid="account-mode" @click=${this.changeMode}>
+          ${isNew ? text.toSignIn : text.toRegister}
+        </button>
+      </form>
+      ${this.problem ? html`<p class="problem" role="alert" data-testid="problem">${this.problem}</p>` : nothing}
+    `;
+  }
+
+  private readonly changeMode = () => {
+    this.mode = this.mode === "login" ? "register" : "login";
+    this.problem = "";
+  };
+
+  private readonly guest = () => this.enter(() => this.play.session.guest());
+
+  private readonly submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = new FormData(event.target as HTMLFormElement);
+    const field = (name: string) => String(form.get(name) ?? "");
+    const { session } = this.play;
+    void this.enter(() =>
+      this.mode === "login"
+        ? session.login(field("email"), field("password"))
+        : session.register(field("email"), field("password"), field("username")),
+    );
+  };
+
+  private async enter(sign: () => ReturnType<typeof this.play.session.guest>): Promise<void> {
+    this.isBusy = true;
+    this.problem = "";
+    try {
+      this.play.enter(await sign());
+    } catch (error) {
+      this.problem = wordsFor(error);
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  static override styles = [
+    ui,
+    css`
+      :host {
+        display: grid;
+        grid-template-columns: minmax(0, 1.15fr) minmax(0, 24rem);
+        gap: var(--space-7);
+        align-items: center;
+        padding-top: clamp(1rem, 6vh, 5rem);
+      }
+      h1 {
+        font-size: var(--text-xxl);
+        font-weight: 850;
+        letter-spacing: -0.035em;
+        line-height: 1.05;
+      }
+      .lead {
+        max-width: 34rem;
+        margin-top: var(--space-4);
+        font-size: var(--text-l);
+      }
+      ul {
+        display: flex;
+        flex-wrap: wrap;
+        gap: var(--space-2);
+        margin: var(--space-5) 0 0;
+        padding: 0;
+        list-style: none;
+      }
+      li {
+        padding: 6px 14px;
+        border: 1px solid var(--line);
+        border-radius: var(--radius-pill);
+        background: var(--surface);
+        font-size: var(--text-s);
+        font-weight: 650;
+      }
+      .dice {
+        display: flex;
+        gap: var(--space-4);
+        margin-bottom: var(--space-5);
+      }
+      .dice bs-face {
+        --size: 76px;
+        rotate: -9deg;
+      }
+      .dice bs-face + bs-face {
+        rotate: 8deg;
+        translate: 0 10px;
+      }
+      .hint {
+        margin-top: calc(-1 * var(--space-2));
+        font-size: var(--text-s);
+        text-align: center;
+      }
+      .or {
+        display: flex;
+        align-items: center;
+        gap: var(--space-3);
+        color: var(--text-2);
+        font-size: var(--text-s);
+      }
+      .or::before,
+      .or::after {
+        content: "";
+        flex: 1;
+        border-top: 1px solid var(--line);
+      }
+      .problem {
+        padding: var(--space-3);
+        border-radius: var(--radius-s);
+        background: var(--bad-soft);
+        color: var(--bad);
+        font-weight: 600;
+      }
+      @media (max-width: 52rem) {
+        :host {
+          grid-template-columns: minmax(0, 1fr);
+          gap: var(--space-5);
+          padding-top: 0;
+        }
+        .dice bs-face {
+          --size: 54px;
+        }
+        .dice {
+          margin-bottom: var(--space-4);
+        }
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-welcome", Welcome);

@@ -1,0 +1,381 @@
+import { type Member, type RoomView, type ServerClock, scoresOf, type UserId, userIdOf } from "@blazing-sun/client";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { keyed } from "lit/directives/keyed.js";
+import "../elements/avatar.js";
+import "../elements/countdown.js";
+import "../elements/die.js";
+import type { GameContext, GamePage } from "../games.js";
+import { text } from "../texts.js";
+import { ui } from "../ui.js";
+
+const POINTS_TO_WIN = 10;
+const EVENTS = "games.event.bigger_dice.";
+
+export interface Throw {
+  readonly userId: UserId;
+  readonly value: number;
+  /** Differs for each throw, also of the same value. */
+  readonly key: string;
+}
+
+/** What lies on the table. */
+export interface Table {
+  readonly round: number;
+  readonly rolls: ReadonlyMap<UserId, number>;
+  readonly last: Throw | null;
+  /** How the round that is shown ended; null while it goes on. */
+  readonly outcome: { readonly winnerId: UserId | null; readonly value: number } | null;
+  /** Who rolls again after a tie, and what they tied at where that was seen; null outside of a tie-break. */
+  readonly tie: { readonly userIds: readonly UserId[]; readonly value: number | null } | null;
+}
+
+/**
+ * The table from the events seen so far, and from the game's state where none were seen (after a reload).
+ * The dice of a finished round stay until the next throw, although the state has moved on to the next round.
+ */
+export function tableOf(room: RoomView): Table {
+  const { state, stateRolls, isTiebreaker, pending } = stateOf(room);
+  let rolls = new Map<UserId, number>();
+  let last: Throw | null = null;
+  let outcome: Table["outcome"] = null;
+  let tie: Table["tie"] = null;
+  let isFresh = true;
+  for (const [index, event] of room.gameEvents.entries()) {
+    switch (event.type) {
+      case `${EVENTS}rolled`: {
+        if (isFresh) {
+          rolls = new Map();
+          outcome = null;
+          isFresh = false;
+        }
+        const userId = userIdOf(event.player_id);
+        const value = Number(event.roll);
+        rolls.set(userId, value);
+        last = { userId, value, key: event.event_id ?? `${index}` };
+        break;
+      }
+      case `${EVENTS}round_result`: {
+        rolls = new Map(scoresOf(event.rolls).map(({ userId, score }) => [userId, score]));
+        const winnerId = event.is_tie ? null : userIdOf(event.winner_id) || null;
+        outcome = { winnerId, value: Math.max(0, ...rolls.values()) };
+        tie = null;
+        isFresh = true;
+        break;
+      }
+      case `${EVENTS}tiebreaker_started`: {
+        const tied: unknown[] = Array.isArray(event.tied_players) ? event.tied_players : [];
+        tie = { userIds: tied.map(userIdOf), value: Number(event.tied_roll) };
+        break;
+      }
+    }
+  }
+  if (room.gameEvents.length === 0 && state) {
+    rolls = new Map(stateRolls);
+    const [userId, value] = stateRolls.at(-1) ?? [];
+    if (userId !== undefined && value !== undefined) last = { userId, value, key: "state" };
+    if (isTiebreaker) tie = { userIds: [...rolls.keys(), ...pending], value: null };
+  }
+  return { round: Number(state?.round_number ?? 1), rolls, last, outcome, tie };
+}
+
+function stateOf(room: RoomView) {
+  const state = room.gameState;
+  const stateRolls = scoresOf(state?.current_rolls).map(({ userId, score }): [UserId, number] => [userId, score]);
+  const pending = Array.isArray(state?.pending_rollers) ? state.pending_rollers.map(userIdOf) : [];
+  return { state, stateRolls, pending, isTiebreaker: state?.is_tiebreaker === true };
+}
+
+export class BiggerDice extends LitElement {
+  static override properties = { context: { attribute: false }, isRolling: { state: true } };
+  declare context: GameContext;
+  declare private isRolling: boolean;
+
+  constructor() {
+    super();
+    this.isRolling = false;
+  }
+
+  override render(): TemplateResult {
+    const { room, me, clock } = this.context;
+    const table = tableOf(room);
+    const players = room.selected
+      .map((id) => room.members.find((member) => member.userId === id))
+      .filter((member) => member !== undefined);
+    return html`
+      <div class="card stage" ?data-mine=${room.turn?.userId === me}>
+        <span class="chip round" data-testid="round" data-round=${table.round}>${text.dice.round(table.round)}</span>
+        <div class="well">
+          <bs-die data-testid="die" .value=${table.last?.value ?? 6} .throwKey=${table.last?.key ?? ""}
+            ?shaking=${this.isRolling}></bs-die>
+        </div>
+        ${this.banner(table, players)} ${this.turn(room, players, clock)}
+      </div>
+      <div class="players">
+        ${players.map((player) => this.player(player, room, table))}
+      </div>
+    `;
+  }
+
+  private banner(table: Table, players: readonly Member[]): TemplateResult {
+    const { me } = this.context;
+    const { outcome, tie } = table;
+    let line: string | TemplateResult = "\u00a0";
+    let kind = "";
+    if (tie?.value) {
+      line = text.dice.tie(this.names(tie.userIds, players), tie.value);
+      kind = "tie";
+    } else if (tie) {
+      line = text.dice.tieBadge;
+      kind = "tie";
+    } else if (outcome?.winnerId) {
+      const isMine = outcome.winnerId === me;
+      line = isMine
+        ? text.dice.yourPoint(outcome.value)
+        : text.dice.point(this.names([outcome.winnerId], players), outcome.value);
+      kind = isMine ? "mine" : "";
+    }
+    // A new element for each throw, so that the line appears when the die has come to rest.
+    return html`<div class="banner" role="status" data-testid="banner" data-kind=${kind}>
+      ${keyed(table.last?.key, html`<p class="line ${kind}">${line}</p>`)}
+    </div>`;
+  }
+
+  private turn(room: RoomView, players: readonly Member[], clock: ServerClock): TemplateResult | typeof nothing {
+    const { turn } = room;
+    const { me } = this.context;
+    if (!turn) return nothing;
+    const isMine = turn.userId === me;
+    const isAuto = players.find((player) => player.userId === me)?.isAuto ?? false;
+    return html`
+      <div class="turn">
+        <p class="who" data-testid="turn" data-user-id=${turn.userId}>
+          ${isMine ? text.dice.yourTurn : text.dice.turnOf(this.names([turn.userId], players))}
+        </p>
+        ${
+          turn.deadline === null
+            ? nothing
+            : html`<bs-countdown data-testid="turn-countdown" .deadline=${turn.deadline} .clock=${clock}></bs-countdown>`
+        }
+        <button class="primary large" data-testid="roll-button" ?disabled=${!isMine || this.isRolling} @click=${this.roll}>
+          ${this.isRolling ? text.dice.rolling : text.dice.roll}
+        </button>
+        ${
+          isAuto
+            ? html`<p class="soft auto" data-testid="auto-play">${text.dice.autoOn}
+              <button class="small" data-testid="auto-off" @click=${() => this.autoPlay(false)}>${text.dice.stopAuto}</button></p>`
+            : players.some((player) => player.userId === me)
+              ? html`<button class="small plain" data-testid="auto-on" @click=${() => this.autoPlay(true)}>${text.dice.auto}</button>`
+              : nothing
+        }
+      </div>
+    `;
+  }
+
+  private player(player: Member, room: RoomView, table: Table): TemplateResult {
+    const { userId, username, score } = player;
+    const isOut = table.tie !== null && !table.tie.userIds.includes(userId);
+    const isTied = table.tie?.userIds.includes(userId) ?? false;
+    const isFirst = table.outcome?.winnerId === userId;
+    return html`
+      <article class="card player" data-testid="player-${userId}" ?data-turn=${room.turn?.userId === userId}
+        ?data-out=${isOut} ?data-tied=${isTied} ?data-first=${isFirst}>
+        <div class="row name">
+          <bs-avatar .userId=${userId} .name=${username}></bs-avatar>
+          <div class="grow">
+            <div class="ellipsis"><b>${username}</b>
+              ${userId === this.context.me ? html`<span class="soft">(${text.you})</span>` : nothing}</div>
+            <div class="row badges">
+              ${isTied ? html`<span class="chip warn" data-testid="tied-${userId}">${text.dice.tieBadge}</span>` : nothing}
+              ${isOut ? html`<span class="chip">${text.dice.sitsOut}</span>` : nothing}
+              ${player.isAuto ? html`<span class="chip" data-testid="auto-${userId}">${text.isAuto}</span>` : nothing}
+              ${player.isGone ? html`<span class="chip bad">${text.isGone}</span>` : nothing}
+            </div>
+          </div>
+          <bs-face data-testid="die-${userId}" .value=${table.rolls.get(userId) ?? 0}></bs-face>
+        </div>
+        <div class="score" title=${text.dice.score(score)}>
+          <div class="track" aria-hidden="true">
+            ${Array.from({ length: POINTS_TO_WIN }, (_, point) => html`<i ?data-on=${point < score}></i>`)}
+          </div>
+          <b class="number" data-testid="score-${userId}" data-score=${score}>${score}</b>
+        </div>
+      </article>
+    `;
+  }
+
+  private names(userIds: readonly UserId[], players: readonly Member[]): string {
+    const { me } = this.context;
+    const names = userIds.map((id) =>
+      id === me ? text.dice.you : (players.find((player) => player.userId === id)?.username ?? id),
+    );
+    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")}${text.dice.and}${names.at(-1)}`;
+  }
+
+  private readonly roll = async () => {
+    this.isRolling = true;
+    try {
+      await this.context.act("games.command.bigger_dice.roll");
+    } finally {
+      this.isRolling = false;
+    }
+  };
+
+  private autoPlay(enabled: boolean): void {
+    void this.context.act("games.command.bigger_dice.enable_auto_play", { enabled });
+  }
+
+  static override styles = [
+    ui,
+    css`
+      :host {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
+        gap: var(--space-4);
+        align-items: start;
+      }
+      .stage {
+        position: sticky;
+        top: var(--space-4);
+        display: grid;
+        justify-items: center;
+        gap: var(--space-3);
+        padding: var(--space-5);
+        text-align: center;
+        transition: border-color var(--fast);
+      }
+      .stage[data-mine] {
+        border-color: var(--sun-2);
+        box-shadow:
+          var(--shadow),
+          0 0 0 4px #ff8a2b26;
+      }
+      .round {
+        justify-self: start;
+      }
+      .well {
+        display: grid;
+        place-items: center;
+        width: 100%;
+        min-height: 188px;
+        border-radius: var(--radius-m);
+        background: radial-gradient(ellipse at 50% 70%, light-dark(#e8d6b8, #0d0a17), transparent 62%);
+      }
+      .banner {
+        min-height: 1.6em;
+        font-weight: 700;
+      }
+      .line {
+        animation: rise 260ms 620ms var(--ease) both;
+      }
+      .line.mine {
+        color: var(--good);
+      }
+      .line.tie {
+        padding: 2px 14px;
+        border-radius: var(--radius-pill);
+        background: var(--warn-soft);
+        color: var(--warn);
+      }
+      .turn {
+        display: grid;
+        justify-items: center;
+        gap: var(--space-3);
+        width: 100%;
+      }
+      .who {
+        font-size: var(--text-xl);
+        font-weight: 800;
+        letter-spacing: -0.02em;
+        overflow-wrap: anywhere;
+      }
+      .turn bs-countdown {
+        width: min(20rem, 100%);
+      }
+      .turn .large {
+        width: min(20rem, 100%);
+      }
+      .players {
+        display: grid;
+        gap: var(--space-3);
+      }
+      .player {
+        display: grid;
+        gap: var(--space-3);
+        padding: var(--space-3) var(--space-4);
+        border-radius: var(--radius-m);
+        transition:
+          opacity var(--fast),
+          border-color var(--fast);
+      }
+      .player .name {
+        flex-wrap: nowrap;
+      }
+      .player[data-turn] {
+        border-color: var(--sun-2);
+      }
+      .player[data-tied] {
+        background: color-mix(in srgb, var(--warn-soft) 60%, var(--surface));
+      }
+      .player[data-out] {
+        opacity: 0.5;
+      }
+      .player[data-first] bs-face {
+        border-radius: 22%;
+        outline: 3px solid var(--sun-2);
+        outline-offset: 2px;
+      }
+      .badges {
+        gap: var(--space-1);
+      }
+      .score {
+        display: flex;
+        align-items: center;
+        gap: var(--space-3);
+      }
+      .score b {
+        min-width: 2ch;
+        font-size: var(--text-l);
+        text-align: right;
+      }
+      .track {
+        display: grid;
+        flex: 1;
+        grid-template-columns: repeat(10, 1fr);
+        gap: 3px;
+      }
+      .track i {
+        height: 9px;
+        border-radius: 3px;
+        background: var(--surface-3);
+        transition: background 300ms 620ms;
+      }
+      .track i[data-on] {
+        background: var(--sun);
+      }
+      .auto {
+        font-size: var(--text-s);
+      }
+      @media (max-width: 46rem) {
+        :host {
+          grid-template-columns: minmax(0, 1fr);
+        }
+        .stage {
+          position: static;
+          padding: var(--space-4);
+        }
+        .well {
+          min-height: 158px;
+        }
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-bigger-dice", BiggerDice);
+
+export default {
+  gameType: "bigger_dice",
+  title: text.dice.title,
+  summary: text.dice.summary,
+  render: (context) => html`<bs-bigger-dice .context=${context}></bs-bigger-dice>`,
+} satisfies GamePage;

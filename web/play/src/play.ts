@@ -1,0 +1,182 @@
+import {
+  type Account,
+  ApiProblem,
+  type Client,
+  type ConnectionStatus,
+  connect,
+  type GameInfo,
+  Refusal,
+  Session,
+} from "@blazing-sun/client";
+import { pathOf, type Route, routeOf } from "./routes.js";
+import { OFFLINE, REFUSALS, text } from "./texts.js";
+
+export interface Toast {
+  readonly id: number;
+  readonly kind: "bad" | "info";
+  readonly message: string;
+}
+
+const TOAST_MS = 6_000;
+
+/** The page's state outside of any element: who is signed in, the connection, the address, what is told. */
+export class Play {
+  readonly session = new Session();
+  client: Client | undefined;
+  account: Account | undefined;
+  games: readonly GameInfo[] = [];
+  connection: ConnectionStatus = { state: "connecting" };
+  /** Whether it is known if somebody is signed in. */
+  isRestored = false;
+  isUnreachable = false;
+  route: Route = routeOf(location.pathname);
+  toasts: readonly Toast[] = [];
+
+  private readonly listeners = new Set<() => void>();
+  private toastCount = 0;
+
+  constructor() {
+    addEventListener("popstate", () => this.follow(routeOf(location.pathname)));
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async restore(): Promise<void> {
+    this.isUnreachable = false;
+    try {
+      const account = await this.session.restore();
+      if (account) this.enter(account);
+      this.isRestored = true;
+    } catch {
+      this.isUnreachable = true;
+    }
+    this.changed();
+  }
+
+  enter(account: Account): void {
+    this.client?.close();
+    this.account = account;
+    const client = connect({
+      url: `${location.origin.replace(/^http/, "ws")}/ws`,
+      token: (why) => this.session.token(why),
+    });
+    this.client = client;
+    client.onStatus((status) => {
+      if (this.client === client) this.statusChanged(status);
+    });
+    client.on("wallet.event.balance_changed", (frame) => this.setBalance(frame.balance_cents, frame.currency));
+    client.on("system.event.maintenance", (frame) => this.tell(frame.message));
+    this.changed();
+  }
+
+  async signOut(): Promise<void> {
+    this.client?.close();
+    this.forget();
+    this.go({ page: "lobby" });
+    try {
+      await this.session.logout();
+    } catch (error) {
+      this.complain(error);
+    }
+  }
+
+  go(route: Route): void {
+    if (pathOf(route) !== location.pathname) history.pushState(null, "", pathOf(route));
+    this.follow(route);
+  }
+
+  gameInfo(gameType: string): GameInfo | undefined {
+    return this.games.find((game) => game.game_type === gameType);
+  }
+
+  get currency(): string {
+    return this.account?.currency ?? this.games[0]?.currency ?? "eur";
+  }
+
+  /** Gives a command and tells of a refusal; whether it was done. */
+  async run(command: Promise<unknown>): Promise<boolean> {
+    try {
+      await command;
+      return true;
+    } catch (error) {
+      this.complain(error);
+      return false;
+    }
+  }
+
+  complain(error: unknown): void {
+    this.toast("bad", wordsFor(error));
+  }
+
+  tell(message: string): void {
+    this.toast("info", message);
+  }
+
+  dismiss(id: number): void {
+    this.toasts = this.toasts.filter((toast) => toast.id !== id);
+    this.changed();
+  }
+
+  private toast(kind: Toast["kind"], message: string): void {
+    this.toastCount += 1;
+    const id = this.toastCount;
+    this.toasts = [...this.toasts.filter((toast) => toast.message !== message), { id, kind, message }].slice(-4);
+    setTimeout(() => this.dismiss(id), TOAST_MS);
+    this.changed();
+  }
+
+  private statusChanged(status: ConnectionStatus): void {
+    this.connection = status;
+    if (status.state === "online") void this.reread();
+    if (status.state === "closed" && status.reason !== "closed") {
+      this.forget();
+      this.tell(text.signedOutElsewhere);
+    }
+    this.changed();
+  }
+
+  /** Events without a room are not repeated after a lost connection, so they are read again. */
+  private async reread(): Promise<void> {
+    try {
+      const [balance, games] = await Promise.all([this.session.balance(), this.session.games()]);
+      this.games = games;
+      this.setBalance(balance.balance_cents, balance.currency);
+    } catch {
+      // The next connection reads them again.
+    }
+  }
+
+  private setBalance(cents: number, currency: string | undefined): void {
+    if (!this.account) return;
+    this.account = { ...this.account, balance_cents: cents, currency: currency ?? this.account.currency };
+    this.changed();
+  }
+
+  private forget(): void {
+    this.client = undefined;
+    this.account = undefined;
+    this.changed();
+  }
+
+  private follow(route: Route): void {
+    const left = this.route;
+    this.route = route;
+    if (left.page === "room" && this.client?.rooms.get(left.roomId)?.phase === "over") {
+      this.client.rooms.forget(left.roomId);
+    }
+    this.changed();
+  }
+
+  private changed(): void {
+    for (const listener of [...this.listeners]) listener();
+  }
+}
+
+/** What a player is told of an error. */
+export function wordsFor(error: unknown): string {
+  if (error instanceof Refusal || error instanceof ApiProblem) return REFUSALS[error.code] ?? error.message;
+  return OFFLINE;
+}
