@@ -273,7 +273,10 @@ export class ScriptedServer {
       const user = this.sockets.get(socket);
       if (frame.type === "system.authenticate") {
         const known = this.users.get(String(frame.token).slice(2));
-        if (!known) return socket.close(1008);
+        if (!known) {
+          socket.close(1008);
+          return;
+        }
         this.sockets.set(socket, known);
         send({ type: "system.authenticated", ...known });
         for (const room of this.rooms.values()) if (room.members.includes(known)) this.sendState(room, known);
@@ -400,7 +403,10 @@ export class ScriptedServer {
       proof: { nonce },
       ...correlation,
     });
-    if (!isDecided) return this.nextTurn(room);
+    if (!isDecided) {
+      this.nextTurn(room);
+      return;
+    }
     const tiedIds = tied.map((each) => each.user.user_id);
     this.toRoom(room, "bigger_dice.round_result", {
       rolls: room.rolls.map(([each, roll]) => [each.user.user_id, roll]),
@@ -412,7 +418,10 @@ export class ScriptedServer {
     });
     room.rolls = [];
     room.isTiebreaker = !winner;
-    if (winner && winner.score >= 10) return this.finish(room, winner);
+    if (winner && winner.score >= 10) {
+      this.finish(room, winner);
+      return;
+    }
     if (winner) {
       room.round += 1;
       room.pending = room.seats.map((_, at) => room.seats[(at + room.round - 1) % room.seats.length] as Seat);

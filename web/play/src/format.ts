@@ -16,6 +16,11 @@ export function money(cents: number, currency: string): string {
   return `${amount}\u00a0${SYMBOLS[currency] ?? code}`;
 }
 
+/** Two signs that tell names apart: `Ada Lovelace` is AL, `Guest 12` is G2, `ada` is AD. */
 export function initials(name: string): string {
-  return [...name.trim()].slice(0, 2).join("").toUpperCase() || "?";
+  const words = name.match(/[\p{L}\p{N}]+/gu) ?? [];
+  const first = [...(words[0] ?? "?")];
+  const last = words.length > 1 ? [...(words.at(-1) ?? "")] : [];
+  const second = last.length === 0 ? first[1] : /\p{N}/u.test(last.at(-1) ?? "") ? last.at(-1) : last[0];
+  return `${first[0]}${second ?? ""}`.toUpperCase();
 }

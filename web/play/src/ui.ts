@@ -159,6 +159,7 @@ export const ui = css`
   }
   .stack {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     gap: var(--space-4);
   }
   .ellipsis {

@@ -176,7 +176,9 @@ function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
       fairness: { ...view.fairness, serverSeed: frame.server_seed, commitment: frame.seed_commitment },
     };
   }
-  if (is(frame, "games.event.not_in_room")) return { ...view, phase: "over", turn: null };
+  if (is(frame, "games.event.not_in_room")) {
+    return { ...view, phase: "over", turn: null, status: frame.status ?? view.status };
+  }
   if (frame.type.startsWith(`games.event.${view.gameType}.`)) return foldGameEvent(view, frame);
   return view;
 }

@@ -168,6 +168,14 @@ describe("in play", () => {
     expect(room.fairness.serverSeed).toBe("5e");
   });
 
+  it("learns that it ended while this client was away", () => {
+    expect(after(...STARTED, ["not_in_room", { status: "finished" }])).toMatchObject({
+      phase: "over",
+      status: "finished",
+      result: null,
+    });
+  });
+
   it("is not ended by the listing's end at the start of play, but by being abandoned", () => {
     expect(after(...STARTED, ["room_removed", { reason: "game_started" }]).phase).toBe("playing");
     expect(after(["room_removed", { reason: "abandoned" }])).toMatchObject({ phase: "over", status: "abandoned" });

@@ -58,7 +58,8 @@ export class App extends LitElement {
         </button>
         ${
           account
-            ? html`<button class="plain small" data-testid="logout" @click=${() => void this.play.signOut()}>${text.signOut}</button>`
+            ? html`<button class="plain small" data-testid="logout" title=${text.signOut} aria-label=${text.signOut}
+              @click=${() => void this.play.signOut()}><span class="long">${text.signOut}</span><span class="short" aria-hidden="true">⏻</span></button>`
             : nothing
         }
       </header>
@@ -194,7 +195,15 @@ export class App extends LitElement {
         margin: 0 auto;
         padding: var(--space-4) var(--space-4) var(--space-7);
       }
+      .short {
+        display: none;
+      }
       @media (max-width: 46rem) {
+        .short {
+          display: inline;
+          font-size: var(--text-l);
+        }
+        .long,
         .brand span,
         .name,
         .guest,

@@ -144,6 +144,16 @@ export class Die extends LitElement {
         box-sizing: border-box;
         border-radius: 16%;
         backface-visibility: hidden;
+        transform-style: preserve-3d;
+      }
+      /* A smaller cube with whole corners inside, so that the rounded ones do not show daylight. */
+      .face::before {
+        content: "";
+        position: absolute;
+        inset: 4%;
+        background: #dfcbaa;
+        transform: translateZ(calc(var(--size) * -0.04));
+        backface-visibility: hidden;
       }
       .f1 {
         transform: translateZ(calc(var(--size) / 2));

@@ -145,6 +145,7 @@ export class LobbyPage extends PlayElement {
       }
       .room {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: var(--space-4);
         animation: rise 260ms var(--ease);
       }
@@ -173,6 +174,7 @@ export class LobbyPage extends PlayElement {
       }
       .own {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: var(--space-3);
         margin-top: var(--space-4);
         padding: var(--space-3) var(--space-4);

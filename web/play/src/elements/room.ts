@@ -136,21 +136,21 @@ export class RoomPage extends PlayElement {
 
   private head(room: RoomView): TemplateResult {
     return html`
-      <div class="head row">
-        <div class="grow">
-          <h1 data-testid="room-title">${room.name}</h1>
-          <div class="row facts">
-            <span class="chip">${gamePage(room.gameType)?.title ?? room.gameType}</span>
-            <span class="chip">${text.entryFee} <b class="number">${money(room.entryFeeCents, this.play.currency)}</b></span>
-            <span class="chip warn">${text.prize} <b class="number" data-testid="room-prize">${money(room.prizeCents, this.play.currency)}</b></span>
-            ${room.spectatorCount > 0 ? html`<span class="chip">${text.spectators(room.spectatorCount)}</span>` : nothing}
-          </div>
+      <div class="head">
+        <div class="row title">
+          <h1 class="grow" data-testid="room-title">${room.name}</h1>
+          ${
+            room.phase === "over"
+              ? nothing
+              : html`<button class="small" data-testid="leave-room" @click=${this.askToLeave}>${text.leave}</button>`
+          }
         </div>
-        ${
-          room.phase === "over"
-            ? nothing
-            : html`<button class="small" data-testid="leave-room" @click=${this.askToLeave}>${text.leave}</button>`
-        }
+        <div class="row facts">
+          <span class="chip">${gamePage(room.gameType)?.title ?? room.gameType}</span>
+          <span class="chip">${text.entryFee} <b class="number">${money(room.entryFeeCents, this.play.currency)}</b></span>
+          <span class="chip warn">${text.prize} <b class="number" data-testid="room-prize">${money(room.prizeCents, this.play.currency)}</b></span>
+          ${room.spectatorCount > 0 ? html`<span class="chip">${text.spectators(room.spectatorCount)}</span>` : nothing}
+        </div>
       </div>
     `;
   }
@@ -192,6 +192,11 @@ export class RoomPage extends PlayElement {
               </li>`,
             )}
           </ul>
+          ${
+            empty > 0 && navigator.clipboard
+              ? html`<button class="small" data-testid="copy-link" @click=${this.copyLink}>${text.copyLink}</button>`
+              : nothing
+          }
         </section>
       </div>
     `;
@@ -283,8 +288,13 @@ export class RoomPage extends PlayElement {
   }
 
   private closed(room: RoomView): TemplateResult {
-    const why = room.removal?.reason === "kicked" ? text.kicked : room.removal?.message || text.cancelledLead;
-    return this.notice(room.removal ? room.name : text.cancelled, why, "room-closed");
+    const { removal, status } = room;
+    if (removal) return this.notice(room.name, removal.message || text.kicked, "room-closed");
+    // Seen as unfinished and then not at all: it went on to its end without this page.
+    const isMissed = status === "finished" || status === "in_progress";
+    return isMissed
+      ? this.notice(text.missedEnd, text.missedEndLead, "room-closed")
+      : this.notice(text.cancelled, text.cancelledLead, "room-closed");
   }
 
   private absent(): TemplateResult {
@@ -323,6 +333,15 @@ export class RoomPage extends PlayElement {
       this.play.go({ page: "lobby" });
     });
 
+  private readonly copyLink = async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.play.tell(text.linkCopied);
+    } catch {
+      this.play.tell(location.href);
+    }
+  };
+
   private readonly start = () =>
     void this.busy((client) => this.play.run(client.command("games.command.start_game", { room_id: this.roomId })));
 
@@ -350,8 +369,14 @@ export class RoomPage extends PlayElement {
     ui,
     css`
       .head {
-        align-items: flex-start;
         margin: var(--space-4) 0 var(--space-5);
+      }
+      .title {
+        flex-wrap: nowrap;
+        align-items: flex-start;
+      }
+      .title button {
+        flex: none;
       }
       .facts {
         gap: var(--space-2);
