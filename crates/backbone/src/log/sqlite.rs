@@ -1,145 +1,322 @@
-//! The durable embedded log.
+//! The durable embedded log: one SQLite file, WAL, synchronous=FULL. One row holds all records of one
+//! commit over all topics and partitions, because a row per record costs four times as much.
+//!
+//! [`SqliteLog`] is the handle for everyone; [`SqliteAppender`] is the one writer, owned by whoever
+//! owns the write connection, so that the log commits together with what else is in its transaction.
 
-use super::{Appended, Bounds, EventLog, LogError, NewRecord, Position, Record, Start, Subscription, Topic};
+mod appender;
+mod catalog;
+mod codec;
+mod error;
+mod queue;
+mod reader;
+mod schema;
+mod standalone;
+mod tail;
+
+pub use appender::{Batch, SqliteAppender};
+pub use error::SqliteLogError;
+pub use queue::{PendingAppend, Waited};
+
+use super::{Appended, Bounds, EventLog, LogError, NewRecord, Record, Start, Subscription, Topic};
 use crate::topics::TopicSpec;
 use async_trait::async_trait;
 use blazing_sun_domain::Millis;
+use catalog::{Catalog, TopicEntry, unknown};
+use parking_lot::{Mutex, RwLock};
+use reader::{Place, PollSubscription, TailSubscription};
 use rusqlite::Connection;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+use tail::{Feed, Tails, Wanted};
+
+/// How long `ensure_topics` waits for the writer's transaction to end.
+const WRITER_WAIT: Duration = Duration::from_secs(10);
+
+const IDLE_READERS: usize = 4;
 
 /// Bounds and times of a [`SqliteLog`].
-#[derive(Debug, Clone, Default)]
-pub struct SqliteLogOptions {}
-
-/// The log.
 #[derive(Clone)]
-pub struct SqliteLog {}
-
-/// The writing side.
-pub struct SqliteAppender {}
-
-/// One commit's records.
-pub struct Batch {}
-
-/// An append that waits to be committed.
-pub struct PendingAppend {
-    /// Its records.
-    pub records: Vec<NewRecord>,
-    /// When it was queued.
-    pub arrived: Instant,
-    /// To be called once the records are durable, or cannot be.
-    pub appended: Appended,
+pub struct SqliteLogOptions {
+    /// Records that may wait to be committed; more are refused.
+    pub queue_records: usize,
+    /// Bytes that may wait to be committed; more are refused.
+    pub queue_bytes: usize,
+    /// Records that may wait in memory for one reader; more it reads from the file.
+    pub tail_records: usize,
+    /// Bytes that may wait in memory for one reader; more it reads from the file.
+    pub tail_bytes: usize,
+    /// How often a log opened for reading only looks for new records.
+    pub poll_interval: Duration,
+    /// The clock of a standalone log; otherwise the appender is told the time.
+    pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
 }
 
-/// What [`SqliteAppender::wait`] took from the queue.
-pub struct Waited {
-    /// In order of arrival; whole appends.
-    pub appends: Vec<PendingAppend>,
-    /// Whether appends are left in the queue.
-    pub more: bool,
-    /// When the oldest one left arrived.
-    pub oldest_left: Option<Instant>,
-    /// Whether the log is closed: nothing comes after what is left.
-    pub closed: bool,
+impl Default for SqliteLogOptions {
+    fn default() -> Self {
+        SqliteLogOptions {
+            queue_records: 16_384,
+            queue_bytes: 16 << 20,
+            tail_records: 65_536,
+            tail_bytes: 32 << 20,
+            poll_interval: Duration::from_millis(50),
+            clock: Arc::new(|| {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                Millis(since.map_or(0, |since| since.as_millis() as i64))
+            }),
+        }
+    }
+}
+
+/// The handle of an embedded log: appends, and reads without ever blocking the writer.
+#[derive(Clone)]
+pub struct SqliteLog {
+    shared: Arc<Shared>,
+    _driver: Option<Arc<standalone::Driver>>,
+}
+
+struct Shared {
+    path: PathBuf,
+    options: SqliteLogOptions,
+    is_read_only: bool,
+    queue: queue::Queue,
+    catalog: RwLock<Arc<Catalog>>,
+    /// The longest of all topics; below 0: for ever.
+    retention_ms: AtomicI64,
+    tails: Mutex<Tails>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Shared {
+    fn new(path: &Path, options: SqliteLogOptions, is_read_only: bool) -> Arc<Shared> {
+        Arc::new(Shared {
+            path: path.to_owned(),
+            is_read_only,
+            queue: queue::Queue::new(options.queue_records, options.queue_bytes),
+            options,
+            catalog: RwLock::default(),
+            retention_ms: AtomicI64::new(-1),
+            tails: Mutex::default(),
+            readers: Mutex::default(),
+        })
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.read())
+    }
+
+    fn retention_ms(&self) -> Option<i64> {
+        Some(self.retention_ms.load(Ordering::Relaxed)).filter(|retention_ms| *retention_ms >= 0)
+    }
+
+    fn reload_topics(&self, conn: &Connection) -> Result<(), SqliteLogError> {
+        let mut current = self.catalog.write();
+        let mut catalog = Catalog::clone(&current);
+        let longest = schema::load_topics(conn, &mut catalog)?;
+        self.retention_ms.store(longest.unwrap_or(-1), Ordering::Relaxed);
+        *current = Arc::new(catalog);
+        Ok(())
+    }
+
+    fn with_reader<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, SqliteLogError>,
+    ) -> Result<T, SqliteLogError> {
+        let idle = self.readers.lock().pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => reader::connect(&self.path)?,
+        };
+        let outcome = read(&conn)?;
+        let mut readers = self.readers.lock();
+        if readers.len() < IDLE_READERS {
+            readers.push(conn);
+        }
+        Ok(outcome)
+    }
+
+    /// The topic, if others than the engine may have it.
+    fn public_entry<'c>(
+        &self,
+        catalog: &'c Catalog,
+        topic: &Topic,
+    ) -> Result<&'c Arc<TopicEntry>, LogError> {
+        let entry = catalog.get(topic).filter(|entry| !entry.is_internal);
+        entry.ok_or_else(|| unknown(topic, 0))
+    }
 }
 
 impl SqliteLog {
-    /// Opens.
+    /// Opens the log in the file at `path`, to which `conn` is the one write connection: sets WAL and
+    /// synchronous=FULL on it, makes missing tables, restores all offsets.
     pub fn open(
-        _conn: &Connection,
-        _path: &Path,
-        _options: SqliteLogOptions,
+        conn: &Connection,
+        path: &Path,
+        options: SqliteLogOptions,
     ) -> Result<(SqliteLog, SqliteAppender), LogError> {
-        todo!()
+        schema::prepare(conn)?;
+        let shared = Shared::new(path, options, false);
+        let appender = SqliteAppender::new(Arc::clone(&shared), conn)?;
+        Ok((SqliteLog { shared, _driver: None }, appender))
     }
-    /// Opens with an own connection and thread.
-    pub fn standalone(_path: &Path, _options: SqliteLogOptions) -> Result<SqliteLog, LogError> {
-        todo!()
+
+    /// Opens a log with its own write connection and a thread that commits what is appended. The
+    /// thread ends, after all that was queued, with the last handle.
+    pub fn standalone(path: &Path, options: SqliteLogOptions) -> Result<SqliteLog, LogError> {
+        let conn = Connection::open(path)?;
+        let (log, appender) = SqliteLog::open(&conn, path, options)?;
+        let shared = Arc::clone(&log.shared);
+        let driver = standalone::Driver::start(conn, appender, shared, &log.shared.options)?;
+        Ok(SqliteLog { _driver: Some(Arc::new(driver)), ..log })
     }
-    /// Opens beside a running server, for reading alone.
-    pub fn open_read_only(_path: &Path) -> Result<SqliteLog, LogError> {
-        todo!()
+
+    /// Opens the log beside its writer, in another process or none, for reading alone.
+    pub fn open_read_only(path: &Path) -> Result<SqliteLog, LogError> {
+        let shared = Shared::new(path, SqliteLogOptions::default(), true);
+        shared.with_reader(|conn| shared.reload_topics(conn))?;
+        shared.queue.close();
+        Ok(SqliteLog { shared, _driver: None })
     }
-    /// Makes the appender's wait return.
+
+    /// Makes the appender's `wait` return: its owner has something else to do.
     pub fn wake(&self) {
-        todo!()
+        self.shared.queue.wake();
     }
-    /// Takes no more appends.
+
+    /// Takes no more appends; what is queued is still committed.
     pub fn close(&self) {
-        todo!()
+        self.shared.queue.close();
     }
-    /// All stored batches from this number on.
+
+    /// All stored batches from this number on, internal topics included, each with its number, time
+    /// and records in the order of their pushes. Decodes lazily; ends after the first error.
     pub fn batches_from(
-        _conn: &Connection,
-        _batch_no: u64,
-    ) -> Result<impl Iterator<Item = Result<(u64, Millis, Vec<Record>), LogError>> + '_, LogError> {
-        Ok(std::iter::empty())
+        conn: &Connection,
+        batch_no: u64,
+    ) -> Result<impl Iterator<Item = Result<(u64, Millis, Vec<Record>), LogError>> + '_, LogError>
+    {
+        Ok(reader::Batches::new(conn, batch_no)?)
     }
-}
 
-impl SqliteAppender {
-    /// Takes what is queued.
-    pub fn wait(&mut self, _until: Option<Instant>, _max_records: usize) -> Waited {
-        todo!()
-    }
-    /// A new batch.
-    pub fn begin(&mut self, _now: Millis) -> Batch {
-        todo!()
-    }
-    /// Stores the batch in the open transaction.
-    pub fn write(&mut self, _batch: &Batch, _conn: &Connection) -> Result<(), LogError> {
-        todo!()
-    }
-    /// Delivers the batch.
-    pub fn committed(&mut self, _batch: Batch) {
-        todo!()
-    }
-    /// Forgets the batch.
-    pub fn rolled_back(&mut self, _batch: Batch) {
-        todo!()
-    }
-    /// The next batch's number.
-    pub fn next_batch_no(&self) -> u64 {
-        todo!()
-    }
-    /// Batches from this number on are kept whatever their age.
-    pub fn set_floor(&mut self, _batch_no: u64) {
-        todo!()
-    }
-    /// Makes topics that are missing; on the write connection, outside a batch.
-    pub fn ensure_topics(&mut self, _topics: &[TopicSpec], _conn: &Connection) -> Result<(), LogError> {
-        todo!()
-    }
-}
-
-impl Batch {
-    /// Adds a record; it stands where the answer says once the batch is committed.
-    pub fn push(&mut self, _record: NewRecord) -> Result<Position, LogError> {
-        todo!()
-    }
-    /// All records so far, in the order of their pushes.
-    pub fn records(&self) -> &[Record] {
-        todo!()
-    }
-    /// Its number.
-    pub fn batch_no(&self) -> u64 {
-        todo!()
+    fn subscribe_read_only(
+        &self,
+        from: Vec<(Topic, u32, Start)>,
+    ) -> Result<Box<dyn Subscription>, LogError> {
+        let shared = &self.shared;
+        shared.with_reader(|conn| shared.reload_topics(conn))?;
+        let catalog = shared.catalog();
+        let (mut wanted, mut next) = (Wanted::default(), Vec::new());
+        for (topic, partition, start) in from {
+            let entry = shared.public_entry(&catalog, &topic)?;
+            let partition = entry.partition(Some(partition), &[])?;
+            let offset = match start {
+                Start::Offset(offset) => offset,
+                Start::End => {
+                    let bounds = shared.with_reader(|conn| schema::bounds(conn, topic.as_str()))?;
+                    let bounds = bounds.and_then(|bounds| bounds.get(partition as usize).copied());
+                    bounds.ok_or_else(|| unknown(&topic, partition))?.end
+                }
+            };
+            wanted.add(entry.id, &topic, partition, next.len());
+            next.push((entry.id, partition, offset));
+        }
+        Ok(Box::new(PollSubscription {
+            shared: Arc::clone(shared),
+            wanted: Arc::new(wanted),
+            place: Place::new(next),
+            interval: shared.options.poll_interval,
+        }))
     }
 }
 
 #[async_trait]
 impl EventLog for SqliteLog {
-    async fn ensure_topics(&self, _topics: &[TopicSpec]) -> Result<(), LogError> {
-        todo!()
+    async fn ensure_topics(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
+        if self.shared.is_read_only {
+            return Err(SqliteLogError::ReadOnly.into());
+        }
+        let (shared, topics) = (Arc::clone(&self.shared), topics.to_vec());
+        let made = tokio::task::spawn_blocking(move || {
+            let conn = Connection::open(&shared.path)?;
+            conn.busy_timeout(WRITER_WAIT)?;
+            conn.pragma_update(None, "synchronous", "FULL")?;
+            schema::ensure_topics(&conn, &topics)?;
+            Ok::<_, LogError>(shared.reload_topics(&conn)?)
+        });
+        made.await.map_err(|_| SqliteLogError::ReaderStopped)?
     }
-    fn append(&self, _records: Vec<NewRecord>, _appended: Appended) -> Result<(), LogError> {
-        todo!()
+
+    fn append(&self, records: Vec<NewRecord>, appended: Appended) -> Result<(), LogError> {
+        if self.shared.is_read_only {
+            return Err(SqliteLogError::ReadOnly.into());
+        }
+        let catalog = self.shared.catalog();
+        for record in &records {
+            let entry = self.shared.public_entry(&catalog, &record.topic)?;
+            if record.partition.is_some_and(|partition| partition >= entry.partitions()) {
+                return Err(unknown(&record.topic, record.partition.unwrap_or(0)));
+            }
+        }
+        self.shared.queue.push(records, appended)
     }
-    fn subscribe(&self, _from: Vec<(Topic, u32, Start)>) -> Result<Box<dyn Subscription>, LogError> {
-        todo!()
+
+    fn subscribe(
+        &self,
+        from: Vec<(Topic, u32, Start)>,
+    ) -> Result<Box<dyn Subscription>, LogError> {
+        if self.shared.is_read_only {
+            return self.subscribe_read_only(from);
+        }
+        let shared = &self.shared;
+        let catalog = shared.catalog();
+        let (mut wanted, mut entries) = (Wanted::default(), Vec::new());
+        for (topic, partition, start) in &from {
+            let entry = shared.public_entry(&catalog, topic)?;
+            let partition = entry.partition(Some(*partition), &[])?;
+            wanted.add(entry.id, &entry.topic, partition, entries.len());
+            entries.push((entry, partition, *start));
+        }
+        let options = &shared.options;
+        let feed = Arc::new(Feed::new(wanted, options.tail_records, options.tail_bytes));
+        // Offsets move only under this lock, so that ends and attachment are of one instant.
+        let mut tails = shared.tails.lock();
+        let mut is_at_end = true;
+        let next = entries.into_iter().map(|(entry, partition, start)| {
+            let end = entry.ends[partition as usize].load(Ordering::Acquire);
+            let offset = match start {
+                Start::End => end,
+                Start::Offset(offset) => offset,
+            };
+            is_at_end &= offset >= end;
+            (entry.id, partition, offset)
+        });
+        let mut place = Place::new(next.collect());
+        tails.register(Arc::clone(&feed));
+        let shared = Arc::clone(shared);
+        if is_at_end {
+            place.after_batch(tails.attach(&feed));
+            drop(tails);
+            return Ok(Box::new(TailSubscription::at_tail(shared, feed, place)));
+        }
+        drop(tails);
+        Ok(Box::new(TailSubscription::from_file(shared, feed, place)))
     }
-    async fn bounds(&self, _topic: &Topic) -> Result<Vec<Bounds>, LogError> {
-        todo!()
+
+    async fn bounds(&self, topic: &Topic) -> Result<Vec<Bounds>, LogError> {
+        if self.shared.is_read_only {
+            let (shared, name) = (Arc::clone(&self.shared), topic.to_string());
+            let read = tokio::task::spawn_blocking(move || {
+                shared.with_reader(|conn| schema::bounds(conn, &name))
+            });
+            let bounds = read.await.map_err(|_| SqliteLogError::ReaderStopped)??;
+            return bounds.ok_or_else(|| unknown(topic, 0));
+        }
+        let catalog = self.shared.catalog();
+        Ok(catalog.get(topic).ok_or_else(|| unknown(topic, 0))?.bounds())
     }
 }
+
+#[cfg(test)]
+mod tests;
