@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { balanceReaches, enterAsGuest, launch, player, rollToTheEnd, shot } from "./browser.js";
 import { ScriptedServer } from "./scripted_server.js";
@@ -111,6 +111,48 @@ test("a refusal is told in plain words, and a hidden room says that one is not i
   await page.getByTestId("account-submit").click();
   await page.getByTestId("problem").getByText("The e-mail address or the password is wrong.").waitFor();
   expect(complaints).toEqual([]);
+});
+
+test("a tie-break shows at a glance who rolls again and who sits out", async () => {
+  const players = [
+    await player(browser, { colorScheme: "dark" }),
+    await player(browser, { viewport: { width: 390, height: 844 }, colorScheme: "light" }),
+    await player(browser),
+  ];
+  const ids: string[] = [];
+  for (const { page } of players) ids.push(await enterAsGuest(page, server.origin));
+  const [a, b, c] = players.map(({ page }) => page) as [Page, Page, Page];
+  const room = server.addRoom(server.users.get(ids[0] ?? "") as never, "Three", 3);
+  room.loaded = [5, 2, 5, 3];
+  await a.goto(`${server.origin}/r/${room.id}`);
+  for (const page of [b, c]) {
+    await page.goto(`${server.origin}/r/${room.id}`);
+    await page.getByTestId("join-button").click();
+    await page.getByTestId("confirm-join").click();
+    await page.getByTestId("leave-room").waitFor();
+  }
+  for (const id of ids) await a.getByTestId(`select-${id}`).click();
+  for (const page of [a, b, c]) await page.getByTestId("ready-button").click();
+  for (const page of [a, b, c]) await page.locator('[data-testid="roll-button"]:not([disabled])').click();
+  for (const page of [a, b, c]) {
+    await page.locator('[data-testid="banner"][data-kind="tie"]').waitFor();
+    await page.getByTestId(`tied-${ids[0]}`).waitFor();
+    await page.getByTestId(`tied-${ids[2]}`).waitFor();
+    await page.locator(`[data-testid="player-${ids[1]}"][data-out]`).waitFor();
+  }
+  expect(await b.getByTestId("banner").textContent()).toContain("Guest 1 and Guest 3 roll again");
+  // The line appears when the die has come to rest.
+  for (const page of [a, b]) {
+    await page.locator(".line.tie").evaluate((line) => Promise.all(line.getAnimations().map((each) => each.finished)));
+  }
+  await shot(a, "tie-dark");
+  await shot(b, "tie-phone");
+  await a.getByTestId("auto-on").click();
+  await b.getByTestId(`auto-${ids[0]}`).waitFor();
+  await a.getByTestId("leave-room").click();
+  await a.getByTestId("confirm-leave").waitFor();
+  await shot(a, "leave-dark");
+  expect(players.flatMap(({ complaints }) => complaints)).toEqual([]);
 });
 
 test("a phone shows everything without scrolling sideways", async () => {

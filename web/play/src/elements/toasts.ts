@@ -4,8 +4,20 @@ import { ui } from "../ui.js";
 import { PlayElement } from "./element.js";
 
 export class Toasts extends PlayElement {
+  private newest = 0;
+
+  /** A new one goes above all that is open, a modal dialog too. */
+  protected override updated(): void {
+    const stack = this.renderRoot.querySelector<HTMLElement>("[popover]");
+    const newest = this.play.toasts.at(-1)?.id ?? 0;
+    if (!stack || newest === this.newest) return;
+    this.newest = newest;
+    if (stack.matches(":popover-open")) stack.hidePopover();
+    if (newest > 0) stack.showPopover();
+  }
+
   override render(): TemplateResult {
-    return html`<div class="stack" role="status" aria-live="polite">
+    return html`<div class="stack" popover="manual" role="status" aria-live="polite">
       ${repeat(
         this.play.toasts,
         (toast) => toast.id,
@@ -22,15 +34,21 @@ export class Toasts extends PlayElement {
   static override styles = [
     ui,
     css`
-      :host {
-        position: fixed;
-        z-index: 20;
-        inset: auto var(--space-4) max(var(--space-4), env(safe-area-inset-bottom));
-        pointer-events: none;
-      }
       .stack {
+        inset: auto var(--space-4) max(var(--space-4), env(safe-area-inset-bottom));
+        width: auto;
+        margin: 0;
+        padding: 0;
+        border: 0;
+        overflow: visible;
+        background: none;
+        color: inherit;
         gap: var(--space-2);
         justify-items: center;
+        pointer-events: none;
+      }
+      .stack:not(:popover-open) {
+        display: none;
       }
       .toast {
         display: flex;

@@ -272,7 +272,7 @@ export class BiggerDice extends LitElement {
       }
       .line.tie {
         padding: 2px 14px;
-        border-radius: var(--radius-pill);
+        border-radius: var(--radius-m);
         background: var(--warn-soft);
         color: var(--warn);
       }
