@@ -1,0 +1,311 @@
+//! Commands: from event type and payload to what is asked.
+
+use super::{DEMO_GRANT, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
+use super::fields::{Fields, InvalidField};
+use blazing_sun_domain::fairness::{Commitment, Seed};
+use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, UserId};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value, json};
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// What a command asks.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// `create_room`
+    CreateRoom(CreateRoom),
+    /// `join_room`
+    JoinRoom(JoinRoom),
+    /// `list_rooms`
+    ListRooms {
+        /// One game, or all.
+        game_type: Option<String>,
+    },
+    /// `rejoin_room`
+    RejoinRoom {
+        /// Which.
+        room_id: RoomId,
+    },
+    /// `leave_room`
+    LeaveRoom {
+        /// Which.
+        room_id: RoomId,
+    },
+    /// `select_player`
+    SelectPlayer {
+        /// Where.
+        room_id: RoomId,
+        /// Whom.
+        target_user_id: UserId,
+    },
+    /// `deselect_player`
+    DeselectPlayer {
+        /// Where.
+        room_id: RoomId,
+        /// Whom.
+        target_user_id: UserId,
+    },
+    /// `ready`, `set_ready`
+    Ready {
+        /// Where.
+        room_id: RoomId,
+        /// Or not any more.
+        is_ready: bool,
+        /// SHA-256 of the player's own seed.
+        seed_commitment: Option<Commitment>,
+    },
+    /// `reveal_seed`
+    RevealSeed {
+        /// Where.
+        room_id: RoomId,
+        /// The seed behind the commitment.
+        client_seed: Seed,
+    },
+    /// `start_game`
+    StartGame {
+        /// Which.
+        room_id: RoomId,
+    },
+    /// `<game>.enable_auto_play`
+    EnableAutoPlay {
+        /// Where.
+        room_id: RoomId,
+        /// The game that the command names.
+        game_type: String,
+        /// On or off.
+        enabled: bool,
+    },
+    /// `<game>.<move>`
+    Move {
+        /// Where.
+        room_id: RoomId,
+        /// The game that the command names.
+        game_type: String,
+        /// The move.
+        name: String,
+        /// The whole payload.
+        fields: Box<RawValue>,
+    },
+    /// Internal.
+    PlayerDisconnected {
+        /// Where.
+        room_id: RoomId,
+        /// Who.
+        user_id: UserId,
+    },
+    /// Internal.
+    SyncRoom {
+        /// Which.
+        room_id: RoomId,
+        /// For whom.
+        user_id: UserId,
+    },
+    /// Internal.
+    SyncUser {
+        /// Rooms to answer for beside the user's own.
+        rooms: Vec<RoomId>,
+    },
+    /// Internal.
+    DemoGrant {
+        /// For whom.
+        user_id: UserId,
+        /// The user's name.
+        username: String,
+    },
+}
+
+/// `create_room`
+#[derive(Debug, Clone)]
+pub struct CreateRoom {
+    /// Added by the gateway.
+    pub room_id: Option<RoomId>,
+    /// A registered game.
+    pub game_type: String,
+    /// As typed.
+    pub room_name: String,
+    /// In plain, from gateways that do not seal.
+    pub password: Option<String>,
+    /// Sealed for this command.
+    pub password_sealed: Option<String>,
+    /// Wanted seats.
+    pub max_players: Option<u32>,
+    /// Whether others may watch; they may where nothing is said.
+    pub allow_spectators: bool,
+}
+
+/// `join_room`
+#[derive(Debug, Clone)]
+pub struct JoinRoom {
+    /// Which, or
+    pub room_id: Option<RoomId>,
+    /// by name.
+    pub room_name: Option<String>,
+    /// In plain, from gateways that do not seal.
+    pub password: Option<String>,
+    /// Sealed for this command.
+    pub password_sealed: Option<String>,
+}
+
+/// A command that can not be decided.
+#[derive(Debug, Clone)]
+pub struct InvalidCommand {
+    /// Its id, if that much could be read.
+    pub command_id: Option<CommandId>,
+    /// `unknown_command` or `invalid_format`, which names the field.
+    pub refusal: Refusal,
+}
+
+impl Command {
+    /// The room that decides it; none for what concerns a user, or a room known by name alone.
+    pub fn room_id(&self) -> Option<&RoomId> {
+        match self {
+            Command::CreateRoom(create) => create.room_id.as_ref(),
+            Command::JoinRoom(join) => join.room_id.as_ref(),
+            Command::ListRooms { .. } | Command::SyncUser { .. } | Command::DemoGrant { .. } => None,
+            Command::RejoinRoom { room_id }
+            | Command::LeaveRoom { room_id }
+            | Command::SelectPlayer { room_id, .. }
+            | Command::DeselectPlayer { room_id, .. }
+            | Command::Ready { room_id, .. }
+            | Command::RevealSeed { room_id, .. }
+            | Command::StartGame { room_id }
+            | Command::EnableAutoPlay { room_id, .. }
+            | Command::Move { room_id, .. }
+            | Command::PlayerDisconnected { room_id, .. }
+            | Command::SyncRoom { room_id, .. } => Some(room_id),
+        }
+    }
+}
+
+/// Reads a command and its id.
+pub fn parse_command(
+    event_type: &str,
+    payload: &RawValue,
+) -> Result<(Option<CommandId>, Command), InvalidCommand> {
+    let invalid = |command_id, error: InvalidField| InvalidCommand {
+        command_id,
+        refusal: Refusal::because(RefusalCode::InvalidFormat, error.to_string()),
+    };
+    let fields = Fields::of(payload).map_err(|error| invalid(None, error))?;
+    let command_id = fields.optional::<CommandId>("command_id").map_err(|error| invalid(None, error))?;
+    match read(event_type, payload, &fields) {
+        Ok(Some(command)) => Ok((command_id, command)),
+        Ok(None) => {
+            let name: String = event_type.chars().take(80).collect();
+            let refusal =
+                Refusal::because(RefusalCode::UnknownCommand, format!("there is no command `{name}`"));
+            Err(InvalidCommand { command_id, refusal })
+        }
+        Err(error) => Err(invalid(command_id, error)),
+    }
+}
+
+fn read(event_type: &str, payload: &RawValue, f: &Fields<'_>) -> Result<Option<Command>, InvalidField> {
+    if event_type == DEMO_GRANT {
+        let (user_id, username) = (f.required("user_id")?, f.required("username")?);
+        return Ok(Some(Command::DemoGrant { user_id, username }));
+    }
+    let Some(name) = event_type.strip_prefix("games.command.") else { return Ok(None) };
+    let room_id = || f.required("room_id");
+    Ok(Some(match name {
+        "create_room" => Command::CreateRoom(CreateRoom {
+            room_id: f.optional("room_id")?,
+            game_type: f.required("game_type")?,
+            room_name: f.required("room_name")?,
+            password: f.optional("password")?,
+            password_sealed: f.optional("password_sealed")?,
+            max_players: f.optional("max_players")?,
+            allow_spectators: f.optional("allow_spectators")?.unwrap_or(true),
+        }),
+        "join_room" => {
+            let join = JoinRoom {
+                room_id: f.optional("room_id")?,
+                room_name: f.optional("room_name")?,
+                password: f.optional("password")?,
+                password_sealed: f.optional("password_sealed")?,
+            };
+            if join.room_id.is_none() && join.room_name.is_none() {
+                return Err(InvalidField::Missing("room_id"));
+            }
+            Command::JoinRoom(join)
+        }
+        "list_rooms" => Command::ListRooms { game_type: f.optional("game_type")? },
+        "rejoin_room" => Command::RejoinRoom { room_id: room_id()? },
+        "leave_room" => Command::LeaveRoom { room_id: room_id()? },
+        "select_player" => {
+            Command::SelectPlayer { room_id: room_id()?, target_user_id: f.required("target_user_id")? }
+        }
+        "deselect_player" => {
+            Command::DeselectPlayer { room_id: room_id()?, target_user_id: f.required("target_user_id")? }
+        }
+        "ready" | "set_ready" => Command::Ready {
+            room_id: room_id()?,
+            is_ready: f.optional("is_ready")?.or(f.optional("ready")?).unwrap_or(true),
+            seed_commitment: hex_field::<Commitment>(f, "seed_commitment")?,
+        },
+        "reveal_seed" => Command::RevealSeed {
+            room_id: room_id()?,
+            client_seed: hex_field(f, "client_seed")?.ok_or(InvalidField::Missing("client_seed"))?,
+        },
+        "start_game" => Command::StartGame { room_id: room_id()? },
+        _ if event_type == PLAYER_DISCONNECTED => {
+            Command::PlayerDisconnected { room_id: room_id()?, user_id: f.required("user_id")? }
+        }
+        _ if event_type == SYNC_ROOM => {
+            Command::SyncRoom { room_id: room_id()?, user_id: f.required("user_id")? }
+        }
+        _ if event_type == SYNC_USER => {
+            Command::SyncUser { rooms: f.optional("rooms")?.unwrap_or_default() }
+        }
+        _ => {
+            let Some((game_type, name)) = name.split_once('.') else { return Ok(None) };
+            let (room_id, game_type) = (room_id()?, game_type.to_owned());
+            if name == "enable_auto_play" {
+                let enabled = f.optional("enabled")?.unwrap_or(true);
+                Command::EnableAutoPlay { room_id, game_type, enabled }
+            } else {
+                Command::Move { room_id, game_type, name: name.to_owned(), fields: payload.to_owned() }
+            }
+        }
+    }))
+}
+
+fn hex_field<T: FromStr<Err: ToString>>(
+    fields: &Fields<'_>,
+    name: &'static str,
+) -> Result<Option<T>, InvalidField> {
+    let Some(text) = fields.optional::<String>(name)? else { return Ok(None) };
+    let parsed = text.parse().map(Some);
+    parsed.map_err(|error: T::Err| InvalidField::Invalid { name, expected: error.to_string() })
+}
+
+fn raw(value: &Value) -> Box<RawValue> {
+    to_raw_value(value).expect("a JSON value serialises")
+}
+
+/// The payload of [`PLAYER_DISCONNECTED`].
+pub fn player_disconnected(command_id: Uuid, room: &RoomId, user: UserId) -> Box<RawValue> {
+    raw(&json!({ "command_id": command_id, "room_id": room, "user_id": user }))
+}
+
+/// The payload of [`SYNC_ROOM`].
+pub fn sync_room(command_id: &str, room: &RoomId, user: UserId) -> Box<RawValue> {
+    raw(&json!({ "command_id": command_id, "room_id": room, "user_id": user }))
+}
+
+/// The payload of [`SYNC_USER`].
+pub fn sync_user(command_id: Uuid, user: UserId, rooms: &[RoomId]) -> Box<RawValue> {
+    raw(&json!({ "command_id": command_id, "user_id": user, "rooms": rooms }))
+}
+
+/// The payload of [`DEMO_GRANT`].
+pub fn demo_grant(command_id: Uuid, user: UserId, username: &str) -> Box<RawValue> {
+    raw(&json!({ "command_id": command_id, "user_id": user, "username": username }))
+}
+
+/// A payload with the room that its `room_name` was found to be.
+pub fn with_room_id(payload: &RawValue, room: &RoomId) -> Box<RawValue> {
+    let mut fields: Map<String, Value> = serde_json::from_str(payload.get()).unwrap_or_default();
+    fields.insert("room_id".to_owned(), Value::from(room.as_str()));
+    raw(&Value::Object(fields))
+}

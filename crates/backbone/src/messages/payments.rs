@@ -1,0 +1,160 @@
+//! Payment records: raw JSON without an envelope, exactly the contract's fields in its order.
+
+use crate::topics;
+use blazing_sun_domain::{Cents, Millis, RoomId, SeatedPlayer};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+
+/// What a payment record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentKind {
+    /// An entry fee was taken.
+    Participation,
+    /// A prize was paid.
+    Prize,
+    /// An entry fee was given back.
+    Refund,
+}
+
+impl PaymentKind {
+    /// The kind of record that a ledger transfer of this kind has, if any.
+    pub fn of_transfer(kind: &str) -> Option<PaymentKind> {
+        match kind {
+            "fee" => Some(PaymentKind::Participation),
+            "prize" => Some(PaymentKind::Prize),
+            "refund" => Some(PaymentKind::Refund),
+            _ => None,
+        }
+    }
+
+    /// The topic of a game's records of this kind.
+    pub fn topic(self, game_type: &str) -> String {
+        match self {
+            PaymentKind::Participation => topics::participation_payed(game_type),
+            PaymentKind::Prize => topics::win_prize(game_type),
+            PaymentKind::Refund => topics::participation_refunded(game_type),
+        }
+    }
+
+    fn event_type(self) -> &'static str {
+        match self {
+            PaymentKind::Participation => "game.participation.deducted",
+            PaymentKind::Prize => "game.prize.won",
+            PaymentKind::Refund => "game.participation.refunded",
+        }
+    }
+
+    fn verb(self) -> &'static str {
+        match self {
+            PaymentKind::Participation => "PAY",
+            PaymentKind::Prize => "WON",
+            PaymentKind::Refund => "REFUND",
+        }
+    }
+}
+
+/// The id of a transfer's record: the same however often it is sent.
+pub fn payment_event_id(transfer_key: &str) -> Uuid {
+    let digest: [u8; 32] = Sha256::digest(format!("payment/{transfer_key}")).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// A record on `<game>.participation_payed`, `.win_prize` or `.participation_refunded`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PaymentRecord {
+    event_type: &'static str,
+    /// Derived from the transfer.
+    pub event_id: Uuid,
+    timestamp: String,
+    user_id: u64,
+    amount_cents: Cents,
+    game_type: String,
+    room_id: String,
+    room_name: String,
+    username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_players: Option<u32>,
+    description: String,
+}
+
+impl PaymentRecord {
+    /// The record of a transfer.
+    pub fn new(
+        kind: PaymentKind,
+        transfer_key: &str,
+        now: Millis,
+        player: &SeatedPlayer,
+        amount: Cents,
+        game_type: &str,
+        room_id: &RoomId,
+        room_name: &str,
+        total_players: Option<u32>,
+    ) -> PaymentRecord {
+        let game = game_type.replace('_', " ").to_uppercase();
+        PaymentRecord {
+            event_type: kind.event_type(),
+            event_id: payment_event_id(transfer_key),
+            timestamp: now.to_string(),
+            user_id: player.user_id.get(),
+            amount_cents: amount,
+            game_type: game_type.to_owned(),
+            room_id: room_id.to_string(),
+            room_name: room_name.to_owned(),
+            username: player.username.to_string(),
+            total_players,
+            description: format!("{} {game} GAME", kind.verb()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_domain::UserId;
+
+    fn record(kind: PaymentKind, amount: i64, total_players: Option<u32>) -> String {
+        let player = SeatedPlayer { user_id: UserId::new(123).unwrap(), username: "Player1".into() };
+        let (now, room) = (Millis(1_705_746_601_000), "room-abc123".parse().unwrap());
+        let record = PaymentRecord::new(
+            kind, "fee/room-abc123/123/1", now, &player, Cents(amount), "bigger_dice", &room, "My Game",
+            total_players,
+        );
+        serde_json::to_string_pretty(&record).unwrap()
+    }
+
+    #[test]
+    fn records_are_the_contracts_to_the_letter() {
+        let id = payment_event_id("fee/room-abc123/123/1");
+        let expected = format!(
+            r#"{{
+  "event_type": "game.participation.deducted",
+  "event_id": "{id}",
+  "timestamp": "2024-01-20T10:30:01.000Z",
+  "user_id": 123,
+  "amount_cents": 1000,
+  "game_type": "bigger_dice",
+  "room_id": "room-abc123",
+  "room_name": "My Game",
+  "username": "Player1",
+  "description": "PAY BIGGER DICE GAME"
+}}"#
+        );
+        assert_eq!(record(PaymentKind::Participation, 1000, None), expected);
+        let prize = expected
+            .replace("game.participation.deducted", "game.prize.won")
+            .replace("1000,", "1600,")
+            .replace("\"description\": \"PAY", "\"total_players\": 2,\n  \"description\": \"WON");
+        assert_eq!(record(PaymentKind::Prize, 1600, Some(2)), prize);
+        let refund = expected.replace("participation.deducted", "participation.refunded").replace("PAY", "REFUND");
+        assert_eq!(record(PaymentKind::Refund, 1000, None), refund);
+    }
+
+    #[test]
+    fn a_transfer_sent_twice_is_the_same_record() {
+        assert_eq!(payment_event_id("fee/r/1/1"), payment_event_id("fee/r/1/1"));
+        assert_ne!(payment_event_id("fee/r/1/1"), payment_event_id("fee/r/1/2"));
+    }
+}
