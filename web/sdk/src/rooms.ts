@@ -18,6 +18,8 @@ export interface RoomsOptions {
   deliver: (frame: Frame) => void;
 }
 
+const RESUMED_MAX = 64;
+
 /**
  * Every room of which a state has arrived. Events of a room are taken in the order of their room_seq: one that was
  * seen is dropped, and at a gap the missing ones are asked for while the later ones wait.
@@ -49,10 +51,11 @@ export class Rooms {
     });
   }
 
-  /** Where each living room is to be resumed from. */
+  /** Where each living room is to be resumed from; a server reads no more than so many. */
   resumePoints(): { room_id: RoomId; room_seq: number }[] {
     return this.all()
       .filter((room) => room.phase !== "over")
+      .slice(-RESUMED_MAX)
       .map((room) => ({ room_id: room.roomId, room_seq: room.roomSeq }));
   }
 

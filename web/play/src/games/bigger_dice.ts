@@ -89,6 +89,7 @@ export class BiggerDice extends LitElement {
   static override properties = { context: { attribute: false }, isRolling: { state: true } };
   declare context: GameContext;
   declare private isRolling: boolean;
+  private wasMine = false;
 
   constructor() {
     super();
@@ -114,6 +115,16 @@ export class BiggerDice extends LitElement {
         ${players.map((player) => this.player(player, room, table))}
       </div>
     `;
+  }
+
+  /** The keyboard rolls without a search for the button, unless it is used elsewhere. */
+  protected override updated(): void {
+    const isMine = this.context.room.turn?.userId === this.context.me;
+    const isFree = document.activeElement === null || document.activeElement === document.body;
+    if (isMine && !this.wasMine && isFree) {
+      this.renderRoot.querySelector<HTMLElement>('[data-testid="roll-button"]')?.focus({ preventScroll: true });
+    }
+    this.wasMine = isMine;
   }
 
   private banner(table: Table, players: readonly Member[]): TemplateResult {
