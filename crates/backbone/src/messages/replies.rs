@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use blazing_sun_domain::{Cents, CommandId, Refusal};
+use blazing_sun_domain::{Cents, Refusal};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
@@ -43,13 +43,9 @@ fn as_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_str(&STANDARD.encode(bytes))
 }
 
-/// The fields of `games.event.error` and `chat.event.error`, beside those of every direct answer.
-pub fn error_body(refusal: &Refusal, socket_id: &str, command_id: Option<CommandId>) -> String {
-    let mut body = json!({ "code": refusal.code, "message": refusal.message, "socket_id": socket_id });
-    if let Some(command_id) = command_id {
-        body["command_id"] = json!(command_id);
-    }
-    body.to_string()
+/// The fields of `games.event.error` and `chat.event.error`, beside `command_id`.
+pub fn error_body(refusal: &Refusal, socket_id: &str) -> String {
+    json!({ "code": refusal.code, "message": refusal.message, "socket_id": socket_id }).to_string()
 }
 
 /// The fields of `command_applied`, beside `command_id`.

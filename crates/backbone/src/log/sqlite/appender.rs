@@ -6,7 +6,7 @@ use super::queue::Waited;
 use super::schema::{self, INDEX_EVERY};
 use super::tail::Delivered;
 use super::{Shared, SqliteLogError};
-use crate::log::{LogError, NewRecord, Position, Record};
+use crate::log::{LogError, NewRecord, Position, Record, Topic};
 use crate::topics::TopicSpec;
 use blazing_sun_domain::Millis;
 use rusqlite::{Connection, params};
@@ -293,6 +293,13 @@ impl SqliteAppender {
     /// The number of the next batch; the first is 1.
     pub fn next_batch_no(&self) -> u64 {
         self.last_batch_no + 1
+    }
+
+    /// The offset that the next record of a partition gets.
+    pub fn next_offset(&self, topic: &Topic, partition: u32) -> Result<u64, LogError> {
+        let catalog = self.shared.catalog();
+        let end = catalog.get(topic).and_then(|entry| entry.ends.get(partition as usize));
+        end.map(|end| end.load(Ordering::Acquire)).ok_or_else(|| unknown(topic, partition))
     }
 
     /// Batches from this number on are kept whatever their age; 0, the start, keeps all.
