@@ -3,4 +3,10 @@
 
 pub mod accounts;
 pub mod api;
+pub mod audit;
+mod directory;
+pub mod engine;
+pub mod inbox;
+pub mod outgoing;
+pub mod partition;
 pub mod store;

@@ -1,12 +1,18 @@
-//! The store port: what must be kept beside the log, and its adapters.
+//! The store port: what a partition's owner keeps beside the log, and its adapters.
 
+#[cfg(test)]
+pub mod conformance;
 pub mod sqlite;
+
+use blazing_sun_backbone::log::LogError;
+use blazing_sun_domain::room::Membership;
+use blazing_sun_domain::{Cents, CommandId, Millis, RoomId, Transfer, UserId};
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process owns the partition now; nothing was written.
-    #[error("another process has taken over this store (epoch {epoch})")]
+    #[error("another process has taken over this store (this one held epoch {epoch})")]
     Fenced {
         /// The epoch that this process held.
         epoch: i64,
@@ -14,10 +20,203 @@ pub enum StoreError {
     /// SQLite failed; nothing was written.
     #[error("the SQLite store failed")]
     Sqlite(#[from] rusqlite::Error),
+    /// The log beside it failed; nothing was written.
+    #[error("the log beside the store failed")]
+    Log(#[from] LogError),
     /// What is stored can not be read back.
     #[error("stored data can not be read: {0}")]
     Corrupt(String),
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// The right to write, as taken at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ownership {
+    /// Grows with every take-over.
+    pub epoch: i64,
+    /// The last batch that was committed.
+    pub batch_no: u64,
+    /// The last sign of life of the owner before; none if there was none.
+    pub last_alive: Option<Millis>,
+}
+
+/// A room as of the end of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomSnapshot {
+    /// The room.
+    pub room_id: RoomId,
+    /// Its partition.
+    pub partition: u32,
+    /// The batch.
+    pub batch_no: u64,
+    /// The room's secret, sealed.
+    pub sealed_secret: String,
+    /// HMAC of its password, if it has one.
+    pub password_mac: Option<[u8; 32]>,
+    /// How many parts its stored journal has, the one that comes with this snapshot included.
+    pub journal_parts: u32,
+    /// `Room::save`.
+    pub state: Vec<u8>,
+}
+
+/// The inputs of an ended room, from the first on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomArchive {
+    /// The room.
+    pub room_id: RoomId,
+    /// Its partition.
+    pub partition: u32,
+    /// Its game.
+    pub game_type: String,
+    /// Its name.
+    pub room_name: String,
+    /// The game's version when it was played.
+    pub game_version: u32,
+    /// When it ended.
+    pub ended: Millis,
+    /// The room's secret, sealed.
+    pub sealed_secret: String,
+    /// The inputs that came after the stored parts of its journal.
+    pub last_inputs: Vec<u8>,
+}
+
+/// A room's line in the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The room.
+    pub room_id: RoomId,
+    /// Its name.
+    pub room_name: String,
+    /// Its game.
+    pub game_type: String,
+    /// `waiting`, `in_progress`.
+    pub status: String,
+    /// JSON, as in `room_list`.
+    pub summary: String,
+}
+
+/// A change of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListingChange {
+    /// New, or changed.
+    Put(Listing),
+    /// Gone.
+    Remove(RoomId),
+}
+
+/// The last answers of a user, as of the end of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxSnapshot {
+    /// The partition that gave them.
+    pub partition: u32,
+    /// The user.
+    pub user: UserId,
+    /// The batch.
+    pub batch_no: u64,
+    /// Encoded by the inbox.
+    pub answers: Vec<u8>,
+}
+
+/// One connection of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// The user.
+    pub user: UserId,
+    /// The gateway.
+    pub gateway_id: String,
+    /// The gateway's start.
+    pub boot_id: String,
+    /// The socket.
+    pub connection_id: String,
+}
+
+/// A change of presence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PresenceChange {
+    /// A connection is there.
+    Put(Connection),
+    /// It is gone.
+    Remove {
+        /// The user.
+        user: UserId,
+        /// The socket.
+        connection_id: String,
+    },
+}
+
+/// All that one batch writes beside its records.
+#[derive(Debug, Default)]
+pub struct Writes {
+    /// The batch's instant.
+    pub now: Millis,
+    /// The first batch that recovery still needs, once this one is written.
+    pub floor: u64,
+    /// Money, in order, each with the command that moved it.
+    pub transfers: Vec<(Transfer, Option<CommandId>)>,
+    /// Rooms saved, each with the part that its journal grows by.
+    pub rooms: Vec<(RoomSnapshot, Option<Vec<u8>>)>,
+    /// Rooms ended: snapshot and journal parts become one archived row.
+    pub archives: Vec<RoomArchive>,
+    /// The directory.
+    pub listings: Vec<ListingChange>,
+    /// Who is in which room, for finding a user's rooms.
+    pub members: Vec<(UserId, RoomId, Membership)>,
+    /// Answers saved.
+    pub inboxes: Vec<InboxSnapshot>,
+    /// Connections.
+    pub presence: Vec<PresenceChange>,
+}
+
+/// What a partition's owner keeps beside the log.
+///
+/// Guarantees: [`Store::commit`] writes all or nothing, together with the batch's records and the
+/// offsets they imply, and only for the owner that holds the fence; what it wrote survives a kill at
+/// any instant; a transfer whose key exists, or that would take a player or an escrow below 0, makes
+/// the whole commit fail; reads see everything committed before.
+pub trait Store {
+    /// The records of a batch, as this store's log holds them.
+    type Batch;
+
+    /// Takes the fence: from now on no earlier owner can commit.
+    fn take_over(&mut self, now: Millis) -> Result<Ownership, StoreError>;
+
+    /// A player's balance.
+    fn balance(&mut self, user: UserId) -> Result<Cents, StoreError>;
+
+    /// Whether a transfer with this key exists.
+    fn is_transferred(&mut self, key: &str) -> Result<bool, StoreError>;
+
+    /// The rooms that a user is in.
+    fn rooms_of(&mut self, user: UserId) -> Result<Vec<RoomId>, StoreError>;
+
+    /// The listed rooms of this name.
+    fn rooms_named(&mut self, name: &str) -> Result<Vec<RoomId>, StoreError>;
+
+    /// Name and whether it has ended, of a room that is not running here.
+    fn ended_room(&mut self, room: &RoomId) -> Result<Option<String>, StoreError>;
+
+    /// The first batch that recovery applies to what is saved.
+    fn floor(&mut self) -> Result<u64, StoreError>;
+
+    /// The inputs of an ended room, one JSON object a line.
+    fn archived_inputs(&mut self, room: &RoomId) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The saved rooms.
+    fn rooms(&mut self) -> Result<Vec<RoomSnapshot>, StoreError>;
+
+    /// The saved answers.
+    fn inboxes(&mut self) -> Result<Vec<InboxSnapshot>, StoreError>;
+
+    /// The connections that are known.
+    fn connections(&mut self) -> Result<Vec<Connection>, StoreError>;
+
+    /// Writes a batch and moves the fence on.
+    fn commit(
+        &mut self,
+        ownership: &mut Ownership,
+        batch: &Self::Batch,
+        writes: &Writes,
+    ) -> Result<(), StoreError>;
 }

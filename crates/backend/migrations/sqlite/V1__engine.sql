@@ -11,7 +11,9 @@ CREATE TABLE partition_owner (
     partition INTEGER PRIMARY KEY,
     epoch     INTEGER NOT NULL,
     batch_no  INTEGER NOT NULL,
-    alive_ms  INTEGER NOT NULL
+    alive_ms  INTEGER NOT NULL,
+    -- The first batch of the log that recovery applies to the snapshots.
+    floor     INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE account_balance (

@@ -1,8 +1,10 @@
 //! The embedded store: one SQLite file, written by one thread in one transaction a loop.
 
 mod access;
+mod engine_store;
 
 pub use access::{SqliteAccess, WriteJob, WriteJobs};
+pub use engine_store::SqliteStore;
 
 use super::StoreError;
 use rusqlite::{Connection, OpenFlags};
@@ -14,8 +16,12 @@ mod migrations {
 
 /// Brings the file to this program's schema. A file of a newer program is refused.
 pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let report = migrations::migrations::runner().set_abort_divergent(true).run(connection);
-    report.map(drop).map_err(|error| StoreError::Corrupt(error.to_string()))
+    let report = migrations::migrations::runner()
+        .set_abort_divergent(true)
+        .run(connection);
+    report
+        .map(drop)
+        .map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 /// The one connection that writes.

@@ -24,12 +24,19 @@ pub struct WriteJobs {
 impl WriteJobs {
     /// An empty queue; `wake` tells the engine that something was put in.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<WriteJobs> {
-        Arc::new(WriteJobs { queue: Mutex::new(Some(Vec::new())), wake: Box::new(wake) })
+        Arc::new(WriteJobs {
+            queue: Mutex::new(Some(Vec::new())),
+            wake: Box::new(wake),
+        })
     }
 
     /// What has been put in since.
     pub fn take(&self) -> Vec<WriteJob> {
-        self.queue.lock().as_mut().map(std::mem::take).unwrap_or_default()
+        self.queue
+            .lock()
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// No more jobs; those that wait are dropped, and their callers told.
@@ -64,7 +71,11 @@ pub struct SqliteAccess {
 impl SqliteAccess {
     /// Beside an engine that takes `jobs`.
     pub fn beside_engine(path: &Path, jobs: Arc<WriteJobs>) -> SqliteAccess {
-        SqliteAccess { path: path.to_owned(), readers: Arc::default(), writer: Writer::Engine(jobs) }
+        SqliteAccess {
+            path: path.to_owned(),
+            readers: Arc::default(),
+            writer: Writer::Engine(jobs),
+        }
     }
 
     /// With a write connection of its own, where no engine runs; brings the schema up to date.
@@ -72,7 +83,11 @@ impl SqliteAccess {
         let mut connection = open_writer(path)?;
         super::migrate(&mut connection)?;
         let writer = Writer::Direct(Arc::new(Mutex::new(connection)));
-        Ok(SqliteAccess { path: path.to_owned(), readers: Arc::default(), writer })
+        Ok(SqliteAccess {
+            path: path.to_owned(),
+            readers: Arc::default(),
+            writer,
+        })
     }
 
     /// Runs `query` on a read connection off the async threads; it sees what was committed before.
@@ -91,7 +106,9 @@ impl SqliteAccess {
             readers.lock().push(connection);
             answer
         };
-        tokio::task::spawn_blocking(run).await.unwrap_or(Err(StoreError::Closed))
+        tokio::task::spawn_blocking(run)
+            .await
+            .unwrap_or(Err(StoreError::Closed))
     }
 
     /// Runs `change` in a savepoint of the engine's next transaction and answers once that is
@@ -105,7 +122,11 @@ impl SqliteAccess {
             let answer = in_savepoint(connection, change);
             Box::new(move |committed| {
                 // The caller may have gone away meanwhile.
-                let _ = sender.send(if committed { answer } else { Err(StoreError::Closed) });
+                let _ = sender.send(if committed {
+                    answer
+                } else {
+                    Err(StoreError::Closed)
+                });
             })
         });
         match &self.writer {
@@ -113,7 +134,9 @@ impl SqliteAccess {
             Writer::Direct(connection) => {
                 let connection = connection.clone();
                 let run = move || job(&connection.lock())(true);
-                tokio::task::spawn_blocking(run).await.map_err(|_| StoreError::Closed)?;
+                tokio::task::spawn_blocking(run)
+                    .await
+                    .map_err(|_| StoreError::Closed)?;
             }
         }
         receiver.await.unwrap_or(Err(StoreError::Closed))
@@ -126,7 +149,11 @@ fn in_savepoint<T>(
 ) -> Result<T, StoreError> {
     connection.execute_batch("SAVEPOINT job")?;
     let answer = change(connection);
-    let end = if answer.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+    let end = if answer.is_ok() {
+        "RELEASE job"
+    } else {
+        "ROLLBACK TO job; RELEASE job"
+    };
     connection.execute_batch(end)?;
     answer
 }

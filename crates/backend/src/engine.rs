@@ -1,0 +1,593 @@
+//! The embedded engine: one thread, one connection, one transaction a loop for all partitions. It
+//! appends what was queued, decides it, appends what came of it, commits, and only then acknowledges
+//! and delivers.
+
+mod recovery;
+
+use crate::directory::Directory;
+use crate::outgoing::Outgoing;
+use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn};
+use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
+use crate::store::{Ownership, Store, StoreError, Writes};
+use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
+use blazing_sun_backbone::log::sqlite::{Batch, PendingAppend, SqliteLog, SqliteLogOptions};
+use blazing_sun_backbone::log::{Appended, EventLog, LogError, NewRecord, Position, Record};
+use blazing_sun_backbone::topics::{self, TopicSpec};
+use blazing_sun_domain::{Cents, Games, Millis};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::watch;
+
+/// Records taken into one transaction.
+const RECORDS_MAX: usize = 512;
+/// Records since a room or a user's answers were saved: what recovery reads again.
+const UNSAVED_RECORDS_MAX: usize = 65_536;
+/// How much one batch saves of a partition beside its own work.
+const SAVED_PER_BATCH: usize = 8;
+/// How often the engine shows that it lives while rooms wait for a deadline, so that an outage's
+/// length is known.
+const ALIVE_MS: i64 = 1_000;
+
+/// What an engine is started with.
+pub struct EngineOptions {
+    /// The SQLite file; made where it does not exist.
+    pub path: PathBuf,
+    /// Partitions of every topic; fixed when the file is made.
+    pub partitions: u32,
+    /// The games, with what they cost.
+    pub games: Games,
+    /// Opens room passwords and seals room secrets.
+    pub sealer: Sealer,
+    /// Keeps room passwords.
+    pub mac: ClusterMac,
+    /// What every account starts with.
+    pub demo_grant: Cents,
+    /// The one currency, lower case.
+    pub currency: String,
+    /// Bounds of the log.
+    pub log: SqliteLogOptions,
+    /// How long a user's last connection is gone before the rooms are told.
+    pub gone_ms: i64,
+    /// The same after a restart, which cuts all connections.
+    pub gone_after_restart_ms: i64,
+}
+
+/// Why an engine could not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The operating system gave no thread or no randomness.
+    #[error("the system refused what the engine needs: {0}")]
+    System(String),
+    /// The file holds another deployment's kind of money.
+    #[error(
+        "the data directory holds a deployment of `{found}`, this server is configured for `{wanted}`"
+    )]
+    Money {
+        /// As stored at the first start.
+        found: String,
+        /// As configured.
+        wanted: String,
+    },
+}
+
+/// A running engine.
+pub struct Engine {
+    log: SqliteLog,
+    access: SqliteAccess,
+    committed: watch::Receiver<u64>,
+    ended: watch::Receiver<Option<Arc<EngineError>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    _directory: Directory,
+}
+
+impl Engine {
+    /// Opens the file, takes it over, recovers what was running, and goes on.
+    pub fn start(options: EngineOptions) -> Result<Engine, EngineError> {
+        let mut connection = open_writer(&options.path)?;
+        migrate(&mut connection)?;
+        keep_money(&connection, &options.currency)?;
+        let (log, mut appender) = SqliteLog::open(&connection, &options.path, options.log)?;
+        appender.ensure_topics(&all_topics(&options.games, options.partitions), &connection)?;
+
+        let jobs = {
+            let log = log.clone();
+            WriteJobs::new(move || log.wake())
+        };
+        let (directory, answers) = Directory::start(&options.path, log.clone())
+            .map_err(|error| EngineError::System(error.to_string()))?;
+        let (committed_sender, committed) = watch::channel(0);
+        let (ended_sender, ended) = watch::channel(None);
+        let rules = Rules {
+            games: options.games,
+            partitions: options.partitions,
+            sealer: options.sealer,
+            mac: options.mac,
+            demo_grant: options.demo_grant,
+            currency: options.currency,
+            gone_ms: options.gone_ms,
+            gone_after_restart_ms: options.gone_after_restart_ms,
+        };
+        let mut running = Running {
+            store: SqliteStore::new(connection, appender),
+            ownership: Ownership {
+                epoch: 0,
+                batch_no: 0,
+                last_alive: None,
+            },
+            partitions: Vec::new(),
+            outgoing: Outgoing::new(u64::from_le_bytes(random()?)),
+            rules,
+            jobs: Arc::clone(&jobs),
+            queries: directory.sender(),
+            answers,
+            committed: committed_sender,
+            last_now: Millis::default(),
+            last_commit: Millis::default(),
+            recent: VecDeque::new(),
+            recent_records: 0,
+        };
+        running.ownership = running.store.take_over(clock())?;
+        running.last_now = running.ownership.last_alive.unwrap_or_default();
+        running.recover()?;
+        let first = running.first_batch()?;
+        tracing::info!(
+            engine.epoch = running.ownership.epoch,
+            engine.rooms = running
+                .partitions
+                .iter()
+                .map(Partition::room_count)
+                .sum::<usize>(),
+            engine.outage_ms = first,
+            "the engine owns the store"
+        );
+        let access = SqliteAccess::beside_engine(&options.path, Arc::clone(&jobs));
+        let closing = log.clone();
+        let thread = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || {
+                let outcome = running.run();
+                closing.close();
+                jobs.close();
+                if let Err(error) = &outcome {
+                    tracing::error!(error = %error, "the engine has stopped");
+                }
+                ended_sender.send_replace(outcome.err().map(Arc::new));
+            })
+            .map_err(|error| EngineError::System(error.to_string()))?;
+        Ok(Engine {
+            log,
+            access,
+            committed,
+            ended,
+            thread: Mutex::new(Some(thread)),
+            _directory: directory,
+        })
+    }
+
+    /// The log, for gateways and everyone else.
+    pub fn log(&self) -> Arc<dyn EventLog> {
+        Arc::new(self.log.clone())
+    }
+
+    /// The store, for the HTTP API.
+    pub fn access(&self) -> SqliteAccess {
+        self.access.clone()
+    }
+
+    /// Counts commits; changes whenever something new can be read.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.clone()
+    }
+
+    /// Waits until the engine ends by itself, which is always a failure.
+    pub async fn failed(&self) -> Arc<EngineError> {
+        let mut ended = self.ended.clone();
+        loop {
+            if let Some(error) = ended.borrow_and_update().clone() {
+                return error;
+            }
+            if ended.changed().await.is_err() {
+                // Ended as asked: there is nothing to report.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Commits what is queued, saves everything and ends. May be called more than once.
+    pub fn stop(&self) {
+        self.log.close();
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic of the thread has been told by `failed`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// An answer of the directory that waits for its batch.
+pub(crate) type ListAnswers = Arc<Mutex<Vec<(ListQuery, String)>>>;
+
+struct Running {
+    store: SqliteStore,
+    ownership: Ownership,
+    partitions: Vec<Partition>,
+    outgoing: Outgoing,
+    rules: Rules,
+    jobs: Arc<WriteJobs>,
+    queries: std::sync::mpsc::Sender<ListQuery>,
+    answers: ListAnswers,
+    committed: watch::Sender<u64>,
+    last_now: Millis,
+    last_commit: Millis,
+    /// The last batches, with how many records each has.
+    recent: VecDeque<(u64, usize)>,
+    recent_records: usize,
+}
+
+/// What was taken in for one transaction.
+#[derive(Default)]
+struct Work {
+    appends: Vec<PendingAppend>,
+    answers: Vec<(ListQuery, String)>,
+    /// Deadlines up to here fire: every record that was there when they came due is decided.
+    horizon: Millis,
+    /// By how much deadlines move, on the first batch.
+    shift_ms: Option<i64>,
+    /// Everything is saved, on the last batch.
+    is_last: bool,
+}
+
+impl Running {
+    fn run(mut self) -> Result<(), EngineError> {
+        loop {
+            let until = self.next_wake();
+            let waited = self.store.appender.wait(until, RECORDS_MAX);
+            let now = self.now();
+            let horizon = match waited.oldest_left {
+                Some(arrived) => Millis(now.0 - arrived.elapsed().as_millis() as i64 - 1),
+                None => now,
+            };
+            self.store.add_jobs(self.jobs.take());
+            let work = Work {
+                appends: waited.appends,
+                answers: std::mem::take(&mut *self.answers.lock()),
+                horizon,
+                shift_ms: None,
+                is_last: waited.closed && !waited.more,
+            };
+            let is_last = work.is_last;
+            self.one_batch(now, work)?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The first batch after a start: deadlines move by the outage.
+    fn first_batch(&mut self) -> Result<i64, EngineError> {
+        let now = self.now();
+        let outage = self
+            .ownership
+            .last_alive
+            .map_or(0, |alive| (now.0 - alive.0).max(0));
+        let work = Work {
+            horizon: Millis(i64::MIN),
+            shift_ms: Some(outage),
+            ..Work::default()
+        };
+        self.one_batch(now, work)?;
+        Ok(outage)
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let due = self.partitions.iter().filter_map(Partition::next_due).min();
+        let alive = self
+            .partitions
+            .iter()
+            .any(Partition::has_deadlines)
+            .then(|| self.last_commit.plus(ALIVE_MS));
+        let next = due.into_iter().chain(alive).min()?;
+        let wait_ms = (next.0 - clock().0).clamp(0, 3_600_000) as u64;
+        Some(Instant::now() + Duration::from_millis(wait_ms))
+    }
+
+    /// The time, which never goes back, not even over a restart.
+    fn now(&mut self) -> Millis {
+        self.last_now = self.last_now.max(clock());
+        self.last_now
+    }
+
+    fn one_batch(&mut self, now: Millis, mut work: Work) -> Result<(), EngineError> {
+        let appends = std::mem::take(&mut work.appends);
+        let mut batch = self.store.appender.begin(now);
+        let mut accepted = Vec::with_capacity(appends.len());
+        for append in appends {
+            let (mut positions, mut failed) = (Vec::with_capacity(append.records.len()), None);
+            for record in append.records {
+                match batch.push(record) {
+                    Ok(position) => positions.push(position),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            let outcome: Result<Vec<Position>, LogError> = failed.map_or(Ok(positions), Err);
+            accepted.push(Accepted {
+                outcome,
+                end: batch.records().len(),
+                appended: append.appended,
+            });
+        }
+        let mut writes = Writes {
+            now,
+            ..Writes::default()
+        };
+        let mut queries = Vec::new();
+        let decided = self.decide(&mut batch, &mut writes, &mut queries, &work);
+        let changed = !batch.records().is_empty()
+            || !writes.rooms.is_empty()
+            || !writes.inboxes.is_empty()
+            || !writes.presence.is_empty()
+            || self.store.has_jobs();
+        let is_alive_due = now.0 - self.last_commit.0 >= ALIVE_MS;
+        if decided.is_ok() && !changed && !is_alive_due && !work.is_last {
+            self.store.appender.rolled_back(batch);
+            return Ok(());
+        }
+        let outcome =
+            decided.and_then(|()| self.store.commit(&mut self.ownership, &batch, &writes));
+        self.store.settle_jobs(outcome.is_ok());
+        match outcome {
+            Ok(()) => {
+                self.note_batch(batch.batch_no(), batch.records().len());
+                // Events first: an acknowledgement wakes its socket directly, and both then leave in one write.
+                self.store.appender.committed(batch);
+                for accepted in accepted {
+                    (accepted.appended)(accepted.outcome);
+                }
+                self.store.appender.set_floor(writes.floor);
+                self.last_commit = now;
+                self.committed.send_modify(|count| *count += 1);
+                for query in queries {
+                    // A directory that has ended answers nobody; the client asks again.
+                    let _ = self.queries.send(query);
+                }
+                Ok(())
+            }
+            Err(error) => self.after_failure(now, batch, accepted, error),
+        }
+    }
+
+    /// Nothing of the batch was written. State is read again, and where one of several appends may be
+    /// what the store can not take, each is tried alone.
+    fn after_failure(
+        &mut self,
+        now: Millis,
+        batch: Batch,
+        accepted: Vec<Accepted>,
+        error: StoreError,
+    ) -> Result<(), EngineError> {
+        if matches!(error, StoreError::Fenced { .. } | StoreError::Closed) {
+            refuse_all(accepted);
+            return Err(error.into());
+        }
+        let error = with_sources(&error);
+        tracing::error!(
+            error,
+            appends = accepted.len(),
+            "a batch was not committed; all state is read again"
+        );
+        let is_one = accepted.len() <= 1;
+        let mut begin = 0;
+        let mut again = Vec::new();
+        for Accepted { end, appended, .. } in accepted {
+            let records = batch.records()[begin..end].iter().map(as_new).collect();
+            begin = end;
+            again.push(PendingAppend {
+                records,
+                arrived: Instant::now(),
+                appended,
+            });
+        }
+        self.store.appender.rolled_back(batch);
+        self.recover()?;
+        for append in again {
+            if is_one {
+                (append.appended)(Err(LogError::Unavailable));
+            } else {
+                let work = Work {
+                    appends: vec![append],
+                    horizon: Millis(i64::MIN),
+                    ..Work::default()
+                };
+                self.one_batch(now, work)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_batch(&mut self, batch_no: u64, records: usize) {
+        self.recent.push_back((batch_no, records));
+        self.recent_records += records;
+        while self.recent_records > UNSAVED_RECORDS_MAX {
+            let Some((_, records)) = self.recent.pop_front() else {
+                break;
+            };
+            self.recent_records -= records;
+        }
+    }
+
+    fn decide(
+        &mut self,
+        batch: &mut Batch,
+        writes: &mut Writes,
+        queries: &mut Vec<ListQuery>,
+        work: &Work,
+    ) -> Result<(), StoreError> {
+        self.outgoing.set_now(batch.now());
+        let mut balances = std::collections::BTreeMap::new();
+        let mut fresh_secret = || random().ok();
+        let mut turn = Turn {
+            now: batch.now(),
+            batch_no: batch.batch_no(),
+            store: &mut self.store,
+            writes,
+            outgoing: &mut self.outgoing,
+            balances: &mut balances,
+            queries,
+            rules: &self.rules,
+            fresh_secret: &mut fresh_secret,
+        };
+        if let Some(by_ms) = work.shift_ms {
+            for partition in &mut self.partitions {
+                partition.shift_deadlines(&mut turn, by_ms)?;
+            }
+        }
+        for (query, body) in &work.answers {
+            if let Some(partition) = self.partitions.get(query.partition as usize) {
+                partition.answer_list(&mut turn, query, body);
+            }
+        }
+        let mut taken = 0;
+        take_all(&mut self.partitions, &mut turn, batch, &mut taken)?;
+        for partition in &mut self.partitions {
+            partition.fire(&mut turn, work.horizon)?;
+        }
+        take_all(&mut self.partitions, &mut turn, batch, &mut taken)?;
+        let (until, most) = if work.is_last {
+            (u64::MAX, usize::MAX)
+        } else {
+            (
+                self.recent.front().map_or(0, |(batch_no, _)| *batch_no),
+                SAVED_PER_BATCH,
+            )
+        };
+        for partition in &mut self.partitions {
+            partition.save(&mut turn, until, most)?;
+        }
+        let floor = self.partitions.iter().filter_map(Partition::floor).min();
+        turn.writes.floor = floor.unwrap_or(batch.batch_no() + 1);
+        Ok(())
+    }
+}
+
+/// An append that is in the batch.
+struct Accepted {
+    outcome: Result<Vec<Position>, LogError>,
+    /// One past its last record in the batch.
+    end: usize,
+    appended: Appended,
+}
+
+fn refuse_all(accepted: Vec<Accepted>) {
+    for accepted in accepted {
+        (accepted.appended)(Err(LogError::Unavailable));
+    }
+}
+
+fn as_new(record: &Record) -> NewRecord {
+    NewRecord {
+        topic: record.topic.clone(),
+        partition: Some(record.partition),
+        key: record.key.clone(),
+        headers: record.headers.clone(),
+        payload: record.payload.clone(),
+    }
+}
+
+/// Decides every record of the batch, those too that deciding adds.
+fn take_all(
+    partitions: &mut [Partition],
+    turn: &mut Turn<'_, SqliteStore>,
+    batch: &mut Batch,
+    taken: &mut usize,
+) -> Result<(), StoreError> {
+    loop {
+        for record in turn.outgoing.records.drain(..) {
+            batch.push(record)?;
+        }
+        let Some(record) = batch.records().get(*taken) else {
+            return Ok(());
+        };
+        *taken += 1;
+        if !Partition::consumes(record.topic.as_str()) {
+            continue;
+        }
+        let record = record.clone();
+        if let Some(partition) = partitions.get_mut(record.partition as usize) {
+            partition.take(turn, &record)?;
+        }
+    }
+}
+
+/// An error with all that caused it, on one line.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn clock() -> Millis {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Millis(since.as_millis() as i64)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], EngineError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| EngineError::System(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Every topic that exists here, the engine's own included.
+fn all_topics(games: &Games, partitions: u32) -> Vec<TopicSpec> {
+    let names: Vec<&str> = games.iter().map(|game| game.name).collect();
+    let mut all = topics::all(&names, partitions);
+    let retention_ms = all
+        .iter()
+        .map(|topic| topic.retention_ms)
+        .max()
+        .unwrap_or(-1);
+    all.push(TopicSpec {
+        name: JOURNAL_TOPIC.to_owned(),
+        partitions,
+        retention_ms,
+    });
+    all
+}
+
+/// A deployment has one money for ever.
+fn keep_money(connection: &rusqlite::Connection, currency: &str) -> Result<(), EngineError> {
+    let wanted = format!("demo {currency}");
+    let query = "INSERT INTO deployment (name, value) VALUES ('money', ?1) ON CONFLICT DO NOTHING";
+    connection
+        .execute(query, [&wanted])
+        .map_err(StoreError::from)?;
+    let query = "SELECT value FROM deployment WHERE name = 'money'";
+    let found: String = connection
+        .query_row(query, [], |row| row.get(0))
+        .map_err(StoreError::from)?;
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(EngineError::Money { found, wanted })
+    }
+}

@@ -1,0 +1,171 @@
+//! The answers already given: a command that comes again gets its answer again and changes nothing.
+
+use blazing_sun_domain::{CommandId, Millis, Refusal, RoomId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::VecDeque;
+
+/// How many answers of a user a partition keeps.
+pub const ANSWERS_MAX: usize = 128;
+/// How long before its record an id may have been made.
+pub const AGE_MS_MAX: i64 = 3_600_000;
+/// How far ahead of its record an id may have been made: clocks differ.
+pub const AHEAD_MS_MAX: i64 = 300_000;
+
+/// What a command was answered with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Answer {
+    /// By a room event, after which the room stood at this `room_seq`; none outside rooms.
+    #[serde(rename = "a")]
+    Applied(Option<RoomId>, u64),
+    /// By a refusal.
+    #[serde(rename = "r")]
+    Refused(Option<RoomId>, Refusal),
+    /// By an event of its own: its type, the room it is about, its payload.
+    #[serde(rename = "e")]
+    Event(String, Option<RoomId>, Box<RawValue>),
+}
+
+/// One answer as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answered(pub CommandId, pub Answer);
+
+/// What is known of a command's id.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// Never answered here.
+    New,
+    /// Answered so.
+    Before(&'a Answer),
+    /// Made too long ago, or in the future, to know.
+    Expired,
+}
+
+/// One user's answers in one partition, oldest first.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    answers: VecDeque<Answered>,
+}
+
+impl Inbox {
+    /// Looks a command up that was appended at `appended`.
+    pub fn look_up(&self, id: CommandId, appended: Millis) -> Seen<'_> {
+        // The newest come again most often.
+        if let Some(found) = self.answers.iter().rev().find(|answered| answered.0 == id) {
+            return Seen::Before(&found.1);
+        }
+        let Some(made) = id.made_at() else {
+            return Seen::New;
+        };
+        let expired = made.0 < appended.0.saturating_sub(AGE_MS_MAX)
+            || made.0 > appended.0.saturating_add(AHEAD_MS_MAX);
+        let forgotten = self.answers.len() >= ANSWERS_MAX
+            && self.answers.front().is_some_and(|oldest| id < oldest.0);
+        if expired || forgotten {
+            Seen::Expired
+        } else {
+            Seen::New
+        }
+    }
+
+    /// Keeps an answer; the oldest beyond the bound, and those older than an hour, are forgotten.
+    pub fn keep(&mut self, answered: Answered, now: Millis) {
+        self.answers.push_back(answered);
+        while self.answers.len() > ANSWERS_MAX {
+            self.answers.pop_front();
+        }
+        let too_old = |id: &CommandId| {
+            id.made_at()
+                .is_some_and(|made| made.0 < now.0.saturating_sub(2 * AGE_MS_MAX))
+        };
+        while self
+            .answers
+            .front()
+            .is_some_and(|oldest| too_old(&oldest.0))
+        {
+            self.answers.pop_front();
+        }
+    }
+
+    /// For a snapshot.
+    pub fn save(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.answers).expect("answers are plain JSON values")
+    }
+
+    /// From a snapshot.
+    pub fn load(saved: &[u8]) -> Result<Inbox, serde_json::Error> {
+        Ok(Inbox {
+            answers: serde_json::from_slice(saved)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::{Builder, Uuid};
+
+    fn made_at(ms: u64, tail: u8) -> CommandId {
+        let mut random = [0; 10];
+        random[9] = tail;
+        CommandId(Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
+    }
+
+    const HOUR: u64 = 3_600_000;
+    const NOW: Millis = Millis(100 * HOUR as i64);
+
+    #[test]
+    fn an_answer_is_found_again_also_after_a_save() {
+        let mut inbox = Inbox::default();
+        let room: RoomId = "r".parse().unwrap();
+        let id = made_at(100 * HOUR, 1);
+        assert!(matches!(inbox.look_up(id, NOW), Seen::New));
+        inbox.keep(Answered(id, Answer::Applied(Some(room), 7)), NOW);
+        let inbox = Inbox::load(&inbox.save()).unwrap();
+        assert!(matches!(
+            inbox.look_up(id, NOW),
+            Seen::Before(Answer::Applied(Some(_), 7))
+        ));
+    }
+
+    #[test]
+    fn ids_from_too_long_ago_or_the_future_are_expired() {
+        let inbox = Inbox::default();
+        assert!(matches!(
+            inbox.look_up(made_at(99 * HOUR - 1, 0), NOW),
+            Seen::Expired
+        ));
+        assert!(matches!(
+            inbox.look_up(made_at(99 * HOUR, 0), NOW),
+            Seen::New
+        ));
+        assert!(matches!(
+            inbox.look_up(made_at(100 * HOUR + 300_000, 0), NOW),
+            Seen::New
+        ));
+        assert!(matches!(
+            inbox.look_up(made_at(100 * HOUR + 300_001, 0), NOW),
+            Seen::Expired
+        ));
+        let foreign = CommandId(Uuid::from_u128(0x7c8f_2d1e_9f3b_4c1a_8b1a_0123_4567_89ab));
+        assert!(matches!(inbox.look_up(foreign, NOW), Seen::New));
+    }
+
+    #[test]
+    fn what_fell_out_of_a_full_inbox_is_expired_and_not_new() {
+        let mut inbox = Inbox::default();
+        let first = made_at(100 * HOUR - 1_000, 0);
+        inbox.keep(Answered(first, Answer::Applied(None, 0)), NOW);
+        for n in 0..ANSWERS_MAX as u64 {
+            inbox.keep(
+                Answered(made_at(100 * HOUR + n, 0), Answer::Applied(None, 0)),
+                NOW,
+            );
+        }
+        assert!(matches!(inbox.look_up(first, NOW), Seen::Expired));
+        assert!(matches!(
+            inbox.look_up(made_at(100 * HOUR + 10_000, 0), NOW),
+            Seen::New
+        ));
+    }
+}

@@ -1,0 +1,318 @@
+//! A partition's owner in memory: its rooms, its users' answers and presence. It takes records and due
+//! times one by one and says what must be written and sent; it does no I/O but the store's reads.
+
+mod commands;
+mod rooms;
+mod users;
+
+pub use rooms::RoomSlot;
+
+use crate::inbox::Inbox;
+use crate::outgoing::{Cause, Outgoing};
+use crate::store::{Connection, Store, StoreError, Writes};
+use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
+use blazing_sun_backbone::log::{NewRecord, Record, Topic};
+use blazing_sun_backbone::topics;
+use blazing_sun_domain::{Cents, CommandId, Games, Millis, RoomId, UserId};
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What every partition of this server decides by.
+pub struct Rules {
+    /// The games, with what they cost.
+    pub games: Games,
+    /// Partitions of every consumed topic.
+    pub partitions: u32,
+    /// Opens room passwords, seals room secrets.
+    pub sealer: Sealer,
+    /// Keeps room passwords.
+    pub mac: ClusterMac,
+    /// What a new account of a demo deployment gets.
+    pub demo_grant: Cents,
+    /// The one currency, lower case.
+    pub currency: String,
+    /// How long a user's last connection is gone before the rooms are told.
+    pub gone_ms: i64,
+    /// The same after a gateway's restart, which cuts all of its connections.
+    pub gone_after_restart_ms: i64,
+}
+
+/// A question that is answered from the directory, after the batch.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    /// The partition that answers.
+    pub partition: u32,
+    /// Who asks.
+    pub user: UserId,
+    /// The command's id.
+    pub correlation_id: String,
+    /// One game, or all.
+    pub game_type: Option<String>,
+}
+
+/// What a partition works with during one batch.
+pub struct Turn<'a, S: Store> {
+    /// The batch's instant.
+    pub now: Millis,
+    /// The batch's number.
+    pub batch_no: u64,
+    /// For reads.
+    pub store: &'a mut S,
+    /// What the batch writes.
+    pub writes: &'a mut Writes,
+    /// What the batch sends.
+    pub outgoing: &'a mut Outgoing,
+    /// Balances as this batch leaves them.
+    pub balances: &'a mut BTreeMap<UserId, Cents>,
+    /// Questions to answer after the batch.
+    pub queries: &'a mut Vec<ListQuery>,
+    /// What is decided by.
+    pub rules: &'a Rules,
+    /// A fresh secret for a new room; none where the system gives no randomness.
+    pub fresh_secret: &'a mut dyn FnMut() -> Option<[u8; 32]>,
+}
+
+impl<S: Store> Turn<'_, S> {
+    /// A player's balance as this batch leaves it so far.
+    pub fn balance(&mut self, user: UserId) -> Result<Cents, StoreError> {
+        if let Some(balance) = self.balances.get(&user) {
+            return Ok(*balance);
+        }
+        let balance = self.store.balance(user)?;
+        self.balances.insert(user, balance);
+        Ok(balance)
+    }
+}
+
+/// What must be saved once it has changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dirty {
+    /// A room.
+    Room(RoomId),
+    /// A user's answers.
+    Inbox(UserId),
+}
+
+/// The topic that carries what recovery applies to the last snapshots.
+pub const JOURNAL_TOPIC: &str = "_journal";
+
+/// One applied input or given answer, as recovery reads it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct JournalRecord {
+    /// The room, with its input.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<JournaledInput>,
+    /// The user, with the answer.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<(UserId, crate::inbox::Answered)>,
+}
+
+/// One applied input.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct JournaledInput {
+    /// The room.
+    #[serde(rename = "r")]
+    pub room_id: RoomId,
+    /// The `room_seq` that the room had before it.
+    #[serde(rename = "s")]
+    pub after_seq: u64,
+    /// `Input`.
+    #[serde(rename = "i")]
+    pub input: Box<RawValue>,
+    /// With a room's first input.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Opened>,
+}
+
+/// What a room is opened with and keeps.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Opened {
+    /// The room's secret, sealed under its id.
+    #[serde(rename = "s")]
+    pub sealed_secret: String,
+    /// HMAC of its password, if it has one.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub password_mac: Option<[u8; 32]>,
+}
+
+/// A user's answers, and since when they are not saved.
+#[derive(Debug, Default)]
+struct InboxSlot {
+    inbox: Inbox,
+    dirty_since: Option<u64>,
+}
+
+/// A partition's owner.
+pub struct Partition {
+    number: u32,
+    rooms: FxHashMap<RoomId, RoomSlot>,
+    inboxes: FxHashMap<UserId, InboxSlot>,
+    connections: FxHashMap<UserId, Vec<Connection>>,
+    /// Gateways that were heard of: (boot id, last heard).
+    gateways: FxHashMap<String, (String, Millis)>,
+    deadlines: BTreeSet<(Millis, RoomId)>,
+    /// Users whose last connection is gone, and when the rooms are told.
+    gone: BTreeSet<(Millis, UserId)>,
+    gone_at: FxHashMap<UserId, Millis>,
+    /// What is not saved, by the batch that changed it first.
+    dirty: BTreeSet<(u64, Dirty)>,
+    /// Rooms whose journal has grown so long that it is saved with this batch.
+    long: Vec<RoomId>,
+    topics: TopicNames,
+}
+
+/// The topics that a partition compares records with.
+struct TopicNames {
+    commands: Topic,
+    journal: Topic,
+}
+
+/// Why a record could not be taken: a fault of the machine, never of the record.
+pub type Taken = Result<(), StoreError>;
+
+impl Partition {
+    /// An empty partition.
+    pub fn new(number: u32) -> Partition {
+        Partition {
+            number,
+            rooms: FxHashMap::default(),
+            inboxes: FxHashMap::default(),
+            connections: FxHashMap::default(),
+            gateways: FxHashMap::default(),
+            deadlines: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            gone_at: FxHashMap::default(),
+            dirty: BTreeSet::new(),
+            long: Vec::new(),
+            topics: TopicNames {
+                commands: Topic::new(topics::GAMES_COMMANDS),
+                journal: Topic::new(JOURNAL_TOPIC),
+            },
+        }
+    }
+
+    /// Whether records of this topic are for partitions at all.
+    pub fn consumes(topic: &str) -> bool {
+        matches!(
+            topic,
+            topics::GAMES_COMMANDS
+                | topics::CHAT_COMMANDS
+                | topics::GATEWAY_PRESENCE
+                | topics::SYSTEM_EVENTS
+                | topics::CHECKOUT_FINISHED
+        )
+    }
+
+    /// Takes one record of a consumed topic.
+    pub fn take<S: Store>(&mut self, turn: &mut Turn<'_, S>, record: &Record) -> Taken {
+        match record.topic.as_str() {
+            topics::GAMES_COMMANDS | topics::CHAT_COMMANDS => self.command(turn, record),
+            topics::GATEWAY_PRESENCE => self.presence(turn, record),
+            _ => Ok(()),
+        }
+    }
+
+    /// When something is due here next.
+    pub fn next_due(&self) -> Option<Millis> {
+        let room = self.deadlines.first().map(|(due, _)| *due);
+        let gone = self.gone.first().map(|(due, _)| *due);
+        room.into_iter().chain(gone).min()
+    }
+
+    /// Whether a room waits for a deadline, so that the time of an outage matters.
+    pub fn has_deadlines(&self) -> bool {
+        !self.deadlines.is_empty()
+    }
+
+    /// Lets everything happen that is due at `horizon`.
+    pub fn fire<S: Store>(&mut self, turn: &mut Turn<'_, S>, horizon: Millis) -> Taken {
+        while let Some((due, room)) = self.deadlines.first().cloned() {
+            if due > horizon {
+                break;
+            }
+            self.room_deadline(turn, due, &room)?;
+        }
+        while let Some((due, user)) = self.gone.first().copied() {
+            if due > horizon {
+                break;
+            }
+            self.set_gone(user, None);
+            self.user_gone(turn, user)?;
+        }
+        Ok(())
+    }
+
+    /// Saves what has been dirty since before `until`, at most `most` of it. The last thing that a
+    /// batch does: recovery takes a snapshot to hold all of its batch.
+    pub fn save<S: Store>(&mut self, turn: &mut Turn<'_, S>, until: u64, most: usize) -> Taken {
+        for room in std::mem::take(&mut self.long) {
+            self.save_room(turn, &room)?;
+        }
+        for _ in 0..most {
+            match self.dirty.first() {
+                Some((since, _)) if *since < until => {}
+                _ => break,
+            }
+            let Some((_, what)) = self.dirty.pop_first() else {
+                break;
+            };
+            match what {
+                Dirty::Room(room) => self.save_room(turn, &room)?,
+                Dirty::Inbox(user) => self.save_inbox(turn, user),
+            }
+        }
+        Ok(())
+    }
+
+    /// The first batch that recovery still needs for this partition.
+    pub fn floor(&self) -> Option<u64> {
+        self.dirty.first().map(|(since, _)| *since)
+    }
+
+    /// Writes what recovery applies to the last snapshots.
+    fn journal<S: Store>(&self, turn: &mut Turn<'_, S>, record: &JournalRecord) {
+        turn.outgoing.records.push(NewRecord {
+            topic: self.topics.journal.clone(),
+            partition: Some(self.number),
+            key: Bytes::new(),
+            headers: Default::default(),
+            payload: serde_json::to_vec(record)
+                .expect("journal records have string keys and plain values")
+                .into(),
+        });
+    }
+}
+
+/// A user as text in the domain's own type.
+pub(crate) fn name(text: &str) -> Arc<str> {
+    text.into()
+}
+
+/// What a command is about, while it is decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The command's id; none for what no client sent.
+    pub command_id: Option<CommandId>,
+    /// The correlation id of all that follows.
+    pub correlation_id: &'a str,
+    /// Who asks.
+    pub user: UserId,
+    /// The asking socket.
+    pub socket_id: &'a str,
+    /// Whether refusals go to `chat.events`.
+    pub chat: bool,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn cause(&self) -> Cause<'a> {
+        Cause {
+            correlation_id: self.correlation_id,
+            command_id: self.command_id,
+            user: self.user,
+        }
+    }
+}

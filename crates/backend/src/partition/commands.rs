@@ -1,0 +1,568 @@
+//! From a record to a decision: who asks, whether it was answered before, which room it is for, and
+//! the answer where there is no room to give it.
+
+use super::rooms::system;
+use super::{Asked, JournalRecord, ListQuery, Partition, Taken, Turn, name};
+use crate::inbox::{Answer, Answered, Inbox, Seen};
+use crate::outgoing::Event;
+use crate::store::{ListingChange, Store, StoreError};
+use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope};
+use blazing_sun_backbone::log::Record;
+use blazing_sun_backbone::messages::{self, Command, CreateRoom, JoinRoom};
+use blazing_sun_backbone::partitioner::partition_of;
+use blazing_sun_backbone::topics;
+use blazing_sun_domain::room::{Action, Order, PasswordCheck};
+use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+
+/// What became of a command.
+enum Outcome {
+    /// Everything has been said and kept.
+    Answered,
+    /// It was refused, and the refusal is to be kept.
+    Refused(Option<RoomId>, Refusal),
+    /// It was only passed on, or only asked: nothing is kept here.
+    NotKept,
+}
+
+impl Partition {
+    /// A record of `games.commands` or `chat.commands`.
+    pub(super) fn command<S: Store>(&mut self, turn: &mut Turn<'_, S>, record: &Record) -> Taken {
+        let envelope = match EventEnvelope::parse(&record.payload) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                self.dead_record(turn, record, &error.to_string());
+                return Ok(());
+            }
+        };
+        let user = envelope.actor.user_id;
+        let parsed = messages::parse_command(&envelope.event_type, envelope.payload);
+        let given = match &parsed {
+            Ok((id, _)) => *id,
+            Err(invalid) => invalid.command_id,
+        };
+        let command_id = given.unwrap_or_else(|| id_of_event(&envelope.event_id));
+        let id_text = command_id.to_string();
+        let asked = Asked {
+            command_id: Some(command_id),
+            correlation_id: envelope.correlation_id.as_deref().unwrap_or(&id_text),
+            user,
+            socket_id: &envelope.actor.socket_id,
+            chat: record.topic.as_str() == topics::CHAT_COMMANDS,
+        };
+        let command = match parsed {
+            Ok((_, command)) => command,
+            Err(invalid) => {
+                self.send_refusal(turn, asked, None, &invalid.refusal);
+                return Ok(());
+            }
+        };
+        if let Some(room) = command.room_id() {
+            let owner = partition_of(room.as_str().as_bytes(), turn.rules.partitions);
+            if owner != self.number {
+                self.send_command(turn, room.as_str(), &envelope);
+                return Ok(());
+            }
+        }
+        match self.inboxes.get(&user).map_or_else(
+            || {
+                Inbox::default()
+                    .look_up(command_id, record.timestamp)
+                    .to_owned_seen()
+            },
+            |slot| {
+                slot.inbox
+                    .look_up(command_id, record.timestamp)
+                    .to_owned_seen()
+            },
+        ) {
+            OwnedSeen::New => {}
+            OwnedSeen::Before(answer) => {
+                self.repeat_answer(turn, asked, &answer);
+                return Ok(());
+            }
+            OwnedSeen::Expired => {
+                self.send_refusal(
+                    turn,
+                    asked,
+                    command.room_id(),
+                    &RefusalCode::CommandExpired.into(),
+                );
+                return Ok(());
+            }
+        }
+        match self.decide_command(turn, asked, &envelope, command)? {
+            Outcome::Answered | Outcome::NotKept => {}
+            Outcome::Refused(room, refusal) => {
+                self.send_refusal(turn, asked, room.as_ref(), &refusal);
+                let answered = Answered(command_id, Answer::Refused(room, refusal));
+                let kept = JournalRecord {
+                    room: None,
+                    answer: Some((user, answered.clone())),
+                };
+                self.journal(turn, &kept);
+                self.keep_answer(turn.batch_no, turn.now, user, answered);
+            }
+        }
+        Ok(())
+    }
+
+    fn decide_command<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        envelope: &EventEnvelope<'_>,
+        command: Command,
+    ) -> Result<Outcome, StoreError> {
+        let by = SeatedPlayer {
+            user_id: asked.user,
+            username: name(&envelope.actor.username),
+        };
+        let (room, action) = match command {
+            Command::CreateRoom(create) => return self.create_room(turn, asked, by, create),
+            Command::JoinRoom(join) => return self.join_room(turn, asked, envelope, by, join),
+            Command::ListRooms { game_type } => {
+                turn.queries.push(ListQuery {
+                    partition: self.number,
+                    user: asked.user,
+                    correlation_id: asked.correlation_id.to_owned(),
+                    game_type,
+                });
+                return Ok(Outcome::NotKept);
+            }
+            Command::SyncUser { rooms } => {
+                self.sync_user(turn, envelope, asked.user, rooms)?;
+                return Ok(Outcome::NotKept);
+            }
+            Command::DemoGrant { user_id, username } => {
+                let player = SeatedPlayer {
+                    user_id,
+                    username: name(&username),
+                };
+                self.demo_grant(turn, asked, player)?;
+                return Ok(Outcome::NotKept);
+            }
+            Command::SyncRoom { room_id, user_id } => {
+                if !self.has_room(&room_id) {
+                    self.send_not_in_room(turn, asked, &room_id)?;
+                    return Ok(Outcome::NotKept);
+                }
+                // Asking again is harmless, so that the answer is kept nowhere.
+                let asked = Asked {
+                    command_id: None,
+                    ..asked
+                };
+                self.act(
+                    turn,
+                    Some(asked),
+                    &room_id,
+                    system(),
+                    Action::Sync { user: user_id },
+                )?;
+                return Ok(Outcome::NotKept);
+            }
+            Command::PlayerDisconnected { room_id, user_id } => {
+                let asked = Asked {
+                    command_id: None,
+                    ..asked
+                };
+                self.act(
+                    turn,
+                    Some(asked),
+                    &room_id,
+                    system(),
+                    Action::Disconnected { user: user_id },
+                )?;
+                return Ok(Outcome::NotKept);
+            }
+            Command::LeaveRoom { room_id } => (room_id, Action::Leave),
+            Command::RejoinRoom { room_id } => (room_id, Action::Rejoin),
+            Command::SelectPlayer {
+                room_id,
+                target_user_id,
+            } => (
+                room_id,
+                Action::Select {
+                    target: target_user_id,
+                },
+            ),
+            Command::DeselectPlayer {
+                room_id,
+                target_user_id,
+            } => (
+                room_id,
+                Action::Deselect {
+                    target: target_user_id,
+                },
+            ),
+            Command::Ready {
+                room_id,
+                is_ready,
+                seed_commitment,
+            } => (
+                room_id,
+                Action::Ready {
+                    is_ready,
+                    seed_commitment,
+                },
+            ),
+            Command::RevealSeed {
+                room_id,
+                client_seed,
+            } => (room_id, Action::RevealSeed { client_seed }),
+            Command::StartGame { room_id } => (room_id, Action::Start),
+            Command::EnableAutoPlay {
+                room_id, enabled, ..
+            } => (room_id, Action::AutoPlay { enabled }),
+            Command::Move {
+                room_id,
+                game_type,
+                name,
+                fields,
+            } => (
+                room_id,
+                Action::Move {
+                    game_type,
+                    name,
+                    fields,
+                },
+            ),
+        };
+        let refused = self.act(turn, Some(asked), &room, by, action)?;
+        Ok(refused.map_or(Outcome::Answered, |refusal| {
+            Outcome::Refused(Some(room), refusal)
+        }))
+    }
+
+    fn create_room<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        by: SeatedPlayer,
+        create: CreateRoom,
+    ) -> Result<Outcome, StoreError> {
+        let refused = |refusal: Refusal| Ok(Outcome::Refused(None, refusal));
+        let Some(room_id) = create.room_id else {
+            return refused(Refusal::because(
+                RefusalCode::InvalidFormat,
+                "`room_id` is missing: the gateway adds it to create_room",
+            ));
+        };
+        let Some(game) = turn
+            .rules
+            .games
+            .get(&create.game_type)
+            .filter(|game| !game.spec.open_table)
+        else {
+            return refused(RefusalCode::UnknownGame.into());
+        };
+        let (entry_fee, prize_percent) = (game.entry_fee, game.prize_percent);
+        let password = match self.password(turn, asked, create.password, create.password_sealed) {
+            Ok(password) => password,
+            Err(refusal) => return refused(refusal),
+        };
+        let action = Action::Create {
+            room_id: room_id.clone(),
+            game_type: create.game_type,
+            room_name: create.room_name,
+            max_players: create.max_players,
+            allow_spectators: create.allow_spectators,
+            is_password_protected: password.is_some(),
+            entry_fee,
+            prize_percent,
+        };
+        match self.open_room(turn, Some(asked), by, &room_id, action, password.as_deref())? {
+            Some(refusal) => refused(refusal),
+            None => Ok(Outcome::Answered),
+        }
+    }
+
+    fn join_room<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        envelope: &EventEnvelope<'_>,
+        by: SeatedPlayer,
+        join: JoinRoom,
+    ) -> Result<Outcome, StoreError> {
+        let Some(room_id) = join.room_id else {
+            let room_name = join.room_name.unwrap_or_default();
+            return self.join_by_name(turn, envelope, &room_name);
+        };
+        if !self.has_room(&room_id) {
+            match turn
+                .rules
+                .games
+                .iter()
+                .find(|game| game.spec.open_table)
+                .map(|game| game.name)
+            {
+                Some(game_type) if turn.store.ended_room(&room_id)?.is_none() => {
+                    let action = Action::Create {
+                        room_id: room_id.clone(),
+                        game_type: game_type.to_owned(),
+                        room_name: room_id.to_string(),
+                        max_players: None,
+                        allow_spectators: false,
+                        is_password_protected: false,
+                        entry_fee: blazing_sun_domain::Cents::ZERO,
+                        prize_percent: 0,
+                    };
+                    self.open_room(turn, None, system(), &room_id, action, None)?;
+                }
+                _ => {
+                    return Ok(Outcome::Refused(
+                        Some(room_id),
+                        RefusalCode::RoomNotFound.into(),
+                    ));
+                }
+            }
+        }
+        let given = match self.password(turn, asked, join.password, join.password_sealed) {
+            Ok(given) => given,
+            Err(refusal) => return Ok(Outcome::Refused(Some(room_id), refusal)),
+        };
+        let password = match (self.password_mac(&room_id), given) {
+            (_, None) => PasswordCheck::Absent,
+            (None, Some(_)) => PasswordCheck::Match,
+            (Some(mac), Some(given)) => {
+                if turn.rules.mac.room_password_matches(&room_id, &given, mac) {
+                    PasswordCheck::Match
+                } else {
+                    PasswordCheck::Mismatch
+                }
+            }
+        };
+        let refused = self.act(turn, Some(asked), &room_id, by, Action::Join { password })?;
+        Ok(refused.map_or(Outcome::Answered, |refusal| {
+            Outcome::Refused(Some(room_id), refusal)
+        }))
+    }
+
+    fn join_by_name<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        envelope: &EventEnvelope<'_>,
+        room_name: &str,
+    ) -> Result<Outcome, StoreError> {
+        let mut rooms = turn.store.rooms_named(room_name)?;
+        for change in &turn.writes.listings {
+            match change {
+                ListingChange::Put(listing) => {
+                    rooms.retain(|room| *room != listing.room_id);
+                    if listing.room_name == room_name {
+                        rooms.push(listing.room_id.clone());
+                    }
+                }
+                ListingChange::Remove(gone) => rooms.retain(|room| room != gone),
+            }
+        }
+        match rooms.as_slice() {
+            [] => Ok(Outcome::Refused(None, RefusalCode::RoomNotFound.into())),
+            [room] => {
+                let payload = messages::with_room_id(envelope.payload, room);
+                let forwarded = EventEnvelope {
+                    payload: &payload,
+                    ..envelope.clone()
+                };
+                self.send_command(turn, room.as_str(), &forwarded);
+                Ok(Outcome::NotKept)
+            }
+            _ => Ok(Outcome::Refused(
+                None,
+                RefusalCode::AmbiguousRoomName.into(),
+            )),
+        }
+    }
+
+    /// The password that came with a command, opened if a gateway sealed it.
+    fn password<S: Store>(
+        &self,
+        turn: &Turn<'_, S>,
+        asked: Asked<'_>,
+        plain: Option<String>,
+        sealed: Option<String>,
+    ) -> Result<Option<String>, Refusal> {
+        let Some(sealed) = sealed else {
+            return Ok(plain.filter(|plain| !plain.is_empty()));
+        };
+        let aad = asked
+            .command_id
+            .map(|id| id.0.into_bytes())
+            .unwrap_or_default();
+        let broken = || {
+            Refusal::because(
+                RefusalCode::InvalidFormat,
+                "`password_sealed` was not sealed for this command",
+            )
+        };
+        let opened = turn
+            .rules
+            .sealer
+            .open(&sealed, &aad)
+            .map_err(|_| broken())?;
+        let text = String::from_utf8(opened.to_vec()).map_err(|_| broken())?;
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    // ---- answers ----
+
+    fn answer<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        event_type: &str,
+        room: Option<&RoomId>,
+        body: &str,
+    ) {
+        let name = event_type
+            .strip_prefix("games.event.")
+            .unwrap_or(event_type);
+        let event = Event {
+            event_type,
+            name,
+            room_id: room,
+            audience: AudienceKind::User,
+            user_ids: &[asked.user],
+            order: Order::Outside,
+            body,
+            membership: &[],
+            cause: Some(asked.cause()),
+        };
+        turn.outgoing.event(self.number, event);
+    }
+
+    /// Tells the asking socket that it was refused.
+    pub(super) fn send_refusal<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        room: Option<&RoomId>,
+        refusal: &Refusal,
+    ) {
+        if asked.user == UserId::SYSTEM {
+            tracing::warn!(refusal = %refusal, correlation_id = asked.correlation_id, "an internal command was refused");
+            return;
+        }
+        let body = messages::error_body(refusal, asked.socket_id);
+        let event_type = if asked.chat {
+            "chat.event.error"
+        } else {
+            "games.event.error"
+        };
+        self.answer(turn, asked, event_type, room, &body);
+    }
+
+    /// Tells that a repeated command was applied, and how far its room is since.
+    pub(super) fn send_applied<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        room: Option<&RoomId>,
+        room_seq: u64,
+    ) {
+        let body = messages::command_applied_body(room_seq);
+        self.answer(turn, asked, "games.event.command_applied", room, &body);
+    }
+
+    /// Sends a user's own answer again.
+    pub(super) fn send_again<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        event_type: &str,
+        room: Option<&RoomId>,
+        payload: &serde_json::value::RawValue,
+    ) {
+        let event = Event {
+            event_type,
+            name: "",
+            room_id: room,
+            audience: AudienceKind::User,
+            user_ids: &[asked.user],
+            order: Order::Outside,
+            body: "",
+            membership: &[],
+            cause: Some(asked.cause()),
+        };
+        turn.outgoing.repeated(self.number, event, payload.get());
+    }
+
+    fn send_not_in_room<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        room_id: &RoomId,
+    ) -> Taken {
+        let room_name = turn.store.ended_room(room_id)?.unwrap_or_default();
+        let body = messages::gone_room_body(&room_name);
+        self.answer(turn, asked, "games.event.not_in_room", Some(room_id), &body);
+        Ok(())
+    }
+
+    /// The answer to `list_rooms`, once the directory was read.
+    pub fn answer_list<S: Store>(&self, turn: &mut Turn<'_, S>, query: &ListQuery, body: &str) {
+        let asked = Asked {
+            command_id: None,
+            correlation_id: &query.correlation_id,
+            user: query.user,
+            socket_id: "",
+            chat: false,
+        };
+        self.answer(turn, asked, "games.event.room_list", None, body);
+    }
+
+    /// Puts a record aside that is not what its topic carries.
+    pub(super) fn dead_record<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        record: &Record,
+        error: &str,
+    ) {
+        tracing::warn!(
+            log.topic = record.topic.as_str(),
+            log.partition = record.partition,
+            log.offset = record.offset,
+            error,
+            "a record can not be read; it goes to the dead letters"
+        );
+        let letter = messages::DeadLetter {
+            topic: record.topic.as_str().to_owned(),
+            partition: record.partition,
+            offset: Some(record.offset),
+            key: String::from_utf8(record.key.to_vec()).ok(),
+            error: error.to_owned(),
+            failed_at: turn.now.to_string(),
+            original: record.payload.to_vec(),
+        };
+        self.send_dead_letter(turn, &letter);
+    }
+}
+
+/// What is known of a command, without borrowing the inbox.
+enum OwnedSeen {
+    New,
+    Before(Answer),
+    Expired,
+}
+
+impl Seen<'_> {
+    fn to_owned_seen(&self) -> OwnedSeen {
+        match self {
+            Seen::New => OwnedSeen::New,
+            Seen::Before(answer) => OwnedSeen::Before((*answer).clone()),
+            Seen::Expired => OwnedSeen::Expired,
+        }
+    }
+}
+
+/// The id of a foreign command that has none: its event's, or a hash of it.
+fn id_of_event(event_id: &str) -> CommandId {
+    CommandId(Uuid::try_parse(event_id).unwrap_or_else(|_| {
+        let digest: [u8; 32] = Sha256::digest(event_id.as_bytes()).into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Builder::from_custom_bytes(bytes).into_uuid()
+    }))
+}

@@ -1,0 +1,610 @@
+//! Rooms: decide on a copy, then keep what came of it: state, money, journal, deadline, listing.
+
+use super::{Asked, Dirty, JournalRecord, JournaledInput, Opened, Partition, Taken, Turn};
+use crate::inbox::{Answer, Answered};
+use crate::outgoing::{Cause, Event};
+use crate::store::{Listing, ListingChange, RoomArchive, RoomSnapshot, Store, StoreError};
+use blazing_sun_backbone::envelope::AudienceKind;
+use blazing_sun_backbone::{messages, topics};
+use blazing_sun_domain::fairness::RoomSecret;
+use blazing_sun_domain::room::{Action, Effects, EventAudience, Input, Order, Room};
+use blazing_sun_domain::{
+    Account, Cents, Games, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, Transfer,
+    TransferKind, UserId,
+};
+use serde_json::value::RawValue;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Bytes of journal that a room keeps in memory before they are saved.
+const JOURNAL_BYTES_MAX: usize = 64 * 1024;
+/// How long a deadline is put off that changed nothing.
+const DEADLINE_RETRY_MS: i64 = 60_000;
+
+/// A room and what is kept with it.
+pub struct RoomSlot {
+    room: Room,
+    opened: Opened,
+    /// Inputs since the last saved part, one JSON object a line.
+    inputs: Vec<u8>,
+    journal_parts: u32,
+    last_now: Millis,
+    dirty_since: Option<u64>,
+    deadline: Option<Millis>,
+    is_listed: bool,
+}
+
+impl RoomSlot {
+    fn new(room: Room, opened: Opened, journal_parts: u32) -> RoomSlot {
+        RoomSlot {
+            room,
+            opened,
+            inputs: Vec::new(),
+            journal_parts,
+            last_now: Millis::default(),
+            dirty_since: None,
+            deadline: None,
+            is_listed: false,
+        }
+    }
+
+    fn add_input(&mut self, input: &RawValue) {
+        self.inputs.extend_from_slice(input.get().as_bytes());
+        self.inputs.push(b'\n');
+    }
+}
+
+/// What a decision came to.
+enum Decided {
+    Done(Effects),
+    Refused(Refusal),
+    Panicked(String),
+}
+
+impl Partition {
+    /// Opens a room from [`Action::Create`].
+    pub(super) fn open_room<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Option<Asked<'_>>,
+        by: SeatedPlayer,
+        room_id: &RoomId,
+        action: Action,
+        password: Option<&str>,
+    ) -> Result<Option<Refusal>, StoreError> {
+        if self.rooms.contains_key(room_id) || turn.store.ended_room(room_id)?.is_some() {
+            return Ok(Some(Refusal::because(
+                RefusalCode::AlreadyInRoom,
+                "The room exists already",
+            )));
+        }
+        let fresh = (turn.fresh_secret)().and_then(|secret| {
+            Some((
+                secret,
+                turn.rules
+                    .sealer
+                    .seal(&secret, room_id.as_str().as_bytes())
+                    .ok()?,
+            ))
+        });
+        let Some((secret, sealed_secret)) = fresh else {
+            return Ok(Some(RefusalCode::Unavailable.into()));
+        };
+        let password_mac = password.map(|text| turn.rules.mac.room_password(room_id, text));
+        let opened = Opened {
+            sealed_secret,
+            password_mac,
+        };
+        let input = Input {
+            now: turn.now,
+            by,
+            balances: Vec::new(),
+            action,
+        };
+        let (room, effects) = match Room::create(&input, &turn.rules.games, RoomSecret(secret)) {
+            Ok(made) => made,
+            Err(refusal) => return Ok(Some(refusal)),
+        };
+        self.rooms
+            .insert(room_id.clone(), RoomSlot::new(room, opened.clone(), 0));
+        self.apply(turn, asked, room_id, 0, &input, effects, Some(opened))?;
+        Ok(None)
+    }
+
+    /// Whether the room is here.
+    pub(super) fn has_room(&self, room_id: &RoomId) -> bool {
+        self.rooms.contains_key(room_id)
+    }
+
+    /// What a room's password is checked against; none where it has none.
+    pub(super) fn password_mac(&self, room_id: &RoomId) -> Option<&[u8; 32]> {
+        self.rooms.get(room_id)?.opened.password_mac.as_ref()
+    }
+
+    /// Puts one input to a room.
+    pub(super) fn act<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Option<Asked<'_>>,
+        room_id: &RoomId,
+        by: SeatedPlayer,
+        action: Action,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let mut balances = Vec::new();
+        for account in action.accounts(by.user_id) {
+            balances.push((account, turn.balance(account)?));
+        }
+        let Some(slot) = self.rooms.get_mut(room_id) else {
+            return Ok(Some(RefusalCode::RoomNotFound.into()));
+        };
+        slot.last_now = slot.last_now.max(turn.now);
+        let input = Input {
+            now: slot.last_now,
+            by,
+            balances,
+            action,
+        };
+        let seq_before = slot.room.room_seq();
+        match decide(&mut slot.room, &input, &turn.rules.games) {
+            Decided::Refused(refusal) => Ok(Some(refusal)),
+            Decided::Panicked(panic) => {
+                tracing::error!(room.id = %room_id, panic, "a game panicked; its room goes on unchanged");
+                self.dead_input(turn, room_id, &input, &panic);
+                Ok(Some(RefusalCode::Internal.into()))
+            }
+            Decided::Done(effects) => {
+                self.apply(turn, asked, room_id, seq_before, &input, effects, None)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps and sends what an input caused.
+    fn apply<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Option<Asked<'_>>,
+        room_id: &RoomId,
+        seq_before: u64,
+        input: &Input,
+        effects: Effects,
+        opened: Option<Opened>,
+    ) -> Taken {
+        let number = self.number;
+        let cause = asked.map(|asked| asked.cause());
+        let Some(slot) = self.rooms.get_mut(room_id) else {
+            return Ok(());
+        };
+
+        for transfer in &effects.transfers {
+            payment_record(turn, number, &slot.room, transfer);
+        }
+        let mut answer = None;
+        let mut listing_changed = false;
+        for event in &effects.events {
+            listing_changed |= event.audience == EventAudience::Broadcast;
+            let direct = turn.outgoing.room_event(number, room_id, event, cause);
+            if let (None, Some(payload)) = (
+                &answer,
+                direct.and_then(|text| RawValue::from_string(text).ok()),
+            ) {
+                let event_type = format!("games.event.{}", event.name);
+                answer = Some(Answer::Event(event_type, Some(room_id.clone()), payload));
+            }
+            for (user, membership) in &event.membership {
+                turn.writes
+                    .members
+                    .push((*user, room_id.clone(), *membership));
+            }
+        }
+        for transfer in effects.transfers {
+            move_money(turn, number, transfer, asked)?;
+        }
+        let answer =
+            answer.unwrap_or_else(|| Answer::Applied(Some(room_id.clone()), slot.room.room_seq()));
+        let answered =
+            asked.and_then(|asked| Some((asked.user, Answered(asked.command_id?, answer))));
+
+        let mut journaled = None;
+        if effects.changed {
+            let text =
+                serde_json::value::to_raw_value(input).expect("inputs are plain JSON values");
+            slot.add_input(&text);
+            if slot.dirty_since.is_none() {
+                slot.dirty_since = Some(turn.batch_no);
+                self.dirty
+                    .insert((turn.batch_no, Dirty::Room(room_id.clone())));
+            }
+            if listing_changed {
+                relist(turn, slot, room_id);
+            }
+            let room_id = room_id.clone();
+            journaled = Some(JournaledInput {
+                room_id,
+                after_seq: seq_before,
+                input: text,
+                opened,
+            });
+        }
+        let (is_over, is_long) = (slot.room.is_over(), slot.inputs.len() > JOURNAL_BYTES_MAX);
+        let deadline = slot.room.next_deadline().filter(|_| !is_over);
+        self.set_deadline(room_id, deadline);
+        if journaled.is_some() || answered.is_some() {
+            self.journal(
+                turn,
+                &JournalRecord {
+                    room: journaled,
+                    answer: answered.clone(),
+                },
+            );
+        }
+        if let Some((user, answered)) = answered {
+            self.keep_answer(turn.batch_no, turn.now, user, answered);
+        }
+        if is_over {
+            self.archive_room(turn, room_id);
+        } else if is_long {
+            self.long.push(room_id.clone());
+        }
+        Ok(())
+    }
+
+    fn set_deadline(&mut self, room_id: &RoomId, deadline: Option<Millis>) {
+        let Some(slot) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        if slot.deadline == deadline {
+            return;
+        }
+        if let Some(old) = slot.deadline {
+            self.deadlines.remove(&(old, room_id.clone()));
+        }
+        if let Some(new) = deadline {
+            self.deadlines.insert((new, room_id.clone()));
+        }
+        slot.deadline = deadline;
+    }
+
+    /// A room's deadline has come.
+    pub(super) fn room_deadline<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        due: Millis,
+        room_id: &RoomId,
+    ) -> Taken {
+        let refusal = self.act(turn, None, room_id, system(), Action::Deadline)?;
+        if self.deadlines.contains(&(due, room_id.clone())) {
+            // It would come again at once and for ever.
+            tracing::error!(room.id = %room_id, ?refusal, "a room's deadline changed nothing; it is put off");
+            self.set_deadline(room_id, Some(turn.now.plus(DEADLINE_RETRY_MS)));
+        }
+        Ok(())
+    }
+
+    /// Moves every room's deadlines back by the time in which nobody could act.
+    pub fn shift_deadlines<S: Store>(&mut self, turn: &mut Turn<'_, S>, by_ms: i64) -> Taken {
+        let waiting: Vec<RoomId> = self
+            .deadlines
+            .iter()
+            .map(|(_, room)| room.clone())
+            .collect();
+        for room in waiting {
+            self.act(turn, None, &room, system(), Action::Shift { by_ms })?;
+        }
+        Ok(())
+    }
+
+    fn set_room_clean(&mut self, room_id: &RoomId) {
+        let since = self
+            .rooms
+            .get_mut(room_id)
+            .and_then(|slot| slot.dirty_since.take());
+        if let Some(since) = since {
+            self.dirty.remove(&(since, Dirty::Room(room_id.clone())));
+        }
+    }
+
+    /// Saves a room as this batch leaves it: nothing may happen to it in this batch any more.
+    pub(super) fn save_room<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        room_id: &RoomId,
+    ) -> Taken {
+        self.set_room_clean(room_id);
+        let Some(slot) = self.rooms.get_mut(room_id) else {
+            return Ok(());
+        };
+        let part = (!slot.inputs.is_empty()).then(|| std::mem::take(&mut slot.inputs));
+        slot.journal_parts += u32::from(part.is_some());
+        let state = slot.room.save();
+        let state =
+            state.map_err(|error| StoreError::Corrupt(format!("room {room_id}: {error}")))?;
+        let snapshot = RoomSnapshot {
+            room_id: room_id.clone(),
+            partition: self.number,
+            batch_no: turn.batch_no,
+            sealed_secret: slot.opened.sealed_secret.clone(),
+            password_mac: slot.opened.password_mac,
+            journal_parts: slot.journal_parts,
+            state,
+        };
+        turn.writes.rooms.push((snapshot, part));
+        Ok(())
+    }
+
+    fn archive_room<S: Store>(&mut self, turn: &mut Turn<'_, S>, room_id: &RoomId) {
+        self.set_deadline(room_id, None);
+        self.set_room_clean(room_id);
+        let Some(slot) = self.rooms.remove(room_id) else {
+            return;
+        };
+        if slot.is_listed {
+            turn.writes
+                .listings
+                .push(ListingChange::Remove(room_id.clone()));
+        }
+        let game_type = slot.room.game_type();
+        turn.writes.archives.push(RoomArchive {
+            room_id: room_id.clone(),
+            partition: self.number,
+            game_type: game_type.to_owned(),
+            room_name: slot.room.room_name().to_owned(),
+            game_version: turn
+                .rules
+                .games
+                .get(game_type)
+                .map_or(0, |game| game.spec.version),
+            ended: turn.now,
+            sealed_secret: slot.opened.sealed_secret,
+            last_inputs: slot.inputs,
+        });
+    }
+
+    fn dead_input<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        room_id: &RoomId,
+        input: &Input,
+        error: &str,
+    ) {
+        let original = serde_json::to_vec(input).unwrap_or_default();
+        let letter = messages::DeadLetter {
+            topic: topics::GAMES_COMMANDS.into(),
+            partition: self.number,
+            offset: None,
+            key: Some(room_id.as_str().to_owned()),
+            error: error.to_owned(),
+            failed_at: turn.now.to_string(),
+            original,
+        };
+        self.send_dead_letter(turn, &letter);
+    }
+
+    /// Puts a record aside that nobody could take.
+    pub(super) fn send_dead_letter<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        letter: &messages::DeadLetter,
+    ) {
+        let key = letter.key.clone().unwrap_or_default().into();
+        let id = turn.outgoing.event_id().to_string();
+        turn.outgoing
+            .raw(self.number, topics::DEAD_LETTER, key, &id, letter);
+    }
+
+    // ---- recovery ----
+
+    /// Takes a saved room back.
+    pub fn restore_room(
+        &mut self,
+        snapshot: RoomSnapshot,
+        games: &Games,
+        secret: RoomSecret,
+    ) -> Result<(), StoreError> {
+        let room_id = snapshot.room_id;
+        let room = Room::load(&snapshot.state, games, secret)
+            .map_err(|error| StoreError::Corrupt(format!("room {room_id}: {error}")))?;
+        let opened = Opened {
+            sealed_secret: snapshot.sealed_secret,
+            password_mac: snapshot.password_mac,
+        };
+        let deadline = room.next_deadline();
+        let mut slot = RoomSlot::new(room, opened, snapshot.journal_parts);
+        slot.is_listed = slot.room.summary().is_some();
+        self.rooms.insert(room_id.clone(), slot);
+        self.set_deadline(&room_id, deadline);
+        Ok(())
+    }
+
+    /// Applies a journaled input again, as it was applied in batch `batch_no`.
+    pub fn replay_input(
+        &mut self,
+        journaled: JournaledInput,
+        batch_no: u64,
+        games: &Games,
+        secret_of: &dyn Fn(&RoomId, &Opened) -> Result<RoomSecret, StoreError>,
+    ) -> Result<(), StoreError> {
+        let room_id = journaled.room_id;
+        let corrupt =
+            |what: String| StoreError::Corrupt(format!("journal of room {room_id}: {what}"));
+        let input: Input = serde_json::from_str(journaled.input.get())
+            .map_err(|error| corrupt(error.to_string()))?;
+        if let Some(opened) = journaled.opened {
+            let secret = secret_of(&room_id, &opened)?;
+            let made = Room::create(&input, games, secret);
+            let (room, _) = made.map_err(|refusal| corrupt(refusal.to_string()))?;
+            self.rooms
+                .insert(room_id.clone(), RoomSlot::new(room, opened, 0));
+        } else {
+            // Of a room that ended later, neither snapshot nor opening may be in reach.
+            let Some(slot) = self.rooms.get_mut(&room_id) else {
+                return Ok(());
+            };
+            let found = slot.room.room_seq();
+            if found != journaled.after_seq {
+                return Err(corrupt(format!(
+                    "expected room_seq {}, found {found}",
+                    journaled.after_seq
+                )));
+            }
+            match decide(&mut slot.room, &input, games) {
+                Decided::Done(_) => {}
+                Decided::Refused(refusal) => return Err(corrupt(refusal.to_string())),
+                Decided::Panicked(panic) => return Err(corrupt(panic)),
+            }
+        }
+        let Some(slot) = self.rooms.get_mut(&room_id) else {
+            return Ok(());
+        };
+        slot.last_now = input.now;
+        slot.add_input(&journaled.input);
+        slot.is_listed = slot.room.summary().is_some();
+        if slot.dirty_since.is_none() {
+            slot.dirty_since = Some(batch_no);
+            self.dirty.insert((batch_no, Dirty::Room(room_id.clone())));
+        }
+        let (is_over, deadline) = (slot.room.is_over(), slot.room.next_deadline());
+        self.set_deadline(&room_id, deadline.filter(|_| !is_over));
+        if is_over {
+            self.set_room_clean(&room_id);
+            self.rooms.remove(&room_id);
+        }
+        Ok(())
+    }
+
+    /// How many rooms run here.
+    pub fn room_count(&self) -> usize {
+        self.rooms.len()
+    }
+}
+
+/// The system as a room's input names it.
+pub(super) fn system() -> SeatedPlayer {
+    SeatedPlayer {
+        user_id: UserId::SYSTEM,
+        username: "system".into(),
+    }
+}
+
+/// Decides on a copy, so that neither a refusal nor a game's panic leaves anything half done.
+fn decide(room: &mut Room, input: &Input, games: &Games) -> Decided {
+    let mut copy = room.clone();
+    match catch_unwind(AssertUnwindSafe(|| copy.decide(input, games))) {
+        Ok(Ok(effects)) => {
+            *room = copy;
+            Decided::Done(effects)
+        }
+        Ok(Err(refusal)) => Decided::Refused(refusal),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Decided::Panicked(text.unwrap_or_else(|| "a panic without a message".to_owned()))
+        }
+    }
+}
+
+fn relist<S: Store>(turn: &mut Turn<'_, S>, slot: &mut RoomSlot, room_id: &RoomId) {
+    match slot.room.summary() {
+        Some(summary) => {
+            let status = serde_json::to_value(summary.status).unwrap_or_default();
+            turn.writes.listings.push(ListingChange::Put(Listing {
+                room_id: room_id.clone(),
+                room_name: summary.room_name.to_string(),
+                game_type: summary.game_type.to_string(),
+                status: status.as_str().unwrap_or_default().to_owned(),
+                summary: serde_json::to_string(&summary).expect("a summary is a plain JSON value"),
+            }));
+            slot.is_listed = true;
+        }
+        None if slot.is_listed => {
+            turn.writes
+                .listings
+                .push(ListingChange::Remove(room_id.clone()));
+            slot.is_listed = false;
+        }
+        None => {}
+    }
+}
+
+/// The record of a payment for the checkout's journal.
+fn payment_record<S: Store>(
+    turn: &mut Turn<'_, S>,
+    partition: u32,
+    room: &Room,
+    transfer: &Transfer,
+) {
+    let Some(player) = &transfer.player else {
+        return;
+    };
+    let kind = match transfer.kind {
+        TransferKind::Fee => messages::PaymentKind::Participation,
+        TransferKind::Refund => messages::PaymentKind::Refund,
+        TransferKind::Prize => messages::PaymentKind::Prize,
+        TransferKind::DemoGrant | TransferKind::Rake | TransferKind::TopUp => return,
+    };
+    let record = messages::PaymentRecord::new(
+        kind,
+        &transfer.key,
+        turn.now,
+        player,
+        transfer.amount,
+        room.game_type(),
+        room.room_id(),
+        room.room_name(),
+        transfer.total_players,
+    );
+    let key = player.user_id.to_string().into();
+    let event_id = record.event_id.to_string();
+    turn.outgoing.raw(
+        partition,
+        &kind.topic(room.game_type()),
+        key,
+        &event_id,
+        &record,
+    );
+}
+
+/// Moves money, and tells the players whose balance it changes.
+pub(super) fn move_money<S: Store>(
+    turn: &mut Turn<'_, S>,
+    partition: u32,
+    transfer: Transfer,
+    asked: Option<Asked<'_>>,
+) -> Taken {
+    let changes = [
+        (&transfer.from, Cents::ZERO - transfer.amount),
+        (&transfer.to, transfer.amount),
+    ];
+    for (account, change) in changes {
+        let Account::Player(user) = account else {
+            continue;
+        };
+        let balance = turn.balance(*user)? + change;
+        turn.balances.insert(*user, balance);
+        let body = serde_json::to_string(&messages::BalanceChanged {
+            balance_cents: balance,
+            change_cents: change,
+            currency: turn.rules.currency.clone(),
+            reason: transfer.kind.as_str().to_owned(),
+        });
+        let event = Event {
+            event_type: "wallet.event.balance_changed",
+            name: "balance_changed",
+            room_id: transfer.room_id.as_ref(),
+            audience: AudienceKind::User,
+            user_ids: &[*user],
+            order: Order::Outside,
+            body: &body.expect("a balance is a plain JSON value"),
+            membership: &[],
+            // It follows from the command, but is not its answer.
+            cause: asked.map(|asked| Cause {
+                user: UserId::SYSTEM,
+                ..asked.cause()
+            }),
+        };
+        turn.outgoing.event(partition, event);
+    }
+    turn.writes
+        .transfers
+        .push((transfer, asked.and_then(|asked| asked.command_id)));
+    Ok(())
+}

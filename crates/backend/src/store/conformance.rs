@@ -1,0 +1,304 @@
+//! What every store adapter must show: one suite, run by each adapter's tests on a real store.
+
+use super::{
+    Connection, InboxSnapshot, Listing, ListingChange, Ownership, PresenceChange, RoomArchive,
+    RoomSnapshot, Store, StoreError, Writes,
+};
+use blazing_sun_domain::room::Membership;
+use blazing_sun_domain::{
+    Account, Cents, Millis, RoomId, SeatedPlayer, Transfer, TransferKind, UserId,
+};
+
+/// An adapter under test, over one place that outlives its openings.
+pub trait Subject {
+    /// The adapter.
+    type S: Store;
+
+    /// Opens the place, as a process does at start.
+    fn open(&self) -> Self::S;
+
+    /// Commits `writes` with a batch of its own, and settles the batch either way.
+    fn commit(
+        &self,
+        store: &mut Self::S,
+        by: &mut Ownership,
+        writes: &Writes,
+    ) -> Result<(), StoreError>;
+}
+
+fn user(id: u64) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+fn room(id: &str) -> RoomId {
+    id.parse().unwrap()
+}
+
+fn grant(id: u64, cents: i64) -> Transfer {
+    let player = SeatedPlayer {
+        user_id: user(id),
+        username: "P".into(),
+    };
+    Transfer::demo_grant(player, Cents(cents))
+}
+
+fn fee(key: &str, id: u64, cents: i64) -> Transfer {
+    Transfer {
+        key: key.to_owned(),
+        kind: TransferKind::Fee,
+        from: Account::Player(user(id)),
+        to: Account::Escrow(room("r")),
+        amount: Cents(cents),
+        room_id: Some(room("r")),
+        player: None,
+        total_players: None,
+    }
+}
+
+fn moves(transfers: impl IntoIterator<Item = Transfer>) -> Writes {
+    let transfers = transfers
+        .into_iter()
+        .map(|transfer| (transfer, None))
+        .collect();
+    Writes {
+        now: Millis(5),
+        transfers,
+        ..Writes::default()
+    }
+}
+
+/// Runs the whole suite; each check gets a fresh place.
+pub fn run<T: Subject>(fresh: impl Fn() -> T) {
+    money_moves_once_and_never_below_zero(&fresh());
+    a_failed_commit_leaves_nothing(&fresh());
+    an_earlier_owner_is_fenced(&fresh());
+    rooms_are_saved_and_archived(&fresh());
+    the_directory_and_memberships_are_found(&fresh());
+    answers_and_connections_come_back(&fresh());
+}
+
+fn money_moves_once_and_never_below_zero<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    assert_eq!(store.balance(user(7)).unwrap(), Cents::ZERO);
+    subject
+        .commit(
+            &mut store,
+            &mut by,
+            &moves([grant(7, 100), fee("fee/1", 7, 60)]),
+        )
+        .unwrap();
+    assert_eq!(store.balance(user(7)).unwrap(), Cents(40));
+    assert!(store.is_transferred("fee/1").unwrap() && !store.is_transferred("fee/2").unwrap());
+
+    let again = subject.commit(&mut store, &mut by, &moves([fee("fee/1", 7, 10)]));
+    assert!(again.is_err(), "a key moves money once");
+    let too_much = subject.commit(&mut store, &mut by, &moves([fee("fee/2", 7, 41)]));
+    assert!(too_much.is_err(), "no player falls below 0");
+    let nothing = subject.commit(&mut store, &mut by, &moves([fee("fee/3", 7, 0)]));
+    assert!(nothing.is_err(), "a transfer moves something");
+    assert_eq!(store.balance(user(7)).unwrap(), Cents(40));
+
+    drop(store);
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(2)).unwrap();
+    assert_eq!(store.balance(user(7)).unwrap(), Cents(40));
+    assert!(
+        subject
+            .commit(&mut store, &mut by, &moves([fee("fee/1", 7, 1)]))
+            .is_err(),
+        "nor after a restart"
+    );
+}
+
+fn a_failed_commit_leaves_nothing<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let before = by;
+    let mut writes = moves([grant(7, 100), fee("fee/1", 8, 1)]);
+    writes
+        .members
+        .push((user(7), room("r"), Membership::Player));
+    assert!(subject.commit(&mut store, &mut by, &writes).is_err());
+    assert_eq!(by, before, "the fence has not moved");
+    assert_eq!(store.balance(user(7)).unwrap(), Cents::ZERO);
+    assert!(store.rooms_of(user(7)).unwrap().is_empty());
+    assert!(!store.is_transferred("demo_grant/7").unwrap());
+    subject
+        .commit(&mut store, &mut by, &moves([grant(7, 100)]))
+        .unwrap();
+    assert_eq!(store.balance(user(7)).unwrap(), Cents(100));
+}
+
+fn an_earlier_owner_is_fenced<T: Subject>(subject: &T) {
+    let mut old_store = subject.open();
+    let mut old = old_store.take_over(Millis(1)).unwrap();
+    assert_eq!(old.last_alive, None);
+    subject
+        .commit(&mut old_store, &mut old, &moves([grant(7, 100)]))
+        .unwrap();
+
+    let mut new_store = subject.open();
+    let mut new = new_store.take_over(Millis(9)).unwrap();
+    assert!(new.epoch > old.epoch);
+    assert_eq!(new.batch_no, old.batch_no);
+    assert_eq!(
+        new.last_alive,
+        Some(Millis(5)),
+        "the old owner's last sign of life is its last commit"
+    );
+
+    let late = subject.commit(&mut old_store, &mut old, &moves([grant(8, 100)]));
+    assert!(matches!(late, Err(StoreError::Fenced { .. })), "{late:?}");
+    assert_eq!(new_store.balance(user(8)).unwrap(), Cents::ZERO);
+    subject
+        .commit(&mut new_store, &mut new, &moves([grant(9, 100)]))
+        .unwrap();
+    assert_eq!(new_store.balance(user(9)).unwrap(), Cents(100));
+}
+
+fn snapshot(batch_no: u64, parts: u32, state: &str) -> RoomSnapshot {
+    RoomSnapshot {
+        room_id: room("r"),
+        partition: 3,
+        batch_no,
+        sealed_secret: "sealed".to_owned(),
+        password_mac: Some([7; 32]),
+        journal_parts: parts,
+        state: state.as_bytes().to_vec(),
+    }
+}
+
+fn rooms_are_saved_and_archived<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let saved = |snapshot, part: Option<&str>| Writes {
+        floor: 4,
+        rooms: vec![(snapshot, part.map(|part| part.as_bytes().to_vec()))],
+        ..Writes::default()
+    };
+    subject
+        .commit(
+            &mut store,
+            &mut by,
+            &saved(snapshot(1, 1, "one"), Some("a\n")),
+        )
+        .unwrap();
+    subject
+        .commit(
+            &mut store,
+            &mut by,
+            &saved(snapshot(2, 2, "two"), Some("b\n")),
+        )
+        .unwrap();
+    subject
+        .commit(&mut store, &mut by, &saved(snapshot(3, 2, "three"), None))
+        .unwrap();
+    assert_eq!(store.floor().unwrap(), 4);
+    drop(store);
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    assert_eq!(store.rooms().unwrap(), [snapshot(3, 2, "three")]);
+    assert_eq!(store.ended_room(&room("r")).unwrap(), None);
+
+    let archive = RoomArchive {
+        room_id: room("r"),
+        partition: 3,
+        game_type: "g".to_owned(),
+        room_name: "Name".to_owned(),
+        game_version: 1,
+        ended: Millis(9),
+        sealed_secret: "sealed".to_owned(),
+        last_inputs: b"c\n".to_vec(),
+    };
+    let writes = Writes {
+        archives: vec![archive],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    assert!(store.rooms().unwrap().is_empty());
+    assert_eq!(
+        store.ended_room(&room("r")).unwrap(),
+        Some("Name".to_owned())
+    );
+    assert_eq!(
+        store.archived_inputs(&room("r")).unwrap(),
+        Some(b"a\nb\nc\n".to_vec())
+    );
+}
+
+fn the_directory_and_memberships_are_found<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let listing = |id: &str, name: &str| {
+        ListingChange::Put(Listing {
+            room_id: room(id),
+            room_name: name.to_owned(),
+            game_type: "g".to_owned(),
+            status: "waiting".to_owned(),
+            summary: "{}".to_owned(),
+        })
+    };
+    let writes = Writes {
+        listings: vec![
+            listing("a", "One"),
+            listing("b", "Two"),
+            listing("c", "Two"),
+            listing("a", "Uno"),
+        ],
+        members: vec![
+            (user(7), room("a"), Membership::Lobby),
+            (user(7), room("b"), Membership::Player),
+            (user(8), room("b"), Membership::Spectator),
+            (user(7), room("a"), Membership::Player),
+            (user(7), room("b"), Membership::None),
+        ],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    assert!(store.rooms_named("One").unwrap().is_empty());
+    assert_eq!(store.rooms_named("Uno").unwrap(), [room("a")]);
+    assert_eq!(store.rooms_named("Two").unwrap(), [room("b"), room("c")]);
+    assert_eq!(store.rooms_of(user(7)).unwrap(), [room("a")]);
+    assert_eq!(store.rooms_of(user(8)).unwrap(), [room("b")]);
+    let writes = Writes {
+        listings: vec![ListingChange::Remove(room("b"))],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    assert_eq!(store.rooms_named("Two").unwrap(), [room("c")]);
+}
+
+fn answers_and_connections_come_back<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let inbox = |batch_no, answers: &str| InboxSnapshot {
+        partition: 1,
+        user: user(7),
+        batch_no,
+        answers: answers.as_bytes().to_vec(),
+    };
+    let connection = |id: &str| Connection {
+        user: user(7),
+        gateway_id: "g".to_owned(),
+        boot_id: "b".to_owned(),
+        connection_id: id.to_owned(),
+    };
+    let writes = Writes {
+        inboxes: vec![inbox(1, "old"), inbox(2, "new")],
+        presence: vec![
+            PresenceChange::Put(connection("one")),
+            PresenceChange::Put(connection("two")),
+            PresenceChange::Remove {
+                user: user(7),
+                connection_id: "one".to_owned(),
+            },
+        ],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    drop(store);
+    let mut store = subject.open();
+    assert_eq!(store.inboxes().unwrap(), [inbox(2, "new")]);
+    assert_eq!(store.connections().unwrap(), [connection("two")]);
+}

@@ -1,0 +1,569 @@
+//! The store port on the embedded file: everything of a batch in one transaction.
+
+use super::access::{JobOutcome, WriteJob};
+use crate::store::{
+    Connection as UserConnection, InboxSnapshot, ListingChange, Ownership, PresenceChange,
+    RoomArchive, RoomSnapshot, Store, StoreError, Writes,
+};
+use blazing_sun_backbone::log::sqlite::{Batch, SqliteAppender};
+use blazing_sun_domain::room::Membership;
+use blazing_sun_domain::{Account, Cents, CommandId, Millis, RoomId, Transfer, UserId};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+/// The embedded engine owns all partitions under this one row of `partition_owner`.
+const ALL_PARTITIONS: i64 = -1;
+
+/// The one writing connection, with the log's writing side.
+pub struct SqliteStore {
+    connection: Connection,
+    /// The log's writing side.
+    pub appender: SqliteAppender,
+    /// Changes of the HTTP API that go with the next commit.
+    jobs: Vec<WriteJob>,
+    outcomes: Vec<JobOutcome>,
+}
+
+impl SqliteStore {
+    /// A store on a migrated connection.
+    pub fn new(connection: Connection, appender: SqliteAppender) -> SqliteStore {
+        SqliteStore {
+            connection,
+            appender,
+            jobs: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// The writing connection, for recovery.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Adds changes to the next commit; the outcomes of those of the last one are told first.
+    pub fn add_jobs(&mut self, jobs: Vec<WriteJob>) {
+        self.jobs.extend(jobs);
+    }
+
+    /// Whether changes wait for a commit.
+    pub fn has_jobs(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// Tells the changes of the last commit what became of it.
+    pub fn settle_jobs(&mut self, committed: bool) {
+        for outcome in self.outcomes.drain(..) {
+            outcome(committed);
+        }
+    }
+
+    fn write_all(
+        &mut self,
+        ownership: &Ownership,
+        batch: &Batch,
+        writes: &Writes,
+    ) -> Result<(), StoreError> {
+        let jobs = std::mem::take(&mut self.jobs);
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let held = transaction
+            .prepare_cached(
+                "UPDATE partition_owner SET batch_no = ?1, alive_ms = ?2, floor = ?6
+                 WHERE partition = ?3 AND epoch = ?4 AND batch_no = ?5",
+            )?
+            .execute(params![
+                ownership.batch_no as i64 + 1,
+                writes.now.0,
+                ALL_PARTITIONS,
+                ownership.epoch,
+                ownership.batch_no as i64,
+                writes.floor as i64,
+            ])?;
+        if held != 1 {
+            return Err(StoreError::Fenced {
+                epoch: ownership.epoch,
+            });
+        }
+        // Written even without records: a snapshot counts for its whole batch, so that no later
+        // batch may bear its number.
+        self.appender.write(batch, &transaction)?;
+        for (transfer, command) in &writes.transfers {
+            write_transfer(
+                &transaction,
+                transfer,
+                *command,
+                batch.batch_no(),
+                writes.now,
+            )?;
+        }
+        for (room, part) in &writes.rooms {
+            write_room(&transaction, room, part.as_deref())?;
+        }
+        for archive in &writes.archives {
+            write_archive(&transaction, archive)?;
+        }
+        for change in &writes.listings {
+            write_listing(&transaction, change)?;
+        }
+        for (user, room, membership) in &writes.members {
+            write_member(&transaction, *user, room, *membership)?;
+        }
+        for inbox in &writes.inboxes {
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO inbox_snapshot (partition, user_id, batch_no, answers)
+                     VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![
+                    inbox.partition,
+                    inbox.user.get() as i64,
+                    inbox.batch_no as i64,
+                    inbox.answers
+                ])?;
+        }
+        for change in &writes.presence {
+            write_presence(&transaction, change)?;
+        }
+        self.outcomes
+            .extend(jobs.into_iter().map(|job| job(&transaction)));
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    type Batch = Batch;
+
+    fn take_over(&mut self, now: Millis) -> Result<Ownership, StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let before = transaction
+            .query_row(
+                "SELECT epoch, batch_no, alive_ms, floor FROM partition_owner WHERE partition = ?1",
+                [ALL_PARTITIONS],
+                |row| {
+                    Ok((
+                        row.get::<_, i64>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get(2)?,
+                        row.get::<_, i64>(3)?,
+                    ))
+                },
+            )
+            .optional()?;
+        let (epoch, batch_no, alive_ms, floor) = before.unwrap_or((0, 0, now.0, 0));
+        transaction.execute(
+            "INSERT OR REPLACE INTO partition_owner (partition, epoch, batch_no, alive_ms, floor)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![ALL_PARTITIONS, epoch + 1, batch_no, alive_ms, floor],
+        )?;
+        transaction.commit()?;
+        Ok(Ownership {
+            epoch: epoch + 1,
+            batch_no: batch_no as u64,
+            last_alive: before.map(|_| Millis(alive_ms)),
+        })
+    }
+
+    fn balance(&mut self, user: UserId) -> Result<Cents, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT balance FROM account_balance WHERE account = ?1")?;
+        let balance = statement.query_row([Account::Player(user).to_string()], |row| row.get(0));
+        Ok(Cents(balance.optional()?.unwrap_or(0)))
+    }
+
+    fn is_transferred(&mut self, key: &str) -> Result<bool, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT 1 FROM ledger_transfer WHERE key = ?1")?;
+        Ok(statement.exists([key])?)
+    }
+
+    fn rooms_of(&mut self, user: UserId) -> Result<Vec<RoomId>, StoreError> {
+        let query = "SELECT room_id FROM room_member WHERE user_id = ?1 ORDER BY room_id";
+        room_ids(&self.connection, query, params![user.get() as i64])
+    }
+
+    fn rooms_named(&mut self, name: &str) -> Result<Vec<RoomId>, StoreError> {
+        let query =
+            "SELECT room_id FROM room_directory WHERE room_name = ?1 ORDER BY room_id LIMIT 2";
+        room_ids(&self.connection, query, params![name])
+    }
+
+    fn ended_room(&mut self, room: &RoomId) -> Result<Option<String>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT room_name FROM room_archive WHERE room_id = ?1")?;
+        Ok(statement
+            .query_row([room.as_str()], |row| row.get(0))
+            .optional()?)
+    }
+
+    fn archived_inputs(&mut self, room: &RoomId) -> Result<Option<Vec<u8>>, StoreError> {
+        let query = "SELECT inputs FROM room_archive WHERE room_id = ?1";
+        let inputs = self
+            .connection
+            .query_row(query, [room.as_str()], |row| row.get(0));
+        Ok(inputs.optional()?)
+    }
+
+    fn floor(&mut self) -> Result<u64, StoreError> {
+        let query = "SELECT floor FROM partition_owner WHERE partition = ?1";
+        let floor = self
+            .connection
+            .query_row(query, [ALL_PARTITIONS], |row| row.get::<_, i64>(0));
+        Ok(floor.optional()?.unwrap_or(0) as u64)
+    }
+
+    fn rooms(&mut self) -> Result<Vec<RoomSnapshot>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT room_id, partition, batch_no, sealed_secret, password_mac, journal_parts, state
+             FROM room_snapshot ORDER BY room_id",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut rooms = Vec::new();
+        while let Some(row) = rows.next()? {
+            rooms.push(RoomSnapshot {
+                room_id: parse_room(&row.get::<_, String>(0)?)?,
+                partition: row.get(1)?,
+                batch_no: row.get::<_, i64>(2)? as u64,
+                sealed_secret: row.get(3)?,
+                password_mac: row.get(4)?,
+                journal_parts: row.get(5)?,
+                state: row.get(6)?,
+            });
+        }
+        Ok(rooms)
+    }
+
+    fn inboxes(&mut self) -> Result<Vec<InboxSnapshot>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT partition, user_id, batch_no, answers FROM inbox_snapshot")?;
+        let mut rows = statement.query([])?;
+        let mut inboxes = Vec::new();
+        while let Some(row) = rows.next()? {
+            inboxes.push(InboxSnapshot {
+                partition: row.get(0)?,
+                user: parse_user(row.get(1)?)?,
+                batch_no: row.get::<_, i64>(2)? as u64,
+                answers: row.get(3)?,
+            });
+        }
+        Ok(inboxes)
+    }
+
+    fn connections(&mut self) -> Result<Vec<UserConnection>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT user_id, gateway_id, boot_id, connection_id FROM presence")?;
+        let mut rows = statement.query([])?;
+        let mut connections = Vec::new();
+        while let Some(row) = rows.next()? {
+            connections.push(UserConnection {
+                user: parse_user(row.get(0)?)?,
+                gateway_id: row.get(1)?,
+                boot_id: row.get(2)?,
+                connection_id: row.get(3)?,
+            });
+        }
+        Ok(connections)
+    }
+
+    fn commit(
+        &mut self,
+        ownership: &mut Ownership,
+        batch: &Batch,
+        writes: &Writes,
+    ) -> Result<(), StoreError> {
+        self.write_all(ownership, batch, writes)?;
+        ownership.batch_no += 1;
+        Ok(())
+    }
+}
+
+fn parse_room(text: &str) -> Result<RoomId, StoreError> {
+    text.parse()
+        .map_err(|error| StoreError::Corrupt(format!("{error}")))
+}
+
+fn parse_user(id: i64) -> Result<UserId, StoreError> {
+    let user = u64::try_from(id).ok().and_then(UserId::new);
+    user.ok_or_else(|| StoreError::Corrupt(format!("{id} is no user id")))
+}
+
+fn room_ids(
+    connection: &Connection,
+    query: &str,
+    parameters: &[&dyn rusqlite::ToSql],
+) -> Result<Vec<RoomId>, StoreError> {
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query(parameters)?;
+    let mut rooms = Vec::new();
+    while let Some(row) = rows.next()? {
+        rooms.push(parse_room(
+            row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
+        )?);
+    }
+    Ok(rooms)
+}
+
+fn write_transfer(
+    connection: &Connection,
+    transfer: &Transfer,
+    command: Option<CommandId>,
+    batch_no: u64,
+    now: Millis,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO ledger_transfer
+             (key, kind, from_account, to_account, amount_cents, room_id, user_id, correlation_id, batch_no, at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            transfer.key,
+            transfer.kind.as_str(),
+            transfer.from.to_string(),
+            transfer.to.to_string(),
+            transfer.amount.0,
+            transfer.room_id.as_ref().map(RoomId::as_str),
+            transfer.player.as_ref().map(|player| player.user_id.get() as i64),
+            command.map(|command| command.to_string()),
+            batch_no as i64,
+            now.0,
+        ])?;
+    for (account, change) in [
+        (&transfer.from, -transfer.amount.0),
+        (&transfer.to, transfer.amount.0),
+    ] {
+        if !account.is_bounded() {
+            continue;
+        }
+        // Updated first: an insert of a negative amount would fail the CHECK even where the account
+        // has the money.
+        let account = account.to_string();
+        let updated = connection
+            .prepare_cached("UPDATE account_balance SET balance = balance + ?2 WHERE account = ?1")?
+            .execute(params![account, change])?;
+        if updated == 0 {
+            connection
+                .prepare_cached("INSERT INTO account_balance (account, balance) VALUES (?1, ?2)")?
+                .execute(params![account, change])?;
+        }
+    }
+    Ok(())
+}
+
+fn write_room(
+    connection: &Connection,
+    room: &RoomSnapshot,
+    part: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO room_snapshot
+             (room_id, partition, batch_no, sealed_secret, password_mac, journal_parts, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            room.room_id.as_str(),
+            room.partition,
+            room.batch_no as i64,
+            room.sealed_secret,
+            room.password_mac,
+            room.journal_parts,
+            room.state,
+        ])?;
+    if let Some(inputs) = part {
+        connection
+            .prepare_cached("INSERT INTO room_journal (room_id, part, inputs) VALUES (?1, ?2, ?3)")?
+            .execute(params![
+                room.room_id.as_str(),
+                room.journal_parts - 1,
+                inputs
+            ])?;
+    }
+    Ok(())
+}
+
+fn write_archive(connection: &Connection, archive: &RoomArchive) -> Result<(), StoreError> {
+    let room = archive.room_id.as_str();
+    let mut inputs = Vec::new();
+    let mut parts = connection
+        .prepare_cached("SELECT inputs FROM room_journal WHERE room_id = ?1 ORDER BY part")?;
+    let mut rows = parts.query([room])?;
+    while let Some(row) = rows.next()? {
+        inputs.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+    }
+    inputs.extend_from_slice(&archive.last_inputs);
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO room_archive
+             (room_id, partition, game_type, room_name, game_version, ended_ms, sealed_secret, inputs)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            room,
+            archive.partition,
+            archive.game_type,
+            archive.room_name,
+            archive.game_version,
+            archive.ended.0,
+            archive.sealed_secret,
+            inputs,
+        ])?;
+    for query in [
+        "DELETE FROM room_journal WHERE room_id = ?1",
+        "DELETE FROM room_snapshot WHERE room_id = ?1",
+    ] {
+        connection.prepare_cached(query)?.execute([room])?;
+    }
+    Ok(())
+}
+
+fn write_listing(connection: &Connection, change: &ListingChange) -> Result<(), StoreError> {
+    match change {
+        ListingChange::Put(listing) => connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO room_directory (room_id, room_name, game_type, status, summary)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                listing.room_id.as_str(),
+                listing.room_name,
+                listing.game_type,
+                listing.status,
+                listing.summary
+            ])?,
+        ListingChange::Remove(room) => connection
+            .prepare_cached("DELETE FROM room_directory WHERE room_id = ?1")?
+            .execute([room.as_str()])?,
+    };
+    Ok(())
+}
+
+fn write_member(
+    connection: &Connection,
+    user: UserId,
+    room: &RoomId,
+    membership: Membership,
+) -> Result<(), StoreError> {
+    let name = match membership {
+        Membership::Player => "player",
+        Membership::Lobby => "lobby",
+        Membership::Spectator => "spectator",
+        Membership::None => {
+            connection
+                .prepare_cached("DELETE FROM room_member WHERE user_id = ?1 AND room_id = ?2")?
+                .execute(params![user.get() as i64, room.as_str()])?;
+            return Ok(());
+        }
+    };
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO room_member (user_id, room_id, membership) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![user.get() as i64, room.as_str(), name])?;
+    Ok(())
+}
+
+fn write_presence(connection: &Connection, change: &PresenceChange) -> Result<(), StoreError> {
+    match change {
+        PresenceChange::Put(there) => connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO presence (user_id, gateway_id, boot_id, connection_id)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                there.user.get() as i64,
+                there.gateway_id,
+                there.boot_id,
+                there.connection_id
+            ])?,
+        PresenceChange::Remove {
+            user,
+            connection_id,
+        } => connection
+            .prepare_cached("DELETE FROM presence WHERE user_id = ?1 AND connection_id = ?2")?
+            .execute(params![user.get() as i64, connection_id])?,
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::{self, Subject};
+    use crate::store::sqlite::{migrate, open_writer};
+    use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
+
+    struct File(tempfile::TempDir);
+
+    impl Subject for File {
+        type S = SqliteStore;
+
+        fn open(&self) -> SqliteStore {
+            let path = self.0.path().join("store.db");
+            let mut connection = open_writer(&path).unwrap();
+            migrate(&mut connection).unwrap();
+            let options = SqliteLogOptions::default();
+            let (_, appender) = SqliteLog::open(&connection, &path, options).unwrap();
+            SqliteStore::new(connection, appender)
+        }
+
+        fn commit(
+            &self,
+            store: &mut SqliteStore,
+            by: &mut Ownership,
+            writes: &Writes,
+        ) -> Result<(), StoreError> {
+            let batch = store.appender.begin(writes.now);
+            let outcome = store.commit(by, &batch, writes);
+            match outcome {
+                Ok(()) => store.appender.committed(batch),
+                Err(_) => store.appender.rolled_back(batch),
+            }
+            outcome
+        }
+    }
+
+    #[test]
+    fn the_embedded_store_conforms() {
+        conformance::run(|| File(tempfile::tempdir().unwrap()));
+    }
+
+    #[test]
+    fn ledger_rows_are_never_changed() {
+        let file = File(tempfile::tempdir().unwrap());
+        let mut store = file.open();
+        let mut by = store.take_over(Millis(1)).unwrap();
+        let player = blazing_sun_domain::SeatedPlayer {
+            user_id: UserId::new(7).unwrap(),
+            username: "P".into(),
+        };
+        let transfers = vec![(Transfer::demo_grant(player, Cents(1)), None)];
+        file.commit(
+            &mut store,
+            &mut by,
+            &Writes {
+                transfers,
+                ..Writes::default()
+            },
+        )
+        .unwrap();
+        for query in [
+            "UPDATE ledger_transfer SET amount_cents = 2",
+            "DELETE FROM ledger_transfer",
+        ] {
+            let error = store
+                .connection()
+                .execute(query, [])
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("only added"), "{error}");
+        }
+    }
+}
