@@ -1,1 +1,23 @@
-//! placeholder
+//! The browser edge: WebSocket sessions, routing and fan-out. A client's command becomes a record
+//! on the log, and an event read from the log becomes a frame at the sockets that its audience
+//! names. The gateway knows no game and holds no game truth: all of it can be rebuilt from the log.
+
+mod commands;
+mod config;
+mod events;
+mod fanout;
+mod frames;
+mod gateway;
+mod limits;
+mod messages;
+mod presence;
+mod rooms;
+mod router;
+mod routing;
+mod session;
+mod shared;
+mod socket;
+mod upgrade;
+
+pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
+pub use gateway::{Gateway, StartError};

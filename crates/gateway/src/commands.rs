@@ -1,0 +1,318 @@
+//! What a client's text message asks for: its shape is checked and, for a command, its record made.
+//! Which commands exist is the backend's to know.
+
+use crate::events::{Fields, push_string};
+use blazing_sun_domain::{CommandId, RoomId, UserId};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// What the gateway itself refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: &'static str,
+    pub(crate) message: Cow<'static, str>,
+    pub(crate) command_id: Option<Uuid>,
+}
+
+impl Refused {
+    pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Refused {
+        Refused {
+            code,
+            message: message.into(),
+            command_id: None,
+        }
+    }
+
+    pub(crate) fn of(self, command_id: Option<Uuid>) -> Refused {
+        Refused { command_id, ..self }
+    }
+
+    fn field(name: &str, expected: &str) -> Refused {
+        Refused::new("invalid_format", format!("`{name}` must be {expected}"))
+    }
+
+    /// The frame's JSON text.
+    pub(crate) fn frame(&self) -> Vec<u8> {
+        let mut out = b"{\"type\":\"system.error\",\"code\":".to_vec();
+        push_string(&mut out, self.code);
+        out.extend_from_slice(b",\"message\":");
+        push_string(&mut out, &self.message);
+        if let Some(command_id) = self.command_id {
+            out.extend_from_slice(format!(",\"command_id\":\"{command_id}\"").as_bytes());
+        }
+        out.push(b'}');
+        out
+    }
+}
+
+/// A room and the last `room_seq` that the client has of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) room_id: RoomId,
+    #[serde(default)]
+    pub(crate) room_seq: u64,
+}
+
+/// A message of the right shape.
+#[derive(Debug)]
+pub(crate) enum Message<'a> {
+    Heartbeat,
+    Authenticate {
+        token: Cow<'a, str>,
+        resume: Vec<Seen>,
+    },
+    Resume {
+        rooms: Vec<Seen>,
+    },
+    Lobby {
+        watch: bool,
+        game_type: Option<Cow<'a, str>>,
+    },
+    Command(Command<'a>),
+}
+
+/// A command of the right shape; whether there is such a one is not known here.
+#[derive(Debug)]
+pub(crate) struct Command<'a> {
+    /// `games.command.…`; lower-case letters, digits, `_` and `.`.
+    pub(crate) event_type: Cow<'a, str>,
+    pub(crate) command_id: Uuid,
+    /// The room that it is about, from the client.
+    pub(crate) room_id: Option<RoomId>,
+    pub(crate) password: Option<Cow<'a, str>>,
+    fields: Fields<'a>,
+}
+
+const FIELDS_MAX: usize = 64;
+const DEPTH_MAX: usize = 32;
+const ROOMS_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 120;
+/// What only gateways and backends send.
+const INTERNAL: [&str; 8] = [
+    "sync_user",
+    "sync_room",
+    "player_disconnected",
+    "player_connected",
+    "open_matched_room",
+    "demo_grant",
+    "checkout_finished",
+    "seat_timer",
+];
+const CREATE_ROOM: &str = "games.command.create_room";
+
+/// Whether arrays and objects stand deeper in each other than any command needs.
+fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        if in_text {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_text = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_text = true,
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > DEPTH_MAX {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn text_of<'a>(fields: &Fields<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Refused> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    let Some(value) = fields.get(name) else {
+        return Ok(None);
+    };
+    match serde_json::from_str::<Text<'a>>(value.get()) {
+        Ok(Text(text)) => Ok(Some(text)),
+        Err(_) => Err(Refused::field(name, "a string")),
+    }
+}
+
+fn seen_of(fields: &Fields<'_>, name: &str) -> Result<Vec<Seen>, Refused> {
+    let Some(value) = fields.get(name) else {
+        return Ok(Vec::new());
+    };
+    let rooms = serde_json::from_str::<Vec<Seen>>(value.get()).ok();
+    let invalid = || {
+        Refused::field(
+            name,
+            &format!("a list of at most {ROOMS_MAX} {{room_id, room_seq}}"),
+        )
+    };
+    rooms
+        .filter(|rooms| rooms.len() <= ROOMS_MAX)
+        .ok_or_else(invalid)
+}
+
+/// Reads a message. `new_id` makes the command_id where the client sent none.
+pub(crate) fn parse(text: &str, new_id: impl FnOnce() -> Uuid) -> Result<Message<'_>, Refused> {
+    if is_too_deep(text) {
+        return Err(Refused::new(
+            "invalid_format",
+            "the message is nested too deeply",
+        ));
+    }
+    let fields: Fields<'_> = serde_json::from_str(text)
+        .map_err(|_| Refused::new("invalid_format", "the message is not a JSON object"))?;
+    if fields.0.len() > FIELDS_MAX {
+        let message = format!("the message has more than {FIELDS_MAX} fields");
+        return Err(Refused::new("invalid_format", message));
+    }
+    for (at, (key, _)) in fields.0.iter().enumerate() {
+        if fields.0[..at].iter().any(|(other, _)| other == key) {
+            let shown: String = key.chars().take(80).collect();
+            return Err(Refused::field(&shown, "there only once"));
+        }
+    }
+    let command_id = command_id_of(&fields);
+    let known_id = command_id.as_ref().ok().copied().flatten();
+    let read = || {
+        let kind = text_of(&fields, "type")?.ok_or_else(|| Refused::field("type", "a string"))?;
+        Ok(match &*kind {
+            "system.heartbeat" => Message::Heartbeat,
+            "system.authenticate" => Message::Authenticate {
+                token: text_of(&fields, "token")?
+                    .ok_or_else(|| Refused::field("token", "a string"))?,
+                resume: seen_of(&fields, "resume")?,
+            },
+            "system.resume" => Message::Resume {
+                rooms: seen_of(&fields, "rooms")?,
+            },
+            "system.lobby" => Message::Lobby {
+                watch: fields
+                    .read("watch")
+                    .ok_or_else(|| Refused::field("watch", "true or false"))?,
+                game_type: text_of(&fields, "game_type")?,
+            },
+            _ => {
+                check_name(&kind)?;
+                let room_id = match text_of(&fields, "room_id")? {
+                    Some(_) if kind == CREATE_ROOM => None,
+                    Some(id) => Some(id.parse().map_err(|error| {
+                        Refused::new("invalid_format", format!("`room_id`: {error}"))
+                    })?),
+                    None => None,
+                };
+                Message::Command(Command {
+                    command_id: command_id?.unwrap_or_else(new_id),
+                    room_id,
+                    password: text_of(&fields, "password")?,
+                    event_type: kind,
+                    fields: Fields(Vec::new()),
+                })
+            }
+        })
+    };
+    match read() {
+        Ok(Message::Command(command)) => Ok(Message::Command(Command { fields, ..command })),
+        Ok(message) => Ok(message),
+        Err(refused) => Err(Refused::of(refused, known_id)),
+    }
+}
+
+fn command_id_of(fields: &Fields<'_>) -> Result<Option<Uuid>, Refused> {
+    let Some(text) = text_of(fields, "command_id")? else {
+        return Ok(None);
+    };
+    let id: Option<CommandId> = text.parse().ok().filter(|_| text.len() == 36);
+    match id.filter(|id| id.0.get_version_num() == 7) {
+        Some(id) => Ok(Some(id.0)),
+        None => Err(Refused::field("command_id", "a UUIDv7")),
+    }
+}
+
+fn check_name(kind: &str) -> Result<(), Refused> {
+    let unknown = || Err(Refused::new("unknown_command", "there is no such command"));
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.');
+    let rest = ["games.command.", "chat.command.", "wallet.command."]
+        .into_iter()
+        .find_map(|prefix| kind.strip_prefix(prefix));
+    match rest {
+        Some(name) if name.is_empty() || INTERNAL.contains(&name) => unknown(),
+        Some(name) if name.len() > NAME_BYTES_MAX || !name.bytes().all(plain) => unknown(),
+        Some(_) => Ok(()),
+        None => unknown(),
+    }
+}
+
+impl Command<'_> {
+    /// Whether it goes to `chat.commands`, not to `games.commands`.
+    pub(crate) fn is_chat(&self) -> bool {
+        self.event_type.starts_with("chat.")
+    }
+
+    /// The room whose owner decides it; none where it concerns the user alone.
+    pub(crate) fn room_of(&self, user: UserId) -> Option<RoomId> {
+        if self.event_type == CREATE_ROOM {
+            Some(created_room(user, self.command_id))
+        } else if self.event_type.starts_with("wallet.") {
+            None
+        } else {
+            self.room_id.clone()
+        }
+    }
+
+    /// Adds the record's payload: the client's fields but those that the gateway decides.
+    pub(crate) fn write_payload(
+        &self,
+        room: Option<&RoomId>,
+        password_sealed: Option<&str>,
+        out: &mut Vec<u8>,
+    ) {
+        out.extend_from_slice(format!("{{\"command_id\":\"{}\"", self.command_id).as_bytes());
+        if let Some(room) = room {
+            out.extend_from_slice(b",\"room_id\":");
+            push_string(out, room.as_str());
+        }
+        if let Some(sealed) = password_sealed {
+            out.extend_from_slice(b",\"password_sealed\":");
+            push_string(out, sealed);
+        }
+        for (key, value) in &self.fields.0 {
+            let decided_here = match &**key {
+                "type" | "command_id" | "password" | "password_sealed" => true,
+                "room_id" => room.is_some() || self.event_type == CREATE_ROOM,
+                _ => false,
+            };
+            if !decided_here {
+                out.push(b',');
+                push_string(out, key);
+                out.push(b':');
+                out.extend_from_slice(value.get().as_bytes());
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+/// The id of the room that this command creates: the same through any gateway, however often it is sent.
+fn created_room(user: UserId, command_id: Uuid) -> RoomId {
+    let mut hash = Sha256::new();
+    hash.update(user.to_string());
+    hash.update(command_id.as_bytes());
+    let digest = hash.finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Uuid::new_v8(bytes)
+        .to_string()
+        .parse()
+        .expect("a UUID's text is a room id")
+}
+
+#[cfg(test)]
+#[path = "commands_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! A running gateway: its start, its route, its end.
+
+use crate::config::GatewayConfig;
+use crate::presence;
+use crate::router;
+use crate::shared::Shared;
+use crate::socket::{Closing, Socket};
+use crate::upgrade::{self, duration_ms};
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::routing::get;
+use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
+use blazing_sun_backbone::log::{EventLog, LogError};
+use blazing_sun_domain::UserId;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// A gateway. Dropping it ends its work without a word; [`Gateway::drain`] ends it well.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the gateway cannot read the event topics")]
+pub struct StartError(#[from] LogError);
+
+impl Gateway {
+    /// Starts to read the event topics from their end. The topics must exist. Must be called on a
+    /// tokio runtime.
+    pub async fn start(
+        config: GatewayConfig,
+        log: Arc<dyn EventLog>,
+        verifier: TokenVerifier,
+        sealer: Sealer,
+    ) -> Result<Gateway, StartError> {
+        let shared = Arc::new(Shared::new(config, log, verifier, sealer));
+        let reader = router::Reader::open(&shared).await?;
+        let tasks = vec![
+            tokio::spawn(router::run(shared.clone(), reader)),
+            tokio::spawn(presence::beat(
+                shared.clone(),
+                shared.config.heartbeat_every,
+            )),
+            tokio::spawn(sweep(shared.clone())),
+        ];
+        Ok(Gateway { shared, tasks })
+    }
+
+    /// Serves `GET /ws`. Connections must be plain TCP. With axum's `ConnectInfo<SocketAddr>` the limits per
+    /// address are applied before the upgrade, without it just after.
+    pub fn router(&self) -> Router {
+        let shared = self.shared.clone();
+        let handler = move |request: Request<Body>| {
+            let response = upgrade::upgrade(&shared, request);
+            std::future::ready(response)
+        };
+        Router::new().route("/ws", get(handler))
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.lock().len()
+    }
+
+    /// Closes all of a user's connections to this gateway: the user was banned.
+    pub fn close_user(&self, user: UserId) {
+        self.shared
+            .tables
+            .lock()
+            .close_user(user, Closing::policy("banned"));
+    }
+
+    /// Takes no more connections, tells all clients to come back elsewhere (1012), and waits until they are gone and
+    /// the log has answered all, at most so long. Gives whether all of that was reached.
+    pub async fn drain(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        self.shared.draining.store(true, Ordering::Release);
+        let open: Vec<Arc<Socket>> = self.shared.connections.lock().values().cloned().collect();
+        for socket in open {
+            socket.close(Closing::DRAINING);
+        }
+        loop {
+            presence::pay(&self.shared);
+            let done = self.connections() == 0
+                && self.shared.in_flight() == 0
+                && self.shared.owed.lock().is_empty();
+            if done || Instant::now() >= until {
+                return done;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Looks at all deadlines, for ever. One timer for all: a timer a socket would be memory a socket.
+async fn sweep(shared: Arc<Shared>) {
+    let config = &shared.config;
+    let mut ticks = tokio::time::interval(config.sweep_every());
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (grace_ms, close_ms) = (
+        duration_ms(config.ring_grace),
+        duration_ms(config.close_grace),
+    );
+    let (silence_ms, stall_ms) = (
+        duration_ms(config.silence_max),
+        duration_ms(config.write_stall_max),
+    );
+    loop {
+        ticks.tick().await;
+        let now_ms = shared.now_ms();
+        let past = |since: u64, span: u64| since != 0 && now_ms.saturating_sub(since) > span;
+        let mut due: Vec<(Arc<Socket>, Option<Closing>)> = Vec::new();
+        for socket in shared.connections.lock().values() {
+            let closing = if past(socket.closing_since.load(Ordering::Relaxed), close_ms) {
+                None
+            } else if socket.closing_since.load(Ordering::Relaxed) != 0 {
+                continue;
+            } else if past(socket.blocked_since.load(Ordering::Relaxed), stall_ms) {
+                Some(Closing::SLOW)
+            } else if past(socket.authentic_until.load(Ordering::Relaxed), 0) {
+                Some(Closing::policy("not signed in"))
+            } else if past(socket.heard_at.load(Ordering::Relaxed), silence_ms) {
+                Some(Closing::policy("silent"))
+            } else {
+                continue;
+            };
+            due.push((socket.clone(), closing));
+        }
+        for (socket, closing) in due {
+            match closing {
+                Some(closing) => socket.close(closing),
+                None => socket.kill(),
+            }
+        }
+        let mut tables = shared.tables.lock();
+        tables.set_now(now_ms);
+        tables.sweep(grace_ms, config.rings_bytes_max);
+    }
+}

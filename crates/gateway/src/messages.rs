@@ -1,0 +1,299 @@
+//! What a session does with a client's messages.
+
+use crate::commands::{self, Command, Message, Refused, Seen};
+use crate::events::push_string;
+use crate::frames;
+use crate::presence;
+use crate::shared::{Addressee, Answer, Draft, Shared, now};
+use crate::socket::{Closing, Identity, Socket, Sync};
+use blazing_sun_backbone::credentials::{Claims, TokenError};
+use blazing_sun_backbone::log::NewRecord;
+use blazing_sun_domain::RoomId;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use uuid::Uuid;
+
+const SYNC_USER: &str = "games.command.sync_user";
+/// Refused messages, less those that were not, after which a client is cut off.
+const REFUSED_MAX: u32 = 200;
+
+/// The first frame of every connection.
+pub(crate) fn welcome(socket: &Socket) {
+    let (id, now) = (socket.id, now());
+    let text = format!(
+        "{{\"type\":\"system.welcome\",\"connection_id\":\"{id}\",\"timestamp\":\"{now}\"}}"
+    );
+    socket.push(frames::text(text.as_bytes()));
+}
+
+/// Does what the message asks, or says why not.
+pub(crate) fn handle(shared: &Arc<Shared>, socket: &Arc<Socket>, refused: &mut u32, text: &str) {
+    let message = commands::parse(text, Uuid::now_v7);
+    if !has_rate(shared, socket) {
+        *refused += 1;
+        if *refused > REFUSED_MAX {
+            return socket.close(Closing::policy("too many messages"));
+        }
+        let command_id = match &message {
+            Ok(Message::Command(command)) => Some(command.command_id),
+            Ok(_) => None,
+            Err(refused) => refused.command_id,
+        };
+        let limited = Refused::new("rate_limited", "too many messages; send fewer");
+        return refuse(socket, &limited.of(command_id));
+    }
+    *refused = refused.saturating_sub(1);
+    let done = match message {
+        Ok(Message::Heartbeat) => {
+            let text = format!(
+                "{{\"type\":\"system.heartbeat_ack\",\"timestamp\":\"{}\"}}",
+                now()
+            );
+            socket.push(frames::text(text.as_bytes()));
+            Ok(())
+        }
+        Ok(Message::Authenticate { token, resume }) => authenticate(shared, socket, &token, resume),
+        Ok(Message::Resume { rooms }) => resume_rooms(shared, socket, rooms),
+        Ok(Message::Lobby { watch, game_type }) => identity_of(socket, None).map(|_| {
+            let mut tables = shared.tables.lock();
+            if !socket.state.lock().left {
+                tables.watch(socket, watch, game_type.as_deref());
+            }
+        }),
+        Ok(Message::Command(command)) => submit(shared, socket, &command),
+        Err(refused) => Err(refused),
+    };
+    if let Err(refused) = done {
+        refuse(socket, &refused);
+    }
+}
+
+fn refuse(socket: &Socket, refused: &Refused) {
+    socket.push(frames::text(&refused.frame()));
+}
+
+/// What the log's failure to take a command is for its client.
+pub(crate) fn unavailable(command_id: Option<Uuid>) -> Refused {
+    Refused::new(
+        "unavailable",
+        "the server cannot take this right now; try again",
+    )
+    .of(command_id)
+}
+
+fn has_rate(shared: &Shared, socket: &Socket) -> bool {
+    if shared.config.unlimited {
+        return true;
+    }
+    let (limits, now_us) = (&shared.config.limits, shared.now_us());
+    if !socket.meter.take(limits.connection, now_us)
+        || !socket.address.meter.take(limits.address, now_us)
+    {
+        return false;
+    }
+    let state = socket.state.lock();
+    state
+        .identity
+        .as_ref()
+        .is_none_or(|identity| identity.meter.take(limits.user, now_us))
+}
+
+fn identity_of(socket: &Socket, command_id: Option<Uuid>) -> Result<Arc<Identity>, Refused> {
+    let identity = socket.state.lock().identity.clone();
+    identity.ok_or_else(|| {
+        Refused::new("unauthenticated", "send `system.authenticate` first").of(command_id)
+    })
+}
+
+fn actor(claims: &Claims, socket: &Socket) -> Box<str> {
+    let mut out = format!("{{\"user_id\":\"{}\",\"username\":", claims.sub).into_bytes();
+    push_string(&mut out, &claims.username);
+    out.extend_from_slice(format!(",\"socket_id\":\"{}\",\"roles\":[", socket.id).as_bytes());
+    push_list(&mut out, &claims.roles);
+    out.extend_from_slice(b"]}");
+    String::from_utf8(out).unwrap_or_default().into()
+}
+
+fn push_list(out: &mut Vec<u8>, texts: &[String]) {
+    for (at, text) in texts.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        push_string(out, text);
+    }
+}
+
+fn authenticate(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    token: &str,
+    resume: Vec<Seen>,
+) -> Result<(), Refused> {
+    let now = now();
+    let claims = match shared.verifier.verify(token, now) {
+        Ok(claims) => claims,
+        Err(error) => {
+            if identity_of(socket, None).is_err() {
+                socket.close(Closing::policy("sign-in failed"));
+            }
+            let message = match error {
+                TokenError::Expired => "the access token has expired",
+                _ => "the access token is not valid",
+            };
+            return Err(Refused::new("auth_failed", message));
+        }
+    };
+    let left_ms = claims.exp.saturating_mul(1_000).saturating_sub(now.0);
+    let until = shared
+        .now_ms()
+        .saturating_add(u64::try_from(left_ms).unwrap_or(0).max(1));
+    let known = socket.state.lock().identity.clone();
+    let meter = match &known {
+        Some(identity) if identity.user != claims.sub => {
+            socket.close(Closing::policy("another user"));
+            return Ok(());
+        }
+        Some(identity) => identity.meter.clone(),
+        None => {
+            // Before the question about the rooms: its answers must find the socket.
+            let mut tables = shared.tables.lock();
+            if socket.state.lock().left {
+                return Ok(());
+            }
+            tables.sign_in(claims.sub, socket)
+        }
+    };
+    let identity = Arc::new(Identity {
+        user: claims.sub,
+        actor: actor(&claims, socket),
+        meter,
+    });
+    socket.authentic_until.store(until, Ordering::Relaxed);
+    let mut out = format!(
+        "{{\"type\":\"system.authenticated\",\"user_id\":\"{}\",\"username\":",
+        claims.sub
+    )
+    .into_bytes();
+    push_string(&mut out, &claims.username);
+    out.extend_from_slice(b",\"roles\":[");
+    push_list(&mut out, &claims.roles);
+    out.extend_from_slice(format!("],\"timestamp\":\"{now}\"}}").as_bytes());
+    let mut state = socket.state.lock();
+    state.identity = Some(identity.clone());
+    state.push(frames::text(&out));
+    drop(state);
+
+    if known.is_some() {
+        return if resume.is_empty() {
+            Ok(())
+        } else {
+            ask(shared, socket, &identity, resume, [])
+        };
+    }
+    let online = presence::records(shared, &identity, socket, true);
+    ask(shared, socket, &identity, resume, online).inspect_err(|_| socket.close(Closing::DRAINING))
+}
+
+fn resume_rooms(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    rooms: Vec<Seen>,
+) -> Result<(), Refused> {
+    let identity = identity_of(socket, None)?;
+    ask(shared, socket, &identity, rooms, [])
+}
+
+/// Asks the backend for the user's rooms, and for those that the client named.
+fn ask<const N: usize>(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    identity: &Identity,
+    rooms: Vec<Seen>,
+    before: [NewRecord; N],
+) -> Result<(), Refused> {
+    let id = Uuid::now_v7();
+    let named: Vec<RoomId> = rooms.iter().map(|seen| seen.room_id.clone()).collect();
+    let record = shared.record(
+        &Draft {
+            topic: &shared.games_commands,
+            key: &identity.user.to_string(),
+            event_type: SYNC_USER,
+            correlation_id: Some(id),
+            actor: &identity.actor,
+            addressee: Addressee::User(identity.user),
+        },
+        |out| {
+            let own = serde_json::json!({
+                "command_id": id,
+                "user_id": identity.user,
+                "rooms": named,
+            });
+            out.extend_from_slice(own.to_string().as_bytes());
+        },
+    );
+    let rooms = rooms
+        .into_iter()
+        .map(|seen| (seen.room_id, seen.room_seq))
+        .collect();
+    socket.state.lock().push_sync(Sync {
+        id,
+        rooms,
+        replayed: Vec::new(),
+    });
+    let asking = socket.clone();
+    let records = before.into_iter().chain([record]).collect();
+    let taken = shared.append(records, move |_, durable| {
+        if !durable {
+            asking.close(Closing::DRAINING);
+        }
+    });
+    taken.map_err(|_| unavailable(None))
+}
+
+/// Appends a command; its answer follows when it is durable.
+fn submit(
+    shared: &Arc<Shared>,
+    socket: &Arc<Socket>,
+    command: &Command<'_>,
+) -> Result<(), Refused> {
+    let command_id = command.command_id;
+    let identity = identity_of(socket, Some(command_id))?;
+    let room = command.room_of(identity.user);
+    let sealed = match &command.password {
+        Some(password) => {
+            let sealed = shared
+                .sealer
+                .seal(password.as_bytes(), command_id.as_bytes());
+            Some(sealed.map_err(|_| unavailable(Some(command_id)))?)
+        }
+        None => None,
+    };
+    let user_key = identity.user.to_string();
+    let draft = Draft {
+        topic: if command.is_chat() {
+            &shared.chat_commands
+        } else {
+            &shared.games_commands
+        },
+        key: room.as_ref().map_or(&user_key, |room| room.as_str()),
+        event_type: &command.event_type,
+        correlation_id: Some(command_id),
+        actor: &identity.actor,
+        addressee: match &room {
+            Some(room) => Addressee::Room(room),
+            None => Addressee::User(identity.user),
+        },
+    };
+    let record = shared.record(&draft, |out| {
+        command.write_payload(room.as_ref(), sealed.as_deref(), out)
+    });
+    let asking = socket.clone();
+    let taken = shared.append(vec![record], move |shared, durable| {
+        shared.answer(Answer {
+            socket: asking,
+            command_id,
+            durable,
+        });
+    });
+    taken.map_err(|_| unavailable(Some(command_id)))
+}

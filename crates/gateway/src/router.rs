@@ -1,0 +1,216 @@
+//! The one task that reads the event topics and hands every record to the tables.
+
+use crate::frames;
+use crate::messages;
+use crate::shared::{Answer, Shared};
+use crate::socket::Closing;
+use blazing_sun_backbone::log::{LogError, Record, Start, Subscription, Topic};
+use blazing_sun_backbone::topics;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Answers to commands wait so long for events that came of them, to leave in the same write.
+const ANSWERS_WAIT: Duration = Duration::from_millis(1);
+/// Sockets get their turn after so much.
+const SLICE_BYTES: usize = 128 * 1024;
+const SLICE_RECORDS: usize = 256;
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+/// Reads all partitions of the event topics, across failures of the log.
+pub(crate) struct Reader {
+    subscription: Box<dyn Subscription>,
+    /// Where each partition goes on.
+    places: FxHashMap<(Topic, u32), Place>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    next: u64,
+    /// The highest `outbox_seq` so far: a backend that takes over may publish its predecessor's last ones again.
+    outbox_seq: Option<u64>,
+}
+
+impl Reader {
+    /// Reads from the end on.
+    pub(crate) async fn open(shared: &Shared) -> Result<Reader, LogError> {
+        let mut places = FxHashMap::default();
+        for name in [
+            topics::GAMES_EVENTS,
+            topics::CHAT_EVENTS,
+            topics::SYSTEM_EVENTS,
+        ] {
+            let topic = Topic::new(name);
+            for (partition, bounds) in (0..).zip(shared.log.bounds(&topic).await?) {
+                let place = Place {
+                    next: bounds.end,
+                    outbox_seq: None,
+                };
+                places.insert((topic.clone(), partition), place);
+            }
+        }
+        let subscription = subscribe(shared, &places)?;
+        Ok(Reader {
+            subscription,
+            places,
+        })
+    }
+
+    /// Whether the record is new.
+    fn admits(&mut self, record: &Record) -> bool {
+        let Some(place) = self
+            .places
+            .get_mut(&(record.topic.clone(), record.partition))
+        else {
+            return true;
+        };
+        place.next = record.offset + 1;
+        let outbox_seq = record
+            .headers
+            .text("outbox_seq")
+            .and_then(|seq| seq.parse::<u64>().ok());
+        if outbox_seq.is_some() && outbox_seq <= place.outbox_seq {
+            return false;
+        }
+        place.outbox_seq = outbox_seq.or(place.outbox_seq);
+        true
+    }
+}
+
+fn subscribe(
+    shared: &Shared,
+    places: &FxHashMap<(Topic, u32), Place>,
+) -> Result<Box<dyn Subscription>, LogError> {
+    let from = places
+        .iter()
+        .map(|((topic, partition), place)| (topic.clone(), *partition, Start::Offset(place.next)));
+    shared.log.subscribe(from.collect())
+}
+
+/// Routes for ever, or until the log is closed.
+pub(crate) async fn run(shared: Arc<Shared>, mut reader: Reader) {
+    let mut answers = Vec::new();
+    let (mut answers_due, mut lobby_due): (Option<Instant>, Option<Instant>) = (None, None);
+    loop {
+        let due = [answers_due, lobby_due].into_iter().flatten().min();
+        let timer = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            records = reader.subscription.next() => match records {
+                Ok(records) => {
+                    answers_due = None;
+                    route(&shared, &mut reader, &records, &mut answers).await;
+                }
+                Err(error) => {
+                    if !recover(&shared, &mut reader, error).await {
+                        return;
+                    }
+                }
+            },
+            () = shared.answered.notified(), if answers_due.is_none() => {
+                answers_due = Some(Instant::now() + ANSWERS_WAIT);
+            }
+            () = timer => {}
+        }
+        let now = Instant::now();
+        if answers_due.is_some_and(|due| due <= now) {
+            answers_due = None;
+            pass_on(&shared, &mut answers);
+        }
+        let mut tables = shared.tables.lock();
+        if lobby_due.is_some_and(|due| due <= now) {
+            lobby_due = None;
+            tables.flush_lobby();
+        }
+        if lobby_due.is_none() && tables.lobby_waits() {
+            lobby_due = Some(now + shared.config.lobby_every);
+        }
+    }
+}
+
+async fn route(
+    shared: &Arc<Shared>,
+    reader: &mut Reader,
+    records: &[Record],
+    answers: &mut Vec<Answer>,
+) {
+    let mut rest = records;
+    while !rest.is_empty() {
+        {
+            let mut tables = shared.tables.lock();
+            tables.set_now(shared.now_ms());
+            let (mut count, mut bytes) = (0, 0);
+            while let Some(record) = rest.get(count)
+                && count < SLICE_RECORDS
+                && bytes < SLICE_BYTES
+            {
+                if reader.admits(record) {
+                    tables.route(record);
+                }
+                count += 1;
+                bytes += record.payload.len();
+            }
+            rest = &rest[count..];
+            // Before anybody is woken, so that one write takes both.
+            take_answers(shared, answers);
+            tables.finish();
+        }
+        pass_taken(answers);
+        // Those that were woken write before the next records are looked at.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Puts answers where their sockets find them; nobody is woken.
+fn take_answers(shared: &Shared, answers: &mut Vec<Answer>) {
+    shared.take_answers(answers);
+    for answer in answers.iter() {
+        let mut state = answer.socket.state.lock();
+        if answer.durable {
+            state.push_ack(answer.command_id);
+        } else {
+            let refused = messages::unavailable(Some(answer.command_id));
+            state.push(frames::text(&refused.frame()));
+        }
+    }
+}
+
+/// Wakes those whose answers were taken.
+fn pass_taken(answers: &mut Vec<Answer>) {
+    for answer in answers.drain(..) {
+        answer.socket.wake();
+    }
+}
+
+fn pass_on(shared: &Shared, answers: &mut Vec<Answer>) {
+    take_answers(shared, answers);
+    pass_taken(answers);
+}
+
+/// Subscribes again where the reader was. Gives whether there is something to read.
+async fn recover(shared: &Arc<Shared>, reader: &mut Reader, mut error: LogError) -> bool {
+    loop {
+        if matches!(error, LogError::Closed) {
+            tracing::info!("the event log is closed");
+            let open: Vec<_> = shared.connections.lock().values().cloned().collect();
+            open.iter()
+                .for_each(|socket| socket.close(Closing::DRAINING));
+            return false;
+        }
+        tracing::warn!(%error, "the event topics cannot be read; trying again");
+        tokio::time::sleep(RETRY_AFTER).await;
+        match subscribe(shared, &reader.places) {
+            Ok(subscription) => {
+                reader.subscription = subscription;
+                return true;
+            }
+            Err(again) => error = again,
+        }
+    }
+}

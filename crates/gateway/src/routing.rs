@@ -1,0 +1,610 @@
+//! Which socket gets what: the tables of users, rooms and lobby watchers, and the one place that
+//! decides for every record who may see it.
+
+use crate::events::{self, Envelope, LobbyChange, NOT_IN_ROOM, ROOM_STATE, Route, Standing};
+use crate::fanout::{Follow, Place, Recipients, Role};
+use crate::frames;
+use crate::limits::Meter;
+use crate::rooms::RoomEntry;
+use crate::socket::{Closing, Socket};
+use blazing_sun_backbone::envelope::AudienceKind;
+use blazing_sun_backbone::log::Record;
+use blazing_sun_domain::{RoomId, UserId};
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use serde::Deserialize;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A narrower frame above this passes by the ring, so that one member's long answers do not push out what
+/// the others still have to read.
+const NARROW_BYTES_MAX: usize = 4 * 1024;
+
+/// Who is connected here, and what for.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    users: FxHashMap<UserId, User>,
+    rooms: FxHashMap<RoomId, RoomEntry>,
+    watchers: FxHashMap<Uuid, Watcher>,
+    lobby: Vec<LobbyFrame>,
+    /// Rooms with staged frames.
+    touched: Vec<RoomId>,
+    to_wake: Vec<Arc<Socket>>,
+    body: Vec<u8>,
+    ring_bytes_max: usize,
+    now_ms: u64,
+}
+
+#[derive(Debug)]
+struct User {
+    sockets: Vec<Arc<Socket>>,
+    meter: Arc<Meter>,
+}
+
+#[derive(Debug)]
+struct Watcher {
+    socket: Arc<Socket>,
+    game_type: Option<Box<str>>,
+}
+
+#[derive(Debug)]
+struct LobbyFrame {
+    room: Option<RoomId>,
+    change: LobbyChange,
+    game_type: Option<Box<str>>,
+    frame: Bytes,
+}
+
+/// The envelope, read when somebody turns out to want the record.
+struct Lazy<'a> {
+    record: &'a Record,
+    envelope: Option<Envelope<'a>>,
+}
+
+impl<'a> Lazy<'a> {
+    fn get(&mut self) -> Option<&Envelope<'a>> {
+        if self.envelope.is_none() {
+            self.envelope = match Envelope::parse(&self.record.payload) {
+                Ok(envelope) => Some(envelope),
+                Err(error) => {
+                    unreadable(self.record, &error);
+                    None
+                }
+            };
+        }
+        self.envelope.as_ref()
+    }
+}
+
+fn unreadable(record: &Record, error: &serde_json::Error) {
+    let (partition, offset) = (record.partition, record.offset);
+    tracing::warn!(topic = %record.topic, partition, offset, %error, "an unreadable event was left out");
+}
+
+impl Tables {
+    pub(crate) fn new(ring_bytes_max: usize) -> Tables {
+        Tables {
+            users: FxHashMap::default(),
+            rooms: FxHashMap::default(),
+            watchers: FxHashMap::default(),
+            lobby: Vec::new(),
+            touched: Vec::new(),
+            to_wake: Vec::new(),
+            body: Vec::new(),
+            ring_bytes_max,
+            now_ms: 0,
+        }
+    }
+
+    /// Tells the time: milliseconds since the gateway's start.
+    pub(crate) fn set_now(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+    }
+
+    /// The user's sockets count one more; gives the meter that they share.
+    pub(crate) fn sign_in(&mut self, user: UserId, socket: &Arc<Socket>) -> Arc<Meter> {
+        let user = self.users.entry(user).or_insert_with(|| User {
+            sockets: Vec::with_capacity(1),
+            meter: Arc::default(),
+        });
+        user.sockets.push(socket.clone());
+        user.meter.clone()
+    }
+
+    /// Nothing is routed to the socket any more. Gives whether it still was.
+    pub(crate) fn leave(&mut self, socket: &Arc<Socket>) -> bool {
+        let mut state = socket.state.lock();
+        if std::mem::replace(&mut state.left, true) {
+            return false;
+        }
+        for follow in &state.follows {
+            if let Some(entry) = self.rooms.get_mut(&follow.room.id) {
+                entry.remove_follower(socket, self.now_ms);
+            }
+        }
+        self.watchers.remove(&socket.id);
+        if let Some(id) = state.user()
+            && let Some(user) = self.users.get_mut(&id)
+        {
+            user.sockets.retain(|other| !Arc::ptr_eq(other, socket));
+            if user.sockets.is_empty() {
+                self.users.remove(&id);
+            }
+        }
+        true
+    }
+
+    /// The socket gets the lobby's changes, or those of one game's rooms; or no more.
+    pub(crate) fn watch(&mut self, socket: &Arc<Socket>, watch: bool, game_type: Option<&str>) {
+        if watch {
+            let watcher = Watcher {
+                socket: socket.clone(),
+                game_type: game_type.map(Box::from),
+            };
+            self.watchers.insert(socket.id, watcher);
+        } else {
+            self.watchers.remove(&socket.id);
+        }
+    }
+
+    /// Closes all of a user's sockets.
+    pub(crate) fn close_user(&self, user: UserId, closing: Closing) {
+        for socket in self.users.get(&user).iter().flat_map(|user| &user.sockets) {
+            socket.close(closing);
+        }
+    }
+
+    /// Forgets rooms that nobody came back to, and the oldest frames where there are too many.
+    pub(crate) fn sweep(&mut self, grace_ms: u64, rings_bytes_max: usize) {
+        let now_ms = self.now_ms;
+        self.rooms.retain(|_, entry| {
+            !entry.followers.is_empty() || now_ms.saturating_sub(entry.left_at) < grace_ms
+        });
+        let mut kept: usize = self.rooms.values().map(|entry| entry.kept).sum();
+        if kept > rings_bytes_max {
+            self.rooms.retain(|_, entry| {
+                let gone = entry.followers.is_empty() && kept > rings_bytes_max;
+                kept -= if gone { entry.kept } else { 0 };
+                !gone
+            });
+        }
+        if kept > rings_bytes_max {
+            let share = rings_bytes_max / self.rooms.len().max(1);
+            self.rooms.values_mut().for_each(|entry| entry.trim(share));
+        }
+    }
+
+    /// Routes one record; nobody is woken before [`Tables::finish`].
+    pub(crate) fn route(&mut self, record: &Record) {
+        let mut route = match Route::of(record) {
+            Ok(route) => route,
+            Err(error) => return unreadable(record, &error),
+        };
+        let mut lazy = Lazy {
+            record,
+            envelope: route.envelope.take(),
+        };
+        if route.kind == AudienceKind::Room
+            && let Some(entry) = route
+                .room
+                .as_ref()
+                .and_then(|room| self.rooms.get_mut(room))
+            && entry.is_repeated(route.room_seq)
+        {
+            return;
+        }
+        if route.event_type == NOT_IN_ROOM && route.membership.is_empty() {
+            let gone = route.users.iter().map(|user| (*user, Standing::None));
+            route.membership = gone.collect();
+        }
+        if route.event_type == ROOM_STATE && route.room.is_some() {
+            self.room_state(&route, &mut lazy);
+        } else {
+            self.enter(&route);
+            match route.kind {
+                AudienceKind::Broadcast => self.broadcast(&route, &mut lazy),
+                AudienceKind::User | AudienceKind::Users => self.to_users(&route, &mut lazy),
+                AudienceKind::Room | AudienceKind::Players | AudienceKind::Spectators => {
+                    self.to_room(&route, &mut lazy);
+                }
+            }
+        }
+        self.exit(&route);
+    }
+
+    /// Makes what was routed readable and wakes those that it is for.
+    pub(crate) fn finish(&mut self) {
+        for id in self.touched.drain(..) {
+            if let Some(entry) = self.rooms.get_mut(&id) {
+                entry.flush(self.ring_bytes_max);
+            }
+        }
+        for socket in self.to_wake.drain(..) {
+            socket.wake();
+        }
+    }
+
+    /// Memberships that begin or change with this record. A socket begins to follow only at a room_state: before
+    /// it, frames would have a gap.
+    fn enter(&mut self, route: &Route<'_>) {
+        let Some(entry) = route
+            .room
+            .as_ref()
+            .and_then(|room| self.rooms.get_mut(room))
+        else {
+            return;
+        };
+        for (user, role) in route
+            .membership
+            .iter()
+            .filter_map(|(user, standing)| Some((user, standing.role()?)))
+        {
+            if entry.enter(*user, role, false) {
+                change_role(entry, self.users.get(user), role);
+            }
+        }
+    }
+
+    /// Memberships that end with this record.
+    fn exit(&mut self, route: &Route<'_>) {
+        let Some(room) = &route.room else { return };
+        let Some(entry) = self.rooms.get_mut(room) else {
+            return;
+        };
+        for (user, _) in route
+            .membership
+            .iter()
+            .filter(|(_, standing)| standing.role().is_none())
+        {
+            entry.leave(*user);
+            for socket in self.users.get(user).iter().flat_map(|user| &user.sockets) {
+                if let Some(follow) = socket.state.lock().follow_of(room)
+                    && follow.role_at_end().is_some()
+                {
+                    follow.change_role(entry.next(), None);
+                    entry.remove_follower(socket, self.now_ms);
+                    self.to_wake.push(socket.clone());
+                }
+            }
+        }
+    }
+
+    fn room_state(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
+        #[derive(Deserialize)]
+        struct Room {
+            room_seq: Option<u64>,
+        }
+        let Some(room) = &route.room else { return };
+        for id in &route.users {
+            let user = self.users.get(id);
+            if user.is_none() && !self.rooms.contains_key(room) {
+                continue;
+            }
+            let stated = route.membership.iter().find(|(member, _)| member == id);
+            let Some(role) = stated.map_or(Some(Role::Player), |(_, standing)| standing.role())
+            else {
+                continue;
+            };
+            let Some(envelope) = lazy.get() else { return };
+            let entry = self.rooms.entry(room.clone()).or_insert_with(|| {
+                let after_seq = envelope.payload.read("after_seq");
+                let of_room = || envelope.payload.read::<Room>("room")?.room_seq;
+                RoomEntry::new(room.clone(), after_seq.or_else(of_room))
+            });
+            let asking = user.and_then(|user| asking_socket(user, route));
+            if entry.enter(*id, role, asking.is_some()) {
+                change_role(entry, user, role);
+            }
+            let Some(user) = user else { continue };
+            self.body.clear();
+            envelope.write_frame(None, &mut self.body);
+            let frame = frames::text(&self.body);
+            match asking {
+                Some(socket) => {
+                    answer_sync(entry, *id, role, socket, route, frame, self.ring_bytes_max);
+                    self.to_wake.push(socket.clone());
+                }
+                None => {
+                    for socket in &user.sockets {
+                        follow_with(entry, role, socket, frame.clone());
+                        self.to_wake.push(socket.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    fn to_room(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
+        let Some(room) = &route.room else { return };
+        let Some(entry) = self.rooms.get_mut(room) else {
+            return;
+        };
+        let Some(envelope) = lazy.get() else { return };
+        let (recipients, place) = match route.kind {
+            AudienceKind::Players => (Recipients::Players, behind(envelope)),
+            AudienceKind::Spectators => (Recipients::Spectators, behind(envelope)),
+            _ => (Recipients::All, route.room_seq.map(Place::at)),
+        };
+        self.body.clear();
+        envelope.write_frame(route.room_seq, &mut self.body);
+        entry.stage(place, recipients, &self.body);
+        touch(&mut self.touched, room);
+    }
+
+    fn to_users(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
+        let mut entry = route
+            .room
+            .as_ref()
+            .and_then(|room| self.rooms.get_mut(room));
+        let refusal = events::is_refusal(&route.event_type);
+        let of_room = |entry: &RoomEntry| route.users.iter().any(|user| entry.has(*user));
+        let keeps = !refusal && entry.as_deref().is_some_and(of_room);
+        if !keeps && !route.users.iter().any(|user| self.users.contains_key(user)) {
+            return;
+        }
+        let Some(envelope) = lazy.get() else { return };
+        let asker = refusal
+            .then(|| envelope.payload.read::<String>("socket_id"))
+            .flatten();
+        let asker = asker.filter(|id| !id.is_empty());
+        self.body.clear();
+        envelope.write_frame(None, &mut self.body);
+
+        // An answer to one socket's question about its rooms is for that socket alone, and not kept.
+        if let [id] = route.users[..]
+            && let Some(socket) = self
+                .users
+                .get(&id)
+                .and_then(|user| asking_socket(user, route))
+        {
+            let mut state = socket.state.lock();
+            let goes_on = route.event_type.ends_with(".state")
+                && state.syncs.iter().any(|sync| {
+                    route
+                        .room
+                        .as_ref()
+                        .is_some_and(|room| sync.replayed.contains(room))
+                        && answers(route, sync.id)
+                });
+            if !goes_on {
+                let frame = frames::text(&self.body);
+                let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
+                match (
+                    followed.filter(|follow| follow.role_at_end().is_some()),
+                    entry,
+                ) {
+                    (Some(follow), Some(entry)) => follow.insert(entry.next(), frame),
+                    _ => state.push(frame),
+                }
+                self.to_wake.push(socket.clone());
+            }
+            return;
+        }
+
+        let in_ring = keeps && self.body.len() <= NARROW_BYTES_MAX;
+        let mut frame = None;
+        for id in &route.users {
+            let member = keeps && entry.as_deref().is_some_and(|entry| entry.has(*id));
+            for socket in self.users.get(id).iter().flat_map(|user| &user.sockets) {
+                if asker.as_ref().is_some_and(|asker| !is_id_of(asker, socket)) {
+                    continue;
+                }
+                let mut state = socket.state.lock();
+                let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
+                let followed = followed.filter(|follow| follow.role_at_end().is_some());
+                let mut frame = || {
+                    frame
+                        .get_or_insert_with(|| frames::text(&self.body))
+                        .clone()
+                };
+                match (followed, entry.as_deref()) {
+                    (Some(_), Some(_)) if in_ring && member => {}
+                    (Some(follow), Some(entry)) => follow.insert(entry.next(), frame()),
+                    _ => state.push(frame()),
+                }
+                self.to_wake.push(socket.clone());
+            }
+            if keeps
+                && !in_ring
+                && let Some(entry) = entry.as_deref_mut()
+            {
+                entry.passed_by(*id);
+            }
+        }
+        if in_ring && let Some(entry) = entry {
+            let recipients = match &route.users[..] {
+                [user] => Recipients::User(*user),
+                users => Recipients::Users(users.into()),
+            };
+            entry.stage(behind(envelope), recipients, &self.body);
+            touch(&mut self.touched, &entry.room.id);
+        }
+    }
+
+    fn broadcast(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
+        if matches!(
+            &*route.event_type,
+            "system.event.user_connected" | "system.event.user_disconnected"
+        ) {
+            return;
+        }
+        let change = LobbyChange::of(&route.event_type);
+        let nobody = match change {
+            Some(_) => self.watchers.is_empty(),
+            None => self.users.is_empty(),
+        };
+        if nobody {
+            return;
+        }
+        let Some(envelope) = lazy.get() else { return };
+        self.body.clear();
+        envelope.write_frame(None, &mut self.body);
+        let frame = frames::text(&self.body);
+        let Some(change) = change else {
+            for socket in self.users.values().flat_map(|user| &user.sockets) {
+                socket.push(frame.clone());
+                self.to_wake.push(socket.clone());
+            }
+            return;
+        };
+        let room = route
+            .room
+            .clone()
+            .or_else(|| envelope.payload.read("room_id"));
+        if change == LobbyChange::Updated && room.is_some() {
+            let stale =
+                |other: &LobbyFrame| other.change == LobbyChange::Updated && other.room == room;
+            self.lobby.retain(|other| !stale(other));
+        }
+        let game_type = envelope
+            .payload
+            .read::<String>("game_type")
+            .map(String::into_boxed_str);
+        self.lobby.push(LobbyFrame {
+            room,
+            change,
+            game_type,
+            frame,
+        });
+    }
+
+    /// Whether changes of the lobby wait to be sent.
+    pub(crate) fn lobby_waits(&self) -> bool {
+        !self.lobby.is_empty()
+    }
+
+    /// Sends what was gathered to those who watch.
+    pub(crate) fn flush_lobby(&mut self) {
+        let frames = std::mem::take(&mut self.lobby);
+        // Watchers of the same game share one piece of memory.
+        let mut gathered: FxHashMap<Option<&str>, Bytes> = FxHashMap::default();
+        for watcher in self.watchers.values() {
+            let wanted = watcher.game_type.as_deref();
+            let piece = gathered.entry(wanted).or_insert_with(|| {
+                let mine = frames
+                    .iter()
+                    .filter(|frame| match (wanted, &frame.game_type) {
+                        (Some(wanted), Some(game_type)) => **game_type == *wanted,
+                        _ => true,
+                    });
+                mine.flat_map(|frame| frame.frame.iter().copied()).collect()
+            });
+            if !piece.is_empty() {
+                watcher.socket.push(piece.clone());
+                self.to_wake.push(watcher.socket.clone());
+            }
+        }
+        self.finish();
+    }
+}
+
+fn touch(touched: &mut Vec<RoomId>, room: &RoomId) {
+    if touched.last() != Some(room) {
+        touched.push(room.clone());
+    }
+}
+
+fn behind(envelope: &Envelope<'_>) -> Option<Place> {
+    envelope.payload.read("after_seq").map(Place::behind)
+}
+
+fn is_id_of(text: &str, socket: &Socket) -> bool {
+    Uuid::try_parse(text).is_ok_and(|id| id == socket.id)
+}
+
+fn answers(route: &Route<'_>, id: Uuid) -> bool {
+    route
+        .correlation_id
+        .as_deref()
+        .and_then(|text| Uuid::try_parse(text).ok())
+        == Some(id)
+}
+
+/// The socket of this user whose question the record answers.
+fn asking_socket<'a>(user: &'a User, route: &Route<'_>) -> Option<&'a Arc<Socket>> {
+    let id = Uuid::try_parse(route.correlation_id.as_deref()?).ok()?;
+    user.sockets
+        .iter()
+        .find(|socket| socket.state.lock().syncs.iter().any(|sync| sync.id == id))
+}
+
+/// Those of the user's sockets that follow the room see it in another role from the next frame on.
+fn change_role(entry: &RoomEntry, user: Option<&User>, role: Role) {
+    for socket in user.iter().flat_map(|user| &user.sockets) {
+        if let Some(follow) = socket.state.lock().follow_of(&entry.room.id)
+            && follow.role_at_end().is_some_and(|old| old != role)
+        {
+            follow.change_role(entry.next(), Some(role));
+        }
+    }
+}
+
+/// The socket gets the room's state and follows from there.
+fn follow_with(entry: &mut RoomEntry, role: Role, socket: &Arc<Socket>, frame: Bytes) {
+    let index = entry.next();
+    let mut state = socket.state.lock();
+    match state.follow_of(&entry.room.id) {
+        Some(follow) => {
+            if follow.role_at_end().is_none() {
+                follow.change_role(index, Some(role));
+            }
+            follow.insert(index, frame);
+        }
+        None => {
+            let mut follow = Follow::from(entry.room.clone(), index, role);
+            follow.insert(index, frame);
+            state.follows.push(follow);
+        }
+    }
+    drop(state);
+    entry.add_follower(socket);
+}
+
+/// The socket goes on where its client stopped if the ring can tell all since; otherwise it gets the state.
+fn answer_sync(
+    entry: &mut RoomEntry,
+    user: UserId,
+    role: Role,
+    socket: &Arc<Socket>,
+    route: &Route<'_>,
+    frame: Bytes,
+    ring_bytes_max: usize,
+) {
+    let mut state = socket.state.lock();
+    let Some(sync) = state.syncs.iter_mut().find(|sync| answers(route, sync.id)) else {
+        return;
+    };
+    let named = sync
+        .rooms
+        .iter()
+        .position(|(room, _)| *room == entry.room.id);
+    let seen = named.map(|at| sync.rooms.swap_remove(at).1);
+    let index = seen.and_then(|seen| entry.resume_index(user, seen, ring_bytes_max));
+    if let Some(index) = index {
+        sync.replayed.push(entry.room.id.clone());
+        match state.follow_of(&entry.room.id) {
+            Some(follow) => follow.restart(index, role),
+            None => state
+                .follows
+                .push(Follow::from(entry.room.clone(), index, role)),
+        }
+        drop(state);
+        entry.add_follower(socket);
+        return;
+    }
+    // One that follows and named nothing has missed nothing.
+    if seen.is_none() {
+        let replayed = entry.room.id.clone();
+        if state
+            .follow_of(&replayed)
+            .is_some_and(|follow| follow.role_at_end().is_some())
+        {
+            if let Some(sync) = state.syncs.iter_mut().find(|sync| answers(route, sync.id)) {
+                sync.replayed.push(replayed);
+            }
+            return;
+        }
+    }
+    drop(state);
+    follow_with(entry, role, socket, frame);
+}

@@ -1,0 +1,282 @@
+//! One small task per connection: it reads with a buffer that the whole thread shares, and writes
+//! all that waits in one go. Between events it holds no memory but its own state.
+
+use crate::frames::{self, Decoder, Frame};
+use crate::messages;
+use crate::shared::Shared;
+use crate::socket::{Closing, Pieces, Socket};
+use bytes::{Buf, Bytes};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+const READ_BYTES: usize = 64 * 1024;
+/// Reads or writes in one turn before others get theirs.
+const ROUNDS_MAX: usize = 16;
+
+struct Scratch {
+    read: Box<[u8]>,
+    write: Pieces,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        read: vec![0; READ_BYTES].into(),
+        write: Pieces::default(),
+    });
+}
+
+/// A connection's task.
+pub(crate) struct Session {
+    shared: Arc<Shared>,
+    socket: Arc<Socket>,
+    stream: TcpStream,
+    decoder: Decoder,
+    /// What the kernel did not take.
+    unsent: Option<Box<VecDeque<Bytes>>>,
+    /// Messages refused for their rate, less those that were not.
+    refused: u32,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The close frame waits among what is unsent; nothing is read but the client's end.
+    Closing,
+    /// All is sent and so is the end of the stream.
+    Ended,
+}
+
+/// Why the task ends.
+struct Gone;
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>, socket: Arc<Socket>, stream: TcpStream) -> Session {
+        Session {
+            shared,
+            socket,
+            stream,
+            decoder: Decoder::default(),
+            unsent: None,
+            refused: 0,
+            phase: Phase::Open,
+        }
+    }
+
+    /// Takes bytes that came together with the upgrade.
+    pub(crate) fn feed(&mut self, bytes: &mut [u8]) {
+        let message_max = self.shared.config.limits.message_bytes_max;
+        let (shared, socket, refused) = (&self.shared, &self.socket, &mut self.refused);
+        socket.heard_at.store(shared.now_ms(), Ordering::Relaxed);
+        let mut ping: Option<Bytes> = None;
+        let mut said_close = None;
+        let fed = self.decoder.feed(bytes, message_max, |frame| {
+            match frame {
+                Frame::Text(text) => messages::handle(shared, socket, refused, text),
+                // Only the last ping of many that came together needs its answer.
+                Frame::Ping(body) => ping = Some(frames::pong(body)),
+                Frame::Pong => {}
+                Frame::Close(code) => said_close = Some(code),
+            }
+            said_close.is_none() && socket.state.lock().close.is_none()
+        });
+        if let Some(pong) = ping {
+            socket.push(pong);
+        }
+        if let Some(code) = said_close {
+            self.close_with(frames::close(code, ""));
+        } else if let Err(violation) = fed {
+            let closing = Closing {
+                code: violation.close_code(),
+                reason: "",
+            };
+            socket.state.lock().close.get_or_insert(closing);
+        }
+    }
+
+    /// Leaves the tables, and puts the close frame behind what is being written.
+    fn close_with(&mut self, frame: Bytes) {
+        self.phase = Phase::Closing;
+        self.unsent.get_or_insert_default().push_back(frame);
+        self.decoder = Decoder::default();
+        self.socket
+            .closing_since
+            .store(self.shared.now_ms(), Ordering::Relaxed);
+        self.shared.leave(&self.socket);
+    }
+
+    fn begin_close(&mut self, closing: Closing) {
+        if closing != Closing::SLOW {
+            // Answers that wait are still given: the client is told why.
+            let mut pieces = Pieces::default();
+            self.socket.state.lock().read_private(&mut pieces);
+            let rest = pieces.rest(0);
+            self.unsent.get_or_insert_default().extend(rest);
+        }
+        self.close_with(frames::close(Some(closing.code), closing.reason));
+    }
+
+    /// Reads once. `Ready(Ok)`: there may be more.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(&mut scratch.read);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {
+                    if self.phase == Phase::Open {
+                        self.feed(buffer.filled_mut());
+                    }
+                    Poll::Ready(Ok(()))
+                }
+                _ => Poll::Ready(Err(Gone)),
+            }
+        })
+    }
+
+    /// Writes once. `Ready(Ok(false))`: there is nothing to write.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Gone>> {
+        if self.unsent.is_some() {
+            return self.poll_write_unsent(cx);
+        }
+        match self.phase {
+            Phase::Open => {}
+            Phase::Closing => {
+                return match ready!(Pin::new(&mut self.stream).poll_shutdown(cx)) {
+                    Ok(()) => {
+                        self.phase = Phase::Ended;
+                        Poll::Ready(Ok(false))
+                    }
+                    Err(_) => Poll::Ready(Err(Gone)),
+                };
+            }
+            Phase::Ended => return Poll::Ready(Ok(false)),
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let pieces = &mut scratch.write;
+            pieces.clear();
+            if self.socket.state.lock().read(pieces).is_err() {
+                self.begin_close(Closing::SLOW);
+                return Poll::Ready(Ok(true));
+            }
+            if pieces.is_empty() {
+                return Poll::Ready(Ok(false));
+            }
+            let mut slices = [IoSlice::new(&[]); 64];
+            let mut count = 0;
+            for (slice, piece) in slices.iter_mut().zip(pieces.iter()) {
+                *slice = IoSlice::new(piece);
+                count += 1;
+            }
+            let stream = Pin::new(&mut self.stream);
+            let written = match stream.poll_write_vectored(cx, &slices[..count]) {
+                Poll::Ready(Ok(written)) => written,
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                Poll::Pending => 0,
+            };
+            if written < pieces.bytes() {
+                self.unsent = Some(Box::new(pieces.rest(written)));
+            }
+            Poll::Ready(Ok(true))
+        })
+    }
+
+    fn poll_write_unsent(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Gone>> {
+        let Some(unsent) = &mut self.unsent else {
+            return Poll::Ready(Ok(true));
+        };
+        let mut slices = [IoSlice::new(&[]); 64];
+        let mut count = 0;
+        for (slice, bytes) in slices.iter_mut().zip(unsent.iter()) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        let stream = Pin::new(&mut self.stream);
+        match stream.poll_write_vectored(cx, &slices[..count]) {
+            Poll::Ready(Ok(mut written)) => {
+                self.socket.blocked_since.store(0, Ordering::Relaxed);
+                while let Some(first) = unsent.front_mut()
+                    && written >= first.len()
+                {
+                    written -= first.len();
+                    unsent.pop_front();
+                }
+                match unsent.front_mut() {
+                    Some(first) => first.advance(written),
+                    None => self.unsent = None,
+                }
+                Poll::Ready(Ok(true))
+            }
+            Poll::Ready(Err(_)) => Poll::Ready(Err(Gone)),
+            Poll::Pending => {
+                if self.socket.blocked_since.load(Ordering::Relaxed) == 0 {
+                    self.socket
+                        .blocked_since
+                        .store(self.shared.now_ms(), Ordering::Relaxed);
+                }
+                if self.phase == Phase::Open {
+                    let unsent: usize = unsent.iter().map(Bytes::len).sum();
+                    let behind = self
+                        .socket
+                        .state
+                        .lock()
+                        .behind()
+                        .saturating_add(unsent as u64);
+                    if behind > self.shared.config.limits.behind_bytes_max as u64 {
+                        self.begin_close(Closing::SLOW);
+                    }
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_rounds(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
+        for _ in 0..ROUNDS_MAX {
+            if self.socket.is_killed() {
+                return Poll::Ready(Gone);
+            }
+            self.socket.listen(cx.waker());
+            let read = self.poll_read(cx);
+            if let Poll::Ready(Err(gone)) = read {
+                return Poll::Ready(gone);
+            }
+            if self.phase == Phase::Open {
+                let closing = self.socket.state.lock().close;
+                if let Some(closing) = closing {
+                    self.begin_close(closing);
+                }
+            }
+            let write = self.poll_write(cx);
+            if let Poll::Ready(Err(gone)) = write {
+                return Poll::Ready(gone);
+            }
+            if read.is_pending() && !matches!(write, Poll::Ready(Ok(true))) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Future for Session {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_mut().poll_rounds(cx).map(|Gone| ())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.leave(&self.socket);
+        self.shared.connections.lock().remove(&self.socket.id);
+        self.shared.addresses.leave(&self.socket.address);
+    }
+}

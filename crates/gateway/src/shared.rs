@@ -1,0 +1,249 @@
+//! What all parts of a running gateway share: the log, the keys, the clock, the tables.
+
+use crate::config::GatewayConfig;
+use crate::events::push_string;
+use crate::limits::Addresses;
+use crate::routing::Tables;
+use crate::socket::Socket;
+use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
+use blazing_sun_backbone::envelope::PRODUCER_GATEWAY;
+use blazing_sun_backbone::log::{EventLog, HeadersBuilder, LogError, NewRecord, Topic};
+use blazing_sun_backbone::topics;
+use blazing_sun_domain::{Millis, RoomId, UserId};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub(crate) struct Shared {
+    pub(crate) config: GatewayConfig,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) verifier: TokenVerifier,
+    pub(crate) sealer: Sealer,
+    pub(crate) boot_id: Uuid,
+    started: Instant,
+    event_ids: AtomicU64,
+    pub(crate) games_commands: Topic,
+    pub(crate) chat_commands: Topic,
+    pub(crate) system_events: Topic,
+    pub(crate) presence: Topic,
+    pub(crate) addresses: Addresses,
+    /// Every open connection, signed in or not.
+    pub(crate) connections: Mutex<FxHashMap<Uuid, Arc<Socket>>>,
+    /// Locked before a socket's state, never after it.
+    pub(crate) tables: Mutex<Tables>,
+    answers: Mutex<Vec<Answer>>,
+    pub(crate) answered: Notify,
+    in_flight: AtomicUsize,
+    pub(crate) draining: AtomicBool,
+    /// Departures that the log did not take yet.
+    pub(crate) owed: Mutex<Vec<NewRecord>>,
+}
+
+/// What became of a command's append.
+pub(crate) struct Answer {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) command_id: Uuid,
+    pub(crate) durable: bool,
+}
+
+/// Whom a record is for.
+pub(crate) enum Addressee<'a> {
+    Room(&'a RoomId),
+    User(UserId),
+    Everyone,
+}
+
+/// What a record of the gateway's says.
+pub(crate) struct Draft<'a> {
+    pub(crate) topic: &'a Topic,
+    pub(crate) key: &'a str,
+    pub(crate) event_type: &'a str,
+    pub(crate) correlation_id: Option<Uuid>,
+    /// As JSON.
+    pub(crate) actor: &'a str,
+    pub(crate) addressee: Addressee<'a>,
+}
+
+pub(crate) const SYSTEM_ACTOR: &str =
+    "{\"user_id\":\"0\",\"username\":\"system\",\"socket_id\":\"\",\"roles\":[]}";
+
+/// The server's time.
+pub(crate) fn now() -> Millis {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: GatewayConfig,
+        log: Arc<dyn EventLog>,
+        verifier: TokenVerifier,
+        sealer: Sealer,
+    ) -> Shared {
+        let tables = Tables::new(config.ring_bytes_max);
+        Shared {
+            config,
+            log,
+            verifier,
+            sealer,
+            boot_id: Uuid::new_v4(),
+            started: Instant::now(),
+            event_ids: AtomicU64::new(0),
+            games_commands: Topic::new(topics::GAMES_COMMANDS),
+            chat_commands: Topic::new(topics::CHAT_COMMANDS),
+            system_events: Topic::new(topics::SYSTEM_EVENTS),
+            presence: Topic::new(topics::GATEWAY_PRESENCE),
+            addresses: Addresses::default(),
+            connections: Mutex::default(),
+            tables: Mutex::new(tables),
+            answers: Mutex::default(),
+            answered: Notify::new(),
+            in_flight: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            owed: Mutex::default(),
+        }
+    }
+
+    /// Microseconds since the start; never 0.
+    pub(crate) fn now_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1_000)
+    }
+
+    /// Milliseconds since the start; never 0.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_us() / 1_000
+    }
+
+    /// A fresh id: this boot's random half and a counter, which costs no system call a record.
+    fn event_id(&self) -> Uuid {
+        let count = self.event_ids.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = *self.boot_id.as_bytes();
+        bytes[8..].copy_from_slice(&count.to_be_bytes());
+        Uuid::new_v8(bytes)
+    }
+
+    /// The record of an envelope; `payload` adds a JSON object.
+    pub(crate) fn record(
+        &self,
+        draft: &Draft<'_>,
+        payload: impl FnOnce(&mut Vec<u8>),
+    ) -> NewRecord {
+        let mut id_text = Uuid::encode_buffer();
+        let event_id: &str = self.event_id().hyphenated().encode_lower(&mut id_text);
+        let mut correlation_text = Uuid::encode_buffer();
+        let correlation_id: Option<&str> = draft
+            .correlation_id
+            .map(|id| &*id.hyphenated().encode_lower(&mut correlation_text));
+        let mut headers = HeadersBuilder::default();
+        headers
+            .push("event_id", event_id)
+            .push("event_type", draft.event_type);
+        if let Some(id) = correlation_id {
+            headers.push("correlation_id", id);
+        }
+        let mut out = Vec::with_capacity(640);
+        let mut part = |name: &str, text: &str| {
+            out.extend_from_slice(name.as_bytes());
+            push_string(&mut out, text);
+        };
+        part("{\"event_id\":", event_id);
+        part(",\"event_type\":", draft.event_type);
+        part(",\"timestamp\":", &now().to_string());
+        match correlation_id {
+            Some(id) => part(",\"correlation_id\":", id),
+            None => out.extend_from_slice(b",\"correlation_id\":null"),
+        }
+        let mut part = |name: &str, text: &str| {
+            out.extend_from_slice(name.as_bytes());
+            push_string(&mut out, text);
+        };
+        part(",\"producer\":", PRODUCER_GATEWAY);
+        out.extend_from_slice(b",\"actor\":");
+        out.extend_from_slice(draft.actor.as_bytes());
+        out.extend_from_slice(b",\"audience\":{\"type\":");
+        match draft.addressee {
+            Addressee::Room(room) => {
+                headers.push("room_id", room.as_str());
+                out.extend_from_slice(b"\"room\",\"user_ids\":[],\"room_id\":");
+                push_string(&mut out, room.as_str());
+                out.extend_from_slice(b",\"game_id\":null}");
+            }
+            Addressee::User(user) => out.extend_from_slice(
+                format!("\"user\",\"user_ids\":[\"{user}\"],\"room_id\":null,\"game_id\":null}}")
+                    .as_bytes(),
+            ),
+            Addressee::Everyone => out.extend_from_slice(
+                b"\"broadcast\",\"user_ids\":[],\"room_id\":null,\"game_id\":null}",
+            ),
+        }
+        out.extend_from_slice(b",\"payload\":");
+        payload(&mut out);
+        out.push(b'}');
+        NewRecord {
+            topic: draft.topic.clone(),
+            partition: None,
+            key: Bytes::copy_from_slice(draft.key.as_bytes()),
+            headers: headers.build(),
+            payload: out.into(),
+        }
+    }
+
+    /// Appends; `done` learns on the log's own thread whether it is durable.
+    pub(crate) fn append(
+        self: &Arc<Shared>,
+        records: Vec<NewRecord>,
+        done: impl FnOnce(&Arc<Shared>, bool) + Send + 'static,
+    ) -> Result<(), LogError> {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        let shared = self.clone();
+        let appended = self.log.append(
+            records,
+            Box::new(move |outcome| {
+                if let Err(error) = &outcome {
+                    tracing::warn!(%error, "an append failed");
+                }
+                done(&shared, outcome.is_ok());
+                shared.in_flight.fetch_sub(1, Ordering::AcqRel);
+            }),
+        );
+        if appended.is_err() {
+            self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        }
+        appended
+    }
+
+    /// Appends whose outcome is not known yet.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Takes a command's outcome for the router, which passes it on together with the events.
+    pub(crate) fn answer(&self, answer: Answer) {
+        let mut answers = self.answers.lock();
+        answers.push(answer);
+        if answers.len() == 1 {
+            self.answered.notify_one();
+        }
+    }
+
+    pub(crate) fn take_answers(&self, into: &mut Vec<Answer>) {
+        std::mem::swap(&mut *self.answers.lock(), into);
+    }
+
+    /// Nothing reaches the socket any more, and the topics learn that it is gone; the first time alone counts.
+    pub(crate) fn leave(self: &Arc<Shared>, socket: &Arc<Socket>) {
+        let was_there = self.tables.lock().leave(socket);
+        if was_there {
+            crate::presence::went_offline(self, socket);
+        }
+    }
+}
