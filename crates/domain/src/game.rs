@@ -470,7 +470,8 @@ fn move_schemas<M: schemars::JsonSchema>() -> BTreeMap<String, serde_json::Value
         .into_root_schema_for::<M>()
         .to_value();
     let mut moves = BTreeMap::new();
-    for variant in schema["oneOf"].as_array().into_iter().flatten() {
+    let several = schema["oneOf"].as_array();
+    for variant in several.map_or(std::slice::from_ref(&schema), Vec::as_slice) {
         if let Some(properties) = variant["properties"].as_object() {
             moves.extend(
                 properties

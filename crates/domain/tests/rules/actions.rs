@@ -1,0 +1,153 @@
+//! A command language for tests: `ann select bob`, `bob ready seed`, `deadline`.
+
+use crate::scene::Scene;
+use blazing_sun_domain::fairness::Seed;
+use blazing_sun_domain::room::{Action, PasswordCheck};
+use blazing_sun_domain::{Cents, Millis, SeatedPlayer, UserId};
+use serde_json::value::RawValue;
+
+const NAMES: [&str; 10] = [
+    "system", "ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal", "ida",
+];
+
+pub fn player(id: u64) -> SeatedPlayer {
+    let username = NAMES
+        .get(id as usize)
+        .map_or(format!("user-{id}"), |name| name.to_string());
+    SeatedPlayer {
+        user_id: UserId::new(id).unwrap(),
+        username: username.into(),
+    }
+}
+
+pub fn named(name: &str) -> SeatedPlayer {
+    let id = NAMES.iter().position(|known| *known == name);
+    player(id.unwrap_or_else(|| panic!("nobody is called {name}")) as u64)
+}
+
+/// The seed that this player commits to in every test.
+pub fn seed_of(user: UserId) -> Seed {
+    Seed([user.get() as u8; 32])
+}
+
+pub fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).unwrap()
+}
+
+pub fn roll() -> Action {
+    game_move("bigger_dice", "roll", "{}")
+}
+
+pub fn game_move(game_type: &str, name: &str, fields: &str) -> Action {
+    Action::Move {
+        game_type: game_type.into(),
+        name: name.into(),
+        fields: raw(fields),
+    }
+}
+
+pub fn create(game_type: &str, max_players: Option<u32>) -> Action {
+    Action::Create {
+        room_id: "room-1".parse().unwrap(),
+        game_type: game_type.into(),
+        room_name: "My Game".into(),
+        max_players,
+        allow_spectators: true,
+        is_password_protected: false,
+        entry_fee: if game_type == "relay" {
+            Cents::ZERO
+        } else {
+            Cents(1_000)
+        },
+        prize_percent: 80,
+    }
+}
+
+/// Who does what, once the scene's clock is where the command wants it.
+pub fn parse(scene: &mut Scene, command: &str) -> (SeatedPlayer, Action) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let system = player(0);
+    match words[..] {
+        ["deadline"] => {
+            scene.now = scene
+                .room()
+                .next_deadline()
+                .expect("a deadline")
+                .max(scene.now);
+            return (system, Action::Deadline);
+        }
+        ["too", "early"] => {
+            let deadline = scene.room().next_deadline().expect("a deadline");
+            scene.now = Millis(deadline.0 - 1);
+            return (system, Action::Deadline);
+        }
+        ["shift", ms] => {
+            return (
+                system,
+                Action::Shift {
+                    by_ms: ms.parse().unwrap(),
+                },
+            );
+        }
+        ["gone", name] => {
+            return (
+                system,
+                Action::Disconnected {
+                    user: named(name).user_id,
+                },
+            );
+        }
+        ["sync", name] => {
+            return (
+                named(name),
+                Action::Sync {
+                    user: named(name).user_id,
+                },
+            );
+        }
+        _ => {}
+    }
+    let by = named(words[0]);
+    let join = |password| Action::Join { password };
+    let action = match words[1..] {
+        ["create", game, seats] => create(game, Some(seats.parse().unwrap())),
+        ["create", game] => create(game, None),
+        ["join"] => join(PasswordCheck::Absent),
+        ["join", "right"] => join(PasswordCheck::Match),
+        ["join", "wrong"] => join(PasswordCheck::Mismatch),
+        ["leave"] => Action::Leave,
+        ["rejoin"] => Action::Rejoin,
+        ["select", name] => Action::Select {
+            target: named(name).user_id,
+        },
+        ["deselect", name] => Action::Deselect {
+            target: named(name).user_id,
+        },
+        ["ready"] => Action::Ready {
+            is_ready: true,
+            seed_commitment: None,
+        },
+        ["ready", "seed"] => Action::Ready {
+            is_ready: true,
+            seed_commitment: Some(seed_of(by.user_id).commitment()),
+        },
+        ["unready"] => Action::Ready {
+            is_ready: false,
+            seed_commitment: None,
+        },
+        ["reveal"] => Action::RevealSeed {
+            client_seed: seed_of(by.user_id),
+        },
+        ["reveal", "wrong"] => Action::RevealSeed {
+            client_seed: Seed([0xff; 32]),
+        },
+        ["start"] => Action::Start,
+        ["auto", "on"] => Action::AutoPlay { enabled: true },
+        ["auto", "off"] => Action::AutoPlay { enabled: false },
+        ["roll"] => roll(),
+        ["says", json] => game_move("relay", "say", &format!("{{\"data\":{json}}}")),
+        ["move", game, name, fields] => game_move(game, name, fields),
+        _ => panic!("no such command: {command}"),
+    };
+    (by, action)
+}

@@ -1,0 +1,16 @@
+//! The rules from outside: what each command causes, and what holds whatever is done.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod actions;
+mod fairness_of_rooms;
+mod games;
+mod joining;
+mod leaving;
+mod open_table;
+mod payloads;
+mod playing;
+mod properties;
+mod scene;
+mod seats;
+mod tree;
