@@ -25,7 +25,7 @@ export async function player(
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
     // A refused refresh is how the page learns that nobody is signed in; a lost socket is part of the tests.
-    if (message.type() === "error" && !/401|WebSocket|ERR_/.test(message.text())) complaints.push(message.text());
+    if (message.type() === "error" && !/401|503|WebSocket|ERR_/.test(message.text())) complaints.push(message.text());
   });
   return { context, page, complaints };
 }

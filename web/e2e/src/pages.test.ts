@@ -76,8 +76,11 @@ test("a whole game between two players, with a reload and lost connections", asy
   expect([adaId, bobId]).toContain(winner);
   await balanceReaches(ada.page, winner === adaId ? 5_600 : 4_000);
   await balanceReaches(bob.page, winner === bobId ? 5_600 : 4_000);
-  await ada.page.locator('[data-testid="verdict"][data-right="true"]').waitFor();
-  expect(await ada.page.getByTestId("draws-checked").textContent()).toMatch(/\d+ throws checked and correct/);
+  // Also where the page was reloaded after the seeds had been shown.
+  for (const { page } of [ada, bob]) {
+    await page.locator('[data-testid="verdict"][data-right="true"]').waitFor();
+    expect(await page.getByTestId("draws-checked").textContent()).toMatch(/\d+ throws checked and correct/);
+  }
   await shot(ada.page, "result-dark");
   await shot(bob.page, "result-light");
   await ada.page.getByTestId("back-to-lobby").click();
@@ -102,6 +105,10 @@ test("a refusal is told in plain words, and a hidden room says that one is not i
   await page.goto(`${server.origin}/r/00000000-0000-0000-0000-000000000000`);
   await page.getByTestId("not-in-room").waitFor();
   await page.getByTestId("back-to-lobby").click();
+  server.failNext = 2;
+  await page.reload();
+  await page.getByTestId("create-room").waitFor();
+  expect(server.failNext).toBe(0);
   await page.getByTestId("logout").click();
   await page.getByTestId("guest-button").waitFor();
   await page.reload();

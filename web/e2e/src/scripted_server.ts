@@ -169,6 +169,8 @@ export class ScriptedServer {
   readonly rooms = new Map<string, Room>();
   /** Codes with which the next commands of a type are refused. */
   readonly refuseNext = new Map<string, string>();
+  /** How many of the next requests to the API fail as if the server were starting. */
+  failNext = 0;
   private readonly sockets = new Map<WebSocket, User>();
   private readonly http: Server;
   private readonly ws = new WebSocketServer({ noServer: true });
@@ -246,6 +248,11 @@ export class ScriptedServer {
   private api(path: string, request: IncomingMessage, response: ServerResponse): void {
     const send = (status: number, body: unknown, headers: Record<string, string> = {}) =>
       response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+    if (this.failNext > 0) {
+      this.failNext -= 1;
+      send(503, { code: "unavailable", title: "Starting" });
+      return;
+    }
     const cookie = /refresh=(\d+)/.exec(request.headers.cookie ?? "")?.[1];
     const bearer = /^Bearer t-(\d+)$/.exec(request.headers.authorization ?? "")?.[1];
     const grant = (user: User) =>

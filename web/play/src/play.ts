@@ -1,6 +1,7 @@
 import {
   type Account,
   ApiProblem,
+  backoffMs,
   type Client,
   type ConnectionStatus,
   connect,
@@ -44,14 +45,20 @@ export class Play {
     return () => this.listeners.delete(listener);
   }
 
+  /** Finds out who is signed in, again and again until the server says. */
   async restore(): Promise<void> {
-    this.isUnreachable = false;
-    try {
-      const account = await this.session.restore();
-      if (account) this.enter(account);
-      this.isRestored = true;
-    } catch {
-      this.isUnreachable = true;
+    for (let attempt = 0; !this.isRestored; attempt++) {
+      try {
+        const account = await this.session.restore();
+        this.isRestored = true;
+        this.isUnreachable = false;
+        if (account) this.enter(account);
+      } catch {
+        this.isUnreachable = true;
+        this.changed();
+        const pauseMs = backoffMs(attempt, { minMs: 500, maxMs: 10_000, random: Math.random });
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
     }
     this.changed();
   }

@@ -56,7 +56,7 @@ export const REFUSALS: Readonly<Record<string, string>> = {
   http_503: "The server is busy right now. Please try again.",
 };
 
-export const OFFLINE = "The server cannot be reached. Check your connection and try again.";
+export const OFFLINE = "The server cannot be reached. Please check your connection.";
 
 export const text = {
   brand: "Blazing Sun",

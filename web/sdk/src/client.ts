@@ -133,6 +133,7 @@ export class Client {
       resume: (rooms) => this.send({ type: "system.resume", rooms }),
       me: () => this.signedIn?.userId ?? "",
       gapMs: this.timing.gapMs,
+      revealedSeeds: (roomId) => this.seeds.revealed(roomId),
       deliver: (frame) => this.deliver(frame),
     });
     this.lobby = new Lobby(this);
@@ -347,6 +348,11 @@ export class Client {
       }
     }
     if (frame.type === "games.event.seeds_requested") this.reveal(String(frame.room_id), frame.commitments);
+    if (frame.type === "games.event.game_started") {
+      const roomId = String(frame.room_id);
+      const seeds = this.rooms.get(roomId)?.fairness.playerSeeds;
+      if (seeds) this.seeds.keepRevealed(roomId, seeds);
+    }
     if (frame.type === "games.event.seed_revealed" && this.signedIn) {
       this.seeds.forget(this.signedIn.userId, String(frame.room_id));
     }

@@ -41,22 +41,40 @@ export class SeedVault {
     return this.all(user, room).at(-1);
   }
 
+  /** Keeps what every seat revealed: only game_started names it, and checking draws needs it to the end. */
+  keepRevealed(room: RoomId, seeds: readonly (string | null)[]): void {
+    this.storage.setItem(revealedKey(room), JSON.stringify(seeds));
+  }
+
+  revealed(room: RoomId): (string | null)[] | null {
+    return this.read<string | null>(revealedKey(room)) ?? null;
+  }
+
   forget(user: UserId, room: RoomId): void {
     this.storage.removeItem(key(user, room));
+    this.storage.removeItem(revealedKey(room));
   }
 
   private all(user: UserId, room: RoomId): CommittedSeed[] {
+    return this.read<CommittedSeed>(key(user, room)) ?? [];
+  }
+
+  private read<T>(name: string): T[] | undefined {
     try {
-      const kept: unknown = JSON.parse(this.storage.getItem(key(user, room)) ?? "[]");
-      return Array.isArray(kept) ? (kept as CommittedSeed[]) : [];
+      const kept: unknown = JSON.parse(this.storage.getItem(name) ?? "null");
+      return Array.isArray(kept) ? (kept as T[]) : undefined;
     } catch {
-      return [];
+      return undefined;
     }
   }
 }
 
 function key(user: UserId, room: RoomId): string {
   return `blazing-sun.seed.${user}.${room}`;
+}
+
+function revealedKey(room: RoomId): string {
+  return `blazing-sun.revealed.${room}`;
 }
 
 /**

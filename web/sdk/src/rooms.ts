@@ -14,6 +14,8 @@ export interface RoomsOptions {
   resume: (rooms: { room_id: RoomId; room_seq: number }[]) => void;
   me: () => UserId;
   gapMs: number;
+  /** The seats' seeds of a game in play, where they were seen before a reload. */
+  revealedSeeds: (roomId: RoomId) => (string | null)[] | null;
   /** Called for each event that counts, in order, after its room has been folded. */
   deliver: (frame: Frame) => void;
 }
@@ -98,8 +100,11 @@ export class Rooms {
   }
 
   private takeState(frame: Frame): void {
-    const view = foldRoom(this.get(roomIdOf(frame)), frame, this.options.me());
+    let view = foldRoom(this.get(roomIdOf(frame)), frame, this.options.me());
     if (!view) return;
+    if (view.phase === "playing" && view.fairness.playerSeeds === null) {
+      view = { ...view, fairness: { ...view.fairness, playerSeeds: this.options.revealedSeeds(view.roomId) } };
+    }
     const before = this.tracked.get(view.roomId);
     const recovered = frame.recovered !== false && (frame.room as { recovered?: unknown }).recovered !== false;
     if (before && view.roomSeq < before.view.roomSeq && recovered) {

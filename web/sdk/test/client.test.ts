@@ -382,6 +382,18 @@ describe("resume", () => {
     expect(started.rooms.get("r1")?.name).toBe("Now");
   });
 
+  it("drops what the state already contains", async () => {
+    const [started, connection] = await online();
+    const heard: string[] = [];
+    started.on("games.event.lobby_joined", (frame) => heard.push(frame.player.user_id));
+    connection.send(roomState({ room_seq: 5 }));
+    connection.send(joined(5, "8"));
+    connection.send(joined(6, "9"));
+    await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(6));
+    expect(heard).toEqual(["9"]);
+    expect(started.rooms.get("r1")?.members.map((member) => member.userId)).toEqual(["7", "9"]);
+  });
+
   it("asks for what is missing and keeps the order", async () => {
     const [started, connection] = await online({ timing: { gapMs: 60_000 } });
     const heard: string[] = [];
@@ -480,6 +492,27 @@ describe("fairness", () => {
     );
     const reveal = await second.frame("games.command.reveal_seed");
     expect(await commitmentOf(String(reveal.client_seed))).toBe(ready.seed_commitment);
+  });
+
+  it("knows the seats' seeds after a reload, so that later draws can be checked", async () => {
+    const storage = new MemoryStorage();
+    const [before, first] = await online({ storage });
+    first.send(roomState());
+    first.send({
+      type: "games.event.game_started",
+      event_id: "g",
+      room_id: "r1",
+      room_seq: 4,
+      game_type: "bigger_dice",
+      players: [{ user_id: "7", username: "ada" }],
+      first_turn: "7",
+      seeds: ["ab".repeat(32)],
+    });
+    await eventually(() => expect(before.rooms.get("r1")?.phase).toBe("playing"));
+    before.close();
+    const [started, second] = await online({ storage });
+    second.send(roomState({ status: "in_progress", room_seq: 9, players: [{ user_id: "7", username: "ada" }] }));
+    await eventually(() => expect(started.rooms.get("r1")?.fairness.playerSeeds).toEqual(["ab".repeat(32)]));
   });
 
   it("takes readiness back without a seed", async () => {

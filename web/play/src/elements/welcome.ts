@@ -1,6 +1,6 @@
 import { css, html, nothing, type TemplateResult } from "lit";
 import { wordsFor } from "../play.js";
-import { text } from "../texts.js";
+import { OFFLINE, text } from "../texts.js";
 import { ui } from "../ui.js";
 import "./die.js";
 import { PlayElement } from "./element.js";
@@ -39,10 +39,9 @@ export class Welcome extends PlayElement {
   }
 
   private waiting(): TemplateResult {
-    return html`<p class="soft" role="status">
-        ${this.play.isUnreachable ? wordsFor(new TypeError()) : text.connection.connecting}
-      </p>
-      ${this.play.isUnreachable ? html`<button data-testid="retry" @click=${() => void this.play.restore()}>↻</button>` : nothing}`;
+    return html`<p class="soft" role="status" data-testid="restoring">
+      ${this.play.isUnreachable ? OFFLINE : text.connection.connecting}
+    </p>`;
   }
 
   private entry(): TemplateResult {
