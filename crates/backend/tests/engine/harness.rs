@@ -1,0 +1,196 @@
+//! A real engine on a real file, driven through its log as a gateway drives it.
+
+use blazing_sun_backbone::credentials::Keys;
+use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_GATEWAY};
+use blazing_sun_backbone::log::sqlite::SqliteLogOptions;
+use blazing_sun_backbone::log::{EventLog, NewRecord, Start, Subscription, Topic};
+use blazing_sun_backbone::topics;
+use blazing_sun_backend::engine::{Engine, EngineOptions};
+use blazing_sun_domain::{Cents, Millis, UserId};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+pub const PARTITIONS: u32 = 4;
+
+pub struct Rig {
+    pub engine: Engine,
+    pub log: Arc<dyn EventLog>,
+    events: Box<dyn Subscription>,
+    queue: std::collections::VecDeque<Value>,
+    pub seen: Vec<Value>,
+}
+
+pub fn options(dir: &Path) -> EngineOptions {
+    let keys = Keys::load_or_create(&dir.join("keys"), Millis(0)).unwrap();
+    let mut games = blazing_sun_domain::games::built_in();
+    games.insert(blazing_sun_domain::GameDefinition::of::<
+        blazing_sun_domain::games::relay::Relay,
+    >());
+    EngineOptions {
+        path: dir.join("blazing-sun.db"),
+        partitions: PARTITIONS,
+        games,
+        sealer: keys.sealer(),
+        mac: keys.cluster_mac(),
+        demo_grant: Cents(5_000),
+        currency: "eur".to_owned(),
+        log: SqliteLogOptions::default(),
+        gone_ms: 50,
+        gone_after_restart_ms: 100,
+    }
+}
+
+impl Rig {
+    pub fn start(dir: &Path) -> Rig {
+        Rig::start_with(options(dir))
+    }
+
+    pub fn start_with(options: EngineOptions) -> Rig {
+        let engine = Engine::start(options).unwrap();
+        let log = engine.log();
+        let from = (0..PARTITIONS)
+            .map(|p| (Topic::new(topics::GAMES_EVENTS), p, Start::End))
+            .collect();
+        let events = log.subscribe(from).unwrap();
+        Rig {
+            engine,
+            log,
+            events,
+            queue: Default::default(),
+            seen: Vec::new(),
+        }
+    }
+
+    pub async fn append(&self, topic: &str, key: &str, payload: impl Into<Vec<u8>>) {
+        let record = NewRecord {
+            topic: Topic::new(topic),
+            partition: None,
+            key: key.to_owned().into(),
+            headers: Default::default(),
+            payload: payload.into().into(),
+        };
+        self.log.append_and_wait(vec![record]).await.unwrap();
+    }
+
+    /// Sends a command with an id of its own; answers with the id.
+    pub async fn send(&self, user: u64, name: &str, fields: Value) -> Uuid {
+        let id = Uuid::now_v7();
+        self.send_as(user, name, fields, id, "socket").await;
+        id
+    }
+
+    pub async fn send_as(&self, user: u64, name: &str, mut fields: Value, id: Uuid, socket: &str) {
+        fields["command_id"] = json!(id);
+        let key = fields["room_id"]
+            .as_str()
+            .map_or_else(|| user.to_string(), str::to_owned);
+        let payload = serde_json::value::to_raw_value(&fields).unwrap();
+        let id = id.to_string();
+        let event_type = match name.split_once('.') {
+            Some(("wallet", _)) => name.to_owned(),
+            _ => format!("games.command.{name}"),
+        };
+        let envelope = EventEnvelope {
+            event_id: Uuid::new_v4().to_string().into(),
+            event_type: event_type.into(),
+            timestamp: "2024-01-20T10:30:01Z".into(),
+            correlation_id: Some(id.as_str().into()),
+            producer: PRODUCER_GATEWAY.into(),
+            actor: Actor {
+                user_id: UserId::new(user).unwrap(),
+                username: format!("P{user}").into(),
+                socket_id: socket.to_owned().into(),
+                roles: Vec::new(),
+            },
+            audience: Audience::user(UserId::new(user).unwrap()),
+            payload: &payload,
+        };
+        self.append(topics::GAMES_COMMANDS, &key, envelope.to_bytes())
+            .await;
+    }
+
+    pub async fn grant(&mut self, user: u64) {
+        let id = Uuid::now_v7();
+        let fields = json!({ "user_id": user.to_string(), "username": format!("P{user}") });
+        self.send_as(0, "wallet.command.demo_grant", fields, id, "")
+            .await;
+        self.expect("wallet.event.balance_changed").await;
+    }
+
+    /// The next event of any kind.
+    pub async fn next(&mut self) -> Value {
+        while self.queue.is_empty() {
+            let records = timeout(Duration::from_secs(10), self.events.next()).await;
+            for record in records.expect("an event within ten seconds").unwrap() {
+                self.queue
+                    .push_back(serde_json::from_slice(&record.payload).unwrap());
+            }
+        }
+        let event = self.queue.pop_front().unwrap();
+        self.seen.push(event.clone());
+        event
+    }
+
+    /// The next event of this type; others before it are passed over.
+    pub async fn expect(&mut self, event_type: &str) -> Value {
+        loop {
+            let event = self.next().await;
+            if event["event_type"] == event_type {
+                return event;
+            }
+        }
+    }
+
+    /// The answer to a command: the first event that follows from it.
+    pub async fn answer(&mut self, id: Uuid) -> Value {
+        loop {
+            let event = self.next().await;
+            if event["correlation_id"] == json!(id) {
+                return event;
+            }
+        }
+    }
+
+    /// Two players seated and ready in a fresh room of Bigger Dice; the game runs.
+    pub async fn begin_game(&mut self, room: &str, players: [u64; 2]) {
+        let create = json!({ "room_id": room, "game_type": "bigger_dice", "room_name": "My Game" });
+        self.send(players[0], "create_room", create).await;
+        self.send(players[1], "join_room", json!({ "room_id": room }))
+            .await;
+        for player in players {
+            let select = json!({ "room_id": room, "target_user_id": player.to_string() });
+            self.send(players[0], "select_player", select).await;
+        }
+        for player in players {
+            self.send(player, "ready", json!({ "room_id": room })).await;
+        }
+        self.expect("games.event.game_started").await;
+    }
+
+    /// Rolls for whoever has the turn until the game is over.
+    pub async fn play_to_the_end(&mut self, room: &str) -> Value {
+        loop {
+            let event = self.next().await;
+            if event["payload"]["room_id"] != room {
+                continue;
+            }
+            match event["event_type"].as_str().unwrap() {
+                "games.event.turn_changed" => {
+                    let turn: u64 = event["payload"]["current_turn"]
+                        .as_str()
+                        .unwrap()
+                        .parse()
+                        .unwrap();
+                    self.send(turn, "bigger_dice.roll", json!({ "room_id": room }))
+                        .await;
+                }
+                "games.event.seed_revealed" => return event,
+                _ => {}
+            }
+        }
+    }
+}

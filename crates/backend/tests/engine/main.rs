@@ -1,0 +1,434 @@
+//! The engine as a whole, on a real file.
+
+mod harness;
+
+use blazing_sun_backbone::topics;
+use blazing_sun_backend::audit::{AuditTotals, audit};
+use blazing_sun_backend::engine::{Engine, EngineError};
+use blazing_sun_backend::store::StoreError;
+use harness::{Rig, options};
+use serde_json::{Value, json};
+use std::time::Duration;
+use uuid::Uuid;
+
+fn sequence(events: &[Value], room: &str) -> Vec<u64> {
+    let of_room = events
+        .iter()
+        .filter(|event| event["payload"]["room_id"] == room);
+    of_room
+        .filter_map(|event| event["payload"]["room_seq"].as_u64())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_whole_game_moves_the_money_and_audits_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    rig.grant(2).await;
+    rig.begin_game("room-1", [1, 2]).await;
+    rig.play_to_the_end("room-1").await;
+    let over = rig
+        .seen
+        .iter()
+        .find(|event| event["event_type"] == "games.event.bigger_dice.game_over");
+    let over = over.expect("the game ends with game_over")["payload"].clone();
+    assert_eq!(over["prize_cents"], 1_600);
+
+    let room_seq = sequence(&rig.seen, "room-1");
+    assert_eq!(room_seq, (1..=room_seq.len() as u64).collect::<Vec<_>>());
+    rig.engine.stop();
+    let report = audit(&options(dir.path()).path).unwrap();
+    assert!(report.is_clean(), "{report:#?}");
+    let expected = AuditTotals {
+        players_cents: 9_600,
+        rake_cents: 400,
+        mint_cents: -10_000,
+        ..AuditTotals::default()
+    };
+    assert_eq!(report.totals, expected);
+}
+
+#[tokio::test]
+async fn a_command_sent_again_has_one_effect_and_the_same_answer_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    let (create, id) = (
+        json!({ "room_id": "room-1", "game_type": "bigger_dice", "room_name": "My Game" }),
+        Uuid::now_v7(),
+    );
+    rig.send_as(1, "create_room", create.clone(), id, "a").await;
+    let state = rig.expect("games.event.room_state").await;
+    let select = Uuid::now_v7();
+    let fields = json!({ "room_id": "room-1", "target_user_id": "1" });
+    rig.send_as(1, "select_player", fields.clone(), select, "a")
+        .await;
+    rig.expect("games.event.player_selected").await;
+    let refused = Uuid::now_v7();
+    rig.send_as(
+        1,
+        "bigger_dice.roll",
+        json!({ "room_id": "room-1" }),
+        refused,
+        "a",
+    )
+    .await;
+    let refusal = rig.expect("games.event.error").await;
+    assert_eq!(refusal["payload"]["code"], "game_not_started");
+
+    for round in 0..4 {
+        if round == 2 {
+            rig.engine.stop();
+            rig = Rig::start(dir.path());
+        }
+        rig.send_as(1, "create_room", create.clone(), id, "b").await;
+        let again = rig.answer(id).await;
+        assert_eq!(again["payload"], state["payload"], "round {round}");
+        rig.send_as(1, "select_player", fields.clone(), select, "b")
+            .await;
+        let applied = rig.answer(select).await;
+        assert_eq!(applied["event_type"], "games.event.command_applied");
+        assert_eq!(applied["payload"]["command_id"], json!(select));
+        rig.send_as(
+            1,
+            "bigger_dice.roll",
+            json!({ "room_id": "room-1" }),
+            refused,
+            "b",
+        )
+        .await;
+        let again = rig.answer(refused).await;
+        assert_eq!(again["payload"]["code"], refusal["payload"]["code"]);
+        assert_eq!(
+            again["payload"]["socket_id"], "b",
+            "the socket that asks now gets it"
+        );
+    }
+    rig.engine.stop();
+    let report = audit(&options(dir.path()).path).unwrap();
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!(
+        (report.totals.escrow_cents, report.totals.players_cents),
+        (1_000, 4_000)
+    );
+}
+
+/// A copy of the file as a kill would leave it: nothing is flushed or saved for it.
+fn copy_as_killed(from: &std::path::Path, to: &std::path::Path) {
+    for name in ["keys", "blazing-sun.db-wal", "blazing-sun.db"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill_in_the_middle_of_a_game() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    rig.grant(2).await;
+    rig.begin_game("room-1", [1, 2]).await;
+    let turn = rig.expect("games.event.turn_changed").await;
+    let roller: u64 = turn["payload"]["current_turn"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let roll = rig
+        .send(roller, "bigger_dice.roll", json!({ "room_id": "room-1" }))
+        .await;
+    let rolled = rig.answer(roll).await;
+    let last = *sequence(&rig.seen, "room-1").last().unwrap();
+
+    let after = tempfile::tempdir().unwrap();
+    copy_as_killed(dir.path(), after.path());
+    let mut rig = Rig::start(after.path());
+    rig.send_as(
+        roller,
+        "bigger_dice.roll",
+        json!({ "room_id": "room-1" }),
+        roll,
+        "b",
+    )
+    .await;
+    let again = rig.answer(roll).await;
+    assert_eq!(
+        again["event_type"], "games.event.command_applied",
+        "{rolled} is not rolled twice"
+    );
+
+    let sync = json!({ "room_id": "room-1", "user_id": "1" });
+    rig.send_as(0, "sync_room", sync, Uuid::now_v7(), "c").await;
+    let state = rig.expect("games.event.room_state").await;
+    let room = &state["payload"]["room"];
+    assert_eq!(room["status"], "in_progress");
+    assert!(room["room_seq"].as_u64().unwrap() >= last);
+    let turn: u64 = room["current_turn"].as_str().unwrap().parse().unwrap();
+    rig.send(turn, "bigger_dice.roll", json!({ "room_id": "room-1" }))
+        .await;
+    rig.play_to_the_end("room-1").await;
+    rig.engine.stop();
+    let report = audit(&options(after.path()).path).unwrap();
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!(report.totals.rake_cents, 400);
+}
+
+#[tokio::test]
+async fn a_game_goes_on_by_its_own_timers_when_everyone_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    for (user, socket) in [(1, "s1"), (2, "s2")] {
+        rig.grant(user).await;
+        presence(&rig, "user_online", user, socket).await;
+    }
+    rig.begin_game("room-1", [1, 2]).await;
+    for (user, socket) in [(1, "s1"), (2, "s2")] {
+        presence(&rig, "user_offline", user, socket).await;
+    }
+    rig.expect("games.event.player_disconnected").await;
+    rig.expect("games.event.player_disconnected").await;
+    let rolled = rig.expect("games.event.bigger_dice.rolled").await;
+    assert_eq!(rolled["payload"]["room_id"], "room-1");
+}
+
+async fn presence(rig: &Rig, what: &str, user: u64, socket: &str) {
+    let envelope = json!({
+        "event_id": Uuid::new_v4(),
+        "event_type": format!("presence.event.{what}"),
+        "timestamp": "2024-01-20T10:30:01Z",
+        "correlation_id": null,
+        "producer": "ws_gateway",
+        "actor": { "user_id": user.to_string(), "username": "P", "socket_id": socket, "roles": [] },
+        "audience": { "type": "user", "user_ids": [], "room_id": null, "game_id": null },
+        "payload": {
+            "user_id": user.to_string(), "gateway_id": "g", "boot_id": "b", "connection_id": socket,
+        },
+    });
+    rig.append(
+        topics::GATEWAY_PRESENCE,
+        &user.to_string(),
+        envelope.to_string(),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn foreign_records_are_taken_or_put_aside_and_halt_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.append(topics::GAMES_COMMANDS, "x", "not json").await;
+    rig.append(topics::GAMES_COMMANDS, "x", "{}").await;
+    rig.append(topics::GATEWAY_PRESENCE, "x", r#"{"event_id":1}"#)
+        .await;
+    // Keyed by its event's id instead of the room's, user ids as numbers, no command id.
+    for event_id in ["7c8f2d1e-9f3b-4c1a-8b1a-0123456789ab"; 2] {
+        let envelope = json!({
+            "event_id": event_id,
+            "event_type": "games.command.create_room",
+            "timestamp": "2024-01-20T10:30:01Z",
+            "producer": "ws_gateway",
+            "actor": { "user_id": 7, "username": "Foreign", "socket_id": "s", "roles": ["user"] },
+            "audience": { "audience_type": "user", "user_ids": ["7"], "room_id": null, "game_id": null },
+            "payload": { "room_id": "room-abc123", "game_type": "bigger_dice", "room_name": "My Game" },
+        });
+        for key in ["a", "b", "c", "d", "e"] {
+            rig.append(topics::GAMES_COMMANDS, key, envelope.to_string())
+                .await;
+        }
+    }
+    let created = rig.expect("games.event.room_created").await;
+    assert_eq!(created["payload"]["host_id"], "7");
+    let after = rig
+        .send(7, "join_room", json!({ "room_id": "room-abc123" }))
+        .await;
+    let refused = rig.answer(after).await;
+    assert_eq!(refused["payload"]["code"], "already_in_room");
+    let created = rig
+        .seen
+        .iter()
+        .filter(|event| event["event_type"] == "games.event.room_created");
+    assert_eq!(created.count(), 1, "ten deliveries, one room");
+}
+
+#[tokio::test]
+async fn refusals_reach_the_asking_socket_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    for (name, fields, code, mentions) in [
+        ("fly", json!({}), "unknown_command", "fly"),
+        ("join_room", json!({}), "invalid_format", "room_id"),
+        (
+            "join_room",
+            json!({ "room_id": 5 }),
+            "invalid_format",
+            "room_id",
+        ),
+        (
+            "join_room",
+            json!({ "room_id": "nowhere", "password": 1 }),
+            "invalid_format",
+            "password",
+        ),
+        (
+            "leave_room",
+            json!({ "room_id": "nowhere" }),
+            "room_not_found",
+            "room",
+        ),
+        (
+            "join_room",
+            json!({ "room_name": "No such room" }),
+            "room_not_found",
+            "room",
+        ),
+        (
+            "create_room",
+            json!({ "room_id": "r", "game_type": "chess", "room_name": "x" }),
+            "unknown_game",
+            "game",
+        ),
+        (
+            "create_room",
+            json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "x", "max_players": 11 }),
+            "invalid_player_count",
+            "players",
+        ),
+    ] {
+        let id = rig.send(7, name, fields).await;
+        let answer = rig.answer(id).await;
+        assert_eq!(answer["event_type"], "games.event.error", "{name}");
+        assert_eq!(answer["payload"]["code"], code, "{name}");
+        assert_eq!(answer["payload"]["socket_id"], "socket");
+        assert_eq!(answer["payload"]["command_id"], json!(id));
+        assert_eq!(answer["audience"]["user_ids"], json!(["7"]));
+        assert!(
+            answer["payload"]["message"]
+                .as_str()
+                .unwrap()
+                .contains(mentions),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_listed_and_joined_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    rig.grant(2).await;
+    for (room, name) in [("room-1", "One"), ("room-2", "Two"), ("room-3", "Two")] {
+        let create = json!({ "room_id": room, "game_type": "bigger_dice", "room_name": name, "password": "pw" });
+        rig.send(1, "create_room", create).await;
+        rig.expect("games.event.room_state").await;
+    }
+    let list = rig.send(1, "list_rooms", json!({})).await;
+    let rooms = rig.answer(list).await["payload"]["rooms"].clone();
+    assert_eq!(rooms.as_array().unwrap().len(), 3);
+    assert_eq!(rooms[0]["can_rejoin"], true);
+    assert_eq!(rooms[0]["entry_fee_cents"], 1_000);
+
+    let ambiguous = rig
+        .send(
+            2,
+            "join_room",
+            json!({ "room_name": "Two", "password": "pw" }),
+        )
+        .await;
+    assert_eq!(
+        rig.answer(ambiguous).await["payload"]["code"],
+        "ambiguous_room_name"
+    );
+    let wrong = rig
+        .send(
+            2,
+            "join_room",
+            json!({ "room_name": "One", "password": "no" }),
+        )
+        .await;
+    assert_eq!(rig.answer(wrong).await["payload"]["code"], "wrong_password");
+    let right = rig
+        .send(
+            2,
+            "join_room",
+            json!({ "room_name": "One", "password": "pw" }),
+        )
+        .await;
+    let state = rig.answer(right).await;
+    assert_eq!(state["event_type"], "games.event.room_state");
+    assert_eq!(state["payload"]["room"]["room_id"], "room-1");
+    assert_eq!(state["payload"]["room"]["is_password_protected"], true);
+}
+
+#[tokio::test]
+async fn an_outage_rolls_for_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    rig.grant(2).await;
+    rig.begin_game("room-1", [1, 2]).await;
+    let before = rig.expect("games.event.turn_changed").await["payload"].clone();
+    let after = tempfile::tempdir().unwrap();
+    copy_as_killed(dir.path(), after.path());
+    // The old owner died an hour ago.
+    let connection = rusqlite::Connection::open(options(after.path()).path).unwrap();
+    connection
+        .execute(
+            "UPDATE partition_owner SET alive_ms = alive_ms - 3600000",
+            [],
+        )
+        .unwrap();
+    drop(connection);
+    let engine = Engine::start(options(after.path())).unwrap();
+    engine.stop();
+    let announced = last_event(after.path(), "games.event.turn_changed");
+    assert_eq!(announced["turn_number"], before["turn_number"]);
+    assert_eq!(announced["current_turn"], before["current_turn"]);
+    assert!(announced["deadline"].as_str() > before["deadline"].as_str());
+}
+
+fn last_event(dir: &std::path::Path, event_type: &str) -> Value {
+    use blazing_sun_backbone::log::sqlite::SqliteLog;
+    let connection = rusqlite::Connection::open(options(dir).path).unwrap();
+    let mut last = Value::Null;
+    for batch in SqliteLog::batches_from(&connection, 0).unwrap() {
+        for record in batch.unwrap().2 {
+            if record.headers.text("event_type") == Some(event_type) {
+                last = serde_json::from_slice::<Value>(&record.payload).unwrap()["payload"].clone();
+            }
+        }
+    }
+    last
+}
+
+#[tokio::test]
+async fn a_second_engine_fences_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Rig::start(dir.path());
+    let mut second = Rig::start(dir.path());
+    let record = json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "x" });
+    let lost = tokio::time::timeout(
+        Duration::from_secs(10),
+        first
+            .log
+            .append_and_wait(vec![blazing_sun_backbone::log::NewRecord {
+                topic: blazing_sun_backbone::log::Topic::new(topics::GAMES_COMMANDS),
+                partition: None,
+                key: "r".into(),
+                headers: Default::default(),
+                payload: record.to_string().into(),
+            }]),
+    );
+    assert!(
+        lost.await.unwrap().is_err(),
+        "the fenced engine acknowledges nothing"
+    );
+    let failure = tokio::time::timeout(Duration::from_secs(10), first.engine.failed())
+        .await
+        .unwrap();
+    assert!(
+        matches!(*failure, EngineError::Store(StoreError::Fenced { .. })),
+        "{failure:?}"
+    );
+    second.grant(1).await;
+}
