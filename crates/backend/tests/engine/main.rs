@@ -1,5 +1,7 @@
 //! The engine as a whole, on a real file.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
 use blazing_sun_backbone::topics;
