@@ -135,12 +135,20 @@ impl AudienceKind {
 impl<'a> Audience<'a> {
     /// One user.
     pub fn user(user: UserId) -> Audience<'static> {
-        Audience { kind: AudienceKind::User, user_ids: vec![user], room_id: None, game_id: None }
+        Audience {
+            kind: AudienceKind::User,
+            user_ids: vec![user],
+            room_id: None,
+            game_id: None,
+        }
     }
 
     /// One user, about a room.
     pub fn user_in(user: UserId, room: &'a RoomId) -> Audience<'a> {
-        Audience { room_id: Some(Cow::Borrowed(room.as_str())), ..Audience::user(user) }
+        Audience {
+            room_id: Some(Cow::Borrowed(room.as_str())),
+            ..Audience::user(user)
+        }
     }
 
     /// Everyone in a room.
@@ -155,7 +163,12 @@ impl<'a> Audience<'a> {
 
     /// Everyone connected.
     pub fn broadcast() -> Audience<'static> {
-        Audience { kind: AudienceKind::Broadcast, user_ids: Vec::new(), room_id: None, game_id: None }
+        Audience {
+            kind: AudienceKind::Broadcast,
+            user_ids: Vec::new(),
+            room_id: None,
+            game_id: None,
+        }
     }
 
     /// The room that this is about: `room_id`, or `game_id` where that is null.
@@ -191,3 +204,7 @@ impl<'a> EventEnvelope<'a> {
         serde_json::to_vec(self).expect("an envelope's keys are strings and its values serialise")
     }
 }
+
+#[cfg(test)]
+#[path = "envelope_tests.rs"]
+mod tests;

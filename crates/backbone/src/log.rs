@@ -49,7 +49,8 @@ impl HeadersBuilder {
         let (name, value) = (&name.as_bytes()[..name.len().min(255)], value.as_ref());
         self.0.push(name.len() as u8);
         self.0.extend_from_slice(name);
-        self.0.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        self.0
+            .extend_from_slice(&(value.len() as u32).to_le_bytes());
         self.0.extend_from_slice(value);
         self
     }
@@ -63,7 +64,9 @@ impl HeadersBuilder {
 impl Headers {
     /// The first value under this name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+        self.iter()
+            .find(|(found, _)| *found == name.as_bytes())
+            .map(|(_, value)| value)
     }
 
     /// The first value under this name, as text.
@@ -227,7 +230,10 @@ pub trait Subscription: Send {
 
 impl dyn EventLog {
     /// Appends and waits until it is durable.
-    pub async fn append_and_wait(&self, records: Vec<NewRecord>) -> Result<Vec<Position>, LogError> {
+    pub async fn append_and_wait(
+        &self,
+        records: Vec<NewRecord>,
+    ) -> Result<Vec<Position>, LogError> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.append(records, Box::new(move |outcome| drop(sender.send(outcome))))?;
         receiver.await.unwrap_or(Err(LogError::Closed))

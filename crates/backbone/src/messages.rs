@@ -1,22 +1,46 @@
 //! The payloads of the wire that are not a game's own: commands as backends read them, and what is
 //! said outside of rooms. A room's own events are typed in the domain.
 
+mod checkout;
 mod commands;
 mod fields;
 mod payments;
 mod presence;
 mod replies;
 
+pub use checkout::{CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP};
 pub use commands::{
-    Command, CreateRoom, InvalidCommand, JoinRoom, demo_grant, parse_command, player_disconnected, sync_room,
-    sync_user, with_room_id,
+    Command, CreateRoom, InvalidCommand, JoinRoom, demo_grant, parse_command, player_disconnected,
+    sync_room, sync_user, with_room_id,
 };
-pub use fields::{Fields, InvalidField};
+pub use fields::{Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
 pub use presence::{PresenceMessage, parse_presence};
-pub use replies::{
-    BalanceChanged, DeadLetter, command_applied_body, error_body, gone_room_body,
-};
+pub use replies::{BalanceChanged, DeadLetter, command_applied_body, error_body, gone_room_body};
+
+/// Names of record headers.
+pub mod header {
+    /// The envelope's.
+    pub const EVENT_ID: &str = "event_id";
+    /// The envelope's.
+    pub const EVENT_TYPE: &str = "event_type";
+    /// The envelope's.
+    pub const CORRELATION_ID: &str = "correlation_id";
+    /// The room that it is about.
+    pub const ROOM_ID: &str = "room_id";
+    /// Its place among the room's events, in decimal.
+    pub const ROOM_SEQ: &str = "room_seq";
+    /// Its place among the records of its partition and topic, in decimal.
+    pub const OUTBOX_SEQ: &str = "outbox_seq";
+    /// The audience's kind.
+    pub const AUDIENCE: &str = "audience";
+    /// The audience's users: a JSON array of ids.
+    pub const RECIPIENTS: &str = "recipients";
+    /// Who becomes what in the room: JSON `[[user_id, "player"|"lobby"|"spectator"|"none"]]`.
+    pub const MEMBERSHIP: &str = "membership";
+    /// W3C trace context.
+    pub const TRACEPARENT: &str = "traceparent";
+}
 
 /// Internal: a user signed in or saw a gap; every room of the user is asked to answer.
 pub const SYNC_USER: &str = "games.command.sync_user";
@@ -30,5 +54,10 @@ pub const OPEN_MATCHED_ROOM: &str = "games.command.open_matched_room";
 pub const DEMO_GRANT: &str = "wallet.command.demo_grant";
 
 /// Commands that no client may send: a gateway answers them with `unknown_command`.
-pub const INTERNAL_COMMANDS: &[&str] =
-    &[SYNC_USER, SYNC_ROOM, PLAYER_DISCONNECTED, OPEN_MATCHED_ROOM, DEMO_GRANT];
+pub const INTERNAL_COMMANDS: &[&str] = &[
+    SYNC_USER,
+    SYNC_ROOM,
+    PLAYER_DISCONNECTED,
+    OPEN_MATCHED_ROOM,
+    DEMO_GRANT,
+];

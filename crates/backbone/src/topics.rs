@@ -85,7 +85,13 @@ const fn row(
     key: KeyRule,
     retention_days: i64,
 ) -> TopicRow {
-    TopicRow { name, writers, readers, key, retention_ms: retention_days * DAY_MS }
+    TopicRow {
+        name,
+        writers,
+        readers,
+        key,
+        retention_ms: retention_days * DAY_MS,
+    }
 }
 
 const GATEWAY: &[Party] = &[Party::Gateway];
@@ -101,7 +107,13 @@ pub const TOPICS: &[TopicRow] = &[
     row(CHAT_COMMANDS, BOTH, BACKEND, KeyRule::RoomOrUser, 7),
     row(CHAT_EVENTS, BACKEND, GATEWAY, KeyRule::RoomOrUser, 7),
     row(SYSTEM_EVENTS, BOTH, BOTH, KeyRule::User, 7),
-    row(GATEWAY_PRESENCE, GATEWAY, BACKEND, KeyRule::UserOrGateway, 7),
+    row(
+        GATEWAY_PRESENCE,
+        GATEWAY,
+        BACKEND,
+        KeyRule::UserOrGateway,
+        7,
+    ),
     row(CHECKOUT_REQUESTS, BACKEND, CHECKOUT, KeyRule::User, 7),
     row(CHECKOUT_FINISHED, CHECKOUT, BACKEND, KeyRule::User, 7),
     row(DEAD_LETTER, ALL, &[], KeyRule::Original, 7),
@@ -111,7 +123,13 @@ pub const TOPICS: &[TopicRow] = &[
 pub const PAYMENT_TOPICS: &[TopicRow] = &[
     row("participation_payed", BACKEND, CHECKOUT, KeyRule::User, 7),
     row("win_prize", BACKEND, CHECKOUT, KeyRule::User, 7),
-    row("participation_refunded", BACKEND, CHECKOUT, KeyRule::User, 7),
+    row(
+        "participation_refunded",
+        BACKEND,
+        CHECKOUT,
+        KeyRule::User,
+        7,
+    ),
 ];
 
 /// A topic as it must exist.
@@ -141,23 +159,37 @@ pub fn participation_refunded(game: &str) -> String {
 }
 
 /// Every row with its topic's whole name, for a server with these games.
-pub fn rows<'a>(games: &'a [impl AsRef<str>]) -> impl Iterator<Item = (String, &'static TopicRow)> + 'a {
+pub fn rows<'a>(
+    games: &'a [impl AsRef<str>],
+) -> impl Iterator<Item = (String, &'static TopicRow)> + 'a {
     let of_games = games.iter().flat_map(|game| {
-        PAYMENT_TOPICS.iter().map(move |row| (format!("{}.{}", game.as_ref(), row.name), row))
+        PAYMENT_TOPICS
+            .iter()
+            .map(move |row| (format!("{}.{}", game.as_ref(), row.name), row))
     });
-    TOPICS.iter().map(|row| (row.name.to_owned(), row)).chain(of_games)
+    TOPICS
+        .iter()
+        .map(|row| (row.name.to_owned(), row))
+        .chain(of_games)
 }
 
 /// Every topic that a server with these games needs.
 pub fn all(games: &[impl AsRef<str>], partitions: u32) -> Vec<TopicSpec> {
     rows(games)
-        .map(|(name, row)| TopicSpec { name, partitions, retention_ms: row.retention_ms })
+        .map(|(name, row)| TopicSpec {
+            name,
+            partitions,
+            retention_ms: row.retention_ms,
+        })
         .collect()
 }
 
 /// The topics that a party reads, on a server with these games.
 pub fn read_by(party: Party, games: &[impl AsRef<str>]) -> Vec<String> {
-    rows(games).filter(|(_, row)| row.readers.contains(&party)).map(|(name, _)| name).collect()
+    rows(games)
+        .filter(|(_, row)| row.readers.contains(&party))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 #[cfg(test)]
@@ -179,11 +211,26 @@ mod tests {
         ("bigger_dice.win_prize", "blazing_sun -> checkout"),
     ];
     const CONTRACT_GROUPS: [(&str, &[&str]); 3] = [
-        ("ws_gateway", &["games.events", "chat.events", "system.events"]),
-        ("blazing_sun", &["games.commands", "chat.commands", "system.events", "gateway.presence"]),
+        (
+            "ws_gateway",
+            &["games.events", "chat.events", "system.events"],
+        ),
+        (
+            "blazing_sun",
+            &[
+                "games.commands",
+                "chat.commands",
+                "system.events",
+                "gateway.presence",
+            ],
+        ),
         (
             "checkout-service",
-            &["checkout.requests", "bigger_dice.participation_payed", "bigger_dice.win_prize"],
+            &[
+                "checkout.requests",
+                "bigger_dice.participation_payed",
+                "bigger_dice.win_prize",
+            ],
         ),
     ];
 
@@ -203,9 +250,15 @@ mod tests {
             let (_, row) = rows.iter().find(|(name, _)| name == topic).expect(topic);
             let (from, to) = match direction.split_once(" -> ") {
                 Some((from, to)) => (vec![party(from)], vec![party(to)]),
-                None => (vec![Party::Gateway, Party::Backend], vec![Party::Gateway, Party::Backend]),
+                None => (
+                    vec![Party::Gateway, Party::Backend],
+                    vec![Party::Gateway, Party::Backend],
+                ),
             };
-            assert!(from.iter().all(|party| row.writers.contains(party)), "{topic}");
+            assert!(
+                from.iter().all(|party| row.writers.contains(party)),
+                "{topic}"
+            );
             assert_eq!(row.readers, to, "{topic}");
         }
     }
@@ -229,11 +282,18 @@ mod tests {
         let names: BTreeSet<_> = all.iter().map(|spec| spec.name.as_str()).collect();
         assert_eq!(names.len(), all.len());
         for game in ["bigger_dice", "tic_tac_toe"] {
-            for name in [participation_payed(game), win_prize(game), participation_refunded(game)] {
+            for name in [
+                participation_payed(game),
+                win_prize(game),
+                participation_refunded(game),
+            ] {
                 assert!(names.contains(name.as_str()), "{name}");
             }
         }
         assert!(names.contains("events.dead_letter"));
-        assert!(all.iter().all(|spec| spec.partitions == 12 && spec.retention_ms == 604_800_000));
+        assert!(
+            all.iter()
+                .all(|spec| spec.partitions == 12 && spec.retention_ms == 604_800_000)
+        );
     }
 }

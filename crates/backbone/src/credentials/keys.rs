@@ -39,8 +39,12 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
         let bytes = STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
-        let bytes = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-        bytes.map(Secret).ok_or_else(|| serde::de::Error::custom("a key is 32 bytes in base64"))
+        let bytes = bytes
+            .ok()
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+        bytes
+            .map(Secret)
+            .ok_or_else(|| serde::de::Error::custom("a key is 32 bytes in base64"))
     }
 }
 
@@ -74,8 +78,22 @@ pub struct Keys {
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keys")
-            .field("token_keys", &self.token_keys.iter().map(|key| &key.kid).collect::<Vec<_>>())
-            .field("sealing_keys", &self.sealing_keys.iter().map(|key| &key.id).collect::<Vec<_>>())
+            .field(
+                "token_keys",
+                &self
+                    .token_keys
+                    .iter()
+                    .map(|key| &key.kid)
+                    .collect::<Vec<_>>(),
+            )
+            .field(
+                "sealing_keys",
+                &self
+                    .sealing_keys
+                    .iter()
+                    .map(|key| &key.id)
+                    .collect::<Vec<_>>(),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -133,23 +151,39 @@ impl Keys {
                 retired: false,
             }],
             cluster_secret: Secret::random()?,
-            sealing_keys: vec![SealingKey { id: id("s-")?, key: Secret::random()? }],
+            sealing_keys: vec![SealingKey {
+                id: id("s-")?,
+                key: Secret::random()?,
+            }],
         })
     }
 
     /// Reads the keys file. One that others than its owner can read or write is refused.
     pub fn load(path: &Path) -> Result<Keys, KeysError> {
-        let failed = |source| KeysError::File { path: path.to_owned(), source };
+        let failed = |source| KeysError::File {
+            path: path.to_owned(),
+            source,
+        };
         let mut file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         let mode = metadata.mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(KeysError::TooOpen { path: path.to_owned(), mode });
+            return Err(KeysError::TooOpen {
+                path: path.to_owned(),
+                mode,
+            });
         }
-        let mut text = Zeroizing::new(Vec::with_capacity(metadata.len().min(FILE_BYTES_MAX) as usize));
-        (&mut file).take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(failed)?;
-        Keys::parse(&text)
-            .map_err(|problem| KeysError::Invalid { path: path.to_owned(), problem })
+        let mut text = Zeroizing::new(Vec::with_capacity(
+            metadata.len().min(FILE_BYTES_MAX) as usize
+        ));
+        (&mut file)
+            .take(FILE_BYTES_MAX)
+            .read_to_end(&mut text)
+            .map_err(failed)?;
+        Keys::parse(&text).map_err(|problem| KeysError::Invalid {
+            path: path.to_owned(),
+            problem,
+        })
     }
 
     fn parse(text: &[u8]) -> Result<Keys, String> {
@@ -161,9 +195,16 @@ impl Keys {
         let keys: Keys = serde_json::from_slice(text).map_err(place)?;
         let is_repeated = |ids: &[&str]| (1..ids.len()).any(|at| ids[..at].contains(&ids[at]));
         let kids: Vec<&str> = keys.token_keys.iter().map(|key| key.kid.as_str()).collect();
-        let sealing: Vec<&str> = keys.sealing_keys.iter().map(|key| key.id.as_str()).collect();
+        let sealing: Vec<&str> = keys
+            .sealing_keys
+            .iter()
+            .map(|key| key.id.as_str())
+            .collect();
         if keys.version != VERSION {
-            Err(format!("`version` is {}, this program reads {VERSION}", keys.version))
+            Err(format!(
+                "`version` is {}, this program reads {VERSION}",
+                keys.version
+            ))
         } else if keys.token_keys.iter().all(|key| key.retired) {
             Err("`token_keys` has no key that is not retired".to_owned())
         } else if sealing.is_empty() {
@@ -185,19 +226,26 @@ impl Keys {
             outcome => return outcome,
         }
         let keys = Keys::generate(now)?;
-        keys.create_file(path)
-            .map_err(|source| KeysError::File { path: path.to_owned(), source })?;
+        keys.create_file(path).map_err(|source| KeysError::File {
+            path: path.to_owned(),
+            source,
+        })?;
         Keys::load(path)
     }
 
     fn create_file(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let temporary = folder.join(format!(".keys-{}", self.token_keys[0].kid));
         let text = Zeroizing::new(serde_json::to_vec_pretty(self)?);
         let written = (|| {
-            let mut file =
-                OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(&temporary)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(OWNER_ONLY)
+                .open(&temporary)?;
             file.write_all(&text)?;
             file.write_all(b"\n")?;
             file.sync_all()?;
@@ -216,7 +264,10 @@ impl Keys {
     /// Checks tokens, under every key.
     pub fn verifier(&self) -> TokenVerifier {
         TokenVerifier::new(self.token_keys.iter().map(|key| {
-            (key.kid.clone(), SigningKey::from_bytes(&key.seed.0).verifying_key())
+            (
+                key.kid.clone(),
+                SigningKey::from_bytes(&key.seed.0).verifying_key(),
+            )
         }))
     }
 
@@ -229,7 +280,11 @@ impl Keys {
 
     /// Seals and opens.
     pub fn sealer(&self) -> Sealer {
-        Sealer::new(self.sealing_keys.iter().map(|key| (key.id.as_str(), &key.key.0)))
+        Sealer::new(
+            self.sealing_keys
+                .iter()
+                .map(|key| (key.id.as_str(), &key.key.0)),
+        )
     }
 
     /// Hashes room passwords.
@@ -259,7 +314,11 @@ impl Keys {
         let sealing_keys = self.sealing_keys.iter().map(|key| &key.key);
         let all = token_keys.chain(sealing_keys).chain([&self.cluster_secret]);
         all.flat_map(|secret| {
-            [STANDARD.encode(secret.0), hex::encode(secret.0), format!("{:?}", secret.0)]
+            [
+                STANDARD.encode(secret.0),
+                hex::encode(secret.0),
+                format!("{:?}", secret.0),
+            ]
         })
         .collect()
     }
@@ -286,9 +345,16 @@ mod tests {
     fn a_missing_file_is_made_for_its_owner_alone_and_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let token = Keys::load_or_create(&path, NOW).unwrap().signer().sign(&claims());
+        let token = Keys::load_or_create(&path, NOW)
+            .unwrap()
+            .signer()
+            .sign(&claims());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no temporary file is left"
+        );
         let again = Keys::load_or_create(&path, NOW.plus(1)).unwrap();
         assert_eq!(again.verifier().verify(&token, NOW), Ok(claims()));
         assert_eq!(Keys::load(&path).unwrap().jwks(), again.jwks());
@@ -301,7 +367,10 @@ mod tests {
         let all: Vec<_> = std::thread::scope(|scope| {
             let start = || scope.spawn(|| Keys::load_or_create(&path, NOW).unwrap().jwks());
             let threads: Vec<_> = (0..8).map(|_| start()).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
         });
         assert!(all.iter().all(|jwks| *jwks == all[0]));
     }
@@ -314,7 +383,10 @@ mod tests {
         for mode in [0o640, 0o604, 0o620, 0o660, 0o644] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let error = Keys::load_or_create(&path, NOW).unwrap_err().to_string();
-            assert!(error.contains(&format!("{mode:04o}")) && error.contains("chmod 600"), "{error}");
+            assert!(
+                error.contains(&format!("{mode:04o}")) && error.contains("chmod 600"),
+                "{error}"
+            );
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
         Keys::load(&path).unwrap();
@@ -326,11 +398,18 @@ mod tests {
         let text = serde_json::to_string(&keys).unwrap();
         let secret = &keys.secrets_for_testing()[0];
         for broken in [
-            "", "{}", "null", &text[..text.len() - 1], &text.replace(secret, "c2VjcmV0"),
+            "",
+            "{}",
+            "null",
+            &text[..text.len() - 1],
+            &text.replace(secret, "c2VjcmV0"),
             &text.replace(&format!("\"{secret}\""), "123456789"),
         ] {
             let problem = problem(broken);
-            assert!(!problem.contains("c2Vj") && !problem.contains("12345"), "{problem}");
+            assert!(
+                !problem.contains("c2Vj") && !problem.contains("12345"),
+                "{problem}"
+            );
         }
         assert!(problem(&text.replace("\"version\":1", "\"version\":2")).contains("version"));
     }
@@ -353,7 +432,10 @@ mod tests {
         }
         assert!(keys.sealer().open(&sealed, b"").is_ok());
         let kid = sealed.split('.').next().unwrap();
-        assert!(!keys.sealer().seal(b"x", b"").unwrap().starts_with(kid), "the newest key seals");
+        assert!(
+            !keys.sealer().seal(b"x", b"").unwrap().starts_with(kid),
+            "the newest key seals"
+        );
         assert_eq!(keys.jwks()["keys"].as_array().unwrap().len(), 2);
     }
 }

@@ -37,13 +37,19 @@ pub enum SealError {
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.keys.iter().map(|(id, _)| id)).finish()
+        f.debug_set()
+            .entries(self.keys.iter().map(|(id, _)| id))
+            .finish()
     }
 }
 
 impl Sealer {
     pub(super) fn new<'k>(keys: impl Iterator<Item = (&'k str, &'k [u8; 32])>) -> Sealer {
-        Sealer { keys: keys.map(|(id, key)| (id.to_owned(), Aes256Gcm::new(key.into()))).collect() }
+        Sealer {
+            keys: keys
+                .map(|(id, key)| (id.to_owned(), Aes256Gcm::new(key.into())))
+                .collect(),
+        }
     }
 
     /// Seals `plain` under the newest key; it opens only with the same `aad`.
@@ -54,15 +60,26 @@ impl Sealer {
         let sealed = key
             .encrypt(&Nonce::from(nonce), Payload { msg: plain, aad })
             .map_err(|_| SealError::Refused)?;
-        Ok(format!("{id}.{}", URL_SAFE_NO_PAD.encode([&nonce, sealed.as_slice()].concat())))
+        Ok(format!(
+            "{id}.{}",
+            URL_SAFE_NO_PAD.encode([&nonce, sealed.as_slice()].concat())
+        ))
     }
 
     /// What was sealed.
     pub fn open(&self, sealed: &str, aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (id, text) = sealed.split_once('.').ok_or(SealError::UnknownKey)?;
-        let (_, key) = self.keys.iter().find(|(found, _)| found == id).ok_or(SealError::UnknownKey)?;
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Refused)?;
-        let (nonce, msg) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Refused)?;
+        let (_, key) = self
+            .keys
+            .iter()
+            .find(|(found, _)| found == id)
+            .ok_or(SealError::UnknownKey)?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| SealError::Refused)?;
+        let (nonce, msg) = bytes
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or(SealError::Refused)?;
         let plain = key.decrypt(&Nonce::from(*nonce), Payload { msg, aad });
         plain.map(Zeroizing::new).map_err(|_| SealError::Refused)
     }
@@ -83,7 +100,9 @@ impl fmt::Debug for ClusterMac {
 impl ClusterMac {
     pub(super) fn new(secret: &[u8; 32]) -> ClusterMac {
         let keyed = <Hmac<Sha256> as Mac>::new_from_slice(secret);
-        ClusterMac { keyed: keyed.expect("HMAC takes a key of any length") }
+        ClusterMac {
+            keyed: keyed.expect("HMAC takes a key of any length"),
+        }
     }
 
     /// HMAC-SHA256(cluster secret, room_id ‖ 0 ‖ password).
@@ -112,21 +131,37 @@ mod tests {
         let sealer = Keys::generate(Millis(0)).unwrap().sealer();
         let sealed = sealer.seal(b"open sesame", b"command 1").unwrap();
         assert!(!sealed.contains("sesame"));
-        assert_eq!(**sealer.open(&sealed, b"command 1").unwrap(), *b"open sesame");
+        assert_eq!(
+            **sealer.open(&sealed, b"command 1").unwrap(),
+            *b"open sesame"
+        );
         assert_eq!(sealer.open(&sealed, b"command 2"), Err(SealError::Refused));
-        assert_ne!(sealed, sealer.seal(b"open sesame", b"command 1").unwrap(), "a fresh nonce");
+        assert_ne!(
+            sealed,
+            sealer.seal(b"open sesame", b"command 1").unwrap(),
+            "a fresh nonce"
+        );
         for length in 0..sealed.len() {
-            assert!(sealer.open(&sealed[..length], b"command 1").is_err(), "cut at {length}");
+            assert!(
+                sealer.open(&sealed[..length], b"command 1").is_err(),
+                "cut at {length}"
+            );
         }
         let start = sealed.find('.').unwrap() + 1;
         for at in start..sealed.len() - 1 {
             let mut changed = sealed.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            assert!(sealer.open(&changed, b"command 1").is_err(), "changed at {at}");
+            assert!(
+                sealer.open(&changed, b"command 1").is_err(),
+                "changed at {at}"
+            );
         }
         let other = Keys::generate(Millis(0)).unwrap().sealer();
-        assert_eq!(other.open(&sealed, b"command 1"), Err(SealError::UnknownKey));
+        assert_eq!(
+            other.open(&sealed, b"command 1"),
+            Err(SealError::UnknownKey)
+        );
     }
 
     #[test]
@@ -158,7 +193,10 @@ mod tests {
         let keys = Keys::generate(Millis(0)).unwrap();
         let shown = format!(
             "{keys:?} {:?} {:?} {:?} {:?}",
-            keys.sealer(), keys.cluster_mac(), keys.signer(), keys.verifier(),
+            keys.sealer(),
+            keys.cluster_mac(),
+            keys.signer(),
+            keys.verifier(),
         );
         for secret in keys.secrets_for_testing() {
             assert!(!shown.contains(&secret));

@@ -42,7 +42,13 @@ pub struct Claims {
 
 impl Claims {
     /// The claims of a token for this user from `now` on.
-    pub fn new(user: UserId, username: &str, roles: &[&str], now: Millis, lifetime_s: i64) -> Claims {
+    pub fn new(
+        user: UserId,
+        username: &str,
+        roles: &[&str],
+        now: Millis,
+        lifetime_s: i64,
+    ) -> Claims {
         let iat = now.0.div_euclid(1_000);
         Claims {
             sub: user,
@@ -87,13 +93,17 @@ pub struct TokenVerifier {
 
 impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.keys.iter().map(|(kid, _)| kid)).finish()
+        f.debug_set()
+            .entries(self.keys.iter().map(|(kid, _)| kid))
+            .finish()
     }
 }
 
 impl TokenVerifier {
     pub(super) fn new(keys: impl Iterator<Item = (String, VerifyingKey)>) -> TokenVerifier {
-        TokenVerifier { keys: keys.collect() }
+        TokenVerifier {
+            keys: keys.collect(),
+        }
     }
 
     /// The claims of a valid token. The algorithm is pinned, the key is found by `kid` alone, and
@@ -109,8 +119,9 @@ impl TokenVerifier {
         else {
             return Err(invalid("not three parts"));
         };
-        let header_json =
-            URL_SAFE_NO_PAD.decode(header).map_err(|_| invalid("the header is not base64url"))?;
+        let header_json = URL_SAFE_NO_PAD
+            .decode(header)
+            .map_err(|_| invalid("the header is not base64url"))?;
         let parsed: Header<'_> = serde_json::from_slice(&header_json)
             .map_err(|_| invalid("the header is not JSON with alg and kid"))?;
         if parsed.alg != "EdDSA" {
@@ -132,8 +143,9 @@ impl TokenVerifier {
         let signed = &token.as_bytes()[..header.len() + 1 + claims.len()];
         key.verify_strict(signed, &Signature::from_bytes(&bytes))
             .map_err(|_| invalid("the signature is not that of the key"))?;
-        let claims =
-            URL_SAFE_NO_PAD.decode(claims).map_err(|_| invalid("the claims are not base64url"))?;
+        let claims = URL_SAFE_NO_PAD
+            .decode(claims)
+            .map_err(|_| invalid("the claims are not base64url"))?;
         let claims: Claims = serde_json::from_slice(&claims)
             .map_err(|_| invalid("a claim is missing or of the wrong type"))?;
         let now = now.0.div_euclid(1_000);
@@ -172,7 +184,10 @@ impl fmt::Debug for TokenSigner {
 impl TokenSigner {
     pub(super) fn new(kid: &str, key: SigningKey) -> TokenSigner {
         let header = serde_json::json!({ "alg": "EdDSA", "kid": kid, "typ": "JWT" }).to_string();
-        TokenSigner { header: URL_SAFE_NO_PAD.encode(header).into(), key }
+        TokenSigner {
+            header: URL_SAFE_NO_PAD.encode(header).into(),
+            key,
+        }
     }
 
     /// The token of these claims, under the newest key.
@@ -247,7 +262,11 @@ mod tests {
             let header = json!({ "alg": alg, "kid": kid });
             let claims = json!(claims());
             check(&keys, &signed(&keys, &header, &claims), Err(wrong.clone()));
-            check(&keys, &format!("{}.{}.", encoded(&header), encoded(&claims)), Err(wrong.clone()));
+            check(
+                &keys,
+                &format!("{}.{}.", encoded(&header), encoded(&claims)),
+                Err(wrong.clone()),
+            );
         }
         // HS256 keyed with the public key, as a verifier that trusts `alg` would check it.
         let header = json!({ "alg": "HS256", "kid": kid });
@@ -255,7 +274,10 @@ mod tests {
         let public = keys.verifier().keys[0].1;
         let mut mac = Hmac::<Sha256>::new_from_slice(public.as_bytes()).unwrap();
         mac.update(text.as_bytes());
-        let token = format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
+        let token = format!(
+            "{text}.{}",
+            URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+        );
         check(&keys, &token, Err(wrong));
     }
 
@@ -273,7 +295,9 @@ mod tests {
             Err(TokenError::Invalid("the signature is not that of the key")),
         );
         let no_kid = json!({ "alg": "EdDSA" });
-        let wrong = Err(TokenError::Invalid("the header is not JSON with alg and kid"));
+        let wrong = Err(TokenError::Invalid(
+            "the header is not JSON with alg and kid",
+        ));
         check(&keys, &signed(&keys, &no_kid, &json!(claims())), wrong);
     }
 
@@ -300,13 +324,29 @@ mod tests {
         for claim in ["sub", "exp", "aud", "iss"] {
             let mut without = json!(claims());
             without.as_object_mut().unwrap().remove(claim);
-            check(&keys, &signed(&keys, &header, &without), Err(missing.clone()));
+            check(
+                &keys,
+                &signed(&keys, &header, &without),
+                Err(missing.clone()),
+            );
         }
         for (claim, value, expect) in [
-            ("iss", json!("someone"), TokenError::Invalid("another issuer")),
-            ("aud", json!("else"), TokenError::Invalid("another audience")),
+            (
+                "iss",
+                json!("someone"),
+                TokenError::Invalid("another issuer"),
+            ),
+            (
+                "aud",
+                json!("else"),
+                TokenError::Invalid("another audience"),
+            ),
             ("aud", json!(["blazing-sun"]), missing.clone()),
-            ("sub", json!("0"), TokenError::Invalid("it speaks for the system")),
+            (
+                "sub",
+                json!("0"),
+                TokenError::Invalid("it speaks for the system"),
+            ),
             ("sub", json!("-1"), missing.clone()),
             ("exp", json!("tomorrow"), missing.clone()),
             ("exp", json!(1e300), missing),
@@ -325,7 +365,10 @@ mod tests {
         let verifier = keys.verifier();
         let token = keys.signer().sign(&claims());
         for length in 0..token.len() {
-            assert!(verifier.verify(&token[..length], NOW).is_err(), "cut at {length}");
+            assert!(
+                verifier.verify(&token[..length], NOW).is_err(),
+                "cut at {length}"
+            );
         }
         for at in 0..token.len() - 1 {
             let mut changed = token.clone().into_bytes();
@@ -333,9 +376,17 @@ mod tests {
             let changed = String::from_utf8(changed).unwrap();
             assert!(verifier.verify(&changed, NOW).is_err(), "changed at {at}");
         }
-        check(&keys, &format!("{token}."), Err(TokenError::Invalid("not three parts")));
+        check(
+            &keys,
+            &format!("{token}."),
+            Err(TokenError::Invalid("not three parts")),
+        );
         let junk = "a".repeat(100_000);
-        check(&keys, &junk, Err(TokenError::Invalid("longer than 4096 bytes")));
+        check(
+            &keys,
+            &junk,
+            Err(TokenError::Invalid("longer than 4096 bytes")),
+        );
     }
 
     proptest! {
@@ -360,6 +411,9 @@ mod tests {
         for _ in 0..5_000 {
             verifier.verify(std::hint::black_box(&token), NOW).unwrap();
         }
-        println!("verify: {:.1} µs", began.elapsed().as_secs_f64() * 1e6 / 5_000.0);
+        println!(
+            "verify: {:.1} µs",
+            began.elapsed().as_secs_f64() * 1e6 / 5_000.0
+        );
     }
 }

@@ -55,10 +55,19 @@ pub async fn run(harness: &dyn Harness) {
 }
 
 fn spec(name: &str, partitions: u32) -> TopicSpec {
-    TopicSpec { name: name.to_owned(), partitions, retention_ms: 604_800_000 }
+    TopicSpec {
+        name: name.to_owned(),
+        partitions,
+        retention_ms: 604_800_000,
+    }
 }
 
-fn record(topic: &Topic, partition: impl Into<Option<u32>>, key: &str, payload: String) -> NewRecord {
+fn record(
+    topic: &Topic,
+    partition: impl Into<Option<u32>>,
+    key: &str,
+    payload: String,
+) -> NewRecord {
     NewRecord {
         topic: topic.clone(),
         partition: partition.into(),
@@ -69,12 +78,16 @@ fn record(topic: &Topic, partition: impl Into<Option<u32>>, key: &str, payload: 
 }
 
 async fn topic(log: &dyn EventLog, name: &str, partitions: u32) -> Topic {
-    log.ensure_topics(&[spec(name, partitions)]).await.expect("the topic is made");
+    log.ensure_topics(&[spec(name, partitions)])
+        .await
+        .expect("the topic is made");
     Topic::new(name)
 }
 
 async fn append(log: &dyn EventLog, records: Vec<NewRecord>) -> Vec<Position> {
-    log.append_and_wait(records).await.expect("the append is durable")
+    log.append_and_wait(records)
+        .await
+        .expect("the append is durable")
 }
 
 /// Reads until `count` records are there, and asserts that offsets are dense in each partition.
@@ -88,7 +101,9 @@ async fn read(subscription: &mut dyn Subscription, count: usize) -> Vec<Record> 
         assert!(!some.is_empty(), "`next` gives at least one record");
         for record in &some {
             let place = (record.topic.clone(), record.partition);
-            let dense = next.insert(place, record.offset + 1).is_none_or(|next| next == record.offset);
+            let dense = next
+                .insert(place, record.offset + 1)
+                .is_none_or(|next| next == record.offset);
             assert!(dense, "a gap or repetition before {record:?}");
         }
         records.extend(some);
@@ -104,17 +119,39 @@ fn text(record: &Record) -> &str {
 async fn topics_are_made_once_and_keep_their_partitions(harness: &dyn Harness) {
     let log = harness.open().await;
     let both = [spec("topics.a", 3), spec("topics.b", 2)];
-    log.ensure_topics(&both).await.expect("missing topics are made");
-    log.ensure_topics(&both).await.expect("and again nothing happens");
+    log.ensure_topics(&both)
+        .await
+        .expect("missing topics are made");
+    log.ensure_topics(&both)
+        .await
+        .expect("and again nothing happens");
     drop(log);
     let log = harness.open().await;
-    let error = log.ensure_topics(&[spec("topics.new", 1), spec("topics.a", 4)]).await;
+    let error = log
+        .ensure_topics(&[spec("topics.new", 1), spec("topics.a", 4)])
+        .await;
     match error.expect_err("another number of partitions") {
-        LogError::PartitionCount { topic, found: 3, wanted: 4 } => assert_eq!(topic, "topics.a"),
+        LogError::PartitionCount {
+            topic,
+            found: 3,
+            wanted: 4,
+        } => assert_eq!(topic, "topics.a"),
         other => panic!("{other}"),
     }
-    let bounds = log.bounds(&Topic::new("topics.b")).await.expect("a topic has bounds");
-    assert_eq!(bounds, vec![Bounds { earliest: 0, end: 0 }; 2]);
+    let bounds = log
+        .bounds(&Topic::new("topics.b"))
+        .await
+        .expect("a topic has bounds");
+    assert_eq!(
+        bounds,
+        vec![
+            Bounds {
+                earliest: 0,
+                end: 0
+            };
+            2
+        ]
+    );
 }
 
 async fn unknown_places_are_errors(harness: &dyn Harness) {
@@ -122,30 +159,53 @@ async fn unknown_places_are_errors(harness: &dyn Harness) {
     let known = topic(&*log, "unknown.known", 2).await;
     let missing = Topic::new("unknown.missing");
     let is_unknown = |error| matches!(error, Some(LogError::UnknownPartition { .. }));
-    for bad in [record(&missing, None, "k", "x".into()), record(&known, 2, "k", "x".into())] {
+    for bad in [
+        record(&missing, None, "k", "x".into()),
+        record(&known, 2, "k", "x".into()),
+    ] {
         let good = record(&known, 0, "k", "x".into());
-        let refused = log.append(vec![good, bad], Box::new(|_| panic!("a refused append is not called")));
+        let refused = log.append(
+            vec![good, bad],
+            Box::new(|_| panic!("a refused append is not called")),
+        );
         assert!(is_unknown(refused.err()));
     }
-    assert!(is_unknown(log.subscribe(vec![(missing.clone(), 0, Start::End)]).err()));
-    assert!(is_unknown(log.subscribe(vec![(known.clone(), 2, Start::End)]).err()));
+    assert!(is_unknown(
+        log.subscribe(vec![(missing.clone(), 0, Start::End)]).err()
+    ));
+    assert!(is_unknown(
+        log.subscribe(vec![(known.clone(), 2, Start::End)]).err()
+    ));
     assert!(is_unknown(log.bounds(&missing).await.err()));
     let bounds = log.bounds(&known).await.expect("a topic has bounds");
-    assert!(bounds.iter().all(|bounds| bounds.end == 0), "a refused append leaves nothing");
+    assert!(
+        bounds.iter().all(|bounds| bounds.end == 0),
+        "a refused append leaves nothing"
+    );
 }
 
 async fn partitions_are_the_ones_asked_for_or_murmur2(harness: &dyn Harness) {
     let log = harness.open().await;
     let topic = topic(&*log, "partitions", 12).await;
     let keys: Vec<String> = (0..40).map(|n| format!("key-{n}")).collect();
-    let by_key = keys.iter().map(|key| record(&topic, None, key, String::new())).collect();
+    let by_key = keys
+        .iter()
+        .map(|key| record(&topic, None, key, String::new()))
+        .collect();
     let positions = append(&*log, by_key).await;
     for (key, position) in keys.iter().zip(&positions) {
-        assert_eq!(position.partition, partition_of(key.as_bytes(), 12), "{key}");
+        assert_eq!(
+            position.partition,
+            partition_of(key.as_bytes(), 12),
+            "{key}"
+        );
     }
     let asked = (0..12).map(|partition| record(&topic, partition, "same key", String::new()));
     let positions = append(&*log, asked.collect()).await;
-    let partitions: Vec<u32> = positions.iter().map(|position| position.partition).collect();
+    let partitions: Vec<u32> = positions
+        .iter()
+        .map(|position| position.partition)
+        .collect();
     assert_eq!(partitions, (0..12).collect::<Vec<_>>());
 }
 
@@ -153,8 +213,15 @@ async fn records_come_back_whole_and_in_order(harness: &dyn Harness) {
     let log = harness.open().await;
     let topic = topic(&*log, "whole", 4).await;
     let mut headers = HeadersBuilder::default();
-    headers.push("event_id", "1").push("empty", "").push("event_id", "again").push("raw", [0, 255]);
-    let full = NewRecord { headers: headers.build(), ..record(&topic, 3, "key", "first".into()) };
+    headers
+        .push("event_id", "1")
+        .push("empty", "")
+        .push("event_id", "again")
+        .push("raw", [0, 255]);
+    let full = NewRecord {
+        headers: headers.build(),
+        ..record(&topic, 3, "key", "first".into())
+    };
     let big = "b".repeat(300_000);
     let written = vec![
         full.clone(),
@@ -162,7 +229,12 @@ async fn records_come_back_whole_and_in_order(harness: &dyn Harness) {
         record(&topic, 3, "ключ", big),
     ];
     let positions = append(&*log, written.clone()).await;
-    let expected: Vec<Position> = (0..3).map(|offset| Position { partition: 3, offset }).collect();
+    let expected: Vec<Position> = (0..3)
+        .map(|offset| Position {
+            partition: 3,
+            offset,
+        })
+        .collect();
     assert_eq!(positions, expected);
     let from = vec![(topic.clone(), 3, Start::Offset(0))];
     let mut subscription = log.subscribe(from).expect("the topic can be read");
@@ -181,25 +253,39 @@ async fn reading_begins_where_asked(harness: &dyn Harness) {
     let log = harness.open().await;
     let topic = topic(&*log, "begin", 2).await;
     let numbered = |from: u64, to: u64| {
-        (from..to).map(|n| record(&topic, 0, "k", n.to_string())).collect::<Vec<_>>()
+        (from..to)
+            .map(|n| record(&topic, 0, "k", n.to_string()))
+            .collect::<Vec<_>>()
     };
     append(&*log, numbered(0, 10)).await;
-    append(&*log, vec![record(&topic, 1, "k", "other partition".into())]).await;
+    append(
+        &*log,
+        vec![record(&topic, 1, "k", "other partition".into())],
+    )
+    .await;
     let open = |start| {
-        log.subscribe(vec![(topic.clone(), 0, start)]).expect("the topic can be read")
+        log.subscribe(vec![(topic.clone(), 0, start)])
+            .expect("the topic can be read")
     };
     let mut from_end = open(Start::End);
     let mut from_seven = open(Start::Offset(7));
     let mut from_future = open(Start::Offset(12));
     append(&*log, numbered(10, 14)).await;
-    for (subscription, first) in [(&mut from_end, 10), (&mut from_seven, 7), (&mut from_future, 12)] {
+    for (subscription, first) in [
+        (&mut from_end, 10),
+        (&mut from_seven, 7),
+        (&mut from_future, 12),
+    ] {
         let records = read(&mut **subscription, 14 - first).await;
         let expected: Vec<String> = (first..14).map(|n| n.to_string()).collect();
         assert_eq!(records.iter().map(text).collect::<Vec<_>>(), expected);
         assert_eq!(records[0].offset, first as u64);
     }
     let bounds = log.bounds(&topic).await.expect("a topic has bounds");
-    assert_eq!(bounds.iter().map(|bounds| bounds.end).collect::<Vec<_>>(), [14, 1]);
+    assert_eq!(
+        bounds.iter().map(|bounds| bounds.end).collect::<Vec<_>>(),
+        [14, 1]
+    );
 }
 
 async fn a_restart_keeps_everything_and_continues_offsets(harness: &dyn Harness) {
@@ -208,7 +294,9 @@ async fn a_restart_keeps_everything_and_continues_offsets(harness: &dyn Harness)
         let log = harness.open().await;
         let topic = topic(&*log, "restart", 3).await;
         for n in 0..20 {
-            let records = (0..3).map(|p| record(&topic, p, "k", format!("{round}/{n}"))).collect();
+            let records = (0..3)
+                .map(|p| record(&topic, p, "k", format!("{round}/{n}")))
+                .collect();
             for position in append(&*log, records).await {
                 assert_eq!(position.offset, round * 20 + n);
             }
@@ -216,7 +304,9 @@ async fn a_restart_keeps_everything_and_continues_offsets(harness: &dyn Harness)
     }
     let log = harness.open().await;
     let topic = Topic::new("restart");
-    let from = (0..3).map(|partition| (topic.clone(), partition, Start::Offset(0))).collect();
+    let from = (0..3)
+        .map(|partition| (topic.clone(), partition, Start::Offset(0)))
+        .collect();
     let mut subscription = log.subscribe(from).expect("the topic can be read");
     read(&mut *subscription, 3 * 20 * ROUNDS as usize).await;
 }
@@ -228,14 +318,22 @@ async fn write_concurrently(log: &Arc<dyn EventLog>, topic: &Topic, writers: u64
             tokio::spawn(async move {
                 let mut waiting = Vec::new();
                 for n in 0..each {
-                    let records = vec![record(&topic, None, &writer.to_string(), format!("{writer}/{n}"))];
+                    let records = vec![record(
+                        &topic,
+                        None,
+                        &writer.to_string(),
+                        format!("{writer}/{n}"),
+                    )];
                     waiting.push(append_when_free(&log, records).await);
                     if n % 16 == 0 {
                         tokio::task::yield_now().await;
                     }
                 }
                 for waiting in waiting {
-                    waiting.await.expect("it is answered").expect("it is durable");
+                    waiting
+                        .await
+                        .expect("it is answered")
+                        .expect("it is durable");
                 }
             })
         })
@@ -250,7 +348,10 @@ type Answer = tokio::sync::oneshot::Receiver<Result<Vec<Position>, LogError>>;
 async fn append_when_free(log: &Arc<dyn EventLog>, records: Vec<NewRecord>) -> Answer {
     loop {
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        match log.append(records.clone(), Box::new(|outcome| drop(sender.send(outcome)))) {
+        match log.append(
+            records.clone(),
+            Box::new(|outcome| drop(sender.send(outcome))),
+        ) {
             Ok(()) => return receiver,
             Err(LogError::Unavailable) => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),
@@ -276,9 +377,15 @@ async fn concurrent_writers_lose_nothing_and_keep_their_order(harness: &dyn Harn
     let log = harness.open().await;
     let topic = topic(&*log, "concurrent", 4).await;
     write_concurrently(&log, &topic, writers, each).await;
-    let from = (0..4).map(|partition| (topic.clone(), partition, Start::Offset(0))).collect();
+    let from = (0..4)
+        .map(|partition| (topic.clone(), partition, Start::Offset(0)))
+        .collect();
     let mut subscription = log.subscribe(from).expect("the topic can be read");
-    check_writers(&read(&mut *subscription, (writers * each) as usize).await, writers, each);
+    check_writers(
+        &read(&mut *subscription, (writers * each) as usize).await,
+        writers,
+        each,
+    );
 }
 
 async fn readers_that_join_while_writing_miss_and_repeat_nothing(harness: &dyn Harness) {
@@ -291,10 +398,16 @@ async fn readers_that_join_while_writing_miss_and_repeat_nothing(harness: &dyn H
     };
     let mut readers = Vec::new();
     for n in 0..8 {
-        let from = (0..3).map(|partition| (topic.clone(), partition, Start::Offset(0))).collect();
+        let from = (0..3)
+            .map(|partition| (topic.clone(), partition, Start::Offset(0)))
+            .collect();
         let mut subscription = log.subscribe(from).expect("the topic can be read");
         readers.push(tokio::spawn(async move {
-            check_writers(&read(&mut *subscription, (writers * each) as usize).await, writers, each);
+            check_writers(
+                &read(&mut *subscription, (writers * each) as usize).await,
+                writers,
+                each,
+            );
         }));
         for _ in 0..n * 20 {
             tokio::task::yield_now().await;
@@ -302,7 +415,9 @@ async fn readers_that_join_while_writing_miss_and_repeat_nothing(harness: &dyn H
     }
     writing.await.expect("the writers end");
     for reader in readers {
-        reader.await.expect("the reader has everything once and in order");
+        reader
+            .await
+            .expect("the reader has everything once and in order");
     }
 }
 
@@ -316,8 +431,16 @@ async fn a_slow_reader_delays_nobody_and_gets_everything(harness: &dyn Harness) 
     let abandoned = log.subscribe(from()).expect("the topic can be read");
     // Nobody reads while this writes: had a reader to keep up, it would never end.
     write_concurrently(&log, &topic, writers, each).await;
-    check_writers(&read(&mut *quick, (writers * each) as usize).await, writers, each);
-    check_writers(&read(&mut *slow, (writers * each) as usize).await, writers, each);
+    check_writers(
+        &read(&mut *quick, (writers * each) as usize).await,
+        writers,
+        each,
+    );
+    check_writers(
+        &read(&mut *slow, (writers * each) as usize).await,
+        writers,
+        each,
+    );
     drop(abandoned);
     append(&*log, vec![record(&topic, 0, "k", "after".into())]).await;
     for reader in [&mut slow, &mut quick] {
@@ -326,7 +449,9 @@ async fn a_slow_reader_delays_nobody_and_gets_everything(harness: &dyn Harness) 
 }
 
 async fn appends_are_refused_when_full_and_answered_once(harness: &dyn Harness) {
-    let Some(Stalled { log, release }) = harness.stalled(10).await else { return };
+    let Some(Stalled { log, release }) = harness.stalled(10).await else {
+        return;
+    };
     let topic = topic(&*log, "full", 1).await;
     let calls = Arc::new(AtomicUsize::new(0));
     let (sender, mut answers) = tokio::sync::mpsc::unbounded_channel();
@@ -347,12 +472,24 @@ async fn appends_are_refused_when_full_and_answered_once(harness: &dyn Harness) 
     assert_eq!(calls.load(Ordering::SeqCst), 0, "nothing is durable yet");
     release();
     for offset in 0..accepted {
-        let answer = tokio::time::timeout(PATIENCE, answers.recv()).await.expect("it is answered");
+        let answer = tokio::time::timeout(PATIENCE, answers.recv())
+            .await
+            .expect("it is answered");
         let positions = answer.expect("the suite sends").expect("it is durable");
-        assert_eq!(positions, [Position { partition: 0, offset }]);
+        assert_eq!(
+            positions,
+            [Position {
+                partition: 0,
+                offset
+            }]
+        );
     }
     append(&*log, vec![record(&topic, 0, "k", "free again".into())]).await;
-    assert_eq!(calls.load(Ordering::SeqCst) as u64, accepted, "each callback ran once");
+    assert_eq!(
+        calls.load(Ordering::SeqCst) as u64,
+        accepted,
+        "each callback ran once"
+    );
 }
 
 async fn retention_moves_the_earliest_offset(harness: &dyn Harness) {
@@ -385,5 +522,8 @@ async fn retention_moves_the_earliest_offset(harness: &dyn Harness) {
     let mut subscription = log.subscribe(below).expect("the topic can be read");
     let records = read(&mut *subscription, (end - 50) as usize).await;
     assert_eq!(records[0].offset, 50, "reading below gets the earliest");
-    assert_eq!(append(&*log, vec![record(&topic, 0, "k", String::new())]).await[0].offset, end);
+    assert_eq!(
+        append(&*log, vec![record(&topic, 0, "k", String::new())]).await[0].offset,
+        end
+    );
 }

@@ -27,14 +27,23 @@ struct State {
 
 impl State {
     fn partition(&self, topic: &Topic, partition: u32) -> Result<&Vec<Record>, LogError> {
-        let found = self.topics.get(topic).and_then(|topic| topic.get(partition as usize));
-        found.ok_or_else(|| LogError::UnknownPartition { topic: topic.to_string(), partition })
+        let found = self
+            .topics
+            .get(topic)
+            .and_then(|topic| topic.get(partition as usize));
+        found.ok_or_else(|| LogError::UnknownPartition {
+            topic: topic.to_string(),
+            partition,
+        })
     }
 }
 
 impl Default for MemoryLog {
     fn default() -> Self {
-        MemoryLog { state: Arc::default(), appended: Arc::new(watch::Sender::new(())) }
+        MemoryLog {
+            state: Arc::default(),
+            appended: Arc::new(watch::Sender::new(())),
+        }
     }
 }
 
@@ -49,7 +58,10 @@ impl MemoryLog {
 impl EventLog for MemoryLog {
     async fn ensure_topics(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
         let mut state = self.state.lock();
-        for TopicSpec { name, partitions, .. } in topics {
+        for TopicSpec {
+            name, partitions, ..
+        } in topics
+        {
             match state.topics.get(&Topic::new(name)) {
                 Some(found) if found.len() != *partitions as usize => {
                     return Err(LogError::PartitionCount {
@@ -61,7 +73,10 @@ impl EventLog for MemoryLog {
                 _ => (),
             }
         }
-        for TopicSpec { name, partitions, .. } in topics {
+        for TopicSpec {
+            name, partitions, ..
+        } in topics
+        {
             let missing = || vec![Vec::new(); *partitions as usize];
             state.topics.entry(Topic::new(name)).or_insert_with(missing);
         }
@@ -75,14 +90,31 @@ impl EventLog for MemoryLog {
         }
         let now = state.now;
         let mut positions = Vec::with_capacity(records.len());
-        for NewRecord { topic, partition, key, headers, payload } in records {
-            let Some(partitions) = state.topics.get_mut(&topic) else { continue };
+        for NewRecord {
+            topic,
+            partition,
+            key,
+            headers,
+            payload,
+        } in records
+        {
+            let Some(partitions) = state.topics.get_mut(&topic) else {
+                continue;
+            };
             let by_key = || partition_of(&key, partitions.len() as u32);
             let partition = partition.unwrap_or_else(by_key);
             let records = &mut partitions[partition as usize];
             let offset = records.len() as u64;
             positions.push(Position { partition, offset });
-            records.push(Record { topic, partition, offset, timestamp: now, key, headers, payload });
+            records.push(Record {
+                topic,
+                partition,
+                offset,
+                timestamp: now,
+                key,
+                headers,
+                payload,
+            });
         }
         drop(state);
         self.appended.send_replace(());
@@ -90,10 +122,7 @@ impl EventLog for MemoryLog {
         Ok(())
     }
 
-    fn subscribe(
-        &self,
-        from: Vec<(Topic, u32, Start)>,
-    ) -> Result<Box<dyn Subscription>, LogError> {
+    fn subscribe(&self, from: Vec<(Topic, u32, Start)>) -> Result<Box<dyn Subscription>, LogError> {
         let state = self.state.lock();
         let places = from.into_iter().map(|(topic, partition, start)| {
             let end = state.partition(&topic, partition)?.len() as u64;
@@ -114,7 +143,12 @@ impl EventLog for MemoryLog {
         let state = self.state.lock();
         state.partition(topic, 0)?;
         let partitions = state.topics.get(topic).into_iter().flatten();
-        Ok(partitions.map(|records| Bounds { earliest: 0, end: records.len() as u64 }).collect())
+        Ok(partitions
+            .map(|records| Bounds {
+                earliest: 0,
+                end: records.len() as u64,
+            })
+            .collect())
     }
 }
 

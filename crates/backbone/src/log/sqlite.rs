@@ -115,7 +115,8 @@ impl Shared {
         let mut current = self.catalog.write();
         let mut catalog = Catalog::clone(&current);
         let longest = schema::load_topics(conn, &mut catalog)?;
-        self.retention_ms.store(longest.unwrap_or(-1), Ordering::Relaxed);
+        self.retention_ms
+            .store(longest.unwrap_or(-1), Ordering::Relaxed);
         *current = Arc::new(catalog);
         Ok(())
     }
@@ -159,7 +160,13 @@ impl SqliteLog {
         schema::prepare(conn)?;
         let shared = Shared::new(path, options, false);
         let appender = SqliteAppender::new(Arc::clone(&shared), conn)?;
-        Ok((SqliteLog { shared, _driver: None }, appender))
+        Ok((
+            SqliteLog {
+                shared,
+                _driver: None,
+            },
+            appender,
+        ))
     }
 
     /// Opens a log with its own write connection and a thread that commits what is appended. The
@@ -169,7 +176,10 @@ impl SqliteLog {
         let (log, appender) = SqliteLog::open(&conn, path, options)?;
         let shared = Arc::clone(&log.shared);
         let driver = standalone::Driver::start(conn, appender, shared, &log.shared.options)?;
-        Ok(SqliteLog { _driver: Some(Arc::new(driver)), ..log })
+        Ok(SqliteLog {
+            _driver: Some(Arc::new(driver)),
+            ..log
+        })
     }
 
     /// Opens the log beside its writer, in another process or none, for reading alone.
@@ -177,7 +187,10 @@ impl SqliteLog {
         let shared = Shared::new(path, SqliteLogOptions::default(), true);
         shared.with_reader(|conn| shared.reload_topics(conn))?;
         shared.queue.close();
-        Ok(SqliteLog { shared, _driver: None })
+        Ok(SqliteLog {
+            shared,
+            _driver: None,
+        })
     }
 
     /// Makes the appender's `wait` return: its owner has something else to do.
@@ -255,17 +268,17 @@ impl EventLog for SqliteLog {
         let catalog = self.shared.catalog();
         for record in &records {
             let entry = self.shared.public_entry(&catalog, &record.topic)?;
-            if record.partition.is_some_and(|partition| partition >= entry.partitions()) {
+            if record
+                .partition
+                .is_some_and(|partition| partition >= entry.partitions())
+            {
                 return Err(unknown(&record.topic, record.partition.unwrap_or(0)));
             }
         }
         self.shared.queue.push(records, appended)
     }
 
-    fn subscribe(
-        &self,
-        from: Vec<(Topic, u32, Start)>,
-    ) -> Result<Box<dyn Subscription>, LogError> {
+    fn subscribe(&self, from: Vec<(Topic, u32, Start)>) -> Result<Box<dyn Subscription>, LogError> {
         if self.shared.is_read_only {
             return self.subscribe_read_only(from);
         }
@@ -314,7 +327,10 @@ impl EventLog for SqliteLog {
             return bounds.ok_or_else(|| unknown(topic, 0));
         }
         let catalog = self.shared.catalog();
-        Ok(catalog.get(topic).ok_or_else(|| unknown(topic, 0))?.bounds())
+        Ok(catalog
+            .get(topic)
+            .ok_or_else(|| unknown(topic, 0))?
+            .bounds())
     }
 }
 

@@ -1,11 +1,12 @@
 //! Commands: from event type and payload to what is asked.
 
-use super::{DEMO_GRANT, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
 use super::fields::{Fields, InvalidField};
+use super::{DEMO_GRANT, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, UserId};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
+use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
@@ -114,8 +115,8 @@ pub enum Command {
     },
 }
 
-/// `create_room`
-#[derive(Debug, Clone)]
+/// `create_room`. Its `Debug` shows no password.
+#[derive(Clone)]
 pub struct CreateRoom {
     /// Added by the gateway.
     pub room_id: Option<RoomId>,
@@ -133,8 +134,8 @@ pub struct CreateRoom {
     pub allow_spectators: bool,
 }
 
-/// `join_room`
-#[derive(Debug, Clone)]
+/// `join_room`. Its `Debug` shows no password.
+#[derive(Clone)]
 pub struct JoinRoom {
     /// Which, or
     pub room_id: Option<RoomId>,
@@ -155,13 +156,36 @@ pub struct InvalidCommand {
     pub refusal: Refusal,
 }
 
+impl fmt::Debug for CreateRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateRoom")
+            .field("room_id", &self.room_id)
+            .field("game_type", &self.game_type)
+            .field("room_name", &self.room_name)
+            .field("max_players", &self.max_players)
+            .field("allow_spectators", &self.allow_spectators)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for JoinRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinRoom")
+            .field("room_id", &self.room_id)
+            .field("room_name", &self.room_name)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Command {
     /// The room that decides it; none for what concerns a user, or a room known by name alone.
     pub fn room_id(&self) -> Option<&RoomId> {
         match self {
             Command::CreateRoom(create) => create.room_id.as_ref(),
             Command::JoinRoom(join) => join.room_id.as_ref(),
-            Command::ListRooms { .. } | Command::SyncUser { .. } | Command::DemoGrant { .. } => None,
+            Command::ListRooms { .. } | Command::SyncUser { .. } | Command::DemoGrant { .. } => {
+                None
+            }
             Command::RejoinRoom { room_id }
             | Command::LeaveRoom { room_id }
             | Command::SelectPlayer { room_id, .. }
@@ -187,25 +211,38 @@ pub fn parse_command(
         refusal: Refusal::because(RefusalCode::InvalidFormat, error.to_string()),
     };
     let fields = Fields::of(payload).map_err(|error| invalid(None, error))?;
-    let command_id = fields.optional::<CommandId>("command_id").map_err(|error| invalid(None, error))?;
+    let command_id = fields
+        .optional::<CommandId>("command_id")
+        .map_err(|error| invalid(None, error))?;
     match read(event_type, payload, &fields) {
         Ok(Some(command)) => Ok((command_id, command)),
         Ok(None) => {
             let name: String = event_type.chars().take(80).collect();
-            let refusal =
-                Refusal::because(RefusalCode::UnknownCommand, format!("there is no command `{name}`"));
-            Err(InvalidCommand { command_id, refusal })
+            let refusal = Refusal::because(
+                RefusalCode::UnknownCommand,
+                format!("there is no command `{name}`"),
+            );
+            Err(InvalidCommand {
+                command_id,
+                refusal,
+            })
         }
         Err(error) => Err(invalid(command_id, error)),
     }
 }
 
-fn read(event_type: &str, payload: &RawValue, f: &Fields<'_>) -> Result<Option<Command>, InvalidField> {
+fn read(
+    event_type: &str,
+    payload: &RawValue,
+    f: &Fields<'_>,
+) -> Result<Option<Command>, InvalidField> {
     if event_type == DEMO_GRANT {
         let (user_id, username) = (f.required("user_id")?, f.required("username")?);
         return Ok(Some(Command::DemoGrant { user_id, username }));
     }
-    let Some(name) = event_type.strip_prefix("games.command.") else { return Ok(None) };
+    let Some(name) = event_type.strip_prefix("games.command.") else {
+        return Ok(None);
+    };
     let room_id = || f.required("room_id");
     Ok(Some(match name {
         "create_room" => Command::CreateRoom(CreateRoom {
@@ -225,46 +262,73 @@ fn read(event_type: &str, payload: &RawValue, f: &Fields<'_>) -> Result<Option<C
                 password_sealed: f.optional("password_sealed")?,
             };
             if join.room_id.is_none() && join.room_name.is_none() {
-                return Err(InvalidField::Missing("room_id"));
+                return Err(InvalidField::Missing("room_id` or `room_name"));
             }
             Command::JoinRoom(join)
         }
-        "list_rooms" => Command::ListRooms { game_type: f.optional("game_type")? },
-        "rejoin_room" => Command::RejoinRoom { room_id: room_id()? },
-        "leave_room" => Command::LeaveRoom { room_id: room_id()? },
-        "select_player" => {
-            Command::SelectPlayer { room_id: room_id()?, target_user_id: f.required("target_user_id")? }
-        }
-        "deselect_player" => {
-            Command::DeselectPlayer { room_id: room_id()?, target_user_id: f.required("target_user_id")? }
-        }
+        "list_rooms" => Command::ListRooms {
+            game_type: f.optional("game_type")?,
+        },
+        "rejoin_room" => Command::RejoinRoom {
+            room_id: room_id()?,
+        },
+        "leave_room" => Command::LeaveRoom {
+            room_id: room_id()?,
+        },
+        "select_player" => Command::SelectPlayer {
+            room_id: room_id()?,
+            target_user_id: f.required("target_user_id")?,
+        },
+        "deselect_player" => Command::DeselectPlayer {
+            room_id: room_id()?,
+            target_user_id: f.required("target_user_id")?,
+        },
         "ready" | "set_ready" => Command::Ready {
             room_id: room_id()?,
-            is_ready: f.optional("is_ready")?.or(f.optional("ready")?).unwrap_or(true),
+            is_ready: f
+                .optional("is_ready")?
+                .or(f.optional("ready")?)
+                .unwrap_or(true),
             seed_commitment: hex_field::<Commitment>(f, "seed_commitment")?,
         },
         "reveal_seed" => Command::RevealSeed {
             room_id: room_id()?,
-            client_seed: hex_field(f, "client_seed")?.ok_or(InvalidField::Missing("client_seed"))?,
+            client_seed: hex_field(f, "client_seed")?
+                .ok_or(InvalidField::Missing("client_seed"))?,
         },
-        "start_game" => Command::StartGame { room_id: room_id()? },
-        _ if event_type == PLAYER_DISCONNECTED => {
-            Command::PlayerDisconnected { room_id: room_id()?, user_id: f.required("user_id")? }
-        }
-        _ if event_type == SYNC_ROOM => {
-            Command::SyncRoom { room_id: room_id()?, user_id: f.required("user_id")? }
-        }
-        _ if event_type == SYNC_USER => {
-            Command::SyncUser { rooms: f.optional("rooms")?.unwrap_or_default() }
-        }
+        "start_game" => Command::StartGame {
+            room_id: room_id()?,
+        },
+        _ if event_type == PLAYER_DISCONNECTED => Command::PlayerDisconnected {
+            room_id: room_id()?,
+            user_id: f.required("user_id")?,
+        },
+        _ if event_type == SYNC_ROOM => Command::SyncRoom {
+            room_id: room_id()?,
+            user_id: f.required("user_id")?,
+        },
+        _ if event_type == SYNC_USER => Command::SyncUser {
+            rooms: f.optional("rooms")?.unwrap_or_default(),
+        },
         _ => {
-            let Some((game_type, name)) = name.split_once('.') else { return Ok(None) };
+            let Some((game_type, name)) = name.split_once('.') else {
+                return Ok(None);
+            };
             let (room_id, game_type) = (room_id()?, game_type.to_owned());
             if name == "enable_auto_play" {
                 let enabled = f.optional("enabled")?.unwrap_or(true);
-                Command::EnableAutoPlay { room_id, game_type, enabled }
+                Command::EnableAutoPlay {
+                    room_id,
+                    game_type,
+                    enabled,
+                }
             } else {
-                Command::Move { room_id, game_type, name: name.to_owned(), fields: payload.to_owned() }
+                Command::Move {
+                    room_id,
+                    game_type,
+                    name: name.to_owned(),
+                    fields: payload.to_owned(),
+                }
             }
         }
     }))
@@ -274,9 +338,14 @@ fn hex_field<T: FromStr<Err: ToString>>(
     fields: &Fields<'_>,
     name: &'static str,
 ) -> Result<Option<T>, InvalidField> {
-    let Some(text) = fields.optional::<String>(name)? else { return Ok(None) };
+    let Some(text) = fields.optional::<String>(name)? else {
+        return Ok(None);
+    };
     let parsed = text.parse().map(Some);
-    parsed.map_err(|error: T::Err| InvalidField::Invalid { name, expected: error.to_string() })
+    parsed.map_err(|error: T::Err| InvalidField::Invalid {
+        name,
+        expected: error.to_string(),
+    })
 }
 
 fn raw(value: &Value) -> Box<RawValue> {
@@ -309,3 +378,7 @@ pub fn with_room_id(payload: &RawValue, room: &RoomId) -> Box<RawValue> {
     fields.insert("room_id".to_owned(), Value::from(room.as_str()));
     raw(&Value::Object(fields))
 }
+
+#[cfg(test)]
+#[path = "commands_tests.rs"]
+mod tests;

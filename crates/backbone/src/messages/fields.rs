@@ -1,11 +1,13 @@
 //! Reading a payload field by field, so that an error can name the field.
 
-use serde::de::DeserializeOwned;
+use blazing_sun_domain::Millis;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::fmt;
 
-/// A field that is missing or not what it should be.
+/// A field that is missing or not what it should be. Never quotes a value: it may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidField {
     /// The payload is no JSON object.
@@ -19,32 +21,203 @@ pub enum InvalidField {
     Invalid {
         /// The field.
         name: &'static str,
-        /// What was found and what it should be.
+        /// What it should be, and what was found.
         expected: String,
     },
 }
 
-/// The fields of a payload.
-pub struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+/// The fields of a payload. Of a field that is there twice the last counts.
+pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// A key, borrowed unless it has escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(4);
+                while let Some((Key(name), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+                    fields.push((name, value));
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
 
 impl<'a> Fields<'a> {
     /// The fields of a JSON object.
     pub fn of(payload: &'a RawValue) -> Result<Fields<'a>, InvalidField> {
-        serde_json::from_str(payload.get()).map(Fields).map_err(|_| InvalidField::NotAnObject)
+        serde_json::from_str(payload.get()).map_err(|_| InvalidField::NotAnObject)
     }
 
     /// The field, if it is there and not null.
-    pub fn optional<T: DeserializeOwned>(&self, name: &'static str) -> Result<Option<T>, InvalidField> {
-        let Some(value) = self.0.get(name).filter(|value| value.get() != "null") else { return Ok(None) };
-        serde_json::from_str(value.get()).map(Some).map_err(|error| {
-            let text = error.to_string();
-            let expected = text.split(" at line ").next().unwrap_or_default().to_owned();
-            InvalidField::Invalid { name, expected }
-        })
+    pub fn optional<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, InvalidField> {
+        let found = self.0.iter().rev().find(|(found, _)| found == name);
+        let Some((_, value)) = found.filter(|(_, value)| value.get() != "null") else {
+            return Ok(None);
+        };
+        serde_json::from_str(value.get())
+            .map(Some)
+            .map_err(|error| InvalidField::Invalid {
+                name,
+                expected: expected(&error.to_string()),
+            })
     }
 
     /// The field, which must be there.
     pub fn required<T: DeserializeOwned>(&self, name: &'static str) -> Result<T, InvalidField> {
         self.optional(name)?.ok_or(InvalidField::Missing(name))
+    }
+}
+
+/// serde's message, less where it is and less the value that it quotes.
+fn expected(message: &str) -> String {
+    let message = message
+        .rfind(" at line ")
+        .map_or(message, |end| &message[..end]);
+    let quoting = ["invalid type: ", "invalid value: ", "invalid length "];
+    let Some(found) = quoting
+        .iter()
+        .find_map(|prefix| message.strip_prefix(prefix))
+    else {
+        return message.chars().take(200).collect();
+    };
+    let expected = found
+        .rsplit_once(", expected ")
+        .map_or("something else", |(_, end)| end);
+    let kind = found
+        .split(['`', '"', ','])
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if message.starts_with("invalid type: ") && !kind.is_empty() {
+        format!("expected {expected}, got {kind}")
+    } else {
+        format!("expected {expected}")
+    }
+}
+
+/// The instant of an RFC 3339 text, as `timestamp` holds it.
+pub fn parse_timestamp(text: &str) -> Option<Millis> {
+    text.parse::<jiff::Timestamp>()
+        .ok()
+        .map(|at| Millis(at.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_domain::{CommandId, RoomId, UserId};
+    use proptest::prelude::*;
+
+    fn of(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    fn problem<T: DeserializeOwned>(value: &str) -> String {
+        let payload = of(&format!(r#"{{"field":{value}}}"#));
+        let outcome = Fields::of(&payload).unwrap().required::<T>("field");
+        outcome.err().expect("a problem").to_string()
+    }
+
+    #[test]
+    fn a_bad_field_is_named_with_what_was_expected() {
+        let check = |problem: String, expected: &str| assert_eq!(problem, expected);
+        check(
+            problem::<String>("5"),
+            "`field`: expected a string, got integer",
+        );
+        check(
+            problem::<bool>(r#""yes""#),
+            "`field`: expected a boolean, got string",
+        );
+        check(problem::<u32>("-1"), "`field`: expected u32");
+        check(
+            problem::<u32>("1.5"),
+            "`field`: expected u32, got floating point",
+        );
+        check(
+            problem::<UserId>("true"),
+            "`field`: expected a user id below 2^53, as a string or an integer, got boolean",
+        );
+        check(
+            problem::<UserId>(r#""x""#),
+            "`field`: a user id is a decimal number below 2^53, got `x`",
+        );
+        check(
+            problem::<RoomId>(r#""a b""#),
+            "`field`: a room id is 1 to 64 characters of A-Z, a-z, 0-9, `_`, `-`, `.`, got `a b`",
+        );
+        assert!(problem::<CommandId>(r#""7""#).starts_with("`field`: UUID parsing failed"));
+        check(problem::<String>("null"), "`field` is missing");
+        assert_eq!(Fields::of(&of("[]")).err(), Some(InvalidField::NotAnObject));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_never_quoted() {
+        for secret in ["123456", "[\"hunter2\"]", "{\"hunter2\":1}", "1.23456"] {
+            let problem = problem::<String>(secret);
+            assert!(
+                !problem.contains("hunter2") && !problem.contains("123456"),
+                "{problem}"
+            );
+            assert!(!problem.contains("1.23456"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn keys_with_escapes_are_found_and_the_last_of_two_counts() {
+        let payload = of(r#"{"ro\u006fm":1,"room":2,"other":{"room":3}}"#);
+        assert_eq!(Fields::of(&payload).unwrap().required("room"), Ok(2));
+        let payload = of(r#"{"ro\u006fm":1}"#);
+        assert_eq!(Fields::of(&payload).unwrap().optional("room"), Ok(Some(1)));
+    }
+
+    #[test]
+    fn instants_read_in_every_form_of_rfc_3339() {
+        for (text, expected) in [
+            ("2024-01-20T10:30:01Z", Some(1_705_746_601_000)),
+            ("2024-01-20T10:30:01.250Z", Some(1_705_746_601_250)),
+            ("2024-01-20T11:30:01.25+01:00", Some(1_705_746_601_250)),
+            (
+                "2024-01-20T10:30:01.123456789+00:00",
+                Some(1_705_746_601_123),
+            ),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_timestamp(text), expected.map(Millis), "{text}");
+        }
+        let now = Millis(1_700_000_000_123);
+        assert_eq!(parse_timestamp(&now.to_string()), Some(now));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_payloads_and_timestamps_never_panic(json in "[\\[\\]{}\":,0-9a-e\\\\u ]{0,60}", text in ".{0,40}") {
+            let _ = parse_timestamp(&text);
+            if let Ok(payload) = RawValue::from_string(json)
+                && let Ok(fields) = Fields::of(&payload)
+            {
+                let _ = fields.optional::<UserId>("a");
+                let _ = fields.optional::<String>("e");
+            }
+        }
     }
 }

@@ -116,10 +116,20 @@ mod tests {
     use blazing_sun_domain::UserId;
 
     fn record(kind: PaymentKind, amount: i64, total_players: Option<u32>) -> String {
-        let player = SeatedPlayer { user_id: UserId::new(123).unwrap(), username: "Player1".into() };
+        let player = SeatedPlayer {
+            user_id: UserId::new(123).unwrap(),
+            username: "Player1".into(),
+        };
         let (now, room) = (Millis(1_705_746_601_000), "room-abc123".parse().unwrap());
         let record = PaymentRecord::new(
-            kind, "fee/room-abc123/123/1", now, &player, Cents(amount), "bigger_dice", &room, "My Game",
+            kind,
+            "fee/room-abc123/123/1",
+            now,
+            &player,
+            Cents(amount),
+            "bigger_dice",
+            &room,
+            "My Game",
             total_players,
         );
         serde_json::to_string_pretty(&record).unwrap()
@@ -146,15 +156,22 @@ mod tests {
         let prize = expected
             .replace("game.participation.deducted", "game.prize.won")
             .replace("1000,", "1600,")
-            .replace("\"description\": \"PAY", "\"total_players\": 2,\n  \"description\": \"WON");
+            .replace(
+                "\"description\": \"PAY",
+                "\"total_players\": 2,\n  \"description\": \"WON",
+            );
         assert_eq!(record(PaymentKind::Prize, 1600, Some(2)), prize);
-        let refund = expected.replace("participation.deducted", "participation.refunded").replace("PAY", "REFUND");
+        let refund = expected
+            .replace("participation.deducted", "participation.refunded")
+            .replace("PAY", "REFUND");
         assert_eq!(record(PaymentKind::Refund, 1000, None), refund);
     }
 
     #[test]
     fn a_transfer_sent_twice_is_the_same_record() {
-        assert_eq!(payment_event_id("fee/r/1/1"), payment_event_id("fee/r/1/1"));
+        // Checked against Python's hashlib: the first 16 bytes, version 8 and variant set.
+        let id = payment_event_id("fee/room-abc123/123/1").to_string();
+        assert_eq!(id, "24005cd8-4cef-8268-a852-67eca5aece4a");
         assert_ne!(payment_event_id("fee/r/1/1"), payment_event_id("fee/r/1/2"));
     }
 }

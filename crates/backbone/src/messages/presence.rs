@@ -39,22 +39,100 @@ pub enum PresenceMessage {
 }
 
 /// Reads a message of `gateway.presence`.
-pub fn parse_presence(event_type: &str, payload: &RawValue) -> Result<PresenceMessage, InvalidField> {
+pub fn parse_presence(
+    event_type: &str,
+    payload: &RawValue,
+) -> Result<PresenceMessage, InvalidField> {
     let fields = Fields::of(payload)?;
     let (gateway_id, boot_id) = (fields.required("gateway_id")?, fields.required("boot_id")?);
     let user = || fields.required("user_id");
     let socket = || fields.required("connection_id");
     match event_type {
         "presence.event.user_online" => Ok(PresenceMessage::UserOnline {
-            user_id: user()?, gateway_id, boot_id, connection_id: socket()?,
+            user_id: user()?,
+            gateway_id,
+            boot_id,
+            connection_id: socket()?,
         }),
         "presence.event.user_offline" => Ok(PresenceMessage::UserOffline {
-            user_id: user()?, gateway_id, boot_id, connection_id: socket()?,
+            user_id: user()?,
+            gateway_id,
+            boot_id,
+            connection_id: socket()?,
         }),
-        "presence.event.gateway_heartbeat" => Ok(PresenceMessage::GatewayHeartbeat { gateway_id, boot_id }),
+        "presence.event.gateway_heartbeat" => Ok(PresenceMessage::GatewayHeartbeat {
+            gateway_id,
+            boot_id,
+        }),
         _ => Err(InvalidField::Invalid {
             name: "event_type",
             expected: "user_online, user_offline or gateway_heartbeat".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(event: &str, json: &str) -> Result<PresenceMessage, String> {
+        let payload = RawValue::from_string(json.to_owned()).unwrap();
+        parse_presence(&format!("presence.event.{event}"), &payload).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn reads_every_message_with_ids_of_either_type() {
+        let (gateway_id, boot_id) = ("gw-1".to_owned(), "boot".to_owned());
+        let user = |connection_id: &str| {
+            (
+                UserId::new(7).unwrap(),
+                gateway_id.clone(),
+                boot_id.clone(),
+                connection_id.to_owned(),
+            )
+        };
+        for id in ["7", "\"7\""] {
+            let json = format!(
+                r#"{{"user_id":{id},"gateway_id":"gw-1","boot_id":"boot","connection_id":"c","more":1}}"#
+            );
+            let (user_id, gateway_id, boot_id, connection_id) = user("c");
+            assert_eq!(
+                parse("user_online", &json),
+                Ok(PresenceMessage::UserOnline {
+                    user_id,
+                    gateway_id,
+                    boot_id,
+                    connection_id
+                }),
+            );
+            let (user_id, gateway_id, boot_id, connection_id) = user("c");
+            assert_eq!(
+                parse("user_offline", &json),
+                Ok(PresenceMessage::UserOffline {
+                    user_id,
+                    gateway_id,
+                    boot_id,
+                    connection_id
+                }),
+            );
+            assert_eq!(
+                parse("gateway_heartbeat", &json),
+                Ok(PresenceMessage::GatewayHeartbeat {
+                    gateway_id: "gw-1".to_owned(),
+                    boot_id: "boot".to_owned(),
+                }),
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_named() {
+        let missing = parse(
+            "user_online",
+            r#"{"gateway_id":"g","boot_id":"b","user_id":1}"#,
+        );
+        assert_eq!(missing, Err("`connection_id` is missing".to_owned()));
+        let unknown = parse("user_asleep", r#"{"gateway_id":"g","boot_id":"b"}"#);
+        assert!(unknown.unwrap_err().contains("event_type"));
     }
 }

@@ -63,3 +63,59 @@ pub fn gone_room_body(room_name: &str) -> String {
     })
     .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_domain::{Millis, RefusalCode};
+
+    #[test]
+    fn answers_are_pinned() {
+        let balance = BalanceChanged {
+            balance_cents: Cents(4_000),
+            change_cents: Cents(-1_000),
+            currency: "eur".to_owned(),
+            reason: "fee".to_owned(),
+        };
+        assert_eq!(
+            serde_json::to_string(&balance).unwrap(),
+            r#"{"balance_cents":4000,"change_cents":-1000,"currency":"eur","reason":"fee"}"#,
+        );
+        assert_eq!(
+            error_body(&RefusalCode::RoomFull.into(), "socket-1"),
+            concat!(
+                r#"{"code":"room_full","message":"The room has reached its number of players","#,
+                r#""socket_id":"socket-1"}"#,
+            ),
+        );
+        assert_eq!(command_applied_body(7), r#"{"room_seq":7}"#);
+        assert_eq!(
+            gone_room_body("My Game"),
+            concat!(
+                r#"{"allow_spectators":false,"is_password_protected":false,"#,
+                r#""room_name":"My Game","status":"finished"}"#,
+            ),
+        );
+    }
+
+    #[test]
+    fn dead_letters_are_pinned() {
+        let letter = DeadLetter {
+            topic: "games.commands".to_owned(),
+            partition: 3,
+            offset: Some(41),
+            key: None,
+            error: "not an event envelope".to_owned(),
+            failed_at: Millis(1_705_746_601_000).to_string(),
+            original: vec![0, 255, b'{'],
+        };
+        assert_eq!(
+            serde_json::to_string(&letter).unwrap(),
+            concat!(
+                r#"{"topic":"games.commands","partition":3,"offset":41,"key":null,"#,
+                r#""error":"not an event envelope","failed_at":"2024-01-20T10:30:01.000Z","#,
+                r#""original":"AP97"}"#,
+            ),
+        );
+    }
+}

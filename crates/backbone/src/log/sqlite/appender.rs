@@ -74,14 +74,24 @@ impl Batch {
         let partition = entry.partition(record.partition, &record.key)?;
         let slot = entry.first_slot + partition as usize;
         if self.buffers.section_of_slot.len() <= slot {
-            self.buffers.section_of_slot.resize(self.catalog.slots(), NO_SECTION);
+            self.buffers
+                .section_of_slot
+                .resize(self.catalog.slots(), NO_SECTION);
         }
         let index = match self.buffers.section_of_slot[slot] {
             NO_SECTION => {
                 let index = self.sections.len() as u32;
                 let base = entry.ends[partition as usize].load(Ordering::Acquire);
-                let section = Section { topic_id: entry.id, partition, base, count: 0 };
-                self.sections.push(OpenSection { entry: Arc::clone(entry), section });
+                let section = Section {
+                    topic_id: entry.id,
+                    partition,
+                    base,
+                    count: 0,
+                };
+                self.sections.push(OpenSection {
+                    entry: Arc::clone(entry),
+                    section,
+                });
                 self.buffers.section_of_slot[slot] = index;
                 index
             }
@@ -180,7 +190,11 @@ impl SqliteAppender {
     fn insert(&mut self, batch: &Batch, conn: &Connection) -> Result<(), SqliteLogError> {
         let batch_no = batch.batch_no as i64;
         let body = &batch.buffers.body;
-        codec::put_table(&mut self.blob, batch.sections.iter().map(|open| open.section), body);
+        codec::put_table(
+            &mut self.blob,
+            batch.sections.iter().map(|open| open.section),
+            body,
+        );
         conn.prepare_cached(
             "INSERT INTO log_batch (batch_no, at_ms, sections, body) VALUES (?1, ?2, ?3, ?4)",
         )?
@@ -194,12 +208,16 @@ impl SqliteAppender {
     }
 
     fn put_offsets(&mut self, offsets: &[(u32, Vec<u64>)]) {
-        let offsets = offsets.iter().map(|(id, offsets)| (*id, offsets.as_slice()));
+        let offsets = offsets
+            .iter()
+            .map(|(id, offsets)| (*id, offsets.as_slice()));
         codec::put_offsets(&mut self.blob, offsets);
     }
 
     fn remove_expired(&mut self, batch: &Batch, conn: &Connection) -> Result<(), SqliteLogError> {
-        let Some(retention_ms) = self.shared.retention_ms() else { return Ok(()) };
+        let Some(retention_ms) = self.shared.retention_ms() else {
+            return Ok(());
+        };
         let horizon = Millis(batch.now.0.saturating_sub(retention_ms));
         let floor = self.floor.min(batch.batch_no);
         let is_expired = |(batch_no, at): (u64, Millis)| batch_no < floor && at < horizon;
@@ -216,8 +234,8 @@ impl SqliteAppender {
             count += 1;
             for section in &table.sections {
                 let of_topic = earliest.iter_mut().find(|(id, _)| *id == section.topic_id);
-                if let Some(first) = of_topic
-                    .and_then(|(_, offsets)| offsets.get_mut(section.partition as usize))
+                if let Some(first) =
+                    of_topic.and_then(|(_, offsets)| offsets.get_mut(section.partition as usize))
                 {
                     *first = section.base + section.count;
                 }
@@ -243,7 +261,14 @@ impl SqliteAppender {
     /// The transaction with this batch is committed: its offsets count, its records go to the readers.
     /// Never blocks.
     pub fn committed(&mut self, batch: Batch) {
-        let Batch { batch_no, now, sections, section_of_record, mut buffers, .. } = batch;
+        let Batch {
+            batch_no,
+            now,
+            sections,
+            section_of_record,
+            mut buffers,
+            ..
+        } = batch;
         self.last_batch_no = batch_no;
         self.oldest = self.oldest.or(Some((batch_no, now)));
         let mut tails = self.shared.tails.lock();
@@ -255,7 +280,9 @@ impl SqliteAppender {
             self.oldest = removed.oldest.or(Some((batch_no, now)));
             let catalog = self.shared.catalog();
             for (id, offsets) in &removed.earliest {
-                let Some(entry) = catalog.by_id(*id) else { continue };
+                let Some(entry) = catalog.by_id(*id) else {
+                    continue;
+                };
                 for (earliest, offset) in entry.earliest.iter().zip(offsets) {
                     earliest.store(*offset, Ordering::Release);
                 }
@@ -298,8 +325,11 @@ impl SqliteAppender {
     /// The offset that the next record of a partition gets.
     pub fn next_offset(&self, topic: &Topic, partition: u32) -> Result<u64, LogError> {
         let catalog = self.shared.catalog();
-        let end = catalog.get(topic).and_then(|entry| entry.ends.get(partition as usize));
-        end.map(|end| end.load(Ordering::Acquire)).ok_or_else(|| unknown(topic, partition))
+        let end = catalog
+            .get(topic)
+            .and_then(|entry| entry.ends.get(partition as usize));
+        end.map(|end| end.load(Ordering::Acquire))
+            .ok_or_else(|| unknown(topic, partition))
     }
 
     /// Batches from this number on are kept whatever their age; 0, the start, keeps all.
@@ -308,7 +338,11 @@ impl SqliteAppender {
     }
 
     /// Makes topics that are missing, on the write connection. Outside a batch.
-    pub fn ensure_topics(&mut self, topics: &[TopicSpec], conn: &Connection) -> Result<(), LogError> {
+    pub fn ensure_topics(
+        &mut self,
+        topics: &[TopicSpec],
+        conn: &Connection,
+    ) -> Result<(), LogError> {
         schema::ensure_topics(conn, topics)?;
         self.shared.reload_topics(conn)?;
         Ok(())

@@ -30,7 +30,10 @@ impl TopicEntry {
     pub(super) fn bounds(&self) -> Vec<Bounds> {
         let load = |offset: &AtomicU64| offset.load(Ordering::Acquire);
         (self.earliest.iter().zip(&self.ends))
-            .map(|(earliest, end)| Bounds { earliest: load(earliest), end: load(end) })
+            .map(|(earliest, end)| Bounds {
+                earliest: load(earliest),
+                end: load(end),
+            })
             .collect()
     }
 
@@ -45,7 +48,10 @@ impl TopicEntry {
 }
 
 pub(super) fn unknown(topic: &Topic, partition: u32) -> LogError {
-    LogError::UnknownPartition { topic: topic.to_string(), partition }
+    LogError::UnknownPartition {
+        topic: topic.to_string(),
+        partition,
+    }
 }
 
 /// All topics; grows by replacement.
@@ -100,7 +106,8 @@ impl Catalog {
 
     /// The partition's entry, if the section names one that exists.
     pub(super) fn entry_of(&self, section: &Section) -> Option<&Arc<TopicEntry>> {
-        self.by_id(section.topic_id).filter(|entry| section.partition < entry.partitions())
+        self.by_id(section.topic_id)
+            .filter(|entry| section.partition < entry.partitions())
     }
 
     /// All next offsets, as the codec writes them.
@@ -116,7 +123,9 @@ impl Catalog {
     fn offsets(&self, of: impl Fn(&TopicEntry) -> &[AtomicU64]) -> Vec<(u32, Vec<u64>)> {
         self.entries()
             .map(|entry| {
-                let offsets = of(entry).iter().map(|offset| offset.load(Ordering::Acquire));
+                let offsets = of(entry)
+                    .iter()
+                    .map(|offset| offset.load(Ordering::Acquire));
                 (entry.id, offsets.collect())
             })
             .collect()

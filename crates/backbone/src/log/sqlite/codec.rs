@@ -130,7 +130,11 @@ impl SectionTable {
             sections.push(section);
         }
         let (body_len, body_crc) = (take_u32(&mut rest)?, take_u32(&mut rest)?);
-        rest.is_empty().then_some(SectionTable { sections, body_len, body_crc })
+        rest.is_empty().then_some(SectionTable {
+            sections,
+            body_len,
+            body_crc,
+        })
     }
 
     /// Calls `take` with each record's section index, offset, key, headers and payload, in order.
@@ -175,8 +179,13 @@ impl SectionTable {
                 body.slice(headers_end..at),
             );
         }
-        let counted = seen.iter().zip(&self.sections).all(|(seen, section)| *seen == section.count);
-        counted.then_some(()).ok_or_else(|| damaged("its body and section table disagree"))
+        let counted = seen
+            .iter()
+            .zip(&self.sections)
+            .all(|(seen, section)| *seen == section.count);
+        counted
+            .then_some(())
+            .ok_or_else(|| damaged("its body and section table disagree"))
     }
 }
 
@@ -218,7 +227,9 @@ pub(super) fn decode_offsets(
         for _ in 0..count {
             let topic_id = take_small(&mut rest)?;
             let partitions = take_varint(&mut rest)?;
-            let offsets = (0..partitions).map(|_| take_varint(&mut rest)).collect::<Option<_>>()?;
+            let offsets = (0..partitions)
+                .map(|_| take_varint(&mut rest))
+                .collect::<Option<_>>()?;
             topics.push((topic_id, offsets));
         }
         rest.is_empty().then_some(topics)
@@ -250,8 +261,18 @@ mod tests {
         put_record(&mut body, 1, &record("b", "22"));
         put_record(&mut body, 0, &record("", ""));
         let sections = [
-            Section { topic_id: 1, partition: 3, base: 300, count: 2 },
-            Section { topic_id: 2, partition: 0, base: 0, count: 1 },
+            Section {
+                topic_id: 1,
+                partition: 3,
+                base: 300,
+                count: 2,
+            },
+            Section {
+                topic_id: 2,
+                partition: 0,
+                base: 0,
+                count: 1,
+            },
         ];
         let mut table = Vec::new();
         put_table(&mut table, sections.into_iter(), &body);
@@ -261,7 +282,10 @@ mod tests {
     #[test]
     fn the_stored_form_is_pinned() {
         let (table, body) = sample();
-        assert_eq!(hex::encode(&table), "01020103ac020202000001260000003009a5e4cc0761eb");
+        assert_eq!(
+            hex::encode(&table),
+            "01020103ac020202000001260000003009a5e4cc0761eb"
+        );
         assert_eq!(
             hex::encode(&body),
             "0001070161016801000000763101010702620168010000007632320000070001680100000076",

@@ -18,7 +18,9 @@ pub enum SqliteLogError {
         what: &'static str,
     },
     /// A stored batch is of another version of this program.
-    #[error("batch {batch_no} of the log has format version {version}, which this program does not read")]
+    #[error(
+        "batch {batch_no} of the log has format version {version}, which this program does not read"
+    )]
     UnknownVersion {
         /// The batch.
         batch_no: u64,

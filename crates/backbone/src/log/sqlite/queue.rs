@@ -54,7 +54,12 @@ fn size(records: &[NewRecord]) -> usize {
 
 impl Queue {
     pub(super) fn new(records_max: usize, bytes_max: usize) -> Queue {
-        Queue { state: Mutex::default(), arrived: Condvar::new(), records_max, bytes_max }
+        Queue {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            records_max,
+            bytes_max,
+        }
     }
 
     /// Takes the append, or refuses it. What is larger than the whole queue passes only alone.
@@ -71,7 +76,11 @@ impl Queue {
         }
         state.records += records.len();
         state.bytes += bytes;
-        state.appends.push_back(PendingAppend { records, arrived: Instant::now(), appended });
+        state.appends.push_back(PendingAppend {
+            records,
+            arrived: Instant::now(),
+            appended,
+        });
         self.notify(state);
         Ok(())
     }
@@ -178,7 +187,11 @@ mod tests {
             push(&queue, count).unwrap();
         }
         let sizes = |waited: &Waited| -> Vec<usize> {
-            waited.appends.iter().map(|append| append.records.len()).collect()
+            waited
+                .appends
+                .iter()
+                .map(|append| append.records.len())
+                .collect()
         };
         let waited = queue.wait(None, 8);
         assert_eq!((sizes(&waited), waited.more), (vec![3, 3], true));
@@ -186,7 +199,10 @@ mod tests {
         let waited = queue.wait(None, 8);
         assert_eq!((sizes(&waited), waited.more), (vec![9], true));
         let waited = queue.wait(None, 8);
-        assert_eq!((sizes(&waited), waited.more, waited.oldest_left), (vec![1], false, None));
+        assert_eq!(
+            (sizes(&waited), waited.more, waited.oldest_left),
+            (vec![1], false, None)
+        );
     }
 
     #[test]
@@ -210,7 +226,12 @@ mod tests {
         let queue = Queue::new(4, 100);
         queue.wake();
         assert!(queue.wait(None, 1).appends.is_empty());
-        assert!(queue.wait(Some(Instant::now() + Duration::from_millis(1)), 1).appends.is_empty());
+        assert!(
+            queue
+                .wait(Some(Instant::now() + Duration::from_millis(1)), 1)
+                .appends
+                .is_empty()
+        );
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| queue.wait(None, 1));
             queue.close();

@@ -36,7 +36,10 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(next: Vec<(u32, u32, u64)>) -> Place {
-        Place { next_batch: None, next }
+        Place {
+            next_batch: None,
+            next,
+        }
     }
 
     pub(super) fn after_batch(&mut self, batch_no: u64) {
@@ -76,7 +79,9 @@ impl Place {
                 bytes += body.len();
                 table.decode_body(batch_no, &body, |section, offset, key, headers, payload| {
                     let section = &table.sections[section];
-                    let Some((topic, place)) = wanted.place(section) else { return };
+                    let Some((topic, place)) = wanted.place(section) else {
+                        return;
+                    };
                     if self.pass(place, offset) {
                         records.push(Record {
                             topic: topic.clone(),
@@ -103,7 +108,9 @@ impl Place {
     fn take(&mut self, wanted: &Wanted, delivered: &Delivered, records: &mut Vec<Record>) {
         for (record, section) in delivered.records.iter().zip(&delivered.section_of_record) {
             let section = &delivered.sections[*section as usize];
-            let Some((_, place)) = wanted.place(section) else { continue };
+            let Some((_, place)) = wanted.place(section) else {
+                continue;
+            };
             if self.pass(place, record.offset) {
                 records.push(record.clone());
             }
@@ -112,7 +119,10 @@ impl Place {
 }
 
 fn blob<'a>(row: &'a rusqlite::Row<'_>, column: usize) -> Result<&'a [u8], SqliteLogError> {
-    Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
+    Ok(row
+        .get_ref(column)?
+        .as_blob()
+        .map_err(rusqlite::Error::from)?)
 }
 
 /// Reads within the writer's process.
@@ -133,12 +143,22 @@ enum Mode {
 impl TailSubscription {
     /// A reader whose place may lie before the end.
     pub(super) fn from_file(shared: Arc<Shared>, feed: Arc<Feed>, place: Place) -> Self {
-        TailSubscription { shared, feed, place, mode: Mode::File { upto: None } }
+        TailSubscription {
+            shared,
+            feed,
+            place,
+            mode: Mode::File { upto: None },
+        }
     }
 
     /// A reader whose feed has been attached and has everything from its place on.
     pub(super) fn at_tail(shared: Arc<Shared>, feed: Arc<Feed>, place: Place) -> Self {
-        TailSubscription { shared, feed, place, mode: Mode::Tail }
+        TailSubscription {
+            shared,
+            feed,
+            place,
+            mode: Mode::Tail,
+        }
     }
 
     /// Where to read to now, joining the tail first if it is near.
@@ -148,8 +168,14 @@ impl TailSubscription {
         }
         let tails = self.shared.tails.lock();
         let last = tails.last_batch_no;
-        if self.place.next_batch.is_some_and(|next| last.saturating_sub(next) < NEAR_BATCHES) {
-            self.mode = Mode::File { upto: Some(tails.attach(&self.feed)) };
+        if self
+            .place
+            .next_batch
+            .is_some_and(|next| last.saturating_sub(next) < NEAR_BATCHES)
+        {
+            self.mode = Mode::File {
+                upto: Some(tails.attach(&self.feed)),
+            };
         }
         last
     }
@@ -250,7 +276,12 @@ impl<'c> Batches<'c> {
     pub(super) fn new(conn: &'c Connection, from: u64) -> Result<Self, SqliteLogError> {
         let mut catalog = super::catalog::Catalog::default();
         schema::load_topics(conn, &mut catalog)?;
-        Ok(Batches { conn, catalog, next: from, has_failed: false })
+        Ok(Batches {
+            conn,
+            catalog,
+            next: from,
+            has_failed: false,
+        })
     }
 
     fn read(&mut self) -> Result<Option<(u64, Millis, Vec<Record>)>, SqliteLogError> {
@@ -263,19 +294,31 @@ impl<'c> Batches<'c> {
                 let bytes = |column| -> rusqlite::Result<Bytes> {
                     Ok(Bytes::copy_from_slice(row.get_ref(column)?.as_blob()?))
                 };
-                Ok((row.get::<_, i64>(0)? as u64, Millis(row.get(1)?), bytes(2)?, bytes(3)?))
+                Ok((
+                    row.get::<_, i64>(0)? as u64,
+                    Millis(row.get(1)?),
+                    bytes(2)?,
+                    bytes(3)?,
+                ))
             })
             .optional()?;
-        let Some((batch_no, at, sections, body)) = found else { return Ok(None) };
+        let Some((batch_no, at, sections, body)) = found else {
+            return Ok(None);
+        };
         let table = SectionTable::decode(batch_no, &sections)?;
-        let unknown = table.sections.iter().any(|section| self.catalog.by_id(section.topic_id).is_none());
+        let unknown = table
+            .sections
+            .iter()
+            .any(|section| self.catalog.by_id(section.topic_id).is_none());
         if unknown {
             schema::load_topics(self.conn, &mut self.catalog)?;
         }
         let topics = table.sections.iter().map(|section| {
             let what = "it names a topic that does not exist";
             let entry = self.catalog.by_id(section.topic_id);
-            Ok(&entry.ok_or(SqliteLogError::Damaged { batch_no, what })?.topic)
+            Ok(&entry
+                .ok_or(SqliteLogError::Damaged { batch_no, what })?
+                .topic)
         });
         let topics = topics.collect::<Result<Vec<_>, SqliteLogError>>()?;
         let mut records = Vec::new();

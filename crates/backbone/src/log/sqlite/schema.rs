@@ -74,7 +74,11 @@ pub(super) fn ensure_topics(
         return Ok(());
     }
     let own = conn.is_autocommit();
-    conn.execute_batch(if own { "BEGIN IMMEDIATE" } else { "SAVEPOINT log_topics" })?;
+    conn.execute_batch(if own {
+        "BEGIN IMMEDIATE"
+    } else {
+        "SAVEPOINT log_topics"
+    })?;
     let outcome = changed.iter().try_for_each(|spec| {
         conn.prepare_cached(
             "INSERT INTO log_topic (name, partitions, retention_ms) VALUES (?1, ?2, ?3)
@@ -99,9 +103,15 @@ pub(super) fn load_topics(conn: &Connection, catalog: &mut Catalog) -> Result<Op
         .prepare_cached("SELECT id, name, partitions, retention_ms FROM log_topic ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        catalog.add(row.get(0)?, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?, row.get(2)?);
+        catalog.add(
+            row.get(0)?,
+            row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?,
+            row.get(2)?,
+        );
         let retention_ms: i64 = row.get(3)?;
-        longest = longest.filter(|_| retention_ms >= 0).map(|longest| retention_ms.max(longest));
+        longest = longest
+            .filter(|_| retention_ms >= 0)
+            .map(|longest| retention_ms.max(longest));
     }
     Ok(longest)
 }
@@ -150,7 +160,9 @@ trait Later {
 
 impl Later for Option<IndexRow> {
     fn max_by_batch(self, other: Self) -> Self {
-        self.into_iter().chain(other).max_by_key(|(batch_no, _)| *batch_no)
+        self.into_iter()
+            .chain(other)
+            .max_by_key(|(batch_no, _)| *batch_no)
     }
 }
 
@@ -158,21 +170,27 @@ fn known<'a>(
     catalog: &'a Catalog,
     offsets: &'a [(u32, Vec<u64>)],
 ) -> impl Iterator<Item = (&'a super::catalog::TopicEntry, usize, u64)> {
-    offsets.iter().filter_map(|(id, offsets)| Some((catalog.by_id(*id)?, offsets))).flat_map(
-        |(entry, offsets)| {
+    offsets
+        .iter()
+        .filter_map(|(id, offsets)| Some((catalog.by_id(*id)?, offsets)))
+        .flat_map(|(entry, offsets)| {
             let in_range = offsets.iter().take(entry.ends.len()).enumerate();
             in_range.map(move |(partition, offset)| (&**entry, partition, *offset))
-        },
-    )
+        })
 }
 
 fn index_row(conn: &Connection, sql: &str, from: u64) -> Result<Option<IndexRow>> {
     let mut statement = conn.prepare_cached(sql)?;
     let from = from as i64;
-    let arguments: &[&dyn rusqlite::ToSql] =
-        if statement.parameter_count() == 0 { &[] } else { &[&from] };
+    let arguments: &[&dyn rusqlite::ToSql] = if statement.parameter_count() == 0 {
+        &[]
+    } else {
+        &[&from]
+    };
     let mut rows = statement.query(arguments)?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
     let batch_no = row.get::<_, i64>(0)? as u64;
     let blob = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
     Ok(Some((batch_no, codec::decode_offsets(batch_no, blob)?)))
@@ -199,7 +217,11 @@ pub(super) fn for_sections(
     while let Some(row) = rows.next()? {
         let batch_no = row.get::<_, i64>(0)? as u64;
         let blob = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-        if !take(batch_no, Millis(row.get(1)?), SectionTable::decode(batch_no, blob)?)? {
+        if !take(
+            batch_no,
+            Millis(row.get(1)?),
+            SectionTable::decode(batch_no, blob)?,
+        )? {
             break;
         }
     }
@@ -208,8 +230,9 @@ pub(super) fn for_sections(
 
 /// The number of the newest stored batch; 0 where there is none.
 pub(super) fn last_batch_no(conn: &Connection) -> Result<u64> {
-    let last: Option<i64> =
-        conn.prepare_cached("SELECT max(batch_no) FROM log_batch")?.query_row([], |row| row.get(0))?;
+    let last: Option<i64> = conn
+        .prepare_cached("SELECT max(batch_no) FROM log_batch")?
+        .query_row([], |row| row.get(0))?;
     Ok(last.unwrap_or(0) as u64)
 }
 
@@ -220,7 +243,9 @@ pub(super) fn seek(conn: &Connection, places: &[(u32, u32, u64)]) -> Result<u64>
         places.iter().all(|(topic_id, partition, offset)| {
             let found = offsets.iter().find(|(id, _)| id == topic_id);
             // A topic that an index row does not know began after it.
-            found.and_then(|(_, offsets)| offsets.get(*partition as usize)).is_none_or(|n| n <= offset)
+            found
+                .and_then(|(_, offsets)| offsets.get(*partition as usize))
+                .is_none_or(|n| n <= offset)
         })
     };
     let mut found = earliest_row(conn)?.map_or(0, |(batch_no, _)| batch_no);
@@ -250,5 +275,7 @@ pub(super) fn bounds(conn: &Connection, name: &str) -> Result<Option<Vec<Bounds>
     let mut catalog = Catalog::default();
     load_topics(&snapshot, &mut catalog)?;
     restore_offsets(&snapshot, &catalog)?;
-    Ok(catalog.get(&crate::log::Topic::new(name)).map(|entry| entry.bounds()))
+    Ok(catalog
+        .get(&crate::log::Topic::new(name))
+        .map(|entry| entry.bounds()))
 }

@@ -30,7 +30,11 @@ impl Driver {
             .spawn(move || drive(&conn, &mut appender, &*clock))
             .map_err(SqliteLogError::Thread)?;
         let thread_id = thread.thread().id();
-        Ok(Driver { shared, thread: Some(thread), thread_id })
+        Ok(Driver {
+            shared,
+            thread: Some(thread),
+            thread_id,
+        })
     }
 }
 
@@ -58,8 +62,11 @@ fn drive(conn: &Connection, appender: &mut SqliteAppender, clock: &dyn Fn() -> M
         let mut batch = appender.begin(clock());
         let (mut pushed, mut callbacks) = (Vec::new(), Vec::new());
         for append in waited.appends {
-            let positions: Result<Vec<Position>, LogError> =
-                append.records.into_iter().map(|record| batch.push(record)).collect();
+            let positions: Result<Vec<Position>, LogError> = append
+                .records
+                .into_iter()
+                .map(|record| batch.push(record))
+                .collect();
             pushed.push(positions);
             callbacks.push(append.appended);
         }

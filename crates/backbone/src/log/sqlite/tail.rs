@@ -34,8 +34,10 @@ impl Wanted {
         if self.by_topic.len() <= index {
             self.by_topic.resize_with(index + 1, || None);
         }
-        let wanted = self.by_topic[index]
-            .get_or_insert_with(|| WantedTopic { topic: topic.clone(), places: Vec::new() });
+        let wanted = self.by_topic[index].get_or_insert_with(|| WantedTopic {
+            topic: topic.clone(),
+            places: Vec::new(),
+        });
         if wanted.places.len() <= partition {
             wanted.places.resize(partition + 1, None);
         }
@@ -78,14 +80,22 @@ struct FeedState {
 pub(super) enum Taken {
     Batches(VecDeque<Arc<Delivered>>),
     /// The queue overflowed: batches from this one on must be read from the file.
-    Lagging { from: u64 },
+    Lagging {
+        from: u64,
+    },
     Nothing,
     Closed,
 }
 
 impl Feed {
     pub(super) fn new(wanted: Wanted, records_max: usize, bytes_max: usize) -> Feed {
-        Feed { wanted, arrived: Notify::new(), state: Mutex::default(), records_max, bytes_max }
+        Feed {
+            wanted,
+            arrived: Notify::new(),
+            state: Mutex::default(),
+            records_max,
+            bytes_max,
+        }
     }
 
     fn offer(&self, delivered: &Arc<Delivered>) {
@@ -117,7 +127,9 @@ impl Feed {
             return Taken::Batches(std::mem::take(&mut state.queue));
         }
         match (state.attached, state.closed) {
-            (false, _) => Taken::Lagging { from: state.seen + 1 },
+            (false, _) => Taken::Lagging {
+                from: state.seen + 1,
+            },
             (true, false) => Taken::Nothing,
             (true, true) => Taken::Closed,
         }

@@ -42,14 +42,22 @@ impl Harness for SqliteHarness {
     async fn stalled(&self, records_max: usize) -> Option<Stalled> {
         let path = self.folder.path().join("stalled.db");
         let conn = Connection::open(&path).unwrap();
-        let options = SqliteLogOptions { queue_records: records_max, ..self.options.clone() };
+        let options = SqliteLogOptions {
+            queue_records: records_max,
+            ..self.options.clone()
+        };
         let (log, appender) = SqliteLog::open(&conn, &path, options).unwrap();
         let (shared, drivers) = (Arc::clone(&log.shared), Arc::clone(&self.drivers));
         let release = Box::new(move || {
             let options = shared.options.clone();
-            drivers.lock().push(Driver::start(conn, appender, shared, &options).unwrap());
+            drivers
+                .lock()
+                .push(Driver::start(conn, appender, shared, &options).unwrap());
         });
-        Some(Stalled { log: Arc::new(log), release })
+        Some(Stalled {
+            log: Arc::new(log),
+            release,
+        })
     }
 
     async fn expire(&self) -> bool {
@@ -65,7 +73,11 @@ async fn conforms() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conforms_where_every_reader_always_lags() {
-    let options = SqliteLogOptions { tail_records: 3, tail_bytes: 200, ..Default::default() };
+    let options = SqliteLogOptions {
+        tail_records: 3,
+        tail_bytes: 200,
+        ..Default::default()
+    };
     conformance::run(&SqliteHarness::new(options)).await;
 }
 
@@ -88,29 +100,51 @@ impl Engine {
     fn new() -> Engine {
         let folder = tempfile::tempdir().unwrap();
         let mut engine = Engine::open(folder);
-        engine.appender.ensure_topics(&specs(), &engine.conn).unwrap();
+        engine
+            .appender
+            .ensure_topics(&specs(), &engine.conn)
+            .unwrap();
         engine
     }
 
     fn open(folder: tempfile::TempDir) -> Engine {
         let path = folder.path().join("log.db");
         let conn = Connection::open(&path).unwrap();
-        conn.execute_batch("CREATE TABLE IF NOT EXISTS ledger (n INTEGER)").unwrap();
+        conn.execute_batch("CREATE TABLE IF NOT EXISTS ledger (n INTEGER)")
+            .unwrap();
         let (log, appender) = SqliteLog::open(&conn, &path, SqliteLogOptions::default()).unwrap();
-        Engine { folder, conn, log, appender }
+        Engine {
+            folder,
+            conn,
+            log,
+            appender,
+        }
     }
 
     fn restart(self) -> Engine {
-        let Engine { folder, conn, log, appender } = self;
+        let Engine {
+            folder,
+            conn,
+            log,
+            appender,
+        } = self;
         drop((conn, log, appender));
         Engine::open(folder)
     }
 
     fn commit(&mut self, now: i64, records: impl IntoIterator<Item = NewRecord>) -> Vec<Position> {
         let mut batch = self.appender.begin(Millis(now));
-        let positions = records.into_iter().map(|record| batch.push(record).unwrap()).collect();
+        let positions = records
+            .into_iter()
+            .map(|record| batch.push(record).unwrap())
+            .collect();
         self.conn.execute_batch("BEGIN IMMEDIATE").unwrap();
-        self.conn.execute("INSERT INTO ledger VALUES (?1)", params![batch.batch_no() as i64]).unwrap();
+        self.conn
+            .execute(
+                "INSERT INTO ledger VALUES (?1)",
+                params![batch.batch_no() as i64],
+            )
+            .unwrap();
         self.appender.write(&batch, &self.conn).unwrap();
         self.conn.execute_batch("COMMIT").unwrap();
         self.appender.committed(batch);
@@ -118,7 +152,10 @@ impl Engine {
     }
 
     fn batches(&self, from: u64) -> Vec<(u64, Millis, Vec<Record>)> {
-        SqliteLog::batches_from(&self.conn, from).unwrap().map(Result::unwrap).collect()
+        SqliteLog::batches_from(&self.conn, from)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
     }
 }
 
@@ -135,7 +172,10 @@ fn record(topic: &str, partition: u32, payload: &str) -> NewRecord {
 }
 
 fn payloads(records: &[Record]) -> Vec<&str> {
-    records.iter().map(|record| std::str::from_utf8(&record.payload).unwrap()).collect()
+    records
+        .iter()
+        .map(|record| std::str::from_utf8(&record.payload).unwrap())
+        .collect()
 }
 
 #[test]
@@ -151,19 +191,25 @@ fn a_rolled_back_batch_leaves_no_trace_and_its_offsets_are_given_again() {
     assert_eq!(engine.appender.next_batch_no(), 2);
     assert_eq!(engine.commit(START, [record("t", 0, "b")])[0].offset, 1);
     let batches = engine.restart().batches(0);
-    let read: Vec<_> = batches.iter().map(|(no, _, records)| (*no, payloads(records))).collect();
+    let read: Vec<_> = batches
+        .iter()
+        .map(|(no, _, records)| (*no, payloads(records)))
+        .collect();
     assert_eq!(read, [(1, vec!["a"]), (2, vec!["b"])]);
 }
 
 #[test]
 fn recovery_reads_batches_whole_in_the_order_of_their_pushes() {
     let mut engine = Engine::new();
-    engine.commit(START, [
-        record("t", 1, "1"),
-        record("_journal", 0, "2"),
-        record("t", 0, "3"),
-        record("t", 1, "4"),
-    ]);
+    engine.commit(
+        START,
+        [
+            record("t", 1, "1"),
+            record("_journal", 0, "2"),
+            record("t", 0, "3"),
+            record("t", 1, "4"),
+        ],
+    );
     let pushed = {
         let mut batch = engine.appender.begin(Millis(START + 1));
         batch.push(record("t", 3, "5")).unwrap();
@@ -183,11 +229,24 @@ fn recovery_reads_batches_whole_in_the_order_of_their_pushes() {
 async fn internal_topics_reach_no_reader_and_take_no_appends() {
     let mut engine = Engine::new();
     let internal = Topic::new("_journal");
-    assert!(engine.log.subscribe(vec![(internal, 0, Start::End)]).is_err());
-    assert!(engine.log.append(vec![record("_journal", 0, "x")], Box::new(|_| ())).is_err());
+    assert!(
+        engine
+            .log
+            .subscribe(vec![(internal, 0, Start::End)])
+            .is_err()
+    );
+    assert!(
+        engine
+            .log
+            .append(vec![record("_journal", 0, "x")], Box::new(|_| ()))
+            .is_err()
+    );
     let from = vec![(Topic::new("t"), 0, Start::End)];
     let mut subscription = engine.log.subscribe(from).unwrap();
-    engine.commit(START, [record("_journal", 0, "secret"), record("t", 0, "public")]);
+    engine.commit(
+        START,
+        [record("_journal", 0, "secret"), record("t", 0, "public")],
+    );
     assert_eq!(payloads(&subscription.next().await.unwrap()), ["public"]);
 }
 
@@ -202,12 +261,26 @@ fn offsets_are_restored_from_index_and_tail_at_any_number_of_batches() {
             assert_eq!(engine.appender.next_batch_no(), n + 2);
         }
     }
-    let rows = |sql| engine.conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let rows = |sql| {
+        engine
+            .conn
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
     assert_eq!(rows("SELECT count(*) FROM log_index"), 2);
-    for (place, expected) in
-        [((0, 0), 0..=0), ((0, 84), 0..=256), ((0, 86), 256..=259), ((2, 199), 512..=600)]
-    {
-        let id = engine.log.shared.catalog().get(&Topic::new("t")).unwrap().id;
+    for (place, expected) in [
+        ((0, 0), 0..=0),
+        ((0, 84), 0..=256),
+        ((0, 86), 256..=259),
+        ((2, 199), 512..=600),
+    ] {
+        let id = engine
+            .log
+            .shared
+            .catalog()
+            .get(&Topic::new("t"))
+            .unwrap()
+            .id;
         let found = schema::seek(&engine.conn, &[(id, place.0, place.1)]).unwrap();
         assert!(expected.contains(&found), "{place:?} from batch {found}");
     }
@@ -223,7 +296,10 @@ async fn reading_from_any_offset_finds_it() {
         let from = vec![(Topic::new("t"), 1, Start::Offset(offset))];
         let mut subscription = engine.log.subscribe(from).unwrap();
         let first = subscription.next().await.unwrap().remove(0);
-        assert_eq!((first.offset, &*first.payload), (offset, offset.to_string().as_bytes()));
+        assert_eq!(
+            (first.offset, &*first.payload),
+            (offset, offset.to_string().as_bytes())
+        );
     }
 }
 
@@ -231,7 +307,11 @@ async fn reading_from_any_offset_finds_it() {
 fn retention_stops_at_the_floor_and_takes_a_few_batches_at_a_time() {
     let mut engine = Engine::new();
     let stored = |engine: &Engine| -> Vec<u64> {
-        engine.batches(0).iter().map(|(batch_no, _, _)| *batch_no).collect()
+        engine
+            .batches(0)
+            .iter()
+            .map(|(batch_no, _, _)| *batch_no)
+            .collect()
     };
     for _ in 0..20 {
         engine.commit(START, [record("t", 0, "old")]);
@@ -247,9 +327,21 @@ fn retention_stops_at_the_floor_and_takes_a_few_batches_at_a_time() {
     }
     assert_eq!(stored(&engine)[0], 11);
     let bounds = |engine: &Engine| {
-        engine.log.shared.catalog().get(&Topic::new("t")).unwrap().bounds()
+        engine
+            .log
+            .shared
+            .catalog()
+            .get(&Topic::new("t"))
+            .unwrap()
+            .bounds()
     };
-    assert_eq!(bounds(&engine)[0], Bounds { earliest: 10, end: 20 });
+    assert_eq!(
+        bounds(&engine)[0],
+        Bounds {
+            earliest: 10,
+            end: 20
+        }
+    );
     let before = bounds(&engine);
     engine = engine.restart();
     assert_eq!(bounds(&engine), before);
@@ -258,9 +350,19 @@ fn retention_stops_at_the_floor_and_takes_a_few_batches_at_a_time() {
     for _ in 0..10 {
         engine.commit(later + 2 * DAY, [record("t", 1, "newest")]);
     }
-    assert_eq!(stored(&engine)[0], 33, "only what is not older than the retention is left");
+    assert_eq!(
+        stored(&engine)[0],
+        33,
+        "only what is not older than the retention is left"
+    );
     let engine = engine.restart();
-    assert_eq!(bounds(&engine)[0], Bounds { earliest: 20, end: 20 });
+    assert_eq!(
+        bounds(&engine)[0],
+        Bounds {
+            earliest: 20,
+            end: 20
+        }
+    );
     assert_eq!(engine.appender.next_batch_no(), 43);
 }
 
@@ -276,8 +378,20 @@ fn a_removal_that_is_rolled_back_leaves_the_bounds() {
     engine.conn.execute_batch("ROLLBACK").unwrap();
     engine.appender.rolled_back(batch);
     engine.commit(START, [record("t", 1, "new")]);
-    let bounds = engine.log.shared.catalog().get(&Topic::new("t")).unwrap().bounds();
-    assert_eq!(bounds[0], Bounds { earliest: 0, end: 1 });
+    let bounds = engine
+        .log
+        .shared
+        .catalog()
+        .get(&Topic::new("t"))
+        .unwrap()
+        .bounds();
+    assert_eq!(
+        bounds[0],
+        Bounds {
+            earliest: 0,
+            end: 1
+        }
+    );
     assert_eq!(engine.batches(0).len(), 2);
 }
 
@@ -289,22 +403,36 @@ async fn a_damaged_batch_is_an_error_that_names_it() {
     }
     engine
         .conn
-        .execute("UPDATE log_batch SET body = zeroblob(length(body)) WHERE batch_no = 2", [])
+        .execute(
+            "UPDATE log_batch SET body = zeroblob(length(body)) WHERE batch_no = 2",
+            [],
+        )
         .unwrap();
     let read: Vec<_> = SqliteLog::batches_from(&engine.conn, 1).unwrap().collect();
     assert_eq!(read.len(), 2, "it ends there");
     let named = |error: &LogError| {
-        std::error::Error::source(error).unwrap().to_string().contains("batch 2 of the log is damaged")
+        std::error::Error::source(error)
+            .unwrap()
+            .to_string()
+            .contains("batch 2 of the log is damaged")
     };
     assert!(named(read[1].as_ref().unwrap_err()));
     let from = vec![(Topic::new("t"), 0, Start::Offset(0))];
     let mut subscription = engine.log.subscribe(from).unwrap();
     assert!(named(&subscription.next().await.unwrap_err()));
 
-    engine.conn.execute("UPDATE log_batch SET sections = x'0102' WHERE batch_no = 3", []).unwrap();
+    engine
+        .conn
+        .execute(
+            "UPDATE log_batch SET sections = x'0102' WHERE batch_no = 3",
+            [],
+        )
+        .unwrap();
     let path = engine.folder.path().join("log.db");
     let error = SqliteLog::open(&engine.conn, &path, SqliteLogOptions::default());
-    let error = std::error::Error::source(&error.err().unwrap()).unwrap().to_string();
+    let error = std::error::Error::source(&error.err().unwrap())
+        .unwrap()
+        .to_string();
     assert!(error.contains("batch 3"), "{error}");
 }
 
@@ -314,19 +442,37 @@ async fn a_log_opened_for_reading_follows_the_writer_and_refuses_writes() {
     engine.commit(START, [record("t", 0, "before")]);
     let beside = SqliteLog::open_read_only(&engine.folder.path().join("log.db")).unwrap();
     let topic = Topic::new("t");
-    let mut all = beside.subscribe(vec![(topic.clone(), 0, Start::Offset(0))]).unwrap();
-    let mut new = beside.subscribe(vec![(topic.clone(), 0, Start::End)]).unwrap();
+    let mut all = beside
+        .subscribe(vec![(topic.clone(), 0, Start::Offset(0))])
+        .unwrap();
+    let mut new = beside
+        .subscribe(vec![(topic.clone(), 0, Start::End)])
+        .unwrap();
     assert_eq!(payloads(&all.next().await.unwrap()), ["before"]);
     engine.commit(START, [record("t", 0, "after")]);
     assert_eq!(payloads(&all.next().await.unwrap()), ["after"]);
     assert_eq!(payloads(&new.next().await.unwrap()), ["after"]);
-    assert_eq!(beside.bounds(&topic).await.unwrap()[0], Bounds { earliest: 0, end: 2 });
-    assert!(beside.append(vec![record("t", 0, "x")], Box::new(|_| ())).is_err());
+    assert_eq!(
+        beside.bounds(&topic).await.unwrap()[0],
+        Bounds {
+            earliest: 0,
+            end: 2
+        }
+    );
+    assert!(
+        beside
+            .append(vec![record("t", 0, "x")], Box::new(|_| ()))
+            .is_err()
+    );
     assert!(beside.ensure_topics(&specs()).await.is_err());
 
     let folder = engine.restart().folder;
     let alone = SqliteLog::open_read_only(&folder.path().join("log.db")).unwrap();
-    assert_eq!(alone.bounds(&topic).await.unwrap()[0].end, 2, "with no writer at all too");
+    assert_eq!(
+        alone.bounds(&topic).await.unwrap()[0].end,
+        2,
+        "with no writer at all too"
+    );
 }
 
 #[tokio::test]
@@ -336,7 +482,11 @@ async fn appends_that_nobody_will_commit_are_answered_when_the_appender_goes() {
     let from = vec![(Topic::new("t"), 0, Start::End)];
     let mut subscription = log.subscribe(from).unwrap();
     let (sender, receiver) = tokio::sync::oneshot::channel();
-    log.append(vec![record("t", 0, "x")], Box::new(|outcome| drop(sender.send(outcome)))).unwrap();
+    log.append(
+        vec![record("t", 0, "x")],
+        Box::new(|outcome| drop(sender.send(outcome))),
+    )
+    .unwrap();
     drop(engine.appender);
     assert!(matches!(receiver.await, Ok(Err(LogError::Closed))));
     assert!(matches!(subscription.next().await, Err(LogError::Closed)));
@@ -361,7 +511,10 @@ async fn what_a_reader_gave_up_waiting_for_comes_with_its_next_read() {
     while read.len() < 10 {
         read.extend(subscription.next().await.unwrap());
     }
-    assert_eq!(read.iter().map(|record| record.offset).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+    assert_eq!(
+        read.iter().map(|record| record.offset).collect::<Vec<_>>(),
+        (0..10).collect::<Vec<_>>()
+    );
 }
 
 /// Not a test of a bound: prints the figures that the design rests on.
@@ -373,7 +526,10 @@ fn appender_throughput() {
         let mut engine = Engine::new();
         let payload = "x".repeat(320);
         let sample: Vec<NewRecord> = (0..12).map(|p| record("t", p % 4, &payload)).collect();
-        let _reader = engine.log.subscribe(vec![(Topic::new("t"), 0, Start::End)]).unwrap();
+        let _reader = engine
+            .log
+            .subscribe(vec![(Topic::new("t"), 0, Start::End)])
+            .unwrap();
         let began = std::time::Instant::now();
         let mut written = 0;
         while began.elapsed() < Duration::from_secs(2) {

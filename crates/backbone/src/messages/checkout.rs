@@ -1,0 +1,182 @@
+//! What backends ask of the checkout and what it answers: raw JSON without an envelope.
+
+use blazing_sun_domain::{Cents, UserId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+/// The one purpose there is.
+pub const PURPOSE_TOP_UP: &str = "balance_topup";
+
+/// A record on `checkout.requests`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckoutRequest {
+    /// The request; its answers carry it.
+    pub request_id: Uuid,
+    /// Who pays.
+    #[serde(serialize_with = "as_number")]
+    pub user_id: UserId,
+    /// How much.
+    pub amount_cents: Cents,
+    /// Lower case.
+    pub currency: String,
+    /// [`PURPOSE_TOP_UP`]
+    pub purpose: String,
+    /// RFC 3339, UTC.
+    pub timestamp: String,
+    /// Where the payer goes after paying.
+    #[serde(default)]
+    pub success_url: Option<String>,
+    /// Where the payer goes instead.
+    #[serde(default)]
+    pub cancel_url: Option<String>,
+}
+
+/// A record on `checkout.finished`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckoutFinished {
+    /// The request.
+    pub request_id: Uuid,
+    /// Who pays.
+    #[serde(serialize_with = "as_number")]
+    pub user_id: UserId,
+    /// How much.
+    pub amount_cents: Cents,
+    /// Lower case.
+    pub currency: String,
+    /// [`PURPOSE_TOP_UP`]
+    pub purpose: String,
+    /// Where the payment stands.
+    pub status: CheckoutStatus,
+    /// The provider's session.
+    #[serde(default)]
+    pub session_id: Option<String>,
+    /// Where to pay.
+    #[serde(default)]
+    pub session_url: Option<String>,
+    /// The provider's payment.
+    #[serde(default)]
+    pub payment_intent_id: Option<String>,
+    /// Why it failed.
+    #[serde(default)]
+    pub error_message: Option<String>,
+    /// RFC 3339, UTC.
+    pub timestamp: String,
+}
+
+/// Where a payment stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckoutStatus {
+    /// The payer can pay.
+    SessionCreated,
+    /// Paid.
+    Success,
+    /// Not paid, and not to be.
+    Failed,
+    /// Not paid in time.
+    Expired,
+    /// Paid back.
+    Refunded,
+    /// The payer's bank takes it back.
+    Disputed,
+    /// A status of another program's, which changes nothing.
+    Other(String),
+}
+
+impl CheckoutStatus {
+    /// As it stands on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            CheckoutStatus::SessionCreated => "session_created",
+            CheckoutStatus::Success => "success",
+            CheckoutStatus::Failed => "failed",
+            CheckoutStatus::Expired => "expired",
+            CheckoutStatus::Refunded => "refunded",
+            CheckoutStatus::Disputed => "disputed",
+            CheckoutStatus::Other(other) => other,
+        }
+    }
+
+    fn parse(text: String) -> CheckoutStatus {
+        match text.as_str() {
+            "session_created" => CheckoutStatus::SessionCreated,
+            "success" => CheckoutStatus::Success,
+            "failed" => CheckoutStatus::Failed,
+            "expired" => CheckoutStatus::Expired,
+            "refunded" => CheckoutStatus::Refunded,
+            "disputed" => CheckoutStatus::Disputed,
+            _ => CheckoutStatus::Other(text),
+        }
+    }
+}
+
+impl Serialize for CheckoutStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for CheckoutStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(CheckoutStatus::parse)
+    }
+}
+
+fn as_number<S: Serializer>(user: &UserId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(user.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &str = concat!(
+        r#"{"request_id":"00000000-0000-0000-0000-000000000007","user_id":123,"amount_cents":2500,"#,
+        r#""currency":"eur","purpose":"balance_topup","timestamp":"2024-01-20T10:30:01.000Z","#,
+        r#""success_url":"https://play.example/ok","cancel_url":null}"#,
+    );
+    const FINISHED: &str = concat!(
+        r#"{"request_id":"00000000-0000-0000-0000-000000000007","user_id":123,"amount_cents":2500,"#,
+        r#""currency":"eur","purpose":"balance_topup","status":"success","session_id":"cs_1","#,
+        r#""session_url":null,"payment_intent_id":"pi_1","error_message":null,"#,
+        r#""timestamp":"2024-01-20T10:30:01.000Z"}"#,
+    );
+
+    #[test]
+    fn both_records_are_pinned_and_read_back() {
+        let request: CheckoutRequest = serde_json::from_str(REQUEST).unwrap();
+        assert_eq!(
+            (request.user_id.get(), request.amount_cents),
+            (123, Cents(2_500))
+        );
+        assert_eq!(request.purpose, PURPOSE_TOP_UP);
+        assert_eq!(serde_json::to_string(&request).unwrap(), REQUEST);
+        let finished: CheckoutFinished = serde_json::from_str(FINISHED).unwrap();
+        assert_eq!(finished.status, CheckoutStatus::Success);
+        assert_eq!(serde_json::to_string(&finished).unwrap(), FINISHED);
+    }
+
+    #[test]
+    fn other_programs_records_read_too() {
+        let foreign = FINISHED
+            .replace("123", "\"123\"")
+            .replace(r#""session_url":null,"#, r#""extra":{},"#)
+            .replace("\"success\"", "\"in_review\"");
+        let finished: CheckoutFinished = serde_json::from_str(&foreign).unwrap();
+        assert_eq!(
+            finished.status,
+            CheckoutStatus::Other("in_review".to_owned())
+        );
+        assert_eq!((finished.user_id.get(), finished.session_url), (123, None));
+        for status in [
+            "session_created",
+            "failed",
+            "expired",
+            "refunded",
+            "disputed",
+        ] {
+            let parsed = CheckoutStatus::parse(status.to_owned());
+            assert_eq!(parsed.as_str(), status);
+            assert!(!matches!(parsed, CheckoutStatus::Other(_)), "{status}");
+        }
+    }
+}
