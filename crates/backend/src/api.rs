@@ -1,1 +1,144 @@
-//! The HTTP API.
+//! The HTTP API: signing in, and reading one's own account, the games and the rooms. It writes no
+//! money and plays nothing; that goes by the socket.
+
+mod auth;
+mod body;
+mod client;
+mod limits;
+mod lists;
+mod me;
+mod problem;
+mod service;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{InvalidNetwork, Network};
+pub use limits::Rates;
+pub use problem::{Problem, ProblemDocument};
+
+use crate::accounts::{Accounts, Clock};
+use crate::store::reads::ReadSide;
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use blazing_sun_backbone::credentials::TokenVerifier;
+use blazing_sun_backbone::log::EventLog;
+use blazing_sun_domain::Games;
+use limits::Limits;
+use std::sync::Arc;
+
+/// What an operator can set about the API, with its defaults.
+#[derive(Debug, Clone, Default)]
+pub struct ApiConfig {
+    /// Values of `Origin`, beside the host's own, whose pages may sign in and out here, compared
+    /// exactly (`https://play.example`). None.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. None.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether this server itself is reached by https alone, which makes its cookie `Secure`; behind
+    /// a trusted proxy `X-Forwarded-Proto` says so for each request. `false`.
+    pub is_https: bool,
+    /// What one address and one email may ask for.
+    pub rates: Rates,
+    /// Lifts all rates: for `serve --bench` on loopback. `false`.
+    pub unlimited: bool,
+}
+
+/// What the API stands on.
+pub struct ApiParts {
+    /// Registers and signs in.
+    pub accounts: Arc<Accounts>,
+    /// Ledger and directory.
+    pub reads: Arc<dyn ReadSide>,
+    /// Asked whether it is up.
+    pub log: Arc<dyn EventLog>,
+    /// The games of this server.
+    pub games: Arc<Games>,
+    /// Checks access tokens.
+    pub verifier: TokenVerifier,
+    /// The public keys, as a JSON Web Key Set.
+    pub jwks: serde_json::Value,
+    /// What time it is.
+    pub clock: Clock,
+    /// The operator's settings.
+    pub config: ApiConfig,
+}
+
+/// The API's state, shared by all requests.
+#[derive(Clone)]
+pub struct ApiState(Arc<Shared>);
+
+struct Shared {
+    accounts: Arc<Accounts>,
+    reads: Arc<dyn ReadSide>,
+    log: Arc<dyn EventLog>,
+    verifier: TokenVerifier,
+    clock: Clock,
+    config: ApiConfig,
+    limits: Limits,
+    games: lists::GamesAnswer,
+    game_types: Vec<String>,
+    jwks: String,
+}
+
+impl ApiState {
+    /// The state of an API on these parts.
+    pub fn new(parts: ApiParts) -> ApiState {
+        let ApiParts { accounts, reads, log, games, verifier, jwks, clock, config } = parts;
+        ApiState(Arc::new(Shared {
+            games: lists::describe(&games, accounts.currency()),
+            game_types: games.iter().map(|game| game.name.to_owned()).collect(),
+            limits: Limits::new(&config),
+            jwks: jwks.to_string(),
+            accounts,
+            reads,
+            log,
+            verifier,
+            clock,
+            config,
+        }))
+    }
+}
+
+/// Everything under `/api`, the key set and the probes. Serve it with `ConnectInfo<SocketAddr>`:
+/// without, all clients count as one address.
+pub fn router(state: ApiState) -> Router {
+    let v1 = Router::new()
+        .route("/auth/register", post(auth::register))
+        .route("/auth/login", post(auth::login))
+        .route("/auth/guest", post(auth::guest))
+        .route("/auth/refresh", post(auth::refresh))
+        .route("/auth/logout", post(auth::logout))
+        .route("/me", get(me::me))
+        .route("/me/balance", get(me::balance))
+        .route("/me/transactions", get(me::transactions))
+        .route("/games", get(lists::games))
+        .route("/rooms", get(lists::rooms))
+        .method_not_allowed_fallback(service::method_not_allowed);
+    let api = Router::new().nest("/v1", v1).fallback(service::not_found);
+    Router::new()
+        .nest("/api", api)
+        .route("/api/", any(service::not_found))
+        .route("/.well-known/jwks.json", get(service::jwks))
+        .route("/healthz", get(service::healthz))
+        .route("/readyz", get(service::readyz))
+        .method_not_allowed_fallback(service::method_not_allowed)
+        .layer(map_response(with_security_headers))
+        .with_state(state)
+}
+
+async fn with_security_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,7 +1,9 @@
 //! The store port: what a partition's owner keeps beside the log, and its adapters.
 
+pub mod accounts;
 #[cfg(test)]
 pub mod conformance;
+pub mod reads;
 pub mod sqlite;
 
 use blazing_sun_backbone::log::LogError;

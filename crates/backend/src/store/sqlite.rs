@@ -1,10 +1,14 @@
 //! The embedded store: one SQLite file, written by one thread in one transaction a loop.
 
 mod access;
+mod accounts;
 mod engine_store;
+mod reads;
 
 pub use access::{SqliteAccess, WriteJob, WriteJobs};
+pub use accounts::SqliteAccounts;
 pub use engine_store::SqliteStore;
+pub use reads::SqliteReads;
 
 use super::StoreError;
 use rusqlite::{Connection, OpenFlags};

@@ -1,0 +1,106 @@
+//! JSON bodies: read within bounds, and answered for field by field.
+
+use super::ApiState;
+use super::problem::Problem;
+use axum::body::{Body, HttpBody};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+use std::pin::Pin;
+use std::time::Duration;
+
+const BODY_BYTES_MAX: usize = 16 * 1024;
+/// What is read and thrown away beyond that, so that a client that is still sending gets its answer.
+const DISCARDED_BYTES_MAX: usize = 256 * 1024;
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// The fields of a JSON object. An empty body is an object without fields.
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// A text that must be there.
+    pub(super) fn text(&self, name: &'static str) -> Result<&str, Problem> {
+        self.optional_text(name)?
+            .ok_or_else(|| Problem::invalid_format(format!("`{name}` is missing.")).in_field(name))
+    }
+
+    /// A text that may be left out or null.
+    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<&str>, Problem> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => {
+                Err(Problem::invalid_format(format!("`{name}` must be a text.")).in_field(name))
+            }
+        }
+    }
+}
+
+impl FromRequest<ApiState> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &ApiState) -> Result<Fields, Problem> {
+        let (parts, body) = request.into_parts();
+        let read = tokio::time::timeout(READ_WITHIN, read(body)).await;
+        let timeout = || {
+            let detail = "The body took longer than 10 seconds to arrive.";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
+        };
+        let bytes = read.map_err(|_| timeout())??;
+        if bytes.is_empty() {
+            return Ok(Fields(Map::new()));
+        }
+        if !is_json(&parts.headers) {
+            let detail = "The body must be sent as `Content-Type: application/json`.";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(status, "unsupported_media_type", detail));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(fields)) => Ok(Fields(fields)),
+            Ok(_) => Err(Problem::invalid_format("The body must be a JSON object.")),
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                let detail = format!("The body is not JSON, at line {line}, column {column}.");
+                Err(Problem::invalid_format(detail))
+            }
+        }
+    }
+}
+
+async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let mut length = 0;
+    let mut body = Pin::new(&mut body);
+    while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await
+    {
+        let broken = |_| Problem::invalid_format("The body ended early.");
+        let Ok(data) = frame.map_err(broken)?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(&data);
+        } else if length > DISCARDED_BYTES_MAX {
+            break;
+        }
+    }
+    if length > BODY_BYTES_MAX {
+        let detail = "A request's body has at most 16 KiB.";
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            detail,
+        ));
+    }
+    Ok(bytes)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media_type = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
+}

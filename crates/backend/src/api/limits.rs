@@ -1,0 +1,203 @@
+//! How often one address and one email may ask. In memory: a restart forgets it.
+
+use super::ApiConfig;
+use super::problem::Problem;
+use axum::http::StatusCode;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use sha2::{Digest, Sha256};
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// What one address and one email may ask for. Each is the size of a bucket that fills up evenly
+/// over its period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// New guests of an address, an hour. 10.
+    pub guests_per_address_hour: NonZeroU32,
+    /// Registrations and sign-ins of an address, right or wrong, a quarter of an hour. 30.
+    pub attempts_per_address_quarter_hour: NonZeroU32,
+    /// Registrations and sign-ins with an email, right or wrong, a quarter of an hour. 10.
+    pub attempts_per_email_quarter_hour: NonZeroU32,
+    /// Renewals and sign-outs of an address, a minute. 60.
+    pub renewals_per_address_minute: NonZeroU32,
+}
+
+impl Default for Rates {
+    fn default() -> Rates {
+        let count = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+        Rates {
+            guests_per_address_hour: count(10),
+            attempts_per_address_quarter_hour: count(30),
+            attempts_per_email_quarter_hour: count(10),
+            renewals_per_address_minute: count(60),
+        }
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The buckets of everybody.
+pub(super) struct Limits {
+    unlimited: bool,
+    guests: Buckets<IpAddr>,
+    attempts: Buckets<IpAddr>,
+    emails: Buckets<[u8; 16]>,
+    renewals: Buckets<IpAddr>,
+}
+
+impl Limits {
+    pub(super) fn new(config: &ApiConfig) -> Limits {
+        let rates = config.rates;
+        Limits {
+            unlimited: config.unlimited,
+            guests: Buckets::new(rates.guests_per_address_hour, 60 * MINUTE),
+            attempts: Buckets::new(rates.attempts_per_address_quarter_hour, 15 * MINUTE),
+            emails: Buckets::new(rates.attempts_per_email_quarter_hour, 15 * MINUTE),
+            renewals: Buckets::new(rates.renewals_per_address_minute, MINUTE),
+        }
+    }
+
+    /// One more guest from this address.
+    pub(super) fn guest(&self, address: IpAddr) -> Result<(), Problem> {
+        self.take(&self.guests, subscriber(address))
+    }
+
+    /// One more registration or sign-in.
+    pub(super) fn attempt(&self, address: IpAddr, email: &str) -> Result<(), Problem> {
+        self.take(&self.attempts, subscriber(address))?;
+        let digest = Sha256::digest(email.trim().to_ascii_lowercase());
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest[..16]);
+        self.take(&self.emails, key)
+    }
+
+    /// One more renewal or sign-out.
+    pub(super) fn renewal(&self, address: IpAddr) -> Result<(), Problem> {
+        self.take(&self.renewals, subscriber(address))
+    }
+
+    fn take<K: Hash + Eq + Clone>(&self, buckets: &Buckets<K>, key: K) -> Result<(), Problem> {
+        if self.unlimited {
+            return Ok(());
+        }
+        buckets.take(&key).map_err(|wait| {
+            let detail = "Too many attempts; wait a while.";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait)
+        })
+    }
+}
+
+/// Who stands behind an address: of IPv6 everybody has a /64.
+fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
+}
+
+struct Buckets<K: Hash + Eq + Clone> {
+    limiter: DefaultKeyedRateLimiter<K>,
+    clock: DefaultClock,
+    taken: AtomicU32,
+}
+
+/// After so many takes, full buckets are forgotten.
+const TAKES_PER_SWEEP: u32 = 1_024;
+
+impl<K: Hash + Eq + Clone> Buckets<K> {
+    fn new(size: NonZeroU32, period: Duration) -> Buckets<K> {
+        let quota = Quota::with_period(period / size.get());
+        let quota = quota.unwrap_or(Quota::per_second(size)).allow_burst(size);
+        Buckets {
+            limiter: RateLimiter::keyed(quota),
+            clock: DefaultClock::default(),
+            taken: AtomicU32::new(1),
+        }
+    }
+
+    fn take(&self, key: &K) -> Result<(), Duration> {
+        if self
+            .taken
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(TAKES_PER_SWEEP)
+        {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+        let refused = |until: governor::NotUntil<_>| until.wait_time_from(self.clock.now());
+        self.limiter.check_key(key).map_err(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ten_guests_an_hour_from_an_address() {
+        let limits = Limits::new(&ApiConfig::default());
+        for _ in 0..10 {
+            limits.guest(address("203.0.113.9")).unwrap();
+        }
+        let refused = limits.guest(address("::ffff:203.0.113.9")).unwrap_err();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        limits.guest(address("203.0.113.10")).unwrap();
+    }
+
+    #[test]
+    fn a_whole_ipv6_subscriber_is_one() {
+        let limits = Limits::new(&ApiConfig::default());
+        for host in 0..10 {
+            limits.guest(address(&format!("2001:db8::{host}"))).unwrap();
+        }
+        assert!(limits.guest(address("2001:db8::ffff:0:0:1")).is_err());
+        limits.guest(address("2001:db8:0:1::")).unwrap();
+    }
+
+    #[test]
+    fn an_email_is_one_in_any_case_and_from_any_address() {
+        let limits = Limits::new(&ApiConfig::default());
+        for host in 0..10 {
+            limits
+                .attempt(address(&format!("203.0.113.{host}")), "ada@b.co")
+                .unwrap();
+        }
+        assert!(
+            limits
+                .attempt(address("203.0.113.99"), " ADA@b.co")
+                .is_err()
+        );
+        limits.attempt(address("203.0.113.99"), "eve@b.co").unwrap();
+    }
+
+    #[test]
+    fn what_has_filled_up_again_is_forgotten() {
+        let buckets = Buckets::new(NonZeroU32::MIN, Duration::from_nanos(1));
+        for key in 0..4 * TAKES_PER_SWEEP {
+            let _ = buckets.take(&key);
+        }
+        assert!(buckets.limiter.len() <= TAKES_PER_SWEEP as usize);
+    }
+
+    #[test]
+    fn unlimited_is_unlimited() {
+        let config = ApiConfig {
+            unlimited: true,
+            ..ApiConfig::default()
+        };
+        let limits = Limits::new(&config);
+        for _ in 0..100 {
+            limits.guest(address("127.0.0.1")).unwrap();
+            limits.attempt(address("127.0.0.1"), "ada@b.co").unwrap();
+            limits.renewal(address("127.0.0.1")).unwrap();
+        }
+    }
+}

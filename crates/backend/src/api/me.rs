@@ -1,0 +1,137 @@
+//! What users may read of themselves.
+
+use super::ApiState;
+use super::auth::Account;
+use super::client::Bearer;
+use super::problem::Problem;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use blazing_sun_domain::Cents;
+use serde::{Deserialize, Serialize};
+
+const PAGE: u32 = 50;
+
+/// `GET me`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Me {
+    /// The account.
+    pub user: Account,
+}
+
+/// `GET me/balance`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Balance {
+    /// What the user has.
+    pub balance_cents: Cents,
+    /// The deployment's currency.
+    pub currency: String,
+}
+
+/// `GET me/transactions`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Transactions {
+    /// Newest first.
+    pub transactions: Vec<Transaction>,
+    /// For `?cursor=`, to read on; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A change of the user's balance.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Transaction {
+    /// `demo_grant`, `fee`, `refund`, `prize`, `top_up`.
+    pub kind: String,
+    /// Above 0 what came in, below 0 what went out.
+    pub change_cents: Cents,
+    /// The deployment's currency.
+    pub currency: String,
+    /// The room, where one is concerned.
+    pub room_id: Option<String>,
+    /// RFC 3339, UTC.
+    pub at: String,
+}
+
+/// The query of `GET me/transactions`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    cursor: Option<String>,
+}
+
+pub(super) async fn me(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+) -> Result<Json<Me>, Problem> {
+    let (user, balance_cents) = state.0.accounts.user(claims.sub).await?;
+    let currency = state.0.accounts.currency().to_owned();
+    let (user_id, username, roles) = (user.id, user.username, user.roles);
+    Ok(Json(Me {
+        user: Account {
+            user_id,
+            username,
+            roles,
+            balance_cents,
+            currency,
+        },
+    }))
+}
+
+pub(super) async fn balance(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+) -> Result<Json<Balance>, Problem> {
+    let balance_cents = state.0.reads.balance(claims.sub).await?;
+    Ok(Json(Balance {
+        balance_cents,
+        currency: state.0.accounts.currency().to_owned(),
+    }))
+}
+
+pub(super) async fn transactions(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Transactions>, Problem> {
+    let invalid = || {
+        let detail = "`cursor` must be the `next_cursor` of an earlier answer.";
+        Problem::invalid_format(detail).in_field("cursor")
+    };
+    let Query(page) = page.map_err(|_| invalid())?;
+    let before = page
+        .cursor
+        .map(|cursor| position(&cursor).ok_or_else(invalid))
+        .transpose()?;
+    let mut found = state
+        .0
+        .reads
+        .movements(claims.sub, before, PAGE + 1)
+        .await?;
+    let has_more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let next_cursor = found
+        .last()
+        .filter(|_| has_more)
+        .map(|last| cursor(last.position));
+    let transactions = found.into_iter().map(|movement| Transaction {
+        kind: movement.kind,
+        change_cents: movement.change,
+        currency: state.0.accounts.currency().to_owned(),
+        room_id: movement.room_id,
+        at: movement.at.to_string(),
+    });
+    Ok(Json(Transactions {
+        transactions: transactions.collect(),
+        next_cursor,
+    }))
+}
+
+fn cursor(position: i64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(position.to_be_bytes())
+}
+
+fn position(cursor: &str) -> Option<i64> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    Some(i64::from_be_bytes(bytes.try_into().ok()?))
+}

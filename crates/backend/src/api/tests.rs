@@ -1,0 +1,8 @@
+//! The API as clients meet it: served on a loopback port, on a real file, with a small stand-in for
+//! the engine that applies demo grants.
+
+mod auth;
+mod http;
+mod lists;
+mod money;
+mod world;

@@ -1,0 +1,163 @@
+//! The accounts port: users and their refresh tokens. Their money is the ledger's.
+
+#[cfg(test)]
+pub mod conformance;
+
+use super::StoreError;
+use async_trait::async_trait;
+use blazing_sun_domain::{Millis, UserId};
+use std::fmt;
+use uuid::Uuid;
+
+/// Someone who may sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Given at creation, never used again.
+    pub id: UserId,
+    /// As typed at registration; none for guests.
+    pub email: Option<String>,
+    /// The name shown to others; several users may have the same.
+    pub username: String,
+    /// `player`, `guest`, `admin`, …
+    pub roles: Vec<String>,
+    /// Whether the user may sign in.
+    pub status: UserStatus,
+    /// When the account was made.
+    pub created: Millis,
+    /// The last sign-in or renewal.
+    pub last_seen: Millis,
+}
+
+/// Whether a user may sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserStatus {
+    /// Yes.
+    Active,
+    /// No: an operator has forbidden it.
+    Banned,
+    /// No: the account has ended.
+    Closed,
+}
+
+impl UserStatus {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UserStatus::Active => "active",
+            UserStatus::Banned => "banned",
+            UserStatus::Closed => "closed",
+        }
+    }
+
+    /// From its stored form.
+    pub fn parse(text: &str) -> Option<UserStatus> {
+        [UserStatus::Active, UserStatus::Banned, UserStatus::Closed]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
+/// An argon2id hash in PHC format.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(pub String);
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// SHA-256 of a refresh token, which itself is stored nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
+
+/// A user to add.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Email and password of an account; none for guests.
+    pub credentials: Option<(String, PasswordHash)>,
+    /// The name shown to others.
+    pub username: String,
+    /// `player`, `guest`, `admin`, …
+    pub roles: Vec<String>,
+}
+
+/// A refresh token to keep.
+#[derive(Debug, Clone, Copy)]
+pub struct NewToken {
+    /// What is stored of it.
+    pub hash: TokenHash,
+    /// From this instant on it is refused.
+    pub expires: Millis,
+}
+
+/// What became of a refresh token that was presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// It is used up, and the next one is in force for this user.
+    Rotated(User),
+    /// It was never given, or its family has been revoked.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// It had been used up before: somebody else has it too. Its family has been revoked.
+    Reused(UserId),
+    /// Its user may not sign in.
+    Forbidden(UserStatus),
+}
+
+/// Keeps users and their refresh tokens.
+///
+/// Guarantees: each method takes effect wholly or not at all and, when it has answered, survives a
+/// kill at any instant; of two users with one email, compared without regard to case, the second is
+/// refused however close they come; of two rotations of one token, one finds it reused.
+#[async_trait]
+pub trait AccountStore: Send + Sync + 'static {
+    /// Adds a user with the first token of a new family; none if the email is taken.
+    async fn add_user(
+        &self,
+        user: NewUser,
+        family: Uuid,
+        token: NewToken,
+        now: Millis,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// The user with this id.
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The user with this email, compared without regard to case.
+    async fn user_by_email(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError>;
+
+    /// Begins a family for an active user, whom it marks as seen; for any other it does nothing and
+    /// answers false.
+    async fn open_family(
+        &self,
+        user: UserId,
+        family: Uuid,
+        token: NewToken,
+        now: Millis,
+    ) -> Result<bool, StoreError>;
+
+    /// Uses a token up in exchange for the next one of its family, and marks the user as seen.
+    async fn rotate(
+        &self,
+        presented: TokenHash,
+        next: NewToken,
+        now: Millis,
+    ) -> Result<Rotation, StoreError>;
+
+    /// Revokes the family of a token, if it has one.
+    async fn revoke_family(&self, token: TokenHash) -> Result<(), StoreError>;
+
+    /// Revokes all families of a user: after a change of password.
+    async fn revoke_user(&self, user: UserId) -> Result<(), StoreError>;
+
+    /// Changes whether a user may sign in; one who may not keeps no family. False if there is no such user.
+    async fn set_status(&self, user: UserId, status: UserStatus) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,290 @@
+//! What every account store does. An adapter's test calls [`all`] with a fresh, empty store.
+
+use super::*;
+use std::sync::Arc;
+
+const NOW: Millis = Millis(1_700_000_000_000);
+const LIFE_MS: i64 = 1_000_000;
+
+/// Runs every check; users are made anew by each.
+pub async fn all(store: Arc<dyn AccountStore>) {
+    a_user_is_read_back(&*store).await;
+    an_email_is_taken_once(store.clone()).await;
+    guests_have_no_email_to_share(&*store).await;
+    a_token_is_rotated_once(&*store).await;
+    of_two_rotations_one_is_a_reuse(store.clone()).await;
+    a_token_ends_at_its_instant(&*store).await;
+    a_reused_token_ends_its_family_alone(&*store).await;
+    who_is_banned_keeps_no_family(&*store).await;
+    all_families_of_a_user_can_be_revoked(&*store).await;
+    expired_tokens_are_cleared_away(&*store).await;
+}
+
+fn hash() -> TokenHash {
+    let (a, b) = (Uuid::new_v4(), Uuid::new_v4());
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(a.as_bytes());
+    bytes[16..].copy_from_slice(b.as_bytes());
+    TokenHash(bytes)
+}
+
+fn token(hash: TokenHash) -> NewToken {
+    NewToken {
+        hash,
+        expires: NOW.plus(LIFE_MS),
+    }
+}
+
+fn with_email(email: &str) -> NewUser {
+    NewUser {
+        credentials: Some((email.to_owned(), PasswordHash("$argon2id$…".to_owned()))),
+        username: "Ada".to_owned(),
+        roles: vec!["player".to_owned()],
+    }
+}
+
+fn guest() -> NewUser {
+    NewUser {
+        credentials: None,
+        username: "Guest".to_owned(),
+        roles: vec!["guest".to_owned()],
+    }
+}
+
+async fn add(store: &dyn AccountStore, user: NewUser) -> (User, TokenHash) {
+    let hash = hash();
+    let added = store
+        .add_user(user, Uuid::new_v4(), token(hash), NOW)
+        .await
+        .unwrap();
+    (added.expect("the email is free"), hash)
+}
+
+async fn rotate(
+    store: &dyn AccountStore,
+    presented: TokenHash,
+    now: Millis,
+) -> (Rotation, TokenHash) {
+    let next = hash();
+    (
+        store.rotate(presented, token(next), now).await.unwrap(),
+        next,
+    )
+}
+
+fn is_rotated(outcome: &(Rotation, TokenHash)) -> bool {
+    matches!(outcome.0, Rotation::Rotated(_))
+}
+
+async fn a_user_is_read_back(store: &dyn AccountStore) {
+    let (user, _) = add(store, with_email("Read.Back@example.com")).await;
+    assert!(user.id > UserId::SYSTEM);
+    assert_eq!(user.email.as_deref(), Some("Read.Back@example.com"));
+    assert_eq!(
+        (user.username.as_str(), user.status),
+        ("Ada", UserStatus::Active)
+    );
+    assert_eq!((user.created, user.last_seen), (NOW, NOW));
+    assert_eq!(store.user(user.id).await.unwrap(), Some(user.clone()));
+    let (found, hash) = store
+        .user_by_email("READ.back@EXAMPLE.com")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (found, hash),
+        (user.clone(), PasswordHash("$argon2id$…".to_owned()))
+    );
+    assert_eq!(
+        store.user_by_email("nobody@example.com").await.unwrap(),
+        None
+    );
+    assert_eq!(
+        store
+            .user(UserId::new((1 << 53) - 1).unwrap())
+            .await
+            .unwrap(),
+        None
+    );
+
+    let seen = NOW.plus(5);
+    assert!(
+        store
+            .open_family(user.id, Uuid::new_v4(), token(self::hash()), seen)
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.user(user.id).await.unwrap().unwrap().last_seen, seen);
+}
+
+async fn an_email_is_taken_once(store: Arc<dyn AccountStore>) {
+    let emails = [
+        "once@example.com",
+        "ONCE@example.com",
+        "Once@Example.Com",
+        "once@example.COM",
+    ];
+    let tries: Vec<_> = emails
+        .into_iter()
+        .map(|email| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                store
+                    .add_user(with_email(email), Uuid::new_v4(), token(hash()), NOW)
+                    .await
+                    .unwrap()
+            })
+        })
+        .collect();
+    let mut added = 0;
+    for one in tries {
+        added += u32::from(one.await.unwrap().is_some());
+    }
+    assert_eq!(added, 1);
+    let refused = hash();
+    let taken = store
+        .add_user(with_email(emails[0]), Uuid::new_v4(), token(refused), NOW)
+        .await;
+    assert_eq!(taken.unwrap(), None);
+    assert_eq!(rotate(&*store, refused, NOW).await.0, Rotation::Unknown);
+}
+
+async fn guests_have_no_email_to_share(store: &dyn AccountStore) {
+    let ((one, _), (other, _)) = (add(store, guest()).await, add(store, guest()).await);
+    assert_ne!(one.id, other.id);
+    assert_eq!((one.email, one.roles), (None, vec!["guest".to_owned()]));
+}
+
+async fn a_token_is_rotated_once(store: &dyn AccountStore) {
+    let (user, first) = add(store, guest()).await;
+    let (outcome, second) = rotate(store, first, NOW.plus(7)).await;
+    assert_eq!(
+        outcome,
+        Rotation::Rotated(User {
+            last_seen: NOW.plus(7),
+            ..user.clone()
+        })
+    );
+    assert!(is_rotated(&rotate(store, second, NOW).await));
+    assert_eq!(rotate(store, first, NOW).await.0, Rotation::Reused(user.id));
+    assert_eq!(rotate(store, hash(), NOW).await.0, Rotation::Unknown);
+}
+
+async fn of_two_rotations_one_is_a_reuse(store: Arc<dyn AccountStore>) {
+    let (user, first) = add(&*store, guest()).await;
+    let both: Vec<_> = (0..2)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { rotate(&*store, first, NOW).await })
+        })
+        .collect();
+    let mut reused = 0;
+    for one in both {
+        let (outcome, next) = one.await.unwrap();
+        reused += u32::from(outcome == Rotation::Reused(user.id));
+        assert!(!is_rotated(&rotate(&*store, next, NOW).await) || reused == 0);
+    }
+    assert!(reused >= 1);
+}
+
+async fn a_token_ends_at_its_instant(store: &dyn AccountStore) {
+    let (_, first) = add(store, guest()).await;
+    assert_eq!(
+        rotate(store, first, NOW.plus(LIFE_MS)).await.0,
+        Rotation::Expired
+    );
+    assert!(is_rotated(
+        &rotate(store, first, NOW.plus(LIFE_MS - 1)).await
+    ));
+}
+
+async fn a_reused_token_ends_its_family_alone(store: &dyn AccountStore) {
+    let (user, first) = add(store, guest()).await;
+    let other = hash();
+    assert!(
+        store
+            .open_family(user.id, Uuid::new_v4(), token(other), NOW)
+            .await
+            .unwrap()
+    );
+    let (_, second) = rotate(store, first, NOW).await;
+    assert_eq!(rotate(store, first, NOW).await.0, Rotation::Reused(user.id));
+    assert_eq!(rotate(store, second, NOW).await.0, Rotation::Unknown);
+    let (outcome, other) = rotate(store, other, NOW).await;
+    assert!(matches!(outcome, Rotation::Rotated(_)));
+    store.revoke_family(other).await.unwrap();
+    store.revoke_family(other).await.unwrap();
+    assert_eq!(rotate(store, other, NOW).await.0, Rotation::Unknown);
+}
+
+async fn who_is_banned_keeps_no_family(store: &dyn AccountStore) {
+    let (user, first) = add(store, guest()).await;
+    for status in [UserStatus::Banned, UserStatus::Closed] {
+        assert!(store.set_status(user.id, status).await.unwrap());
+        assert_eq!(store.user(user.id).await.unwrap().unwrap().status, status);
+        let opened = store
+            .open_family(user.id, Uuid::new_v4(), token(hash()), NOW.plus(9))
+            .await;
+        assert!(!opened.unwrap());
+    }
+    assert_eq!(rotate(store, first, NOW).await.0, Rotation::Unknown);
+    assert!(store.set_status(user.id, UserStatus::Active).await.unwrap());
+    assert_eq!(rotate(store, first, NOW).await.0, Rotation::Unknown);
+    assert_eq!(store.user(user.id).await.unwrap().unwrap().last_seen, NOW);
+    let nobody = UserId::new((1 << 53) - 1).unwrap();
+    assert!(!store.set_status(nobody, UserStatus::Banned).await.unwrap());
+    assert!(
+        !store
+            .open_family(nobody, Uuid::new_v4(), token(hash()), NOW)
+            .await
+            .unwrap()
+    );
+}
+
+async fn all_families_of_a_user_can_be_revoked(store: &dyn AccountStore) {
+    let ((user, first), (_, others)) = (add(store, guest()).await, add(store, guest()).await);
+    let second = hash();
+    assert!(
+        store
+            .open_family(user.id, Uuid::new_v4(), token(second), NOW)
+            .await
+            .unwrap()
+    );
+    store.revoke_user(user.id).await.unwrap();
+    for revoked in [first, second] {
+        assert_eq!(rotate(store, revoked, NOW).await.0, Rotation::Unknown);
+    }
+    assert!(is_rotated(&rotate(store, others, NOW).await));
+}
+
+/// Only what nobody can use any more goes, and it does go.
+async fn expired_tokens_are_cleared_away(store: &dyn AccountStore) {
+    let (user, first) = add(store, guest()).await;
+    let later = NOW.plus(2 * LIFE_MS);
+    let kept = NewToken {
+        hash: hash(),
+        expires: later.plus(1),
+    };
+    assert!(
+        store
+            .open_family(user.id, Uuid::new_v4(), kept, NOW)
+            .await
+            .unwrap()
+    );
+    let mut families_opened = 0;
+    while rotate(store, first, later).await.0 == Rotation::Expired {
+        let fresh = NewToken {
+            hash: hash(),
+            expires: later.plus(LIFE_MS),
+        };
+        assert!(
+            store
+                .open_family(user.id, Uuid::new_v4(), fresh, later)
+                .await
+                .unwrap()
+        );
+        families_opened += 1;
+        assert!(families_opened < 1_000, "expired tokens stay for ever");
+    }
+    assert!(is_rotated(&rotate(store, kept.hash, later).await));
+}

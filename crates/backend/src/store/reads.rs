@@ -1,0 +1,52 @@
+//! What the HTTP API may read of ledger and directory. Nothing here writes.
+
+use super::StoreError;
+use async_trait::async_trait;
+use blazing_sun_domain::{Cents, Millis, UserId};
+use serde_json::value::RawValue;
+
+/// A change of a player's balance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement {
+    /// Its place in the ledger: grows with every transfer.
+    pub position: i64,
+    /// Why: `fee`, `prize`, `demo_grant`, …
+    pub kind: String,
+    /// Above 0 what came in, below 0 what went out.
+    pub change: Cents,
+    /// The room, where one is concerned.
+    pub room_id: Option<String>,
+    /// When.
+    pub at: Millis,
+}
+
+/// Reads beside the partitions' owners, who alone write.
+///
+/// Guarantees: each method sees everything that was committed before it was called.
+#[async_trait]
+pub trait ReadSide: Send + Sync + 'static {
+    /// A player's balance; 0 for one without transfers.
+    async fn balance(&self, user: UserId) -> Result<Cents, StoreError>;
+
+    /// Whether a transfer with this key exists.
+    async fn is_transferred(&self, key: &str) -> Result<bool, StoreError>;
+
+    /// The newest `limit` movements of a player, newest first; of those before a position, if given.
+    async fn movements(
+        &self,
+        user: UserId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Movement>, StoreError>;
+
+    /// The summaries of at most `limit` listed rooms, of one game if given: those that wait for
+    /// players first, then by name.
+    async fn rooms(
+        &self,
+        game_type: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Box<RawValue>>, StoreError>;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

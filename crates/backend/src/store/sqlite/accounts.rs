@@ -1,0 +1,316 @@
+//! Users and refresh tokens in the embedded store.
+
+use super::SqliteAccess;
+use crate::store::StoreError;
+use crate::store::accounts::{
+    AccountStore, NewToken, NewUser, PasswordHash, Rotation, TokenHash, User, UserStatus,
+};
+use async_trait::async_trait;
+use blazing_sun_domain::{Millis, UserId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+/// Expired tokens that each new one clears away at most, so that none pays for all.
+const CLEARED_AT_ONCE: u32 = 8;
+
+const USER: &str = "SELECT id, email, username, roles, status, created_ms, last_seen_ms";
+
+/// Accounts in the embedded store's file.
+#[derive(Clone)]
+pub struct SqliteAccounts {
+    access: SqliteAccess,
+}
+
+impl SqliteAccounts {
+    /// Accounts in this file.
+    pub fn new(access: SqliteAccess) -> SqliteAccounts {
+        SqliteAccounts { access }
+    }
+}
+
+#[async_trait]
+impl AccountStore for SqliteAccounts {
+    async fn add_user(
+        &self,
+        user: NewUser,
+        family: Uuid,
+        token: NewToken,
+        now: Millis,
+    ) -> Result<Option<User>, StoreError> {
+        self.access
+            .write(move |connection| insert_user(connection, user, family, token, now))
+            .await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.access
+            .read(move |connection| find_user(connection, id))
+            .await
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError> {
+        let email = email.to_owned();
+        let find = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "{USER}, password_hash FROM users WHERE email = ?1"
+            ))?;
+            let found = statement.query_row([email], |row| Ok((StoredUser::of(row)?, row.get(7)?)));
+            let Some((user, hash)) = found.optional()? else {
+                return Ok(None);
+            };
+            Ok(Some((user.read()?, PasswordHash(hash))))
+        };
+        self.access.read(find).await
+    }
+
+    async fn open_family(
+        &self,
+        user: UserId,
+        family: Uuid,
+        token: NewToken,
+        now: Millis,
+    ) -> Result<bool, StoreError> {
+        let open = move |connection: &Connection| {
+            let is_active = touch(connection, user, now)?;
+            if is_active {
+                insert_token(connection, user, family, token, now)?;
+            }
+            Ok(is_active)
+        };
+        self.access.write(open).await
+    }
+
+    async fn rotate(
+        &self,
+        presented: TokenHash,
+        next: NewToken,
+        now: Millis,
+    ) -> Result<Rotation, StoreError> {
+        self.access
+            .write(move |connection| rotate(connection, presented, next, now))
+            .await
+    }
+
+    async fn revoke_family(&self, token: TokenHash) -> Result<(), StoreError> {
+        let revoke = move |connection: &Connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT family FROM refresh_token WHERE token_sha256 = ?1")?;
+            match statement
+                .query_row([token.0], |row| row.get(0))
+                .optional()?
+            {
+                Some(family) => delete_family(connection, family),
+                None => Ok(()),
+            }
+        };
+        self.access.write(revoke).await
+    }
+
+    async fn revoke_user(&self, user: UserId) -> Result<(), StoreError> {
+        self.access
+            .write(move |connection| delete_families(connection, user))
+            .await
+    }
+
+    async fn set_status(&self, user: UserId, status: UserStatus) -> Result<bool, StoreError> {
+        let set = move |connection: &Connection| {
+            let mut statement =
+                connection.prepare_cached("UPDATE users SET status = ?2 WHERE id = ?1")?;
+            let is_known = statement.execute(params![stored(user), status.as_str()])? == 1;
+            if status != UserStatus::Active {
+                delete_families(connection, user)?;
+            }
+            Ok(is_known)
+        };
+        self.access.write(set).await
+    }
+}
+
+fn stored(user: UserId) -> i64 {
+    user.get() as i64
+}
+
+struct StoredUser {
+    id: i64,
+    email: Option<String>,
+    username: String,
+    roles: String,
+    status: String,
+    created_ms: i64,
+    last_seen_ms: i64,
+}
+
+impl StoredUser {
+    fn of(row: &Row<'_>) -> rusqlite::Result<StoredUser> {
+        Ok(StoredUser {
+            id: row.get(0)?,
+            email: row.get(1)?,
+            username: row.get(2)?,
+            roles: row.get(3)?,
+            status: row.get(4)?,
+            created_ms: row.get(5)?,
+            last_seen_ms: row.get(6)?,
+        })
+    }
+
+    fn read(self) -> Result<User, StoreError> {
+        let corrupt = |what: &str| StoreError::Corrupt(format!("{what} of user {}", self.id));
+        Ok(User {
+            id: u64::try_from(self.id)
+                .ok()
+                .and_then(UserId::new)
+                .ok_or_else(|| corrupt("id"))?,
+            roles: serde_json::from_str(&self.roles).map_err(|_| corrupt("roles"))?,
+            status: UserStatus::parse(&self.status).ok_or_else(|| corrupt("status"))?,
+            email: self.email,
+            username: self.username,
+            created: Millis(self.created_ms),
+            last_seen: Millis(self.last_seen_ms),
+        })
+    }
+}
+
+fn find_user(connection: &Connection, id: UserId) -> Result<Option<User>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("{USER} FROM users WHERE id = ?1"))?;
+    let found = statement
+        .query_row([stored(id)], StoredUser::of)
+        .optional()?;
+    found.map(StoredUser::read).transpose()
+}
+
+fn insert_user(
+    connection: &Connection,
+    user: NewUser,
+    family: Uuid,
+    token: NewToken,
+    now: Millis,
+) -> Result<Option<User>, StoreError> {
+    let (email, hash) = user
+        .credentials
+        .map(|(email, hash)| (email, hash.0))
+        .unzip();
+    let roles = serde_json::Value::from(user.roles).to_string();
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO users (email, username, roles, password_hash, created_ms, last_seen_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (email) DO NOTHING
+         RETURNING id, email, username, roles, status, created_ms, last_seen_ms",
+    )?;
+    let row = params![email, user.username, roles, hash, now.0];
+    let Some(user) = statement.query_row(row, StoredUser::of).optional()? else {
+        return Ok(None);
+    };
+    let user = user.read()?;
+    insert_token(connection, user.id, family, token, now)?;
+    Ok(Some(user))
+}
+
+/// Marks an active user as seen; false for any other.
+fn touch(connection: &Connection, user: UserId, now: Millis) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE users SET last_seen_ms = max(last_seen_ms, ?2) WHERE id = ?1 AND status = 'active'",
+    )?;
+    Ok(statement.execute(params![stored(user), now.0])? == 1)
+}
+
+fn insert_token(
+    connection: &Connection,
+    user: UserId,
+    family: Uuid,
+    token: NewToken,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let mut clear = connection.prepare_cached(
+        "DELETE FROM refresh_token WHERE token_sha256 IN (
+             SELECT token_sha256 FROM refresh_token WHERE expires_ms <= ?1
+             ORDER BY expires_ms LIMIT ?2)",
+    )?;
+    clear.execute(params![now.0, CLEARED_AT_ONCE])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO refresh_token (token_sha256, family, user_id, issued_ms, expires_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let family = family.as_bytes().as_slice();
+    insert.execute(params![
+        token.hash.0,
+        family,
+        stored(user),
+        now.0,
+        token.expires.0
+    ])?;
+    Ok(())
+}
+
+fn rotate(
+    connection: &Connection,
+    presented: TokenHash,
+    next: NewToken,
+    now: Millis,
+) -> Result<Rotation, StoreError> {
+    let mut find = connection.prepare_cached(
+        "SELECT family, user_id, expires_ms, rotated_ms FROM refresh_token WHERE token_sha256 = ?1",
+    )?;
+    let found = find.query_row([presented.0], |row| {
+        let family: Vec<u8> = row.get(0)?;
+        let (user, expires_ms): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok((
+            family,
+            user,
+            Millis(expires_ms),
+            row.get::<_, Option<i64>>(3)?,
+        ))
+    });
+    let Some((family, user, expires, rotated_ms)) = found.optional()? else {
+        return Ok(Rotation::Unknown);
+    };
+    let corrupt = || StoreError::Corrupt("user or family of a refresh token".to_owned());
+    let user = u64::try_from(user)
+        .ok()
+        .and_then(UserId::new)
+        .ok_or_else(corrupt)?;
+    if rotated_ms.is_some() {
+        delete_family(connection, family)?;
+        return Ok(Rotation::Reused(user));
+    }
+    if expires <= now {
+        return Ok(Rotation::Expired);
+    }
+    let is_active = touch(connection, user, now)?;
+    let user = find_user(connection, user)?.ok_or_else(corrupt)?;
+    if !is_active {
+        return Ok(Rotation::Forbidden(user.status));
+    }
+    let mut use_up = connection
+        .prepare_cached("UPDATE refresh_token SET rotated_ms = ?2 WHERE token_sha256 = ?1")?;
+    use_up.execute(params![presented.0, now.0])?;
+    let family = Uuid::from_slice(&family).map_err(|_| corrupt())?;
+    insert_token(connection, user.id, family, next, now)?;
+    Ok(Rotation::Rotated(user))
+}
+
+fn delete_family(connection: &Connection, family: Vec<u8>) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM refresh_token WHERE family = ?1")?
+        .execute([family])?;
+    Ok(())
+}
+
+fn delete_families(connection: &Connection, user: UserId) -> Result<(), StoreError> {
+    let mut statement =
+        connection.prepare_cached("DELETE FROM refresh_token WHERE user_id = ?1")?;
+    statement.execute([stored(user)])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::accounts::conformance;
+    use std::sync::Arc;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn conforms() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = SqliteAccess::standalone(&folder.path().join("store.db")).unwrap();
+        conformance::all(Arc::new(SqliteAccounts::new(access))).await;
+    }
+}

@@ -1,0 +1,115 @@
+//! The read side of the embedded store.
+
+use super::SqliteAccess;
+use crate::store::StoreError;
+use crate::store::reads::{Movement, ReadSide};
+use async_trait::async_trait;
+use blazing_sun_domain::{Account, Cents, Millis, UserId};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::value::RawValue;
+
+/// Reads of the embedded store's file.
+#[derive(Clone)]
+pub struct SqliteReads {
+    access: SqliteAccess,
+}
+
+impl SqliteReads {
+    /// Reads of this file.
+    pub fn new(access: SqliteAccess) -> SqliteReads {
+        SqliteReads { access }
+    }
+}
+
+#[async_trait]
+impl ReadSide for SqliteReads {
+    async fn balance(&self, user: UserId) -> Result<Cents, StoreError> {
+        let read = move |connection: &Connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT balance FROM account_balance WHERE account = ?1")?;
+            let account = Account::Player(user).to_string();
+            let balance = statement
+                .query_row([account], |row| row.get(0))
+                .optional()?;
+            Ok(balance.map_or(Cents::ZERO, Cents))
+        };
+        self.access.read(read).await
+    }
+
+    async fn is_transferred(&self, key: &str) -> Result<bool, StoreError> {
+        let key = key.to_owned();
+        let read = move |connection: &Connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT 1 FROM ledger_transfer WHERE key = ?1")?;
+            Ok(statement.exists([key])?)
+        };
+        self.access.read(read).await
+    }
+
+    async fn movements(
+        &self,
+        user: UserId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Movement>, StoreError> {
+        let read = move |connection: &Connection| {
+            let account = Account::Player(user).to_string();
+            let mut statement = connection.prepare_cached(
+                "SELECT id, kind, CASE WHEN to_account = ?2 THEN amount_cents ELSE -amount_cents END,
+                        room_id, at_ms
+                 FROM ledger_transfer
+                 WHERE user_id = ?1 AND id < ?3 AND (to_account = ?2 OR from_account = ?2)
+                 ORDER BY id DESC LIMIT ?4",
+            )?;
+            let range = params![
+                user.get() as i64,
+                account,
+                before.unwrap_or(i64::MAX),
+                limit
+            ];
+            let rows = statement.query_map(range, |row| {
+                Ok(Movement {
+                    position: row.get(0)?,
+                    kind: row.get(1)?,
+                    change: Cents(row.get(2)?),
+                    room_id: row.get(3)?,
+                    at: Millis(row.get(4)?),
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        self.access.read(read).await
+    }
+
+    async fn rooms(
+        &self,
+        game_type: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Box<RawValue>>, StoreError> {
+        let game_type = game_type.map(str::to_owned);
+        let read = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT summary FROM room_directory
+                 WHERE status IN ('waiting', 'in_progress') AND (?1 IS NULL OR game_type = ?1)
+                 ORDER BY status <> 'waiting', room_name, room_id LIMIT ?2",
+            )?;
+            let summaries = statement.query_map(params![game_type, limit], |row| row.get(0))?;
+            let summaries: Vec<String> = summaries.collect::<Result<_, _>>()?;
+            let read = |summary| {
+                RawValue::from_string(summary)
+                    .map_err(|error| StoreError::Corrupt(format!("a room's summary: {error}")))
+            };
+            summaries.into_iter().map(read).collect()
+        };
+        self.access.read(read).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let read = |connection: &Connection| {
+            Ok(connection
+                .query_row("SELECT 1 FROM account_balance LIMIT 1", [], |_| Ok(()))
+                .optional()?)
+        };
+        self.access.read(read).await.map(|_| ())
+    }
+}
