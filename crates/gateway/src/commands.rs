@@ -2,6 +2,7 @@
 //! Which commands exist is the backend's to know.
 
 use crate::events::{Fields, push_string};
+use blazing_sun_backbone::messages::INTERNAL_COMMANDS;
 use blazing_sun_domain::{CommandId, RoomId, UserId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -89,17 +90,6 @@ const FIELDS_MAX: usize = 64;
 const DEPTH_MAX: usize = 32;
 const ROOMS_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 120;
-/// What only gateways and backends send.
-const INTERNAL: [&str; 8] = [
-    "sync_user",
-    "sync_room",
-    "player_disconnected",
-    "player_connected",
-    "open_matched_room",
-    "demo_grant",
-    "checkout_finished",
-    "seat_timer",
-];
 const CREATE_ROOM: &str = "games.command.create_room";
 
 /// Whether arrays and objects stand deeper in each other than any command needs.
@@ -242,7 +232,7 @@ fn check_name(kind: &str) -> Result<(), Refused> {
         .into_iter()
         .find_map(|prefix| kind.strip_prefix(prefix));
     match rest {
-        Some(name) if name.is_empty() || INTERNAL.contains(&name) => unknown(),
+        Some(name) if name.is_empty() || INTERNAL_COMMANDS.contains(&kind) => unknown(),
         Some(name) if name.len() > NAME_BYTES_MAX || !name.bytes().all(plain) => unknown(),
         Some(_) => Ok(()),
         None => unknown(),

@@ -8,12 +8,12 @@ use crate::shared::{Addressee, Answer, Draft, Shared, now};
 use crate::socket::{Closing, Identity, Socket, Sync};
 use blazing_sun_backbone::credentials::{Claims, TokenError};
 use blazing_sun_backbone::log::NewRecord;
+use blazing_sun_backbone::messages::{SYNC_USER, sync_user};
 use blazing_sun_domain::RoomId;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
-const SYNC_USER: &str = "games.command.sync_user";
 /// Refused messages, less those that were not, after which a client is cut off.
 const REFUSED_MAX: u32 = 200;
 
@@ -223,12 +223,8 @@ fn ask<const N: usize>(
             addressee: Addressee::User(identity.user),
         },
         |out| {
-            let own = serde_json::json!({
-                "command_id": id,
-                "user_id": identity.user,
-                "rooms": named,
-            });
-            out.extend_from_slice(own.to_string().as_bytes());
+            let payload = sync_user(id, identity.user, &named);
+            out.extend_from_slice(payload.get().as_bytes());
         },
     );
     let rooms = rooms

@@ -38,6 +38,8 @@ pub(crate) struct RoomEntry {
     pub(crate) left_at: u64,
     /// Everyone whose membership was seen, here or elsewhere; by user.
     members: Vec<Member>,
+    /// `exact_from` of those whose membership was not seen.
+    strangers_exact_from: u64,
     staged: Vec<Staged>,
     staged_bytes: Vec<u8>,
     /// The index that the next frame will have.
@@ -59,6 +61,7 @@ impl RoomEntry {
             followers: Vec::new(),
             left_at: 0,
             members: Vec::new(),
+            strangers_exact_from: 0,
             staged: Vec::new(),
             staged_bytes: Vec::new(),
             next: 0,
@@ -97,7 +100,11 @@ impl RoomEntry {
                 true
             }
             Err(at) => {
-                let exact_from = if restated { 0 } else { self.next };
+                let exact_from = if restated {
+                    self.strangers_exact_from
+                } else {
+                    self.next
+                };
                 self.members.insert(
                     at,
                     Member {
@@ -120,8 +127,9 @@ impl RoomEntry {
 
     /// Notes that a frame of this user's passed by outside the ring.
     pub(crate) fn passed_by(&mut self, user: UserId) {
-        if let Ok(at) = self.find(user) {
-            self.members[at].exact_from = self.next + 1;
+        match self.find(user) {
+            Ok(at) => self.members[at].exact_from = self.next + 1,
+            Err(_) => self.strangers_exact_from = self.next + 1,
         }
     }
 

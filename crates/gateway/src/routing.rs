@@ -337,12 +337,13 @@ impl Tables {
             .as_ref()
             .and_then(|room| self.rooms.get_mut(room));
         let refusal = events::is_refusal(&route.event_type);
-        let of_room = |entry: &RoomEntry| route.users.iter().any(|user| entry.has(*user));
-        let keeps = !refusal && entry.as_deref().is_some_and(of_room);
-        if !keeps && !route.users.iter().any(|user| self.users.contains_key(user)) {
+        let may_keep = !refusal && entry.is_some();
+        if !may_keep && !route.users.iter().any(|user| self.users.contains_key(user)) {
             return;
         }
         let Some(envelope) = lazy.get() else { return };
+        let place = behind(envelope);
+        let keeps = may_keep && place.is_some();
         let asker = refusal
             .then(|| envelope.payload.read::<String>("socket_id"))
             .flatten();
@@ -358,6 +359,9 @@ impl Tables {
                 .and_then(|user| asking_socket(user, route))
         {
             let mut state = socket.state.lock();
+            if route.event_type == NOT_IN_ROOM {
+                state.forget_asked(route.room.as_ref());
+            }
             let goes_on = route.event_type.ends_with(".state")
                 && state.syncs.iter().any(|sync| {
                     route
@@ -390,6 +394,7 @@ impl Tables {
                     continue;
                 }
                 let mut state = socket.state.lock();
+                let waits = keeps && (member || state.asks_for(route.room.as_ref()));
                 let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
                 let followed = followed.filter(|follow| follow.role_at_end().is_some());
                 let mut frame = || {
@@ -398,8 +403,10 @@ impl Tables {
                         .clone()
                 };
                 match (followed, entry.as_deref()) {
-                    (Some(_), Some(_)) if in_ring && member => {}
-                    (Some(follow), Some(entry)) => follow.insert(entry.next(), frame()),
+                    (Some(_), Some(_)) if in_ring => {}
+                    (Some(follow), Some(entry)) if !refusal => follow.insert(entry.next(), frame()),
+                    // What the room's state, or the ring, is about to tell this socket.
+                    (None, _) if waits => continue,
                     _ => state.push(frame()),
                 }
                 self.to_wake.push(socket.clone());
@@ -416,7 +423,7 @@ impl Tables {
                 [user] => Recipients::User(*user),
                 users => Recipients::Users(users.into()),
             };
-            entry.stage(behind(envelope), recipients, &self.body);
+            entry.stage(place, recipients, &self.body);
             touch(&mut self.touched, &entry.room.id);
         }
     }

@@ -91,6 +91,7 @@ impl Session {
             socket.push(pong);
         }
         if let Some(code) = said_close {
+            self.flush_answers();
             self.close_with(frames::close(code, ""));
         } else if let Err(violation) = fed {
             let closing = Closing {
@@ -112,13 +113,16 @@ impl Session {
         self.shared.leave(&self.socket);
     }
 
+    /// What waits for this socket alone is still said: the client is told why.
+    fn flush_answers(&mut self) {
+        let mut pieces = Pieces::default();
+        self.socket.state.lock().read_private(&mut pieces);
+        self.unsent.get_or_insert_default().extend(pieces.rest(0));
+    }
+
     fn begin_close(&mut self, closing: Closing) {
         if closing != Closing::SLOW {
-            // Answers that wait are still given: the client is told why.
-            let mut pieces = Pieces::default();
-            self.socket.state.lock().read_private(&mut pieces);
-            let rest = pieces.rest(0);
-            self.unsent.get_or_insert_default().extend(rest);
+            self.flush_answers();
         }
         self.close_with(frames::close(Some(closing.code), closing.reason));
     }

@@ -174,6 +174,19 @@ impl SocketState {
         self.syncs.push_back(sync);
     }
 
+    /// Whether a question that names the room is unanswered.
+    pub(crate) fn asks_for(&self, room: Option<&RoomId>) -> bool {
+        let named = |sync: &Sync| sync.rooms.iter().any(|(named, _)| Some(named) == room);
+        self.syncs.iter().any(named)
+    }
+
+    /// No answer about the room will follow.
+    pub(crate) fn forget_asked(&mut self, room: Option<&RoomId>) {
+        for sync in &mut self.syncs {
+            sync.rooms.retain(|(named, _)| Some(named) != room);
+        }
+    }
+
     /// The place of this room among the follows.
     pub(crate) fn follow_of(&mut self, room: &RoomId) -> Option<&mut Follow> {
         self.follows

@@ -1,0 +1,232 @@
+//! What one client may take, and that nobody else suffers from it.
+
+mod support;
+
+use blazing_sun_gateway::{GatewayConfig, Limits, Rate};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use support::{Event, World, numbers};
+use tokio_tungstenite::tungstenite::Message;
+
+fn limited(limits: Limits) -> GatewayConfig {
+    GatewayConfig {
+        limits,
+        ..GatewayConfig::for_testing()
+    }
+}
+
+const WIDE: Rate = Rate {
+    per_second: 1_000_000,
+    burst: 1_000_000,
+};
+const NARROW: Rate = Rate {
+    per_second: 1,
+    burst: 5,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rates_hold_per_connection_user_and_address() {
+    let open = Limits {
+        connection: WIDE,
+        user: WIDE,
+        address: WIDE,
+        ..Limits::default()
+    };
+    for (name, limits, shared) in [
+        (
+            "connection",
+            Limits {
+                connection: NARROW,
+                ..open.clone()
+            },
+            false,
+        ),
+        (
+            "user",
+            Limits {
+                user: NARROW,
+                ..open.clone()
+            },
+            true,
+        ),
+    ] {
+        let world = World::with(limited(limits)).await;
+        let mut first = world.sign_in(1).await;
+        let mut second = world.sign_in(1).await;
+        let mut other = world.sign_in(2).await;
+        let mut refused = 0;
+        for _ in 0..20 {
+            first.send(json!({"type": "system.heartbeat"})).await;
+            let answer = first.next().await;
+            refused += u32::from(answer["code"] == "rate_limited");
+        }
+        assert!((10..=17).contains(&refused), "{name}: {refused}");
+        second.send(json!({"type": "system.heartbeat"})).await;
+        assert_eq!(
+            second.next().await["code"] == "rate_limited",
+            shared,
+            "{name}"
+        );
+        other.send(json!({"type": "system.heartbeat"})).await;
+        assert_eq!(other.next().await["type"], "system.heartbeat_ack", "{name}");
+    }
+    let world = World::with(limited(Limits {
+        address: NARROW,
+        ..open
+    }))
+    .await;
+    let (mut first, mut second) = (world.connect().await, world.connect().await);
+    for _ in 0..5 {
+        first.send(json!({"type": "system.heartbeat"})).await;
+        first.next().await;
+    }
+    second.send(json!({"type": "system.heartbeat"})).await;
+    assert_eq!(second.next().await["code"], "rate_limited");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_command_is_named() {
+    let world = World::with(limited(Limits {
+        connection: NARROW,
+        ..Limits::default()
+    }))
+    .await;
+    let mut client = world.sign_in(1).await;
+    for _ in 0..10 {
+        let id = uuid::Uuid::now_v7().to_string();
+        client
+            .send(json!({"type": "games.command.list_rooms", "command_id": id}))
+            .await;
+        assert_eq!(client.next().await["command_id"], id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_is_cut_off() {
+    let world = World::start().await;
+    let mut client = world.connect().await;
+    let flood = async {
+        use futures_util::SinkExt;
+        loop {
+            if client.socket.feed(Message::text("{}")).await.is_err()
+                || client.socket.flush().await.is_err()
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(support::DEADLINE, flood)
+        .await
+        .expect("the flood is cut off");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_has_so_many_connections_and_gets_them_back() {
+    let limits = Limits {
+        connections_per_address_max: 3,
+        ..Limits::default()
+    };
+    let world = World::with(limited(limits)).await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(world.connect().await);
+    }
+    let url = format!("ws://{}/ws", world.address);
+    match tokio_tungstenite::connect_async(&url).await {
+        Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+            assert_eq!(response.status().as_u16(), 429);
+        }
+        other => panic!("{other:?}"),
+    }
+    clients.pop();
+    world
+        .until("one is gone", || world.gateway.connections() == 2)
+        .await;
+    world.connect().await;
+}
+
+/// One member of a room reads nothing at all; it is cut off, and the others get everything in time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_client_is_cut_off_and_harms_nobody() {
+    let config = GatewayConfig {
+        limits: Limits {
+            behind_bytes_max: 64 * 1024,
+            ..Limits::default()
+        },
+        write_stall_max: Duration::from_secs(1),
+        ..GatewayConfig::for_testing()
+    };
+    let world = World::with(config).await;
+    let slow = world.sign_in(1).await;
+    let mut quick = Vec::new();
+    for user in 2..=5 {
+        quick.push(world.sign_in(user).await);
+    }
+    for user in 1..=5 {
+        world.enter("r", user, "lobby", 0);
+    }
+    let mut seq = 0;
+    let started = Instant::now();
+    let mut expected = Vec::new();
+    // Until the kernel's buffers for the slow one are full, and it is more than its bound behind.
+    while world.gateway.connections() == 5 {
+        assert!(
+            started.elapsed() < support::DEADLINE,
+            "the slow client is still there"
+        );
+        for _ in 0..20 {
+            seq += 1;
+            let event = Event::room("games.event.x", "r", seq).with("n", json!(seq));
+            world.publish(&event.with("pad", json!("x".repeat(1_500))));
+            expected.push(seq);
+        }
+        for client in &mut quick {
+            assert_eq!(
+                numbers(&world.settle(client).await),
+                expected[expected.len() - 20..]
+            );
+        }
+    }
+    drop(slow);
+}
+
+/// The kernel's buffer is full and little comes after it: the bound is never passed, but nothing moves either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_client_is_cut_off() {
+    let config = GatewayConfig {
+        write_stall_max: Duration::from_millis(300),
+        limits: Limits {
+            behind_bytes_max: 16 * 1024 * 1024,
+            ..Limits::default()
+        },
+        ring_bytes_max: 64 * 1024 * 1024,
+        ..GatewayConfig::for_testing()
+    };
+    let world = World::with(config).await;
+    let _stuck = world.sign_in(1).await;
+    world.enter("r", 1, "lobby", 0);
+    for seq in 1..=12_000 {
+        let event = Event::room("games.event.x", "r", seq);
+        world.publish(&event.with("pad", json!("x".repeat(1_000))));
+    }
+    world
+        .until("it is cut off", || world.gateway.connections() == 0)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unlimited_lifts_the_rates() {
+    let config = GatewayConfig {
+        unlimited: true,
+        ..limited(Limits {
+            connection: NARROW,
+            ..Limits::default()
+        })
+    };
+    let world = World::with(config).await;
+    let mut client = world.sign_in(1).await;
+    for _ in 0..300 {
+        client.send(json!({"type": "system.heartbeat"})).await;
+        assert_eq!(client.next().await["type"], "system.heartbeat_ack");
+    }
+}
