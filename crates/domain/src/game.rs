@@ -515,3 +515,83 @@ impl Games {
         self.0.values()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    enum Colour {
+        Red,
+    }
+
+    #[derive(Debug, Deserialize, schemars::JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    #[allow(dead_code, reason = "a pair is refused before anything reads it")]
+    enum Move {
+        Pass,
+        Place {
+            position: u8,
+            colour: Option<Colour>,
+        },
+        Say(#[schemars(with = "serde_json::Value")] Box<RawValue>),
+        Pair(u8, u8),
+    }
+
+    fn read(name: &str, fields: &str) -> Result<Move, RefusalCode> {
+        let fields: Box<RawValue> = serde_json::from_str(fields).unwrap();
+        parse_move(name, &fields).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn moves_read_from_name_and_fields() {
+        assert!(matches!(read("pass", r#"{"room_id":"r"}"#), Ok(Move::Pass)));
+        let placed = read("place", r#"{"room_id":"r","position":3,"colour":"red"}"#);
+        let Ok(Move::Place {
+            position: 3,
+            colour: Some(Colour::Red),
+        }) = placed
+        else {
+            panic!("{placed:?}");
+        };
+        let Ok(Move::Say(said)) = read("say", r#"{"a" :1.0}"#) else {
+            panic!()
+        };
+        assert_eq!(said.get(), r#"{"a" :1.0}"#);
+    }
+
+    #[test]
+    fn what_is_no_move_says_why() {
+        let unknown = Err(RefusalCode::UnknownCommand);
+        let malformed = Err(RefusalCode::InvalidFormat);
+        let refused = |name: &str, fields: &str| read(name, fields).map(|_| ());
+        assert_eq!(refused("jump", "{}"), unknown);
+        assert_eq!(refused("Place", "{}"), unknown);
+        assert_eq!(
+            refused("place", r#"{"position":3,"colour":"blue"}"#),
+            malformed
+        );
+        for fields in [
+            "{}",
+            "[3]",
+            "3",
+            "null",
+            r#"{"position":-1}"#,
+            r#"{"position":"3"}"#,
+        ] {
+            assert_eq!(refused("place", fields), malformed, "{fields}");
+        }
+        assert_eq!(refused("pair", "[1,2]"), malformed);
+    }
+
+    #[test]
+    fn every_move_has_a_schema() {
+        let schemas = move_schemas::<Move>();
+        assert_eq!(
+            schemas.keys().collect::<Vec<_>>(),
+            ["pair", "pass", "place", "say"]
+        );
+        assert_eq!(move_schemas::<Colour>().keys().collect::<Vec<_>>(), ["red"]);
+    }
+}

@@ -171,3 +171,55 @@ impl Transfer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(transfer: &Transfer) -> String {
+        let Transfer {
+            key,
+            kind,
+            from,
+            to,
+            amount,
+            ..
+        } = transfer;
+        assert!(key.starts_with(kind.as_str()), "{key}");
+        format!("{key}: {from} -> {to} {amount}")
+    }
+
+    #[test]
+    fn transfers_name_their_accounts_and_are_unique_by_key() {
+        let room: RoomId = "r".parse().unwrap();
+        let ann = || SeatedPlayer {
+            user_id: UserId::new(7).unwrap(),
+            username: "ann".into(),
+        };
+        let all = [
+            Transfer::demo_grant(ann(), Cents(5_000)),
+            Transfer::fee(room.clone(), ann(), 2, Cents(1_000)),
+            Transfer::refund(room.clone(), ann(), 2, Cents(1_000)),
+            Transfer::prize(room.clone(), ann(), Cents(1_600), 2),
+            Transfer::rake(room, Cents(400)),
+        ];
+        assert_eq!(
+            all.each_ref().map(told),
+            [
+                "demo_grant/7: demo/mint -> player/7 5000",
+                "fee/r/7/2: player/7 -> escrow/r 1000",
+                "refund/r/7/2: escrow/r -> player/7 1000",
+                "prize/r/7: escrow/r -> player/7 1600",
+                "rake/r: escrow/r -> house/rake 400",
+            ]
+        );
+        assert_eq!(all[3].total_players, Some(2));
+        assert_eq!(all[4].player, None);
+        let bounded = all
+            .iter()
+            .flat_map(|t| [&t.from, &t.to])
+            .filter(|a| a.is_bounded())
+            .count();
+        assert_eq!(bounded, 8);
+    }
+}

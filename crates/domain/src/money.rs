@@ -59,3 +59,29 @@ impl fmt::Display for Cents {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_rounded_down_and_never_overflows() {
+        let shares = [
+            (2_000, 80, 1_600),
+            (999, 77, 769),
+            (1, 99, 0),
+            (0, 80, 0),
+            (7, 100, 7),
+        ];
+        for (amount, percent, share) in shares {
+            assert_eq!(
+                Cents(amount).percent(percent),
+                Cents(share),
+                "{percent} % of {amount}"
+            );
+        }
+        assert_eq!(Cents(i64::MAX).percent(100), Cents(i64::MAX));
+        assert_eq!(Cents(i64::MAX).percent(255), Cents(i64::MAX));
+        assert_eq!(Cents(i64::MAX) + Cents(1), Cents(i64::MAX));
+    }
+}

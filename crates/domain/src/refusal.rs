@@ -143,3 +143,30 @@ impl fmt::Display for Refusal {
         write!(f, "{}: {}", self.code, self.message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_written_and_read_as_on_the_wire() {
+        for code in RefusalCode::ALL {
+            let json = format!("\"{code}\"");
+            assert_eq!(serde_json::to_string(code).unwrap(), json);
+            assert_eq!(serde_json::from_str::<RefusalCode>(&json).unwrap(), *code);
+        }
+        let contract = "room_not_found room_full not_your_turn game_not_started already_in_room \
+                        banned wrong_password insufficient_balance";
+        for code in contract.split_whitespace() {
+            assert!(
+                RefusalCode::ALL.iter().any(|known| known.as_str() == code),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_list_is_in_order_of_precedence() {
+        assert!(RefusalCode::ALL.is_sorted());
+    }
+}

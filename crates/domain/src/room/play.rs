@@ -308,8 +308,10 @@ impl Room {
         let Some(play) = self.play() else { return };
         let mut states = Vec::new();
         if context.game.spec.hidden_information {
-            for seat in (0..play.players.len() as u32).map(Seat) {
-                states.push((To::Seats(vec![seat]), play.body_of_view(Viewer::Seat(seat))));
+            for (seat, player) in (0..).map(Seat).zip(play.players.iter()) {
+                if self.require_member(player.user_id).is_ok() {
+                    states.push((To::Seats(vec![seat]), play.body_of_view(Viewer::Seat(seat))));
+                }
             }
             if self.config.allow_spectators {
                 states.push((To::Spectators, play.body_of_view(Viewer::Spectator)));

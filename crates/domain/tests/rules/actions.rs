@@ -146,6 +146,9 @@ pub fn parse(scene: &mut Scene, command: &str) -> (SeatedPlayer, Action) {
         ["auto", "off"] => Action::AutoPlay { enabled: false },
         ["roll"] => roll(),
         ["says", json] => game_move("relay", "say", &format!("{{\"data\":{json}}}")),
+        ["chooses", number] => game_move("duel", "choose", &format!("{{\"number\":{number}}}")),
+        ["peeks"] => game_move("duel", "peek", "{}"),
+        ["hesitates"] => game_move("duel", "hesitate", "{}"),
         ["move", game, name, fields] => game_move(game, name, fields),
         _ => panic!("no such command: {command}"),
     };

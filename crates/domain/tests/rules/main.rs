@@ -8,6 +8,7 @@ mod games;
 mod joining;
 mod leaving;
 mod open_table;
+mod other_games;
 mod payloads;
 mod playing;
 mod properties;

@@ -8,16 +8,19 @@ use blazing_sun_domain::fairness::Seed;
 use blazing_sun_domain::room::{
     Action, Effects, Input, PasswordCheck, Room, RoomEvent, RoomStatus,
 };
-use blazing_sun_domain::{Cents, Millis, UserId};
+use blazing_sun_domain::{Cents, Millis, SeatedPlayer, UserId};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const PEOPLE: u64 = 5;
 
 #[derive(Debug, Clone)]
 struct Step {
     by: u64,
+    /// By the one who may: the host, the one whose turn it is, with the seed committed to.
+    is_apt: bool,
     wait_ms: i64,
     action: Action,
 }
@@ -43,7 +46,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Leave),
         1 => Just(Action::Rejoin),
         8 => someone().prop_map(|target| Action::Select { target }),
-        1 => someone().prop_map(|target| Action::Deselect { target }),
+        2 => someone().prop_map(|target| Action::Deselect { target }),
         8 => ready,
         1 => Just(Action::Ready { is_ready: false, seed_commitment: None }),
         4 => reveal,
@@ -60,17 +63,48 @@ fn action() -> impl Strategy<Value = Action> {
 
 fn step() -> impl Strategy<Value = Step> {
     let wait = prop_oneof![3 => Just(0), 1 => 0..8_000_i64];
-    (1..=PEOPLE, wait, action()).prop_map(|(by, wait_ms, action)| Step {
+    let is_apt = prop::bool::weighted(0.8);
+    (1..=PEOPLE, is_apt, wait, action()).prop_map(|(by, is_apt, wait_ms, action)| Step {
         by,
+        is_apt,
         wait_ms,
         action,
     })
+}
+
+impl Step {
+    fn resolved(&self, scene: &Scene, referee: &Referee) -> (SeatedPlayer, Action) {
+        let (by, mut action) = (player(self.by), self.action.clone());
+        if !self.is_apt {
+            return (by, action);
+        }
+        match &mut action {
+            Action::Select { .. } | Action::Deselect { .. } | Action::Start => {
+                let host = scene.room().summary().map(|summary| summary.host_id);
+                return (host.map_or(by, |host| player(host.get())), action);
+            }
+            Action::Move { .. } => {
+                let turn = referee.turn.as_ref().map(|turn| turn.parse().unwrap());
+                return (turn.map_or(by, player), action);
+            }
+            Action::Ready {
+                seed_commitment: Some(commitment),
+                ..
+            } => {
+                *commitment = seed_of(by.user_id).commitment();
+            }
+            Action::RevealSeed { client_seed } => *client_seed = seed_of(by.user_id),
+            _ => {}
+        }
+        (by, action)
+    }
 }
 
 /// Knows who is seated and whose turn it is from the events that all can see.
 #[derive(Default)]
 struct Referee {
     seated: Vec<String>,
+    ready: BTreeSet<String>,
     in_play: bool,
     turn: Option<String>,
     turn_number: u64,
@@ -79,6 +113,7 @@ struct Referee {
 
 impl Referee {
     fn watch(&mut self, events: &[RoomEvent], by: UserId, action: &Action) {
+        let turn_before = self.turn_number;
         for event in events {
             let body: Value = serde_json::from_str(event.body.get()).unwrap();
             let id = |value: &Value| value.as_str().unwrap().to_owned();
@@ -95,6 +130,7 @@ impl Referee {
                         players.map(|p| id(&p["user_id"])).collect::<Vec<_>>(),
                         self.seated
                     );
+                    assert!(self.seated.iter().all(|user| self.ready.contains(user)));
                     self.in_play = true;
                 }
                 "turn_changed" => {
@@ -121,9 +157,22 @@ impl Referee {
                         assert_eq!(self.turn, Some(by.to_string()));
                     }
                 }
+                "player_ready_changed" => {
+                    self.ready.remove(&id(&body["user_id"]));
+                    if body["is_ready"] == true {
+                        self.ready.insert(id(&body["user_id"]));
+                    }
+                }
+                "seed_renewed" => self.ready.clear(),
                 "seed_revealed" => self.in_play = false,
                 _ => {}
             }
+        }
+        let rolled = events
+            .iter()
+            .any(|event| event.name == "bigger_dice.rolled");
+        if rolled && self.in_play {
+            assert_eq!(self.turn_number, turn_before + 1, "every roll ends a turn");
         }
     }
 }
@@ -158,9 +207,9 @@ fn played(seats: u32, fee: i64, percent: u8, steps: &[Step]) -> (Scene, Referee)
     scene.decide(&player(1), create).unwrap();
     for step in steps {
         scene.now = scene.now.plus(step.wait_ms);
-        let by = player(step.by);
-        if let Ok(effects) = scene.decide(&by, step.action.clone()) {
-            referee.watch(&effects.events, by.user_id, &step.action);
+        let (by, action) = step.resolved(&scene, &referee);
+        if let Ok(effects) = scene.decide(&by, action.clone()) {
+            referee.watch(&effects.events, by.user_id, &action);
         }
         assert_eq!(conserved(&scene), PEOPLE as i64 * GRANT);
     }
@@ -206,7 +255,7 @@ fn replayed(scene: &Scene, journal: &[Input], reloading: bool) -> (Room, Vec<Str
 fn seeded() -> ProptestConfig {
     let mut config = ProptestConfig::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 100;
+        config.cases = 50;
     }
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(20_240_120);
@@ -257,7 +306,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..80),
     ) {
         let mut opening = Vec::new();
-        let mut push = |by: u64, action| opening.push(Step { by, wait_ms: 0, action });
+        let mut push = |by: u64, action| opening.push(Step { by, is_apt: false, wait_ms: 0, action });
         let people: Vec<UserId> = (1..=u64::from(seats)).map(|id| UserId::new(id).unwrap()).collect();
         for user in &people[1..] {
             push(user.get(), Action::Join { password: PasswordCheck::Absent });

@@ -2,6 +2,7 @@
 //! checked with every input.
 
 use crate::actions::parse;
+use crate::other_games::{CoinToss, Duel};
 use blazing_sun_domain::fairness::RoomSecret;
 use blazing_sun_domain::games::{built_in, relay::Relay};
 use blazing_sun_domain::room::{
@@ -72,6 +73,8 @@ impl Scene {
     pub fn new() -> Scene {
         let mut games = built_in();
         games.insert(GameDefinition::of::<Relay>());
+        games.insert(GameDefinition::of::<Duel>());
+        games.insert(GameDefinition::of::<CoinToss>());
         Scene {
             games,
             now: START,
