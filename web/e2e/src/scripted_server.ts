@@ -266,7 +266,7 @@ export class ScriptedServer {
     if (path === "auth/guest") grant(this.addUser(`Guest ${this.userCount + 1}`));
     else if (path === "auth/refresh" && user) grant(user);
     else if (path === "auth/logout") send(200, {}, { "set-cookie": "refresh=; Path=/api/v1/auth; Max-Age=0" });
-    else if (path === "auth/login") send(401, { code: "invalid_credentials", title: "No" });
+    else if (path === "auth/login") send(401, { code: "wrong_credentials", title: "No" });
     else if (path === "me/balance" && caller) {
       send(200, { balance_cents: caller.balance_cents, currency: caller.currency });
     } else if (path === "games") {

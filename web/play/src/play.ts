@@ -35,6 +35,7 @@ export class Play {
 
   private readonly listeners = new Set<() => void>();
   private toastCount = 0;
+  private balanceChanges = 0;
 
   constructor() {
     addEventListener("popstate", () => this.follow(routeOf(location.pathname)));
@@ -74,7 +75,10 @@ export class Play {
     client.onStatus((status) => {
       if (this.client === client) this.statusChanged(status);
     });
-    client.on("wallet.event.balance_changed", (frame) => this.setBalance(frame.balance_cents, frame.currency));
+    client.on("wallet.event.balance_changed", (frame) => {
+      this.balanceChanges += 1;
+      this.setBalance(frame.balance_cents, frame.currency);
+    });
     client.on("system.event.maintenance", (frame) => this.tell(frame.message));
     this.changed();
   }
@@ -148,9 +152,12 @@ export class Play {
   /** Events without a room are not repeated after a lost connection, so they are read again. */
   private async reread(): Promise<void> {
     try {
+      const before = this.balanceChanges;
       const [balance, games] = await Promise.all([this.session.balance(), this.session.games()]);
       this.games = games;
-      this.setBalance(balance.balance_cents, balance.currency);
+      // What has been announced in the meantime is newer than what was read.
+      if (this.balanceChanges === before) this.setBalance(balance.balance_cents, balance.currency);
+      else this.changed();
     } catch {
       // The next connection reads them again.
     }

@@ -56,7 +56,7 @@ export class Welcome extends PlayElement {
         <label>${text.email}<input name="email" type="email" autocomplete="email" required data-testid="email" /></label>
         ${
           isNew
-            ? html`<label>${text.username}<input name="username" autocomplete="nickname" required minlength="2" maxlength="32" data-testid="new-username" /></label>`
+            ? html`<label>${text.username}<input name="username" autocomplete="nickname" required maxlength="24" data-testid="new-username" /></label>`
             : nothing
         }
         <label>${text.password}<input name="password" type="password" required minlength="8"
