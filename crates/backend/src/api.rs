@@ -13,8 +13,11 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub use auth::{Account, Grant};
 pub use client::{InvalidNetwork, Network};
 pub use limits::Rates;
+pub use lists::{GameInfo, GameList};
+pub use me::{Balance, Me, Transaction, Transactions};
 pub use problem::{Problem, ProblemDocument};
 
 use crate::accounts::{Accounts, Clock};
@@ -87,7 +90,16 @@ struct Shared {
 impl ApiState {
     /// The state of an API on these parts.
     pub fn new(parts: ApiParts) -> ApiState {
-        let ApiParts { accounts, reads, log, games, verifier, jwks, clock, config } = parts;
+        let ApiParts {
+            accounts,
+            reads,
+            log,
+            games,
+            verifier,
+            jwks,
+            clock,
+            config,
+        } = parts;
         ApiState(Arc::new(Shared {
             games: lists::describe(&games, accounts.currency()),
             game_types: games.iter().map(|game| game.name.to_owned()).collect(),
@@ -132,10 +144,15 @@ pub fn router(state: ApiState) -> Router {
 
 async fn with_security_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

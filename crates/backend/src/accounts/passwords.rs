@@ -207,6 +207,16 @@ mod tests {
         assert!((1..=2).contains(&*most.lock()));
     }
 
+    #[tokio::test]
+    async fn by_default_a_guess_is_expensive() {
+        let passwords = Passwords::new(PasswordCost::default()).unwrap();
+        let hash = passwords
+            .hash(Password::from("correct horse"))
+            .await
+            .unwrap();
+        assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+
     #[test]
     fn a_cost_that_argon2_does_not_take_is_an_error() {
         assert!(

@@ -2,6 +2,7 @@
 //! the engine that applies demo grants.
 
 mod auth;
+mod engine;
 mod http;
 mod lists;
 mod money;
