@@ -6,8 +6,10 @@ use super::events::{
 };
 use super::roster::Presence;
 use super::state::{Context, Out, Play, Room, Stage, Turn};
-use super::{EventAudience, Membership, Order, RoomEvent};
-use crate::game::{GameDefinition, GameEvent, OnDisconnect, Seat, SeatedPlayer, Table, To, Viewer};
+use super::{EventAudience, Order, RoomEvent};
+use crate::game::{
+    GameDefinition, GameEvent, OnDisconnect, Outcome, Seat, SeatedPlayer, Table, To, Viewer,
+};
 use crate::ids::{Millis, UserId};
 use crate::refusal::{Refusal, RefusalCode};
 use serde_json::value::{RawValue, to_raw_value};
@@ -201,7 +203,7 @@ impl Room {
         moved: Option<Seat>,
         events: Vec<GameEvent>,
         out: &mut Out,
-    ) -> Option<crate::game::Outcome> {
+    ) -> Option<Outcome> {
         for event in events {
             self.announce_of_game(out, event);
         }
@@ -346,12 +348,12 @@ impl Room {
             _ => Order::After(self.room_seq),
         };
         let name = Cow::Owned(format!("{}.{}", self.game_type, event.name));
-        let membership: Vec<(UserId, Membership)> = Vec::new();
+        let (body, membership) = (event.body, Vec::new());
         out.events.push(RoomEvent {
             name,
             audience,
             order,
-            body: event.body,
+            body,
             membership,
         });
     }

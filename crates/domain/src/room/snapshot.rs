@@ -5,6 +5,7 @@ use super::state::{Config, End, Play, Room, Stage, Turn};
 use crate::fairness::RoomSecret;
 use crate::game::Games;
 use crate::ids::Millis;
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -144,12 +145,20 @@ impl Room {
                         known,
                     });
                 }
+                let players = room.players_in_order();
+                if play
+                    .turn
+                    .as_ref()
+                    .is_some_and(|turn| turn.seat.index() >= players.len())
+                {
+                    return Err(LoadError::Unreadable(Error::custom("a turn of no seat")));
+                }
                 Stage::Playing(Play {
                     game: game.load(&play.game)?,
                     version: play.version,
                     on_disconnect: game.spec.on_disconnect,
                     dice: room.dice(play.nonce),
-                    players: room.players_in_order(),
+                    players,
                     started_at: play.started_at,
                     turn_number: play.turn_number,
                     turn: play.turn,

@@ -396,6 +396,11 @@ fn what_a_later_program_saved_is_not_loaded() {
     let later = saved.replacen("\"version\":1", "\"version\":2", 1);
     let complaint = "the room was saved with version 2 of bigger_dice, this server knows 1";
     assert_eq!(said(&later, &scene).as_deref(), Some(complaint));
+    let no_seat = saved.replacen("\"turn\":{\"seat\":0", "\"turn\":{\"seat\":2", 1);
+    assert_eq!(
+        said(&no_seat, &scene).as_deref(),
+        Some("the saved room is not readable")
+    );
     scene.games = Default::default();
     let complaint = "the room plays `bigger_dice`, which this server does not have";
     assert_eq!(said(&saved, &scene).as_deref(), Some(complaint));
