@@ -1,1 +1,24 @@
-//! placeholder
+//! The Blazing Sun program: configuration, the server that is composed of gateway, backend and pages,
+//! and the tools around it. As a library it takes games of your own:
+//!
+//! ```no_run
+//! use blazing_sun_domain::games::bigger_dice::BiggerDice;
+//! use blazing_sun_server::Server;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Server::builder().game::<BiggerDice>().run()
+//! }
+//! ```
+
+mod audit;
+pub mod bench;
+pub mod cli;
+pub mod config;
+pub mod data_dir;
+mod pages;
+mod program;
+pub mod serve;
+mod tail;
+mod telemetry;
+
+pub use program::{Server, ServerBuilder};

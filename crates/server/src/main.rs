@@ -1,1 +1,8 @@
-fn main() {}
+//! The program `blazing-sun`.
+
+use blazing_sun_server::Server;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    Server::builder().run()
+}

@@ -1,0 +1,61 @@
+//! `blazing-sun audit`: what the stored data says about every cent and every room.
+
+use crate::cli::AuditArgs;
+use crate::data_dir::existing_database;
+use anyhow::Context;
+use blazing_sun_backend::audit::{AuditReport, audit};
+use std::fmt;
+use std::io::Write;
+
+/// Audits and prints; whether nothing differs.
+pub fn run(args: &AuditArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+    let database = existing_database(&args.data.data_dir)?;
+    let report =
+        audit(&database).with_context(|| format!("cannot audit {}", database.display()))?;
+    if args.json {
+        let mut json = serde_json::to_value(&report)?;
+        json["clean"] = report.is_clean().into();
+        writeln!(out, "{json:#}")?;
+    } else {
+        write!(out, "{}", Printed(&report))?;
+    }
+    Ok(report.is_clean())
+}
+
+struct Printed<'a>(&'a AuditReport);
+
+impl fmt::Display for Printed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AuditReport { checks, totals } = self.0;
+        for check in checks {
+            let verdict = if check.differences == 0 {
+                "ok"
+            } else {
+                "WRONG"
+            };
+            writeln!(
+                f,
+                "{verdict:<6}{}: {} looked at, {} differ",
+                check.name, check.looked_at, check.differences
+            )?;
+            for named in &check.named {
+                writeln!(f, "        {named}")?;
+            }
+        }
+        writeln!(
+            f,
+            "\nin cents: players {}, escrow {}, rake {}, mint {}, clearing {}; sum {}",
+            totals.players_cents,
+            totals.escrow_cents,
+            totals.rake_cents,
+            totals.mint_cents,
+            totals.clearing_cents,
+            totals.sum_cents
+        )?;
+        let differences: u64 = checks.iter().map(|check| check.differences).sum();
+        match differences {
+            0 => writeln!(f, "all zero: no differences in {} checks", checks.len()),
+            count => writeln!(f, "{count} differences"),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What /proc says: CPU of the server, of this tool and of the whole machine. The server is found by
+//! the port that it listens on; where it belongs to someone else it is not visible, and the report
+//! says so.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// CPU seconds so far, by whom.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sample {
+    /// The server process; none where it is not visible.
+    pub server_s: Option<f64>,
+    /// The server's busiest thread.
+    pub server_thread_s: Option<f64>,
+    /// This process.
+    pub own_s: f64,
+    /// The whole machine, at work.
+    pub busy_s: f64,
+    /// Idle only because of the disk.
+    pub disk_wait_s: f64,
+    /// Taken by other machines of the host.
+    pub steal_s: f64,
+}
+
+/// Reads /proc.
+#[derive(Debug)]
+pub struct Machine {
+    ticks_per_s: f64,
+    server: Option<u32>,
+}
+
+impl Machine {
+    /// For the server that listens there.
+    pub fn beside(server: SocketAddr) -> Machine {
+        Machine {
+            ticks_per_s: rustix::param::clock_ticks_per_second() as f64,
+            server: server
+                .ip()
+                .is_loopback()
+                .then(|| listener_of(server.port()))
+                .flatten(),
+        }
+    }
+
+    /// The server's process, where it is visible.
+    pub fn server(&self) -> Option<u32> {
+        self.server
+    }
+
+    /// How many cores the server may use; 1 where that is not visible.
+    pub fn server_cores(&self) -> usize {
+        let status = self
+            .server
+            .and_then(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok());
+        let list = status.as_deref().and_then(|status| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        });
+        list.and_then(cores_in).unwrap_or(1)
+    }
+
+    /// CPU seconds until now.
+    pub fn sample(&self) -> Sample {
+        let machine = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let ticks: Vec<f64> = machine
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .skip(1)
+            .map(|field| field.parse().unwrap_or(0.0))
+            .collect();
+        // user nice system idle iowait irq softirq steal
+        let at = |field: usize| ticks.get(field).copied().unwrap_or(0.0) / self.ticks_per_s;
+        let server = self.server.map(|pid| format!("/proc/{pid}"));
+        Sample {
+            server_s: server
+                .as_ref()
+                .and_then(|path| self.process_s(Path::new(path))),
+            server_thread_s: server.and_then(|path| {
+                let threads = fs::read_dir(format!("{path}/task")).ok()?.flatten();
+                threads
+                    .filter_map(|thread| self.process_s(&thread.path()))
+                    .reduce(f64::max)
+            }),
+            own_s: self.process_s(Path::new("/proc/self")).unwrap_or(0.0),
+            busy_s: at(0) + at(1) + at(2) + at(5) + at(6),
+            disk_wait_s: at(4),
+            steal_s: at(7),
+        }
+    }
+
+    fn process_s(&self, path: &Path) -> Option<f64> {
+        let stat = fs::read_to_string(path.join("stat")).ok()?;
+        // The name, in brackets, may hold anything.
+        let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+        let ticks: f64 =
+            fields.next()?.parse::<f64>().ok()? + fields.next()?.parse::<f64>().ok()?;
+        Some(ticks / self.ticks_per_s)
+    }
+}
+
+/// The machine's load averages over 1 and 5 minutes.
+pub fn load_average() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn cores_in(list: &str) -> Option<usize> {
+    list.trim().split(',').try_fold(0, |sum, range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        Some(sum + last.checked_sub(first)? + 1)
+    })
+}
+
+fn listener_of(port: u16) -> Option<u32> {
+    const LISTEN: &str = "0A";
+    let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .find_map(|table| {
+            let table = fs::read_to_string(table).ok()?;
+            table.lines().skip(1).find_map(|line| {
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                let local = fields.get(1)?.rsplit(':').next()?;
+                let here =
+                    u16::from_str_radix(local, 16).ok()? == port && *fields.get(3)? == LISTEN;
+                here.then(|| fields.get(9).map(|inode| (*inode).to_owned()))
+                    .flatten()
+            })
+        })?;
+    let wanted = format!("socket:[{inode}]");
+    fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        let pid: u32 = process.file_name().to_str()?.parse().ok()?;
+        let mut files = fs::read_dir(process.path().join("fd")).ok()?.flatten();
+        files
+            .any(|file| {
+                fs::read_link(file.path()).is_ok_and(|to| to.as_os_str() == wanted.as_str())
+            })
+            .then_some(pid)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_process_behind_a_port() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let machine = Machine::beside(listener.local_addr().unwrap());
+        assert_eq!(machine.server(), Some(std::process::id()));
+        assert!(machine.server_cores() >= 1);
+        let sample = machine.sample();
+        assert!(sample.server_s.is_some() && sample.busy_s > 0.0);
+        assert!(sample.server_thread_s <= sample.server_s);
+    }
+
+    #[test]
+    fn counts_the_cores_of_a_list() {
+        for (list, cores) in [
+            ("0", Some(1)),
+            ("0-3", Some(4)),
+            ("\t0-1,4,6-7\n", Some(5)),
+            ("", None),
+            ("3-1", None),
+        ] {
+            assert_eq!(cores_in(list), cores, "{list}");
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! What was measured, for a person and as JSON: medians over the rounds with minimum and maximum.
+
+use super::machine::Sample;
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+use std::fmt;
+
+const ERRORS_SHOWN: usize = 3;
+
+/// One round.
+pub struct Round {
+    latency_ns: Histogram<u64>,
+    /// Deliveries that never came.
+    pub lost: u64,
+    /// Deliveries that came again.
+    pub doubled: u64,
+    /// Refused commands and lost connections.
+    pub errors: u64,
+    /// Commands sent again because the server's limits refused them.
+    pub limited: u64,
+    /// Games played to their end.
+    pub games: u64,
+    first_errors: Vec<String>,
+    seconds: f64,
+    used: Used,
+}
+
+/// CPU during a round, in cores.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    server: Option<f64>,
+    server_thread: Option<f64>,
+    own: f64,
+    others: f64,
+    disk_wait: f64,
+    steal: f64,
+}
+
+impl Default for Round {
+    fn default() -> Round {
+        Round {
+            latency_ns: Histogram::new(3).expect("3 is a valid number of digits"),
+            lost: 0,
+            doubled: 0,
+            errors: 0,
+            limited: 0,
+            games: 0,
+            first_errors: Vec::new(),
+            seconds: 0.0,
+            used: Used::default(),
+        }
+    }
+}
+
+impl Round {
+    /// A command has arrived everywhere.
+    pub fn completed(&mut self, latency_ns: u64) {
+        self.latency_ns.saturating_record(latency_ns);
+    }
+
+    /// Counts an error and keeps the first few.
+    pub fn error(&mut self, text: &[u8]) {
+        self.errors += 1;
+        if self.first_errors.len() < ERRORS_SHOWN {
+            let shown = &text[..text.len().min(300)];
+            self.first_errors
+                .push(String::from_utf8_lossy(shown).into_owned());
+        }
+    }
+
+    /// The first error, or nothing.
+    pub fn first_error(&self) -> &str {
+        self.first_errors.first().map_or("", String::as_str)
+    }
+
+    /// Notes the CPU used between two samples, `seconds` apart.
+    pub fn measured(&mut self, seconds: f64, before: &Sample, after: &Sample) {
+        let cores = |before: f64, after: f64| ((after - before) / seconds).max(0.0);
+        let both = |before: Option<f64>, after: Option<f64>| Some(cores(before?, after?));
+        let server = both(before.server_s, after.server_s);
+        let own = cores(before.own_s, after.own_s);
+        let busy = cores(before.busy_s, after.busy_s);
+        self.seconds = seconds;
+        self.used = Used {
+            server,
+            server_thread: both(before.server_thread_s, after.server_thread_s),
+            own,
+            others: (busy - own - server.unwrap_or(0.0)).max(0.0),
+            disk_wait: cores(before.disk_wait_s, after.disk_wait_s),
+            steal: cores(before.steal_s, after.steal_s),
+        };
+    }
+
+    fn commands_per_s(&self) -> f64 {
+        if self.seconds > 0.0 {
+            self.latency_ns.len() as f64 / self.seconds
+        } else {
+            0.0
+        }
+    }
+
+    fn percentile_ms(&self, percent: f64) -> f64 {
+        self.latency_ns.value_at_percentile(percent) as f64 / 1e6
+    }
+
+    fn server_us_per_command(&self) -> Option<f64> {
+        let commands = self.commands_per_s();
+        self.used
+            .server
+            .filter(|_| commands > 0.0)
+            .map(|cores| cores * 1e6 / commands)
+    }
+}
+
+/// All rounds of one load.
+pub struct Report {
+    /// What was played.
+    pub game: &'static str,
+    /// Rooms of two players.
+    pub rooms: usize,
+    /// Commands a second asked for; none: as fast as possible.
+    pub rate: Option<f64>,
+    /// Bytes of a relayed object.
+    pub payload_bytes: Option<usize>,
+    /// Cores that the server may use; none: its process is not visible.
+    pub server_cores: Option<usize>,
+    /// The machine's, when it began.
+    pub load_average: String,
+    /// In order.
+    pub rounds: Vec<Round>,
+    /// What a reader must know.
+    pub notes: Vec<String>,
+}
+
+/// Median, minimum and maximum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn over(values: impl Iterator<Item = f64>) -> Spread {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let (Some(min), Some(max)) = (values.first(), values.last()) else {
+            return Spread {
+                median: 0.0,
+                min: 0.0,
+                max: 0.0,
+            };
+        };
+        let middle = values.len() / 2;
+        let median = if values.len() % 2 == 1 {
+            values[middle]
+        } else {
+            (values[middle - 1] + values[middle]) / 2.0
+        };
+        Spread {
+            median,
+            min: *min,
+            max: *max,
+        }
+    }
+
+    fn json(self) -> Value {
+        let rounded = |value: f64| (value * 1_000.0).round() / 1_000.0;
+        json!({ "median": rounded(self.median), "min": rounded(self.min), "max": rounded(self.max) })
+    }
+}
+
+impl Report {
+    /// Whether each command arrived once at each player.
+    pub fn is_complete(&self) -> bool {
+        self.rounds
+            .iter()
+            .all(|round| round.lost + round.doubled + round.errors == 0)
+    }
+
+    fn spread(&self, of: impl Fn(&Round) -> f64) -> Spread {
+        Spread::over(self.rounds.iter().map(of))
+    }
+
+    fn visible(&self, of: impl Fn(&Round) -> Option<f64>) -> Option<Spread> {
+        let values: Option<Vec<f64>> = self.rounds.iter().map(of).collect();
+        values.map(|values| Spread::over(values.into_iter()))
+    }
+
+    fn sum(&self, of: impl Fn(&Round) -> u64) -> u64 {
+        self.rounds.iter().map(of).sum()
+    }
+
+    /// What kept it from being faster.
+    fn limited_by(&self) -> String {
+        let own = self.spread(|round| round.used.own).median;
+        let server = self
+            .visible(|round| round.used.server)
+            .map_or(0.0, |spread| spread.median);
+        let thread = self
+            .visible(|round| round.used.server_thread)
+            .map_or(0.0, |spread| spread.median);
+        let disk = self.spread(|round| round.used.disk_wait).median;
+        let others = self.spread(|round| round.used.others).median;
+        let cores = self.server_cores.unwrap_or(1) as f64;
+        if let Some(rate) = self.rate {
+            let reached = self.spread(Round::commands_per_s).median;
+            if reached >= rate * 0.98 {
+                return format!("the chosen rate of {rate} commands/s");
+            }
+        }
+        if own >= 0.9 {
+            "the load tool: its one thread was busy".into()
+        } else if server >= 0.9 * cores {
+            "the server: its cores were busy".into()
+        } else if thread >= 0.85 {
+            "the server: its busiest thread was busy".into()
+        } else if disk >= 0.1 {
+            "the disk: cores stood idle waiting for it".into()
+        } else if others >= 0.25 {
+            "other programs on this machine".into()
+        } else {
+            "nothing was saturated: the time of a command's way, its write to disk included".into()
+        }
+    }
+
+    /// Everything, for programs.
+    pub fn to_json(&self) -> Value {
+        let percentile = |percent| self.spread(|round| round.percentile_ms(percent)).json();
+        let cores = |of: fn(&Used) -> f64| self.spread(|round| of(&round.used)).json();
+        json!({
+            "game": self.game,
+            "rooms": self.rooms,
+            "rate": self.rate,
+            "payload_bytes": self.payload_bytes,
+            "rounds": self.rounds.len(),
+            "commands_per_s": self.spread(Round::commands_per_s).json(),
+            "p50_ms": percentile(50.0),
+            "p90_ms": percentile(90.0),
+            "p99_ms": percentile(99.0),
+            "games": self.sum(|round| round.games),
+            "lost": self.sum(|round| round.lost),
+            "doubled": self.sum(|round| round.doubled),
+            "errors": self.sum(|round| round.errors),
+            "limited": self.sum(|round| round.limited),
+            "server_us_per_command": self.visible(Round::server_us_per_command).map(Spread::json),
+            "server_cores_used": self.visible(|round| round.used.server).map(Spread::json),
+            "server_busiest_thread": self.visible(|round| round.used.server_thread).map(Spread::json),
+            "load_tool_cores_used": cores(|used| used.own),
+            "other_cores_used": cores(|used| used.others),
+            "disk_wait_cores": cores(|used| used.disk_wait),
+            "steal_cores": cores(|used| used.steal),
+            "load_average": self.load_average,
+            "limited_by": self.limited_by(),
+            "first_errors": self.first_errors(),
+            "notes": self.notes,
+        })
+    }
+
+    fn first_errors(&self) -> Vec<&String> {
+        self.rounds
+            .iter()
+            .flat_map(|round| &round.first_errors)
+            .take(ERRORS_SHOWN)
+            .collect()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row =
+            |f: &mut fmt::Formatter<'_>, name: &str, spread: Option<Spread>, digits: usize| {
+                match spread {
+                    Some(Spread { median, min, max }) => {
+                        writeln!(
+                            f,
+                            "{name:<24}{median:>12.digits$}{min:>12.digits$}{max:>12.digits$}"
+                        )
+                    }
+                    None => writeln!(f, "{name:<24}{:>12}", "not visible"),
+                }
+            };
+        let pace = self.rate.map_or("as fast as possible".into(), |rate| {
+            format!("{rate} commands/s")
+        });
+        writeln!(
+            f,
+            "{} with {} rooms of 2, {pace}, {} rounds of {:.1} s",
+            self.game,
+            self.rooms,
+            self.rounds.len(),
+            self.rounds.first().map_or(0.0, |round| round.seconds),
+        )?;
+        writeln!(f, "{:<24}{:>12}{:>12}{:>12}", "", "median", "min", "max")?;
+        row(
+            f,
+            "commands_per_s",
+            Some(self.spread(Round::commands_per_s)),
+            0,
+        )?;
+        for (name, percent) in [("p50_ms", 50.0), ("p90_ms", 90.0), ("p99_ms", 99.0)] {
+            row(
+                f,
+                name,
+                Some(self.spread(|round| round.percentile_ms(percent))),
+                3,
+            )?;
+        }
+        row(
+            f,
+            "server_us_per_command",
+            self.visible(Round::server_us_per_command),
+            1,
+        )?;
+        row(
+            f,
+            "server_cores_used",
+            self.visible(|round| round.used.server),
+            2,
+        )?;
+        row(
+            f,
+            "load_tool_cores_used",
+            Some(self.spread(|round| round.used.own)),
+            2,
+        )?;
+        row(
+            f,
+            "other_cores_used",
+            Some(self.spread(|round| round.used.others)),
+            2,
+        )?;
+        row(
+            f,
+            "steal_cores",
+            Some(self.spread(|round| round.used.steal)),
+            2,
+        )?;
+        write!(f, "lost {}", self.sum(|round| round.lost))?;
+        write!(f, "   doubled {}", self.sum(|round| round.doubled))?;
+        write!(f, "   errors {}", self.sum(|round| round.errors))?;
+        if self.sum(|round| round.games + round.limited) > 0 {
+            write!(f, "   games {}", self.sum(|round| round.games))?;
+            write!(
+                f,
+                "   refused by limits {}",
+                self.sum(|round| round.limited)
+            )?;
+        }
+        writeln!(f, "\nload average before: {}", self.load_average)?;
+        writeln!(f, "limited by: {}", self.limited_by())?;
+        for error in self.first_errors() {
+            writeln!(f, "error: {error}")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_the_median_with_its_bounds() {
+        let spread = Spread::over([3.0, 1.0, 2.0].into_iter());
+        assert_eq!(
+            spread,
+            Spread {
+                median: 2.0,
+                min: 1.0,
+                max: 3.0
+            }
+        );
+        assert_eq!(Spread::over([1.0, 2.0].into_iter()).median, 1.5);
+        assert_eq!(Spread::over(std::iter::empty()).median, 0.0);
+    }
+
+    fn report(own: f64, server: Option<f64>) -> Report {
+        let mut round = Round {
+            seconds: 2.0,
+            ..Round::default()
+        };
+        (0..1_000).for_each(|_| round.completed(2_000_000));
+        round.used = Used {
+            own,
+            server,
+            ..Used::default()
+        };
+        Report {
+            game: "relay",
+            rooms: 1,
+            rate: None,
+            payload_bytes: Some(300),
+            server_cores: server.map(|_| 1),
+            load_average: "0.1 0.2".into(),
+            rounds: vec![round],
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_report_names_its_limit_and_what_it_cannot_see() {
+        let saturated = report(0.5, Some(0.97));
+        assert!(saturated.limited_by().starts_with("the server"));
+        assert_eq!(
+            saturated.to_json()["server_us_per_command"]["median"],
+            1_940.0
+        );
+        let hidden = report(0.95, None);
+        assert!(hidden.limited_by().starts_with("the load tool"));
+        assert!(hidden.to_string().contains("not visible"));
+        assert_eq!(hidden.to_json()["commands_per_s"]["median"], 500.0);
+    }
+
+    #[test]
+    fn one_lost_delivery_makes_it_incomplete() {
+        let mut report = report(0.5, None);
+        assert!(report.is_complete());
+        report.rounds[0].lost = 1;
+        assert!(!report.is_complete());
+    }
+}

@@ -1,0 +1,241 @@
+//! The command line: what can be asked for, and what each end is called as an exit code.
+
+use crate::bench::Played;
+use crate::config::Flag;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Real-time multiplayer games, played for money.
+#[derive(Debug, Parser)]
+#[command(name = "blazing-sun", version, about, arg_required_else_help = true)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the pages, the HTTP API and the socket, with everything kept in one folder
+    Serve(ServeArgs),
+    /// Print the records of a topic as JSON, one a line, also beside a running server
+    Tail(TailArgs),
+    /// Check every cent and every room of the stored data; exit code 1 if anything differs
+    Audit(AuditArgs),
+    /// Measure a running server
+    Bench(BenchArgs),
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Folder of the database and the keys [default: ./data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// A TOML file; see docs/configuration.md
+    #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// For measuring: adds the game `relay`, lifts rate limits, listens on loopback alone
+    #[arg(long)]
+    pub bench: bool,
+    /// With --bench: signs in N guests and writes their access tokens, one a line
+    #[arg(long, value_name = "FILE:N", requires = "bench", value_parser = parse_bench_tokens)]
+    pub bench_tokens: Option<BenchTokens>,
+}
+
+/// Where to write how many tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BenchTokens {
+    /// The file.
+    pub file: PathBuf,
+    /// How many guests.
+    pub count: usize,
+}
+
+/// `tail`
+#[derive(Debug, Args)]
+pub struct TailArgs {
+    /// games.events, games.commands, bigger_dice.win_prize, …
+    pub topic: String,
+    /// Begin with the oldest record that is kept; otherwise with the next one
+    #[arg(long)]
+    pub from_beginning: bool,
+    /// Stop after so many records
+    #[arg(long, value_name = "N")]
+    pub max: Option<u64>,
+    /// Stop at what is the end when it begins
+    #[arg(long)]
+    pub until_end: bool,
+    /// Where the data is.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// `audit`
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where the data is.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// Where a server has its data.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// Folder of the server's database
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "./data",
+        env = "BLAZING_SUN_SERVER__DATA_DIR"
+    )]
+    pub data_dir: PathBuf,
+}
+
+/// `bench`
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The server
+    #[arg(
+        long,
+        value_name = "http://ADDRESS:PORT",
+        global = true,
+        default_value = "http://127.0.0.1:8080"
+    )]
+    pub url: String,
+    /// What to measure.
+    #[command(subcommand)]
+    pub load: Load,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Load {
+    /// Rooms of two players: a command, its event at both, then the other's turn
+    Rooms(RoomsArgs),
+}
+
+/// `bench rooms`
+#[derive(Debug, Args)]
+pub struct RoomsArgs {
+    /// What is played [default: relay where the server has it]
+    #[arg(long, value_enum)]
+    pub game: Option<Played>,
+    /// Rooms of two players each
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=50_000))]
+    pub rooms: u64,
+    /// Measured seconds of each round
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = parse_seconds)]
+    pub seconds: f64,
+    /// Seconds before each round that do not count
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = parse_seconds)]
+    pub warmup: f64,
+    /// Commands a second in all rooms together, latency from the scheduled time [default: as fast as possible]
+    #[arg(long, value_name = "R", value_parser = parse_rate)]
+    pub rate: Option<f64>,
+    /// How often to measure
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub rounds: u64,
+    /// Bytes of a relayed JSON object
+    #[arg(long, value_name = "BYTES", default_value_t = 300, value_parser = clap::value_parser!(u64).range(40..=15_000))]
+    pub payload_bytes: u64,
+    /// Access tokens, one a line [default: guests are signed in]
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl ServeArgs {
+    /// What was given on the command line, by key.
+    pub fn flags(&self) -> Vec<Flag> {
+        let listen = self
+            .listen
+            .iter()
+            .map(|listen| Flag::new("--listen", "server.listen", listen));
+        let data_dir = self
+            .data_dir
+            .iter()
+            .map(|path| Flag::new("--data-dir", "server.data_dir", path.to_string_lossy()));
+        listen.chain(data_dir).collect()
+    }
+}
+
+fn parse_bench_tokens(text: &str) -> Result<BenchTokens, String> {
+    let parts = text
+        .rsplit_once(':')
+        .and_then(|(file, count)| Some((file, count.parse().ok()?)));
+    match parts {
+        Some((file, count @ 1..=1_000_000)) if !file.is_empty() => Ok(BenchTokens {
+            file: file.into(),
+            count,
+        }),
+        _ => Err("takes FILE:N, a file's path and a number from 1 to 1000000".to_owned()),
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "takes a number of seconds from 0 to 86400".to_owned())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate| *rate > 0.0 && *rate <= 10_000_000.0);
+    rate.ok_or_else(|| "takes a number of commands a second above 0".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn bench_tokens_need_a_file_and_a_number() {
+        let parsed = parse_bench_tokens("/tmp/a:b:12").unwrap();
+        assert_eq!(
+            parsed,
+            BenchTokens {
+                file: "/tmp/a:b".into(),
+                count: 12
+            }
+        );
+        for bad in ["", "x", ":3", "x:", "x:0", "x:-1"] {
+            assert!(parse_bench_tokens(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn wrong_input_is_refused() {
+        for bad in [
+            vec!["serve", "--bench-tokens", "x:1"],
+            vec!["bench", "rooms", "--rooms", "0"],
+            vec!["bench", "rooms", "--rate", "0"],
+            vec!["bench", "rooms", "--seconds", "-1"],
+            vec!["bench", "rooms", "--game", "chess"],
+            vec!["tail"],
+            vec!["dance"],
+        ] {
+            let line = std::iter::once("blazing-sun").chain(bad.iter().copied());
+            assert!(CommandLine::try_parse_from(line).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Configuration: defaults, then a TOML file, then `BLAZING_SUN_*`, then flags. A value that cannot be
+//! used is an error that names its key, says what it got and what it takes.
+
+mod keys;
+mod sections;
+mod sources;
+
+pub use keys::{KEYS, Key};
+pub use sections::{
+    Accounts, Config, Format, GameSettings, Gateway, Limits, Log, Rate, Server, Telemetry,
+};
+pub use sources::Flag;
+
+use figment::providers::{Format as _, Serialized, Toml};
+use figment::value::Value;
+use figment::{Figment, Provider};
+use std::path::{Path, PathBuf};
+
+/// Where values come from, beside the defaults.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// A TOML file.
+    pub file: Option<PathBuf>,
+    /// The environment; names without the prefix `BLAZING_SUN_` are ignored.
+    pub environment: Vec<(String, String)>,
+    /// What was given on the command line.
+    pub flags: Vec<Flag>,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there, or may not be read.
+    #[error("cannot read the configuration file {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("the configuration file {path} is not valid TOML: {reason}")]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// No such key.
+    #[error("unknown configuration key `{key}` in {source_name}{}", suggestion(.nearest))]
+    UnknownKey {
+        /// As it was given.
+        key: String,
+        /// The file, variable or flag.
+        source_name: String,
+        /// What may have been meant.
+        nearest: Option<&'static str>,
+    },
+    /// A value that the key does not take.
+    #[error("`{key}` takes {takes}, got {got} from {source_name}")]
+    BadValue {
+        /// The key.
+        key: String,
+        /// What it takes.
+        takes: String,
+        /// The value, in short.
+        got: String,
+        /// The file, variable or flag.
+        source_name: String,
+    },
+    /// A variable of a deployment that this build does not have.
+    #[error(
+        "{variable} is set, but this build has the embedded mode alone: it keeps everything in one SQLite \
+         file, without Kafka, PostgreSQL or Stripe; unset {variable} to start it"
+    )]
+    NotEmbedded {
+        /// The variable.
+        variable: &'static str,
+    },
+}
+
+const DISTRIBUTED: [&str; 6] = [
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "KAFKA_HOST",
+    "KAFKA_PORT",
+    "DATABASE_URL",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+];
+
+fn suggestion(nearest: &Option<&'static str>) -> String {
+    nearest.map_or_else(String::new, |nearest| {
+        format!("; did you mean `{nearest}`?")
+    })
+}
+
+impl Sources {
+    /// This process's environment, a file if one is named, and flags.
+    pub fn of_process(file: Option<PathBuf>, flags: Vec<Flag>) -> Sources {
+        // Variables that are not Unicode cannot be ours.
+        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Sources {
+            file,
+            environment: std::env::vars_os().filter_map(unicode).collect(),
+            flags,
+        }
+    }
+
+    /// The configuration in force.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(path) = &self.file {
+            figment = figment.merge(toml(path)?);
+        }
+        for (name, value) in &self.environment {
+            if let Some(setting) = sources::variable(name, value) {
+                figment = figment.merge(setting);
+            }
+        }
+        for flag in &self.flags {
+            figment = figment.merge(flag);
+        }
+        check_keys(&figment)?;
+        let config: Config = figment
+            .extract()
+            .map_err(|error| wrong_type(&figment, &error))?;
+        match config.out_of_range() {
+            Some(key) => Err(bad_value(&figment, &key)),
+            None => Ok(config),
+        }
+    }
+
+    /// Refuses to start where the environment asks for what this build cannot be.
+    pub fn check_embedded(&self) -> Result<(), ConfigError> {
+        let is_set = |variable: &str| {
+            self.environment
+                .iter()
+                .any(|(name, value)| name == variable && !value.is_empty())
+        };
+        match DISTRIBUTED.into_iter().find(|variable| is_set(variable)) {
+            Some(variable) => Err(ConfigError::NotEmbedded { variable }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn toml(path: &Path) -> Result<figment::providers::Data<Toml>, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    if let Err(error) = text.parse::<toml::Table>() {
+        return Err(ConfigError::NotToml {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        });
+    }
+    Ok(Toml::file_exact(path))
+}
+
+fn check_keys(figment: &Figment) -> Result<(), ConfigError> {
+    let profiles = figment
+        .data()
+        .map_err(|error| wrong_type(figment, &error))?;
+    let values = profiles
+        .into_values()
+        .flat_map(|section| leaves(&section.into(), ""));
+    let values: Vec<String> = values.collect();
+    match values.into_iter().find(|key| keys::find(key).is_none()) {
+        Some(key) => Err(ConfigError::UnknownKey {
+            source_name: source_of(figment, &key),
+            nearest: keys::nearest(&key),
+            key,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn leaves(value: &Value, path: &str) -> Vec<String> {
+    match value {
+        Value::Dict(_, fields) => fields
+            .iter()
+            .flat_map(|(name, value)| {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                leaves(value, &path)
+            })
+            .collect(),
+        _ => vec![path.to_owned()],
+    }
+}
+
+fn wrong_type(figment: &Figment, error: &figment::Error) -> ConfigError {
+    let mut path = error.path.clone();
+    // Inside a list the path ends in a place of the list.
+    while path.len() > 1 && keys::find(&path.join(".")).is_none() {
+        path.pop();
+    }
+    bad_value(figment, &path.join("."))
+}
+
+fn bad_value(figment: &Figment, key: &str) -> ConfigError {
+    let got = figment
+        .find_value(key)
+        .map_or_else(|_| "nothing".to_owned(), |value| shown(&value));
+    ConfigError::BadValue {
+        key: key.to_owned(),
+        takes: keys::find(key)
+            .map_or("another value", |key| key.takes)
+            .to_owned(),
+        got: if key == "keys" {
+            "a value".to_owned()
+        } else {
+            got
+        },
+        source_name: source_of(figment, key),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = serde_json::to_string(value).unwrap_or_else(|_| "a value".to_owned());
+    match text.char_indices().nth(80) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+fn source_of(figment: &Figment, key: &str) -> String {
+    let Some(metadata) = figment.find_metadata(key) else {
+        return "the configuration".to_owned();
+    };
+    match &metadata.source {
+        Some(figment::Source::File(path)) => path.display().to_string(),
+        _ => metadata.name.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

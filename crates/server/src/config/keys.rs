@@ -1,0 +1,241 @@
+//! Every key in one table: what it takes, its default, what it means. The documentation is made from it.
+
+/// A key's row. `<name>` in a key stands for any one part.
+#[derive(Debug)]
+pub struct Key {
+    /// With dots between its parts.
+    pub name: &'static str,
+    /// Which values.
+    pub takes: &'static str,
+    /// What holds where nothing is set.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+const fn key(
+    name: &'static str,
+    takes: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> Key {
+    Key {
+        name,
+        takes,
+        default,
+        meaning,
+    }
+}
+
+const RATE: &str = "a whole number above 0";
+
+/// All keys, in the order of the documentation.
+pub const KEYS: &[Key] = &[
+    key(
+        "keys",
+        "the path of a file",
+        "`keys` in the data directory",
+        "The keys that sign access tokens and seal passwords. Made at the first start, readable by its owner alone; belongs in every backup",
+    ),
+    key(
+        "server.listen",
+        "ADDRESS:PORT, e.g. 127.0.0.1:8080; port 0 takes a free one",
+        "127.0.0.1:8080",
+        "Where the pages, the HTTP API and the socket are served. Beyond loopback it belongs behind a proxy with TLS",
+    ),
+    key(
+        "server.data_dir",
+        "the path of a folder",
+        "./data",
+        "Database and keys; one process at a time",
+    ),
+    key(
+        "gateway.id",
+        "1 to 64 characters",
+        "gateway-1",
+        "The gateway's name in presence records",
+    ),
+    key(
+        "gateway.allowed_origins",
+        "a list of origins, e.g. [\"https://play.example\"]",
+        "[]",
+        "Origins whose pages may open the socket, compared exactly. Empty: the own host's pages, on loopback alone",
+    ),
+    key(
+        "gateway.trusted_proxies",
+        "a list of addresses or blocks, e.g. [\"10.0.0.0/8\"]",
+        "[]",
+        "Proxies whose X-Forwarded-For counts as the client's address",
+    ),
+    key(
+        "gateway.authenticate_within_s",
+        "whole seconds above 0",
+        "5",
+        "How long a new socket has to sign in",
+    ),
+    key(
+        "gateway.silence_max_s",
+        "whole seconds above 0",
+        "20",
+        "A socket that says nothing for so long is closed; clients send a heartbeat every 10 s",
+    ),
+    key(
+        "gateway.limits.message_bytes_max",
+        "bytes, 1024 to 1048576",
+        "16384",
+        "The largest message from a client",
+    ),
+    key(
+        "gateway.limits.behind_bytes_max",
+        "bytes, 4096 to 268435456",
+        "262144",
+        "A socket with more waiting for it is closed: it is too slow",
+    ),
+    key(
+        "gateway.limits.connections_per_address_max",
+        RATE,
+        "200",
+        "Sockets from one address",
+    ),
+    key(
+        "gateway.limits.connection.per_second",
+        RATE,
+        "20",
+        "Messages of one socket, in the long run",
+    ),
+    key(
+        "gateway.limits.connection.burst",
+        RATE,
+        "60",
+        "Messages of one socket, at once",
+    ),
+    key(
+        "gateway.limits.user.per_second",
+        RATE,
+        "30",
+        "Messages of one user, in the long run",
+    ),
+    key(
+        "gateway.limits.user.burst",
+        RATE,
+        "90",
+        "Messages of one user, at once",
+    ),
+    key(
+        "gateway.limits.address.per_second",
+        RATE,
+        "200",
+        "Messages from one address, in the long run",
+    ),
+    key(
+        "gateway.limits.address.burst",
+        RATE,
+        "600",
+        "Messages from one address, at once",
+    ),
+    key(
+        "accounts.allow_guests",
+        "true or false",
+        "true",
+        "Whether one can play, for demo money, without an account",
+    ),
+    key(
+        "accounts.guests_per_hour",
+        RATE,
+        "10",
+        "New guests from one address in an hour",
+    ),
+    key(
+        "accounts.attempts_per_quarter_hour",
+        RATE,
+        "30",
+        "Registrations and sign-ins from one address in a quarter of an hour",
+    ),
+    key(
+        "accounts.access_token_minutes",
+        "whole minutes, 1 to 1440",
+        "15",
+        "How long an access token lives; clients renew it by themselves",
+    ),
+    key(
+        "games.<name>.entry_fee_cents",
+        "cents, 0 to 100000000",
+        "the game's own: 1000",
+        "What a seat costs in rooms made from now on",
+    ),
+    key(
+        "games.<name>.prize_percent",
+        "percent, 0 to 100",
+        "the game's own: 80",
+        "The winner's share of the pot in rooms made from now on; the rest is the house's",
+    ),
+    key(
+        "log.partitions",
+        "a number from 1 to 1024",
+        "12",
+        "Partitions of every topic; fixed at the first start",
+    ),
+    key(
+        "log.retention_days",
+        "whole days, 1 to 3650",
+        "7",
+        "How long records of topics are kept",
+    ),
+    key(
+        "telemetry.filter",
+        "a filter, e.g. info,blazing_sun_gateway=debug",
+        "info",
+        "Which log lines are written; RUST_LOG goes before it",
+    ),
+    key(
+        "telemetry.format",
+        "auto, human or json",
+        "auto",
+        "Log lines on standard error: auto is human on a terminal, JSON elsewhere",
+    ),
+];
+
+/// The row of a key.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| {
+        let (mut parts, mut given) = (key.name.split('.'), name.split('.'));
+        loop {
+            match (parts.next(), given.next()) {
+                (None, None) => return true,
+                (Some(part), Some(given)) if part == given || part.starts_with('<') => {}
+                _ => return false,
+            }
+        }
+    })
+}
+
+/// The key that was probably meant.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let last = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
+    let similarity = |key: &&Key| {
+        let whole = strsim::jaro_winkler(key.name, name);
+        let last = strsim::jaro_winkler(last(key.name), name.rsplit('.').next().unwrap_or(name));
+        whole.max(last * 0.98)
+    };
+    KEYS.iter()
+        .map(|key| (similarity(&key), key.name))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, name)| name)
+}
+
+/// The documentation's table.
+#[cfg(test)]
+pub fn table() -> String {
+    let mut table = String::from("| key | takes | default | meaning |\n|---|---|---|---|\n");
+    for Key {
+        name,
+        takes,
+        default,
+        meaning,
+    } in KEYS
+    {
+        table.push_str(&format!("| `{name}` | {takes} | {default} | {meaning} |\n"));
+    }
+    table
+}

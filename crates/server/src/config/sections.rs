@@ -1,0 +1,320 @@
+//! One small struct a concern. What each key means stands in the table of keys.
+
+use blazing_sun_gateway::Network;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Config {
+    /// The keys file; none: `keys` in the data directory.
+    pub keys: Option<PathBuf>,
+    /// Where it listens and keeps its data.
+    pub server: Server,
+    /// The WebSocket edge.
+    pub gateway: Gateway,
+    /// Who may sign in.
+    pub accounts: Accounts,
+    /// Money of each game, by its name.
+    pub games: BTreeMap<String, GameSettings>,
+    /// The event log.
+    pub log: Log,
+    /// What it says of itself.
+    pub telemetry: Telemetry,
+}
+
+/// Where it listens and keeps its data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Server {
+    /// The address of the pages, the HTTP API and the socket.
+    pub listen: SocketAddr,
+    /// The folder with the database and the keys.
+    pub data_dir: PathBuf,
+}
+
+/// The WebSocket edge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Gateway {
+    /// Its name in presence records.
+    pub id: String,
+    /// Origins whose pages may connect.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<String>,
+    /// Seconds from connecting to signing in.
+    pub authenticate_within_s: u32,
+    /// Seconds of silence after which a socket is closed.
+    pub silence_max_s: u32,
+    /// What one client may take.
+    pub limits: Limits,
+}
+
+/// What one client may take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Bytes of a message.
+    pub message_bytes_max: usize,
+    /// Bytes that may wait for one socket.
+    pub behind_bytes_max: usize,
+    /// Sockets from one address.
+    pub connections_per_address_max: u32,
+    /// Messages of one connection.
+    pub connection: Rate,
+    /// Messages of one user.
+    pub user: Rate,
+    /// Messages from one address.
+    pub address: Rate,
+}
+
+/// So many a second in the long run, so many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// In the long run.
+    pub per_second: u32,
+    /// After a rest.
+    pub burst: u32,
+}
+
+/// Who may sign in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Accounts {
+    /// Whether one can play without an account.
+    pub allow_guests: bool,
+    /// New guests from one address in an hour.
+    pub guests_per_hour: NonZeroU32,
+    /// Registrations and sign-ins from one address in a quarter of an hour.
+    pub attempts_per_quarter_hour: NonZeroU32,
+    /// How long an access token lives.
+    pub access_token_minutes: u32,
+}
+
+/// A game's money.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GameSettings {
+    /// What a seat costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry_fee_cents: Option<i64>,
+    /// The winner's share of the pot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prize_percent: Option<u8>,
+}
+
+/// The event log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Log {
+    /// Of every topic.
+    pub partitions: u32,
+    /// How long records are kept.
+    pub retention_days: u32,
+}
+
+/// What it says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Telemetry {
+    /// Which log lines, as in `RUST_LOG`.
+    pub filter: String,
+    /// How they look.
+    pub format: Format,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// For a person on a terminal, JSON elsewhere.
+    Auto,
+    /// For a person.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            data_dir: "./data".into(),
+        }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Gateway {
+        Gateway {
+            id: "gateway-1".to_owned(),
+            allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            authenticate_within_s: 5,
+            silence_max_s: 20,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            message_bytes_max: 16 * 1024,
+            behind_bytes_max: 256 * 1024,
+            connections_per_address_max: 200,
+            connection: Rate {
+                per_second: 20,
+                burst: 60,
+            },
+            user: Rate {
+                per_second: 30,
+                burst: 90,
+            },
+            address: Rate {
+                per_second: 200,
+                burst: 600,
+            },
+        }
+    }
+}
+
+impl Default for Accounts {
+    fn default() -> Accounts {
+        Accounts {
+            allow_guests: true,
+            guests_per_hour: count(10),
+            attempts_per_quarter_hour: count(30),
+            access_token_minutes: 15,
+        }
+    }
+}
+
+fn count(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log {
+            partitions: 12,
+            retention_days: 7,
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Telemetry {
+        Telemetry {
+            filter: "info".to_owned(),
+            format: Format::Auto,
+        }
+    }
+}
+
+impl Config {
+    /// The key of a value whose type is right and which still makes no sense.
+    pub fn out_of_range(&self) -> Option<String> {
+        let Config {
+            gateway,
+            accounts,
+            log,
+            telemetry,
+            ..
+        } = self;
+        let limits = &gateway.limits;
+        let origins = gateway
+            .allowed_origins
+            .iter()
+            .all(|origin| is_origin(origin));
+        let proxies = gateway
+            .trusted_proxies
+            .iter()
+            .all(|proxy| proxy.parse::<Network>().is_ok());
+        let checks = [
+            ((1..=64).contains(&gateway.id.len()), "gateway.id"),
+            (origins, "gateway.allowed_origins"),
+            (proxies, "gateway.trusted_proxies"),
+            (
+                gateway.authenticate_within_s > 0,
+                "gateway.authenticate_within_s",
+            ),
+            (gateway.silence_max_s > 0, "gateway.silence_max_s"),
+            (
+                (1_024..=1 << 20).contains(&limits.message_bytes_max),
+                "gateway.limits.message_bytes_max",
+            ),
+            (
+                (4_096..=1 << 28).contains(&limits.behind_bytes_max),
+                "gateway.limits.behind_bytes_max",
+            ),
+            (
+                limits.connections_per_address_max > 0,
+                "gateway.limits.connections_per_address_max",
+            ),
+            (
+                limits.connection.per_second > 0,
+                "gateway.limits.connection.per_second",
+            ),
+            (
+                limits.connection.burst > 0,
+                "gateway.limits.connection.burst",
+            ),
+            (limits.user.per_second > 0, "gateway.limits.user.per_second"),
+            (limits.user.burst > 0, "gateway.limits.user.burst"),
+            (
+                limits.address.per_second > 0,
+                "gateway.limits.address.per_second",
+            ),
+            (limits.address.burst > 0, "gateway.limits.address.burst"),
+            (
+                (1..=1_440).contains(&accounts.access_token_minutes),
+                "accounts.access_token_minutes",
+            ),
+            ((1..=1_024).contains(&log.partitions), "log.partitions"),
+            (
+                (1..=3_650).contains(&log.retention_days),
+                "log.retention_days",
+            ),
+            (
+                crate::telemetry::is_filter(&telemetry.filter),
+                "telemetry.filter",
+            ),
+        ];
+        let key = checks
+            .iter()
+            .find(|(fine, _)| !fine)
+            .map(|(_, key)| (*key).to_owned());
+        key.or_else(|| {
+            self.games
+                .iter()
+                .find_map(|(name, game)| game.out_of_range(name))
+        })
+    }
+}
+
+impl GameSettings {
+    fn out_of_range(&self, name: &str) -> Option<String> {
+        if self
+            .entry_fee_cents
+            .is_some_and(|fee| !(0..=100_000_000).contains(&fee))
+        {
+            Some(format!("games.{name}.entry_fee_cents"))
+        } else if self.prize_percent.is_some_and(|percent| percent > 100) {
+            Some(format!("games.{name}.prize_percent"))
+        } else {
+            None
+        }
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+}

@@ -1,0 +1,255 @@
+use super::*;
+use std::io::Write;
+
+fn from_environment(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let environment = variables
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()));
+    Sources {
+        environment: environment.collect(),
+        ..Sources::default()
+    }
+    .load()
+}
+
+fn from_file(text: &str) -> Result<Config, ConfigError> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    Sources {
+        file: Some(file.path().to_owned()),
+        ..Sources::default()
+    }
+    .load()
+}
+
+#[test]
+fn flags_go_before_the_environment_and_that_before_the_file() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(
+        file,
+        "[server]\nlisten = '127.0.0.1:1'\ndata_dir = '/a'\n[log]\nretention_days = 3\n"
+    )
+    .unwrap();
+    let mut sources = Sources {
+        file: Some(file.path().to_owned()),
+        ..Sources::default()
+    };
+    assert_eq!(sources.load().unwrap().server.listen.port(), 1);
+    sources.environment = vec![
+        ("BLAZING_SUN_SERVER__LISTEN".into(), "127.0.0.1:2".into()),
+        ("BLAZING_SUN_SERVER__DATA_DIR".into(), "/b".into()),
+        ("BLAZING_SUN_TOOLS".into(), "/tools".into()),
+        ("HOME".into(), "/".into()),
+    ];
+    assert_eq!(sources.load().unwrap().server.listen.port(), 2);
+    sources.flags = vec![Flag::new("--listen", "server.listen", "127.0.0.1:3")];
+    let config = sources.load().unwrap();
+    assert_eq!(config.server.listen.port(), 3);
+    assert_eq!(config.server.data_dir, PathBuf::from("/b"));
+    assert_eq!((config.log.retention_days, config.log.partitions), (3, 12));
+}
+
+#[test]
+fn environment_variables_reach_every_kind_of_value() {
+    let config = from_environment(&[
+        ("BLAZING_SUN_KEYS", "/run/keys"),
+        (
+            "BLAZING_SUN_GATEWAY__ALLOWED_ORIGINS",
+            r#"["https://play.example"]"#,
+        ),
+        ("BLAZING_SUN_GATEWAY__LIMITS__USER__BURST", "7"),
+        ("BLAZING_SUN_ACCOUNTS__ALLOW_GUESTS", "false"),
+        ("BLAZING_SUN_GAMES__BIGGER_DICE__ENTRY_FEE_CENTS", "500"),
+        ("BLAZING_SUN_TELEMETRY__FORMAT", "json"),
+    ])
+    .unwrap();
+    assert_eq!(config.keys, Some("/run/keys".into()));
+    assert_eq!(config.gateway.allowed_origins, ["https://play.example"]);
+    assert_eq!(
+        config.gateway.limits.user,
+        Rate {
+            per_second: 30,
+            burst: 7
+        }
+    );
+    assert!(!config.accounts.allow_guests);
+    assert_eq!(config.games["bigger_dice"].entry_fee_cents, Some(500));
+    assert_eq!(config.telemetry.format, Format::Json);
+}
+
+#[test]
+fn a_bad_value_names_its_key_what_it_got_and_what_it_takes() {
+    for (variable, value, parts) in [
+        (
+            "SERVER__LISTEN",
+            "nowhere",
+            ["`server.listen`", "ADDRESS:PORT", "\"nowhere\""],
+        ),
+        (
+            "LOG__PARTITIONS",
+            "0",
+            ["`log.partitions`", "1 to 1024", "got 0"],
+        ),
+        (
+            "LOG__PARTITIONS",
+            "many",
+            ["`log.partitions`", "1 to 1024", "\"many\""],
+        ),
+        (
+            "LOG__RETENTION_DAYS",
+            "-1",
+            ["`log.retention_days`", "1 to 3650", "-1"],
+        ),
+        (
+            "GATEWAY__LIMITS__USER__BURST",
+            "0",
+            ["`gateway.limits.user.burst`", "above 0", "got 0"],
+        ),
+        (
+            "GATEWAY__ALLOWED_ORIGINS",
+            "[1]",
+            ["`gateway.allowed_origins`", "list of origins", "[1]"],
+        ),
+        (
+            "GATEWAY__ALLOWED_ORIGINS",
+            r#"["*"]"#,
+            ["`gateway.allowed_origins`", "list of origins", "[\"*\"]"],
+        ),
+        (
+            "GATEWAY__TRUSTED_PROXIES",
+            r#"["ten"]"#,
+            ["`gateway.trusted_proxies`", "addresses", "[\"ten\"]"],
+        ),
+        (
+            "ACCOUNTS__ALLOW_GUESTS",
+            "perhaps",
+            ["`accounts.allow_guests`", "true or false", "\"perhaps\""],
+        ),
+        (
+            "GAMES__BIGGER_DICE__PRIZE_PERCENT",
+            "101",
+            ["`games.bigger_dice.prize_percent`", "0 to 100", "101"],
+        ),
+        (
+            "TELEMETRY__FORMAT",
+            "loud",
+            ["`telemetry.format`", "auto, human or json", "\"loud\""],
+        ),
+        (
+            "TELEMETRY__FILTER",
+            "a=b=c",
+            ["`telemetry.filter`", "a filter", "\"a=b=c\""],
+        ),
+    ] {
+        let variable = format!("BLAZING_SUN_{variable}");
+        let error = from_environment(&[(&variable, value)])
+            .unwrap_err()
+            .to_string();
+        for part in parts.iter().chain([&variable.as_str()]) {
+            assert!(error.contains(part), "{error} lacks {part}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_is_an_error_that_suggests_the_nearest() {
+    let error = from_file("[log]\nretension_days = 3\n")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("`log.retension_days`"), "{error}");
+    assert!(
+        error.contains("did you mean `log.retention_days`?"),
+        "{error}"
+    );
+    let error = from_environment(&[("BLAZING_SUN_LISTEN", "127.0.0.1:1")])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("BLAZING_SUN_LISTEN"), "{error}");
+    assert!(error.contains("did you mean `server.listen`?"), "{error}");
+    let error = from_file("zebra = 1").unwrap_err().to_string();
+    assert!(
+        error.contains("`zebra`") && !error.contains("mean"),
+        "{error}"
+    );
+    for section in [
+        "server = 1",
+        "games = 2",
+        "[games]\nbigger_dice = 3",
+        "[games.bigger_dice.x]\ny = 1",
+    ] {
+        assert!(
+            matches!(from_file(section), Err(ConfigError::UnknownKey { .. })),
+            "{section}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let error = Sources {
+        file: Some("/no/such/file".into()),
+        ..Sources::default()
+    }
+    .load();
+    assert!(matches!(error, Err(ConfigError::Unreadable { .. })));
+    assert!(matches!(
+        from_file("[server"),
+        Err(ConfigError::NotToml { .. })
+    ));
+}
+
+#[test]
+fn what_this_build_cannot_be_is_refused() {
+    for variable in [
+        "KAFKA_BOOTSTRAP_SERVERS",
+        "KAFKA_HOST",
+        "DATABASE_URL",
+        "STRIPE_SECRET_KEY",
+    ] {
+        let environment = vec![(variable.to_owned(), "x".to_owned())];
+        let sources = Sources {
+            environment,
+            ..Sources::default()
+        };
+        let error = sources.check_embedded().unwrap_err().to_string();
+        assert!(
+            error.contains(variable) && error.contains("embedded"),
+            "{error}"
+        );
+    }
+    assert!(Sources::default().check_embedded().is_ok());
+}
+
+#[test]
+fn the_table_has_each_key_with_its_default() {
+    let defaults = Value::serialize(Config::default()).unwrap();
+    let mut known = leaves(&defaults, "");
+    for key in KEYS
+        .iter()
+        .filter(|key| !key.name.contains('<') && key.name != "keys")
+    {
+        let at = known.iter().position(|known| known == key.name);
+        known.remove(at.unwrap_or_else(|| panic!("{} is in no section", key.name)));
+        let value = defaults.find_ref(key.name).unwrap();
+        let text = shown(value).trim_matches('"').to_owned();
+        assert_eq!(text, key.default, "{}", key.name);
+    }
+    known.retain(|key| key != "keys");
+    assert!(known.is_empty(), "not in the table: {known:?}");
+}
+
+#[test]
+fn generated_configuration_documentation_is_up_to_date() {
+    const BEGIN: &str = "<!-- keys: made by `make generated` -->\n";
+    const END: &str = "<!-- end of keys -->\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let wanted = format!("{before}{BEGIN}\n{}\n{END}{after}", keys::table());
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+        return;
+    }
+    assert_eq!(text, wanted, "run `make generated`");
+}

@@ -1,0 +1,147 @@
+//! The folder that holds everything a server must not lose: database and keys. One process at a time.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// It is not there, and cannot be made.
+    #[error("cannot create the data directory {path}")]
+    Create {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing can be written in it.
+    #[error("cannot write to the data directory {path}")]
+    Write {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another server runs on it.
+    #[error("the data directory {path} is in use by another process")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is no server's data in it.
+    #[error(
+        "there is no data of a server in {path}: start one there first, or name another with --data-dir"
+    )]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// A data directory, held by this process alone.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Takes the folder, making it if it is missing. The lock ends with the process, however it ends.
+    pub fn take(path: &Path) -> Result<DataDir, DataDirError> {
+        create(path).map_err(|source| DataDirError::Create {
+            path: path.to_owned(),
+            source,
+        })?;
+        let cannot_write = |source| DataDirError::Write {
+            path: path.to_owned(),
+            source,
+        };
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lock"))
+            .map_err(cannot_write)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(DataDir {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse {
+                path: path.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(cannot_write(source)),
+        }
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        database_in(&self.path)
+    }
+
+    /// The keys file, where none is configured.
+    pub fn keys(&self) -> PathBuf {
+        self.path.join("keys")
+    }
+}
+
+/// The database of a folder that some server has used.
+pub fn existing_database(path: &Path) -> Result<PathBuf, DataDirError> {
+    let database = database_in(path);
+    match database.is_file() {
+        true => Ok(database),
+        false => Err(DataDirError::Empty {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+fn database_in(path: &Path) -> PathBuf {
+    path.join("blazing-sun.db")
+}
+
+fn create(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    // Balances and password hashes are nobody else's business.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_holder_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/data");
+        let held = DataDir::take(&path).unwrap();
+        let error = DataDir::take(&path).unwrap_err();
+        assert!(
+            error.to_string().contains("in use by another process"),
+            "{error}"
+        );
+        drop(held);
+        assert!(DataDir::take(&path).is_ok());
+    }
+
+    #[test]
+    fn a_file_in_its_place_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(
+            DataDir::take(&path),
+            Err(DataDirError::Create { .. })
+        ));
+        assert!(matches!(
+            existing_database(&path),
+            Err(DataDirError::Empty { .. })
+        ));
+    }
+}

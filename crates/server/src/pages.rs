@@ -1,0 +1,197 @@
+//! The players' pages, embedded in the program, and the headers that go with every answer.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "../../web/play/dist"]
+struct Pages;
+
+const INDEX: &str = "index.html";
+const NOT_BUILT: &str = "The players' pages are not part of this build. Build them with `make web`, then \
+                         build the program again. The HTTP API is at /api/v1, the socket at /ws.\n";
+const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
+const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// Answers what no other route did.
+pub async fn serve(request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let path = request.uri().path().trim_start_matches('/');
+    if Pages::get(INDEX).is_none() {
+        let status = if path.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::NOT_FOUND
+        };
+        return (status, NOT_BUILT).into_response();
+    }
+    // A room's address is the page's own business.
+    let is_page = path.is_empty() || path.strip_prefix("r/").is_some_and(|id| !id.contains('/'));
+    let name = if is_page { INDEX } else { path };
+    match Pages::get(name) {
+        Some(file) => answer(name, &file, request.headers()),
+        None => (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response(),
+    }
+}
+
+fn answer(name: &str, file: &rust_embed::EmbeddedFile, asked: &HeaderMap) -> Response {
+    let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
+    // The build puts a digest into each name under assets/: what such a name means never changes.
+    let caching = match name.starts_with("assets/") {
+        true => "public, max-age=31536000, immutable",
+        false => "no-cache",
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    if is_known(asked, &etag) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    let kind = mime_guess::from_path(name).first_or_octet_stream();
+    let kind = match kind.type_() {
+        mime_guess::mime::TEXT => format!("{kind}; charset=utf-8"),
+        _ => kind.to_string(),
+    };
+    if let Ok(kind) = HeaderValue::from_str(&kind) {
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    let body = match &file.data {
+        std::borrow::Cow::Borrowed(bytes) => Body::from(*bytes),
+        std::borrow::Cow::Owned(bytes) => Body::from(bytes.clone()),
+    };
+    (headers, body).into_response()
+}
+
+fn is_known(asked: &HeaderMap, etag: &str) -> bool {
+    let known = asked
+        .get(header::IF_NONE_MATCH)
+        .and_then(|known| known.to_str().ok());
+    known.is_some_and(|known| {
+        known.split(',').any(|known| {
+            matches!(known.trim().trim_start_matches("W/"), "*")
+                || known.trim().trim_start_matches("W/") == etag
+        })
+    })
+}
+
+/// Sets on every answer what keeps a browser from doing more with it than was meant.
+pub async fn with_security_headers(request: Request, next: Next) -> Response {
+    let policy = content_policy(request.headers().get(header::HOST));
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(policy);
+    response
+}
+
+/// Some browsers do not take a socket on the own host for `'self'`: it is named.
+fn content_policy(host: Option<&HeaderValue>) -> HeaderValue {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    let host = host.and_then(|host| host.to_str().ok());
+    let sockets = host
+        .filter(|host| !host.is_empty() && host.bytes().all(plain))
+        .map_or_else(String::new, |host| format!(" ws://{host} wss://{host}"));
+    let policy = format!(
+        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+         connect-src 'self'{sockets}; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; \
+         object-src 'none'"
+    );
+    HeaderValue::from_str(&policy)
+        .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn get(path: &str, headers: &[(HeaderName, &str)]) -> Response {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        serve(request.body(Body::empty()).unwrap()).await
+    }
+
+    fn file(bytes: &'static [u8]) -> rust_embed::EmbeddedFile {
+        rust_embed::EmbeddedFile {
+            data: bytes.into(),
+            metadata: rust_embed::Metadata::__rust_embed_new([7; 32], None, None),
+        }
+    }
+
+    #[test]
+    fn a_known_file_is_not_sent_again_and_hashed_names_are_kept_for_ever() {
+        let first = answer("assets/main-1a2b.js", &file(b"x"), &HeaderMap::new());
+        assert_eq!(first.status(), StatusCode::OK);
+        assert!(
+            first.headers()[header::CACHE_CONTROL]
+                .to_str()
+                .unwrap()
+                .contains("immutable")
+        );
+        assert_eq!(
+            first.headers()[header::CONTENT_TYPE],
+            "text/javascript; charset=utf-8"
+        );
+        let mut asked = HeaderMap::new();
+        asked.insert(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone());
+        let again = answer("assets/main-1a2b.js", &file(b"x"), &asked);
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        let page = answer("index.html", &file(b"x"), &HeaderMap::new());
+        assert_eq!(page.headers()[header::CACHE_CONTROL], "no-cache");
+    }
+
+    #[tokio::test]
+    async fn paths_outside_the_pages_are_not_found() {
+        for path in [
+            "/../Cargo.toml",
+            "/%2e%2e/Cargo.toml",
+            "/assets",
+            "/r/a/b",
+            "/api/v1/x",
+        ] {
+            assert_eq!(
+                get(path, &[]).await.status(),
+                StatusCode::NOT_FOUND,
+                "{path}"
+            );
+        }
+        assert_eq!(get("/", &[]).await.status(), StatusCode::OK);
+        let post = Request::builder()
+            .method("POST")
+            .uri("/")
+            .body(Body::empty())
+            .unwrap();
+        assert_eq!(serve(post).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[test]
+    fn the_policy_names_the_own_host_and_nothing_that_is_none() {
+        let policy = |host: Option<&'static str>| {
+            content_policy(host.map(HeaderValue::from_static).as_ref())
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
+        let own = policy(Some("127.0.0.1:8080"));
+        assert!(
+            own.contains("connect-src 'self' ws://127.0.0.1:8080 wss://127.0.0.1:8080;"),
+            "{own}"
+        );
+        assert!(own.contains("frame-ancestors 'none'") && own.contains("base-uri 'none'"));
+        for bad in [None, Some("a; script-src *"), Some("")] {
+            assert!(policy(bad).contains("connect-src 'self';"), "{bad:?}");
+        }
+    }
+}

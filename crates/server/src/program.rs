@@ -1,0 +1,171 @@
+//! From the command line to an exit code: 0 is well, 1 failed or found something, 2 was asked wrongly.
+
+use crate::cli::{
+    AuditArgs, BenchArgs, Command, CommandLine, Load, RoomsArgs, ServeArgs, TailArgs,
+};
+use crate::config::Sources;
+use crate::{audit, bench, serve, tail, telemetry};
+use blazing_sun_domain::{Game, GameDefinition, Games};
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+const ASKED_WRONGLY: u8 = 2;
+
+/// The program.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// The program with the games that come with it.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            games: blazing_sun_domain::games::built_in(),
+        }
+    }
+}
+
+/// The program with its games.
+#[derive(Debug)]
+pub struct ServerBuilder {
+    games: Games,
+}
+
+impl ServerBuilder {
+    /// Adds a game.
+    pub fn game<G: Game>(mut self) -> ServerBuilder {
+        self.games.insert(GameDefinition::of::<G>());
+        self
+    }
+
+    /// Does what the command line asks for.
+    pub fn run(self) -> ExitCode {
+        let line = match CommandLine::try_parse() {
+            Ok(line) => line,
+            Err(error) => {
+                // Help goes to standard output, errors to standard error; there is nobody else to tell.
+                let _ = error.print();
+                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ASKED_WRONGLY));
+            }
+        };
+        match line.command {
+            Command::Serve(args) => self.serve(&args),
+            Command::Tail(args) => self.tail(&args),
+            Command::Audit(args) => self.audit(&args),
+            Command::Bench(BenchArgs {
+                url,
+                load: Load::Rooms(args),
+            }) => rooms(url, &args),
+        }
+    }
+
+    fn serve(self, args: &ServeArgs) -> ExitCode {
+        let sources = Sources::of_process(args.config.clone(), args.flags());
+        let config = match sources.check_embedded().and_then(|()| sources.load()) {
+            Ok(config) => config,
+            Err(error) => return failed(ASKED_WRONGLY, error.into()),
+        };
+        telemetry::start(&config.telemetry);
+        let options = serve::Options {
+            config,
+            games: self.games,
+            bench: args.bench,
+            bench_tokens: args.bench_tokens.clone(),
+        };
+        let served = runtime().and_then(|runtime| {
+            let served = runtime.block_on(serve::run(options, |address| {
+                say(&format!("blazing-sun serves on http://{address}"))
+            }));
+            // Blocking reads of clients that are gone must not hold up the end.
+            runtime.shutdown_background();
+            served
+        });
+        match served {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(1, error),
+        }
+    }
+
+    fn tail(&self, args: &TailArgs) -> ExitCode {
+        let mut games = self.games.clone();
+        games.insert(serve::relay());
+        let mut out = std::io::stdout().lock();
+        let tailed = runtime().and_then(|runtime| {
+            runtime.block_on(async {
+                tokio::select! {
+                    tailed = tail::run(args, &games, &mut out) => tailed,
+                    asked = serve::asked_to_stop() => asked,
+                }
+            })
+        });
+        match tailed {
+            Ok(()) => ExitCode::SUCCESS,
+            // Whoever read along, `head` for one, has seen enough.
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => failed(ASKED_WRONGLY, error),
+        }
+    }
+
+    fn audit(&self, args: &AuditArgs) -> ExitCode {
+        match audit::run(args, &mut std::io::stdout().lock()) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => failed(ASKED_WRONGLY, error),
+        }
+    }
+}
+
+fn rooms(url: String, args: &RoomsArgs) -> ExitCode {
+    let options = bench::RoomsOptions {
+        url,
+        game: args.game,
+        rooms: args.rooms as usize,
+        seconds: args.seconds,
+        warmup: args.warmup,
+        rate: args.rate,
+        rounds: args.rounds as usize,
+        payload_bytes: args.payload_bytes as usize,
+        tokens: args.tokens.clone(),
+    };
+    serve::raise_open_files();
+    let report = match bench::rooms(&options) {
+        Ok(report) => report,
+        Err(error) => return failed(ASKED_WRONGLY, error),
+    };
+    let text = if args.json {
+        format!("{:#}", report.to_json())
+    } else {
+        report.to_string()
+    };
+    match say(text.trim_end()) {
+        Ok(()) if report.is_complete() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(error) => failed(ASKED_WRONGLY, error),
+    }
+}
+
+/// One worker for each core that this process may use.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .enable_all()
+        .build()?)
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+fn failed(code: u8, error: anyhow::Error) -> ExitCode {
+    // Standard error may be closed; the exit code says it too.
+    let _ = writeln!(std::io::stderr(), "blazing-sun: {error:#}");
+    ExitCode::from(code)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let is = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.downcast_ref::<std::io::Error>().is_some_and(is)
+}

@@ -1,0 +1,190 @@
+//! The server: backend, gateway, HTTP API and pages in one process, on one listener.
+
+mod bench_guests;
+mod parts;
+
+use crate::cli::BenchTokens;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::pages;
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::serve::ListenerExt;
+use blazing_sun_backbone::credentials::Keys;
+use blazing_sun_domain::games::relay::Relay;
+use blazing_sun_domain::{Cents, GameDefinition, Games, Millis};
+use parts::Parts;
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Sockets have so long to be gone, and answers to be on the log.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Requests that are being answered have so long.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// What to serve.
+pub struct Options {
+    /// Everything that can be set.
+    pub config: Config,
+    /// The games.
+    pub games: Games,
+    /// For measuring: see `serve --bench`.
+    pub bench: bool,
+    /// Tokens of guests to write for a load tool.
+    pub bench_tokens: Option<BenchTokens>,
+}
+
+/// The game that exists for measuring.
+pub fn relay() -> GameDefinition {
+    GameDefinition::of::<Relay>()
+}
+
+/// Serves until the process is asked to stop, or something fails; `serving` is told the address.
+pub async fn run(
+    options: Options,
+    serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Options {
+        config,
+        games,
+        bench,
+        bench_tokens,
+    } = options;
+    let listen = config.server.listen;
+    if bench && !listen.ip().is_loopback() {
+        bail!("--bench lifts all limits and so listens on loopback alone, not on {listen}");
+    }
+    let games = priced(games, &config, bench)?;
+    raise_open_files();
+    let data_dir = DataDir::take(&config.server.data_dir)?;
+    let listener = match TcpListener::bind(listen).await {
+        Ok(listener) => listener,
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!(
+                "the address {listen} is in use; name another with --listen, port 0 takes a free one"
+            )
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot listen on {listen}")),
+    };
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            server.address = %address,
+            "listening beyond loopback without TLS: put a proxy with TLS before it"
+        );
+    }
+    let keys_path = config.keys.clone().unwrap_or_else(|| data_dir.keys());
+    let keys = Keys::load_or_create(&keys_path, now())
+        .with_context(|| format!("cannot use the keys file {}", keys_path.display()))?;
+    let parts = Parts::start(&config, &data_dir, &keys, games, bench).await?;
+    let served = serve(parts, listener, address, bench_tokens, &keys, serving).await;
+    // Released only after everything has been written.
+    drop(data_dir);
+    served
+}
+
+async fn serve(
+    parts: Parts,
+    listener: TcpListener,
+    address: SocketAddr,
+    bench_tokens: Option<BenchTokens>,
+    keys: &Keys,
+    serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(error = %error, "a connection keeps Nagle's delay");
+        }
+    });
+    let service = with_pages(parts.router()).into_make_service_with_connect_info::<SocketAddr>();
+    let http = axum::serve(listener, service).with_graceful_shutdown(async move {
+        // A lost sender stops it as well.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    });
+    let mut http = tokio::spawn(http.into_future());
+    if let Some(wanted) = &bench_tokens {
+        bench_guests::write_tokens(wanted, address, keys).await?;
+    }
+    serving(address)?;
+    tracing::info!(server.address = %address, "serving");
+    let outcome = tokio::select! {
+        asked = asked_to_stop() => asked,
+        error = parts.failed() => Err(error),
+        ended = &mut http => Err(anyhow::anyhow!("the listener ended: {ended:?}")),
+    };
+    tracing::info!("stopping");
+    if !parts.drain(DRAIN).await {
+        tracing::warn!("not every socket was gone in time");
+    }
+    stop.send_replace(true);
+    if !http.is_finished()
+        && tokio::time::timeout(LAST_REQUESTS, &mut http)
+            .await
+            .is_err()
+    {
+        http.abort();
+    }
+    parts.stop().await;
+    tracing::info!("stopped");
+    outcome
+}
+
+fn with_pages(routes: Router) -> Router {
+    routes
+        .fallback(pages::serve)
+        .layer(axum::middleware::from_fn(pages::with_security_headers))
+}
+
+fn priced(mut games: Games, config: &Config, bench: bool) -> anyhow::Result<Games> {
+    if bench {
+        games.insert(relay());
+    }
+    for (name, settings) in &config.games {
+        let Some(game) = games.get_mut(name) else {
+            let known: Vec<&str> = games.iter().map(|game| game.name).collect();
+            bail!(
+                "`games.{name}`: there is no such game here; there are: {}",
+                known.join(", ")
+            );
+        };
+        if let Some(fee) = settings.entry_fee_cents {
+            game.entry_fee = Cents(fee);
+        }
+        if let Some(percent) = settings.prize_percent {
+            game.prize_percent = percent;
+        }
+    }
+    Ok(games)
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub async fn asked_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// As many open files as the system lets this process have: each socket is one.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(error = %error, "the limit of open files stays as it was");
+    }
+}
+
+fn now() -> Millis {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

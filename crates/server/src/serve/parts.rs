@@ -1,0 +1,189 @@
+//! Engine, gateway and HTTP API: started in the order in which they need each other, ended in the
+//! other.
+
+use crate::config::{self, Config};
+use crate::data_dir::DataDir;
+use anyhow::Context;
+use axum::Router;
+use blazing_sun_backbone::credentials::Keys;
+use blazing_sun_backbone::log::sqlite::SqliteLogOptions;
+use blazing_sun_backbone::topics;
+use blazing_sun_backend::accounts::{
+    Accounts, AccountsConfig, AccountsParts, PasswordCost, Passwords, system_clock,
+};
+use blazing_sun_backend::api::{self, ApiConfig, ApiParts, ApiState, Rates};
+use blazing_sun_backend::engine::{Engine, EngineOptions};
+use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteReads};
+use blazing_sun_domain::{Cents, Games};
+use blazing_sun_gateway::{Gateway, GatewayConfig};
+use std::sync::Arc;
+use std::time::Duration;
+
+const DAY_MS: i64 = 86_400_000;
+const DEMO_GRANT: Cents = Cents(5_000);
+const CURRENCY: &str = "eur";
+/// A user whose last connection is gone so long is gone: see the wire's `Alive`.
+const GONE_MS: i64 = 2_000;
+const GONE_AFTER_RESTART_MS: i64 = 10_000;
+
+/// The running parts.
+pub struct Parts {
+    engine: Arc<Engine>,
+    gateway: Gateway,
+    api: Router,
+}
+
+impl Parts {
+    /// Starts all.
+    pub async fn start(
+        config: &Config,
+        data_dir: &DataDir,
+        keys: &Keys,
+        games: Games,
+        bench: bool,
+    ) -> anyhow::Result<Parts> {
+        let names: Vec<&str> = games.iter().map(|game| game.name).collect();
+        let mut specs = topics::all(&names, config.log.partitions);
+        for spec in &mut specs {
+            spec.retention_ms = i64::from(config.log.retention_days) * DAY_MS;
+        }
+        let options = EngineOptions {
+            path: data_dir.database(),
+            partitions: config.log.partitions,
+            games: games.clone(),
+            sealer: keys.sealer(),
+            mac: keys.cluster_mac(),
+            demo_grant: DEMO_GRANT,
+            currency: CURRENCY.to_owned(),
+            log: SqliteLogOptions::default(),
+            gone_ms: GONE_MS,
+            gone_after_restart_ms: GONE_AFTER_RESTART_MS,
+        };
+        let started = tokio::task::spawn_blocking(move || Engine::start(options)).await?;
+        let database = data_dir.database();
+        let engine =
+            Arc::new(started.with_context(|| format!("cannot start on {}", database.display()))?);
+        engine
+            .log()
+            .ensure_topics(&specs)
+            .await
+            .context("cannot prepare the topics")?;
+        let gateway = Gateway::start(
+            gateway_config(&config.gateway, bench)?,
+            engine.log(),
+            keys.verifier(),
+            keys.sealer(),
+        )
+        .await?;
+        let api = api(config, keys, games, &engine, bench)?;
+        Ok(Parts {
+            engine,
+            gateway,
+            api,
+        })
+    }
+
+    /// All their routes.
+    pub fn router(&self) -> Router {
+        self.gateway.router().merge(self.api.clone())
+    }
+
+    /// Waits until a part fails.
+    pub async fn failed(&self) -> anyhow::Error {
+        anyhow::anyhow!("the engine failed: {}", self.engine.failed().await)
+    }
+
+    /// Sends all sockets off; whether they were gone in time.
+    pub async fn drain(&self, within: Duration) -> bool {
+        self.gateway.drain(within).await
+    }
+
+    /// Writes what is left and ends.
+    pub async fn stop(self) {
+        drop(self.gateway);
+        let engine = self.engine;
+        if tokio::task::spawn_blocking(move || engine.stop())
+            .await
+            .is_err()
+        {
+            tracing::error!("the engine did not stop well");
+        }
+    }
+}
+
+fn api(
+    config: &Config,
+    keys: &Keys,
+    games: Games,
+    engine: &Engine,
+    unlimited: bool,
+) -> anyhow::Result<Router> {
+    let settings = &config.accounts;
+    let reads = Arc::new(SqliteReads::new(engine.access()));
+    let accounts = Accounts::new(AccountsParts {
+        store: Arc::new(SqliteAccounts::new(engine.access())),
+        reads: reads.clone(),
+        log: engine.log(),
+        commits: engine.committed(),
+        signer: keys.signer(),
+        passwords: Passwords::new(PasswordCost::default())?,
+        clock: system_clock(),
+        config: AccountsConfig {
+            currency: CURRENCY.to_owned(),
+            allow_guests: settings.allow_guests,
+            access_token_life: Duration::from_secs(60 * u64::from(settings.access_token_minutes)),
+            ..AccountsConfig::default()
+        },
+    });
+    let proxies = config
+        .gateway
+        .trusted_proxies
+        .iter()
+        .map(|proxy| proxy.parse());
+    let state = ApiState::new(ApiParts {
+        accounts: Arc::new(accounts),
+        reads,
+        log: engine.log(),
+        games: Arc::new(games),
+        verifier: keys.verifier(),
+        jwks: keys.jwks(),
+        clock: system_clock(),
+        config: ApiConfig {
+            allowed_origins: config.gateway.allowed_origins.clone(),
+            trusted_proxies: proxies.collect::<Result<_, _>>()?,
+            rates: Rates {
+                guests_per_address_hour: settings.guests_per_hour,
+                attempts_per_address_quarter_hour: settings.attempts_per_quarter_hour,
+                ..Rates::default()
+            },
+            unlimited,
+            ..ApiConfig::default()
+        },
+    });
+    Ok(api::router(state))
+}
+
+fn gateway_config(config: &config::Gateway, unlimited: bool) -> anyhow::Result<GatewayConfig> {
+    let rate = |rate: config::Rate| blazing_sun_gateway::Rate {
+        per_second: rate.per_second,
+        burst: rate.burst,
+    };
+    let proxies = config.trusted_proxies.iter().map(|proxy| proxy.parse());
+    Ok(GatewayConfig {
+        gateway_id: config.id.clone(),
+        allowed_origins: config.allowed_origins.clone(),
+        trusted_proxies: proxies.collect::<Result<_, _>>()?,
+        limits: blazing_sun_gateway::Limits {
+            message_bytes_max: config.limits.message_bytes_max,
+            behind_bytes_max: config.limits.behind_bytes_max,
+            connection: rate(config.limits.connection),
+            user: rate(config.limits.user),
+            address: rate(config.limits.address),
+            connections_per_address_max: config.limits.connections_per_address_max,
+        },
+        unlimited,
+        authenticate_within: Duration::from_secs(config.authenticate_within_s.into()),
+        silence_max: Duration::from_secs(config.silence_max_s.into()),
+        ..GatewayConfig::default()
+    })
+}

@@ -1,0 +1,33 @@
+//! Log lines on standard error: for a person on a terminal, JSON elsewhere.
+
+use crate::config::{Format, Telemetry};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// Begins to log. `RUST_LOG` goes before the configured filter.
+pub fn start(config: &Telemetry) {
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|filter| filter.parse().ok());
+    let filter: EnvFilter = filter.unwrap_or_else(|| EnvFilter::new(&config.filter));
+    let terminal = std::io::stderr().is_terminal();
+    let json = match config.format {
+        Format::Auto => !terminal,
+        Format::Human => false,
+        Format::Json => true,
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // Started twice in one process, as tests do: the first one stays.
+    let _ = if json {
+        lines.json().flatten_event(true).try_init()
+    } else {
+        lines.with_ansi(terminal).try_init()
+    };
+}
+
+/// Whether this is a filter.
+pub fn is_filter(text: &str) -> bool {
+    text.parse::<EnvFilter>().is_ok()
+}

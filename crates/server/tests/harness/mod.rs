@@ -1,0 +1,52 @@
+//! A real server for tests: the program on a folder of its own and a free port, guests signed in over
+//! HTTP, and typed clients on its socket. Everything waits for a condition with a deadline.
+
+mod agent;
+mod client;
+mod server;
+
+pub use agent::{Agent, Frames};
+pub use client::{Client, whole_game};
+pub use server::{TestServer, program, tool};
+
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long anything may take.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A signed-in guest.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    pub token: String,
+    pub user_id: String,
+    pub username: String,
+    pub balance_cents: i64,
+}
+
+impl Guest {
+    pub fn from_answer(answer: &Value) -> Guest {
+        let user = &answer["user"];
+        Guest {
+            token: text(&answer["access_token"]),
+            user_id: text(&user["user_id"]),
+            username: text(&user["username"]),
+            balance_cents: user["balance_cents"].as_i64().expect("a balance"),
+        }
+    }
+}
+
+pub fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a string: {value}"))
+        .to_owned()
+}
+
+/// Waits, but not for ever.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(DEADLINE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {DEADLINE:?} for {what}"),
+    }
+}

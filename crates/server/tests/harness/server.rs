@@ -1,0 +1,230 @@
+//! The program as a process.
+
+use super::{DEADLINE, Guest, within};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// The program with these arguments, and nothing of this machine's configuration.
+pub fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blazing-sun"));
+    for (name, _) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if [
+            "BLAZING_SUN_",
+            "KAFKA_",
+            "STRIPE_",
+            "DATABASE_URL",
+            "RUST_LOG",
+        ]
+        .iter()
+        .any(|prefix| name_text.starts_with(prefix))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// A running server.
+pub struct TestServer {
+    folder: Arc<TempDir>,
+    child: Child,
+    address: SocketAddr,
+    arguments: Vec<String>,
+    http: reqwest::Client,
+}
+
+impl TestServer {
+    /// On a fresh folder, with the limits that keep tests from signing in many guests lifted.
+    pub async fn start() -> TestServer {
+        TestServer::start_with(&[]).await
+    }
+
+    /// The same with more arguments for `serve`.
+    pub async fn start_with(arguments: &[&str]) -> TestServer {
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let arguments = arguments
+            .iter()
+            .map(|argument| (*argument).to_owned())
+            .collect();
+        TestServer::on(folder, "127.0.0.1:0", arguments).await
+    }
+
+    async fn on(folder: Arc<TempDir>, listen: &str, arguments: Vec<String>) -> TestServer {
+        let data_dir = folder.path().join("data");
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.path().join("log"));
+        let mut child = program(&["serve", "--listen", listen, "--data-dir"])
+            .arg(&data_dir)
+            .args(&arguments)
+            .env("BLAZING_SUN_ACCOUNTS__GUESTS_PER_HOUR", "100000")
+            .env("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__PER_SECOND", "100000")
+            .env("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__BURST", "100000")
+            .env("BLAZING_SUN_GATEWAY__LIMITS__USER__PER_SECOND", "10000")
+            .env("BLAZING_SUN_GATEWAY__LIMITS__USER__BURST", "10000")
+            .env(
+                "BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__PER_SECOND",
+                "10000",
+            )
+            .env("BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__BURST", "10000")
+            .stdout(Stdio::piped())
+            .stderr(log.expect("a log file"))
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let line = within("the server's address", lines.next_line()).await;
+        let line = line.expect("readable output").unwrap_or_else(|| {
+            let log = std::fs::read_to_string(folder.path().join("log"));
+            panic!("the server did not start: {}", log.unwrap_or_default())
+        });
+        let at = line
+            .find("http://")
+            .unwrap_or_else(|| panic!("no address in {line}"));
+        let address = line[at + "http://".len()..]
+            .trim()
+            .parse()
+            .expect("an address");
+        let http = reqwest::Client::builder()
+            .timeout(DEADLINE)
+            .no_proxy()
+            .build()
+            .expect("a client");
+        TestServer {
+            folder,
+            child,
+            address,
+            arguments,
+            http,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Ends it at once, as a power failure would.
+    pub async fn kill(&mut self) {
+        within("the end of the server", self.child.kill())
+            .await
+            .expect("killed");
+    }
+
+    /// Asks it to end.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        let pid = i32::try_from(self.child.id().expect("it runs")).expect("a process id");
+        let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+        within("the end of the server", self.child.wait())
+            .await
+            .expect("an exit code")
+    }
+
+    /// Starts it again on the same folder and port.
+    pub async fn restart(&mut self) {
+        let listen = self.address.to_string();
+        let folder = Arc::clone(&self.folder);
+        *self = TestServer::on(folder, &listen, self.arguments.clone()).await;
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Signs in a new guest.
+    pub async fn guest(&self) -> Guest {
+        let answer = self
+            .http
+            .post(self.url("/api/v1/auth/guest"))
+            .send()
+            .await
+            .expect("an answer");
+        assert!(
+            answer.status().is_success(),
+            "{}: {}",
+            answer.status(),
+            self.log()
+        );
+        Guest::from_answer(&answer.json().await.expect("JSON"))
+    }
+
+    /// What the API says of a guest's balance.
+    pub async fn balance_cents(&self, guest: &Guest) -> i64 {
+        let answer = self
+            .http
+            .get(self.url("/api/v1/me/balance"))
+            .bearer_auth(&guest.token)
+            .send();
+        let answer: Value = answer.await.expect("an answer").json().await.expect("JSON");
+        answer["balance_cents"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("no balance: {answer}"))
+    }
+
+    /// Everything on a topic until now.
+    pub async fn records(&self, topic: &str) -> Vec<Value> {
+        let output = tool(
+            &["tail", topic, "--from-beginning", "--until-end"],
+            &self.data_dir(),
+        )
+        .await;
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let lines = String::from_utf8(output.stdout).expect("text");
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+
+    /// What the audit says.
+    pub async fn audit(&self) -> Value {
+        let output = tool(&["audit", "--json"], &self.data_dir()).await;
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("no report: {}", String::from_utf8_lossy(&output.stderr)));
+        assert_eq!(
+            output.status.success(),
+            report["clean"] == true,
+            "{report:#}"
+        );
+        report
+    }
+}
+
+/// One of the program's tools on a data directory.
+pub async fn tool(arguments: &[&str], data_dir: &Path) -> Output {
+    let mut command = program(arguments);
+    within(
+        arguments[0],
+        command.arg("--data-dir").arg(data_dir).output(),
+    )
+    .await
+    .expect("an output")
+}

@@ -1,0 +1,198 @@
+//! Starting, serving pages, ending.
+
+use crate::harness::{Client, TestServer, program, within};
+use serde_json::json;
+
+#[tokio::test]
+async fn asked_to_end_it_sends_everyone_off_and_ends_well() {
+    let mut server = TestServer::start().await;
+    let guest = server.guest().await;
+    let mut client = Client::sign_in(&server, &guest).await;
+    let room = client.create_room("r").await;
+    let status = server.terminate().await;
+    assert!(status.success(), "{status}: {}", server.log());
+    assert_eq!(client.closed().await, Some(1012));
+
+    server.restart().await;
+    let mut client = Client::sign_in(&server, &guest).await;
+    client
+        .command("rejoin_room", json!({ "room_id": room }))
+        .await;
+    let state = client.event("games.event.room_state").await;
+    assert_eq!(state["room"]["room_id"], room.as_str());
+}
+
+#[tokio::test]
+async fn a_folder_and_a_port_have_one_server() {
+    let server = TestServer::start().await;
+    let data_dir = server.data_dir();
+    let data_dir = data_dir.to_str().expect("a path");
+    let free = ["serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0"];
+    let same_folder = within("its end", program(&free).output())
+        .await
+        .expect("an output");
+    assert!(!same_folder.status.success());
+    let error = String::from_utf8_lossy(&same_folder.stderr).into_owned();
+    assert!(error.contains("in use by another process"), "{error}");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = server.address().to_string();
+    let taken = [
+        "serve",
+        "--data-dir",
+        folder.path().to_str().expect("a path"),
+        "--listen",
+        &address,
+    ];
+    let same_port = within("its end", program(&taken).output())
+        .await
+        .expect("an output");
+    assert!(!same_port.status.success());
+    let error = String::from_utf8_lossy(&same_port.stderr).into_owned();
+    assert!(
+        error.contains(&address) && error.contains("in use"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn keys_are_made_once_and_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut server = TestServer::start().await;
+    let keys = server.data_dir().join("keys");
+    let made = std::fs::read(&keys).expect("keys");
+    let mode = std::fs::metadata(&keys).expect("keys").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let guest = server.guest().await;
+    server.terminate().await;
+    server.restart().await;
+    assert_eq!(std::fs::read(&keys).expect("keys"), made);
+    assert_eq!(
+        server.balance_cents(&guest).await,
+        5000,
+        "a token outlives a restart"
+    );
+}
+
+#[tokio::test]
+async fn pages_and_answers_carry_their_headers() {
+    let server = TestServer::start().await;
+    for path in ["/", "/r/some-room", "/api/v1/games", "/nothing/here"] {
+        let answer = server
+            .http()
+            .get(server.url(path))
+            .send()
+            .await
+            .expect("an answer");
+        let header = |name: &str| {
+            answer
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        let policy = header("content-security-policy");
+        assert!(
+            policy.contains("frame-ancestors 'none'") && policy.contains("script-src 'self'"),
+            "{path}: {policy}"
+        );
+        assert!(
+            policy.contains(&format!("ws://{}", server.address())),
+            "{path}: {policy}"
+        );
+    }
+    let ready = server
+        .http()
+        .get(server.url("/readyz"))
+        .send()
+        .await
+        .expect("an answer");
+    assert!(ready.status().is_success());
+}
+
+#[tokio::test]
+async fn measuring_has_its_own_game_and_tokens_that_last() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tokens = folder.path().join("tokens");
+    let asked = format!("{}:4", tokens.display());
+    let server = TestServer::start_with(&["--bench", "--bench-tokens", &asked]).await;
+    let lines = std::fs::read_to_string(&tokens).expect("tokens");
+    assert_eq!(lines.lines().count(), 4);
+    let run = within(
+        "a short measurement",
+        program(&[
+            "bench",
+            "rooms",
+            "--url",
+            &server.url(""),
+            "--rooms",
+            "2",
+            "--seconds",
+            "0.5",
+        ])
+        .args(["--warmup", "0.1", "--rounds", "1", "--json", "--tokens"])
+        .arg(&tokens)
+        .output(),
+    );
+    let output = run.await.expect("an output");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success(),
+        "{error}{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["game"], "relay");
+    assert!(
+        report["commands_per_s"]["median"]
+            .as_f64()
+            .is_some_and(|rate| rate > 0.0),
+        "{report:#}"
+    );
+    assert_eq!(
+        (&report["lost"], &report["doubled"]),
+        (&json!(0), &json!(0))
+    );
+    assert_eq!(server.audit().await["clean"], true);
+}
+
+#[tokio::test]
+async fn measuring_plays_whole_games_too() {
+    let server = TestServer::start().await;
+    let output = within(
+        "a short measurement",
+        program(&[
+            "bench",
+            "rooms",
+            "--url",
+            &server.url(""),
+            "--rooms",
+            "2",
+            "--seconds",
+            "1",
+        ])
+        .args([
+            "--warmup", "0.1", "--rounds", "1", "--json", "--rate", "100",
+        ])
+        .output(),
+    );
+    let output = output.await.expect("an output");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success(),
+        "{error}{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["game"], "bigger_dice");
+    assert!(
+        report["commands_per_s"]["median"]
+            .as_f64()
+            .is_some_and(|rate| rate > 0.0),
+        "{report:#}"
+    );
+    assert_eq!(server.audit().await["clean"], true);
+}
