@@ -358,3 +358,7 @@ fn push_run(run: Option<Run<'_>>, out: &mut impl Outgoing) {
         out.push(bytes, start as usize, end as usize);
     }
 }
+
+#[cfg(test)]
+#[path = "fanout_tests.rs"]
+mod tests;

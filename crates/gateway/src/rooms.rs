@@ -176,7 +176,7 @@ impl RoomEntry {
         ring.trim(ring_bytes_max);
         self.kept = ring.kept();
         drop(ring);
-        // A busy room keeps its buffers, one at rest holds none.
+        // A room at rest holds no buffers.
         self.staged_bytes = Vec::new();
         self.staged = Vec::new();
         if std::mem::take(&mut self.wakes_all) {

@@ -203,9 +203,11 @@ impl Tables {
             self.enter(&route);
             match route.kind {
                 AudienceKind::Broadcast => self.broadcast(&route, &mut lazy),
-                AudienceKind::User | AudienceKind::Users => self.to_users(&route, &mut lazy),
+                AudienceKind::User | AudienceKind::Users => {
+                    self.deliver_to_users(&route, &mut lazy)
+                }
                 AudienceKind::Room | AudienceKind::Players | AudienceKind::Spectators => {
-                    self.to_room(&route, &mut lazy);
+                    self.deliver_in_room(&route, &mut lazy);
                 }
             }
         }
@@ -314,7 +316,7 @@ impl Tables {
         }
     }
 
-    fn to_room(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
+    fn deliver_in_room(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
         let Some(room) = &route.room else { return };
         let Some(entry) = self.rooms.get_mut(room) else {
             return;
@@ -331,7 +333,7 @@ impl Tables {
         touch(&mut self.touched, room);
     }
 
-    fn to_users(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
+    fn deliver_to_users(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
         let mut entry = route
             .room
             .as_ref()

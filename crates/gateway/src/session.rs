@@ -39,11 +39,14 @@ pub(crate) struct Session {
     stream: TcpStream,
     decoder: Decoder,
     /// What the kernel did not take.
-    unsent: Option<Box<VecDeque<Bytes>>>,
+    unsent: Option<Box<Unsent>>,
     /// Messages refused for their rate, less those that were not.
     refused: u32,
     phase: Phase,
 }
+
+#[derive(Debug, Default)]
+struct Unsent(VecDeque<Bytes>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -105,7 +108,7 @@ impl Session {
     /// Leaves the tables, and puts the close frame behind what is being written.
     fn close_with(&mut self, frame: Bytes) {
         self.phase = Phase::Closing;
-        self.unsent.get_or_insert_default().push_back(frame);
+        self.unsent.get_or_insert_default().0.push_back(frame);
         self.decoder = Decoder::default();
         self.socket
             .closing_since
@@ -117,7 +120,7 @@ impl Session {
     fn flush_answers(&mut self) {
         let mut pieces = Pieces::default();
         self.socket.state.lock().read_private(&mut pieces);
-        self.unsent.get_or_insert_default().extend(pieces.rest(0));
+        self.unsent.get_or_insert_default().0.extend(pieces.rest(0));
     }
 
     fn begin_close(&mut self, closing: Closing) {
@@ -184,14 +187,14 @@ impl Session {
                 Poll::Pending => 0,
             };
             if written < pieces.bytes() {
-                self.unsent = Some(Box::new(pieces.rest(written)));
+                self.unsent = Some(Box::new(Unsent(pieces.rest(written))));
             }
             Poll::Ready(Ok(true))
         })
     }
 
     fn poll_write_unsent(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Gone>> {
-        let Some(unsent) = &mut self.unsent else {
+        let Some(Unsent(unsent)) = self.unsent.as_deref_mut() else {
             return Poll::Ready(Ok(true));
         };
         let mut slices = [IoSlice::new(&[]); 64];

@@ -6,7 +6,7 @@ use blazing_sun_gateway::{GatewayConfig, Limits, Rate};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use support::{Event, World, numbers};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 fn limited(limits: Limits) -> GatewayConfig {
     GatewayConfig {
@@ -133,7 +133,7 @@ async fn an_address_has_so_many_connections_and_gets_them_back() {
     }
     let url = format!("ws://{}/ws", world.address);
     match tokio_tungstenite::connect_async(&url).await {
-        Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+        Err(Error::Http(response)) => {
             assert_eq!(response.status().as_u16(), 429);
         }
         other => panic!("{other:?}"),
@@ -154,6 +154,7 @@ async fn a_slow_client_is_cut_off_and_harms_nobody() {
             ..Limits::default()
         },
         write_stall_max: Duration::from_secs(1),
+        unlimited: true,
         ..GatewayConfig::for_testing()
     };
     let world = World::with(config).await;

@@ -1,5 +1,7 @@
 //! Signing in, staying alive, being closed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
 mod support;
 
 use blazing_sun_gateway::GatewayConfig;
@@ -9,10 +11,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use support::{Client, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_signs_in_and_the_topics_learn_of_it() {
@@ -165,7 +167,7 @@ async fn pages_of_other_origins_are_refused_before_the_upgrade() {
             .insert("origin", origin.parse().unwrap());
         match tokio_tungstenite::connect_async(request).await {
             Ok(_) => assert!(allowed, "{origin}"),
-            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+            Err(Error::Http(response)) => {
                 assert_eq!(
                     (response.status().as_u16(), allowed),
                     (403, false),
