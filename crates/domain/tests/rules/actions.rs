@@ -147,6 +147,7 @@ pub fn parse(scene: &mut Scene, command: &str) -> (SeatedPlayer, Action) {
         ["roll"] => roll(),
         ["says", json] => game_move("relay", "say", &format!("{{\"data\":{json}}}")),
         ["chooses", number] => game_move("duel", "choose", &format!("{{\"number\":{number}}}")),
+        ["calls"] => game_move("echo", "call", "{}"),
         ["peeks"] => game_move("duel", "peek", "{}"),
         ["hesitates"] => game_move("duel", "hesitate", "{}"),
         ["move", game, name, fields] => game_move(game, name, fields),

@@ -273,3 +273,67 @@ fn a_game_may_be_over_at_once() {
     let loaded = Room::load(&saved, &scene.games, SECRET).unwrap();
     assert!(loaded.is_over(), "{}", text(&saved));
 }
+
+/// An open table where everyone hears themselves.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Echo {
+    calls: u32,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    Call,
+}
+
+impl Game for Echo {
+    const NAME: &'static str = "echo";
+    type Move = Call;
+
+    fn spec() -> Spec {
+        Spec {
+            min_seats: 1,
+            push_state: false,
+            open_table: true,
+            ..Spec::default()
+        }
+    }
+
+    fn start(_: &mut Table<'_>) -> Echo {
+        Echo { calls: 0 }
+    }
+
+    fn to_act(&self) -> Vec<Seat> {
+        Vec::new()
+    }
+
+    fn apply(&mut self, table: &mut Table<'_>, seat: Seat, _: Call) -> Result<(), Refusal> {
+        self.calls += 1;
+        let name = &table.player(seat).username;
+        table.emit(To::Seats(vec![seat]), "called", &json!({ "name": name }));
+        Ok(())
+    }
+
+    fn on_timeout(&mut self, _: &mut Table<'_>, _: Seat) {}
+
+    fn view(&self, _: Viewer, _: &[SeatedPlayer]) -> Value {
+        json!({})
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        None
+    }
+}
+
+#[test]
+fn seats_of_an_open_table_follow_who_comes_and_goes() {
+    let mut scene = Scene::after("ann create echo; bob join; cid join; ann leave; dan join");
+    for reloaded in [false, true] {
+        for (name, id) in [("bob", 2), ("cid", 3), ("dan", 4)] {
+            let told = scene.line(&format!("{name} calls"));
+            assert_eq!(told, format!("echo.called>{id}"), "reloaded: {reloaded}");
+            assert_eq!(scene.last("echo.called"), json!({ "name": name }));
+        }
+        scene.reload();
+    }
+}

@@ -98,6 +98,18 @@ fn auto_play_rolls_after_a_second() {
 }
 
 #[test]
+fn asking_twice_for_auto_play_does_not_wait_twice() {
+    let mut scene = Scene::after(STARTED);
+    scene.run("ann auto on");
+    scene.now = scene.now.plus(900);
+    check(&mut scene, "ann auto on => player_auto_enabled#14");
+    assert_eq!(
+        scene.room().next_deadline().unwrap().to_string(),
+        "2024-01-20T10:30:01.000Z"
+    );
+}
+
+#[test]
 fn switching_auto_play_gains_no_time() {
     let mut scene = Scene::after(STARTED);
     for _ in 0..10 {

@@ -2,7 +2,7 @@
 //! checked with every input.
 
 use crate::actions::parse;
-use crate::other_games::{CoinToss, Duel};
+use crate::other_games::{CoinToss, Duel, Echo};
 use blazing_sun_domain::fairness::RoomSecret;
 use blazing_sun_domain::games::{built_in, relay::Relay};
 use blazing_sun_domain::room::{
@@ -75,6 +75,7 @@ impl Scene {
         games.insert(GameDefinition::of::<Relay>());
         games.insert(GameDefinition::of::<Duel>());
         games.insert(GameDefinition::of::<CoinToss>());
+        games.insert(GameDefinition::of::<Echo>());
         Scene {
             games,
             now: START,
