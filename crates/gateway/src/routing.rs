@@ -562,7 +562,7 @@ fn follow_with(entry: &mut RoomEntry, role: Role, socket: &Arc<Socket>, frame: B
         None => {
             let mut follow = Follow::from(entry.room.clone(), index, role);
             follow.insert(index, frame);
-            state.follows.push(follow);
+            state.push_follow(follow);
         }
     }
     drop(state);

@@ -39,7 +39,7 @@ pub(crate) struct SocketState {
     private_bytes: usize,
     pub(crate) follows: Vec<Follow>,
     /// The latest questions about the user's rooms; old ones are dropped.
-    pub(crate) syncs: VecDeque<Sync>,
+    pub(crate) syncs: Vec<Sync>,
     pub(crate) close: Option<Closing>,
     /// Taken out of the tables: nothing more is routed here.
     pub(crate) left: bool,
@@ -169,9 +169,16 @@ impl SocketState {
     /// Notes a question under way.
     pub(crate) fn push_sync(&mut self, sync: Sync) {
         if self.syncs.len() == SYNCS_MAX {
-            self.syncs.pop_front();
+            self.syncs.remove(0);
         }
-        self.syncs.push_back(sync);
+        self.syncs.reserve_exact(1);
+        self.syncs.push(sync);
+    }
+
+    /// Follows another room. Most follow one, so no more than that is reserved.
+    pub(crate) fn push_follow(&mut self, follow: Follow) {
+        self.follows.reserve_exact(1);
+        self.follows.push(follow);
     }
 
     /// Whether a question that names the room is unanswered.

@@ -153,7 +153,9 @@ async fn a_slow_client_is_cut_off_and_harms_nobody() {
             behind_bytes_max: 64 * 1024,
             ..Limits::default()
         },
-        write_stall_max: Duration::from_secs(1),
+        // Only the bound can be what cuts it off.
+        write_stall_max: Duration::from_secs(600),
+        ring_bytes_max: 1 << 30,
         unlimited: true,
         ..GatewayConfig::for_testing()
     };
