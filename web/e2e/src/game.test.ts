@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { balanceReaches, enterAsGuest, launch, player, rollToTheEnd, shot } from "./browser.js";
 
 const BIN = process.env.BLAZING_SUN_BIN ?? fileURLToPath(new URL("../../../target/debug/blazing-sun", import.meta.url));
@@ -20,18 +20,25 @@ let origin: string;
 
 beforeAll(async () => {
   browser = await launch();
-  dataDir = await mkdtemp(join(tmpdir(), "blazing-sun-"));
-  server = spawn(BIN, ["serve", "--data-dir", dataDir, "--listen", "127.0.0.1:0"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  origin = await addressOf(server);
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await stop();
-  if (dataDir) await rm(dataDir, { recursive: true, force: true });
+afterAll(() => browser?.close());
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "blazing-sun-"));
+  await start("127.0.0.1:0");
 });
+
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  await stop("SIGTERM");
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function start(listen: string): Promise<void> {
+  server = spawn(BIN, ["serve", "--data-dir", dataDir, "--listen", listen], { stdio: ["ignore", "pipe", "ignore"] });
+  origin = await addressOf(server);
+}
 
 /** The address that the server prints once it listens. */
 function addressOf(started: ChildProcess): Promise<string> {
@@ -49,14 +56,22 @@ function addressOf(started: ChildProcess): Promise<string> {
   });
 }
 
-async function stop(): Promise<void> {
+async function stop(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
   if (!server || server.exitCode !== null || server.signalCode !== null) return;
   const ended = once(server, "exit");
-  server.kill("SIGTERM");
+  server.kill(signal);
   await ended;
 }
 
-test("two guests play Bigger Dice to the end, one reloads, and every cent is accounted for", async () => {
+/** Rejects, with what it printed, on any exit code but 0. */
+async function audit(): Promise<void> {
+  await promisify(execFile)(BIN, ["audit", "--data-dir", dataDir]);
+}
+
+type Player = Awaited<ReturnType<typeof player>> & { id: string };
+
+/** Two guests in a room of two seats, up to the first throw. */
+async function begin(): Promise<[host: Player, guest: Player]> {
   const host = await player(browser, { colorScheme: "dark" });
   const guest = await player(browser, { colorScheme: "light" });
   const hostId = await enterAsGuest(host.page, origin);
@@ -69,7 +84,6 @@ test("two guests play Bigger Dice to the end, one reloads, and every cent is acc
   await host.page.getByTestId("room-name").fill("Evening table");
   await host.page.getByTestId("confirm-create").click();
   await host.page.getByTestId(`select-${hostId}`).waitFor();
-  const roomUrl = host.page.url();
 
   const card = guest.page.getByTestId("room-card").filter({ hasText: "Evening table" });
   await card.getByTestId("join-button").click();
@@ -88,7 +102,31 @@ test("two guests play Bigger Dice to the end, one reloads, and every cent is acc
   await host.page.getByTestId("ready-button").click();
   await host.page.getByTestId("die").waitFor();
   await guest.page.getByTestId("die").waitFor();
+  return [
+    { ...host, id: hostId },
+    { ...guest, id: guestId },
+  ];
+}
 
+/** Both pages show the same winner, and each the balance that follows. */
+async function settled(players: readonly Player[]): Promise<void> {
+  const winner = await players[0]?.page.getByTestId("result").getAttribute("data-winner");
+  expect(players.map(({ id }) => id)).toContain(winner);
+  for (const { page, id } of players) {
+    expect(await page.getByTestId("result").getAttribute("data-winner")).toBe(winner);
+    await balanceReaches(page, id === winner ? 5_600 : 4_000);
+    expect(await page.getByTestId("balance").textContent()).toBe(id === winner ? "56.00\u00a0€" : "40.00\u00a0€");
+    const score = Number(await page.getByTestId(`score-${id}`).getAttribute("data-score"));
+    if (id === winner) expect(score).toBe(10);
+    else expect(score).toBeLessThan(10);
+    await page.locator('[data-testid="verdict"][data-right="true"]').waitFor();
+    expect(await page.getByTestId("draws-checked").textContent()).toMatch(/\d+ throws checked and correct/);
+  }
+}
+
+test("two guests play Bigger Dice to the end, one reloads, and every cent is accounted for", async () => {
+  const [host, guest] = await begin();
+  const roomUrl = host.page.url();
   await rollToTheEnd([host.page, guest.page], async (rolls) => {
     if (rolls !== 5) return;
     await shot(host.page, "real-game");
@@ -97,26 +135,27 @@ test("two guests play Bigger Dice to the end, one reloads, and every cent is acc
     expect(guest.page.url()).toBe(roomUrl);
     await guest.page.locator('[data-testid="connection"][data-state="online"]').waitFor();
   });
-
-  const winner = await host.page.getByTestId("result").getAttribute("data-winner");
-  expect([hostId, guestId]).toContain(winner);
-  for (const [{ page }, id] of [
-    [host, hostId],
-    [guest, guestId],
-  ] as const) {
-    expect(await page.getByTestId("result").getAttribute("data-winner")).toBe(winner);
-    await balanceReaches(page, id === winner ? 5_600 : 4_000);
-    expect(await page.getByTestId("balance").textContent()).toBe(id === winner ? "56.00\u00a0€" : "40.00\u00a0€");
-    const score = Number(await page.getByTestId(`score-${id}`).getAttribute("data-score"));
-    if (id === winner) expect(score).toBe(10);
-    else expect(score).toBeLessThan(10);
-  }
-  await host.page.locator('[data-testid="verdict"][data-right="true"]').waitFor();
-  expect(await host.page.getByTestId("draws-checked").textContent()).toMatch(/\d+ throws checked and correct/);
+  await settled([host, guest]);
   await shot(host.page, "real-result");
   expect([...host.complaints, ...guest.complaints]).toEqual([]);
+  await stop("SIGTERM");
+  await audit();
+});
 
-  await stop();
-  // Rejects, with what it printed, on any exit code but 0.
-  await promisify(execFile)(BIN, ["audit", "--data-dir", dataDir]);
+test("a game goes on where it was after the server is killed, without a touch of the pages", async () => {
+  const [host, guest] = await begin();
+  await rollToTheEnd([host.page, guest.page], async (rolls) => {
+    if (rolls !== 6) return;
+    await stop("SIGKILL");
+    for (const { page } of [host, guest]) await page.getByTestId("connection-lost").waitFor();
+    await shot(host.page, "real-lost");
+    await start(new URL(origin).host);
+    for (const { page } of [host, guest]) {
+      await page.locator('[data-testid="connection"][data-state="online"]').waitFor();
+    }
+  });
+  await settled([host, guest]);
+  expect([...host.complaints, ...guest.complaints]).toEqual([]);
+  await stop("SIGTERM");
+  await audit();
 });
