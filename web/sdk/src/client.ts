@@ -373,17 +373,13 @@ export class Client {
 
   /**
    * A page that was reloaded between seeds_requested and its reveal gets the room's state and not that event.
-   * With all seats taken and all ready the commitments are frozen, so the seed may be shown.
    */
   private revealAfterReload(roomId: RoomId): void {
     const room = this.rooms.get(roomId);
     const user = this.signedIn?.userId;
-    if (!room || !user || room.phase === "seeds" || room.status !== "waiting") return;
+    if (!user || room?.phase !== "seeds" || !this.rooms.isFreshSnapshot(roomId)) return;
     const own = this.seeds.latest(user, roomId);
-    const seated = room.members.filter((member) => room.selected.includes(member.userId));
-    const frozen = seated.length === room.seats && seated.every((member) => member.isReady);
-    const mine = seated.some((member) => member.userId === user);
-    if (!own || !mine || !frozen || !this.rooms.isFreshSnapshot(roomId)) return;
+    if (!own || !room.selected.includes(user)) return;
     if (this.revealedAfterReload.has(own.commitment)) return;
     this.revealedAfterReload.add(own.commitment);
     this.command("games.command.reveal_seed", { room_id: roomId, client_seed: own.seed }).catch(() => {});

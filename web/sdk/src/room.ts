@@ -221,6 +221,11 @@ function foldGameEvent(view: RoomView, frame: Frame): RoomView {
   return next;
 }
 
+function phaseBeforePlay(room: RoomSnapshot): RoomPhase {
+  if (room.seeds_deadline) return "seeds";
+  return room.ready_deadline ? "starting" : "waiting";
+}
+
 function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.event.room_state">): RoomView {
   const room = frame.room;
   const auto = idSet(room.auto_players);
@@ -234,8 +239,7 @@ function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.eve
   }
   const selected = (room.selected_players ?? room.players).map(userIdOf);
   const over = room.status === "finished" || room.status === "abandoned";
-  const keepsPhase = known && room.status === "waiting" && known.status === "waiting" && known.phase !== "over";
-  const phase = over ? "over" : room.status === "in_progress" ? "playing" : keepsPhase ? known.phase : "waiting";
+  const phase = over ? "over" : room.status === "in_progress" ? "playing" : phaseBeforePlay(room);
   const turnUser = userIdOf(room.current_turn);
   const winner = userIdOf(room.winner_id) || null;
   return {
@@ -244,7 +248,7 @@ function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.eve
     gameType: room.game_type,
     status: room.status,
     phase,
-    phaseDeadline: keepsPhase ? known.phaseDeadline : null,
+    phaseDeadline: over ? null : time(room.seeds_deadline ?? room.ready_deadline),
     hostId: userIdOf(room.host_id),
     members: members.sort((a, b) => (a.joinedAt < b.joinedAt ? -1 : a.joinedAt > b.joinedAt ? 1 : 0)),
     selected: room.status === "waiting" ? selected : room.players.map(userIdOf),

@@ -40,6 +40,10 @@ export interface RoomSnapshot {
   current_turn?: UserId | null;
   turn_number?: number;
   turn_deadline?: Timestamp | null;
+  /** All seats are taken: by then everyone selected has to be ready. */
+  ready_deadline?: Timestamp | null;
+  /** The commitments are frozen: by then the seeds have to be revealed. */
+  seeds_deadline?: Timestamp | null;
   created_at?: Timestamp;
   started_at?: Timestamp | null;
   finished_at?: Timestamp | null;

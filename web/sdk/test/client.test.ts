@@ -475,7 +475,7 @@ describe("fairness", () => {
     expect(await commitmentOf(String(reveal.client_seed))).toBe(ready.seed_commitment);
   });
 
-  it("reveals after a reload that missed the request, once all are ready", async () => {
+  it("reveals after a reload that missed the request, once the seeds are asked for", async () => {
     const storage = new MemoryStorage();
     const [before, first] = await online({ storage });
     void before.ready("r1").catch(() => {});
@@ -488,7 +488,12 @@ describe("fairness", () => {
     await eventually(() => expect(started.rooms.get("r1")).toBeDefined());
     expect(started.pendingCount).toBe(0);
     second.send(
-      roomState({ room_seq: 4, players: [player("7", true), player("8", true)], selected_players: ["7", "8"] }),
+      roomState({
+        room_seq: 4,
+        players: [player("7", true), player("8", true)],
+        selected_players: ["7", "8"],
+        seeds_deadline: "2024-01-20T10:30:06.000Z",
+      }),
     );
     const reveal = await second.frame("games.command.reveal_seed");
     expect(await commitmentOf(String(reveal.client_seed))).toBe(ready.seed_commitment);

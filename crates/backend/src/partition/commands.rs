@@ -213,8 +213,16 @@ impl Partition {
             } => (room_id, Action::RevealSeed { client_seed }),
             Command::StartGame { room_id } => (room_id, Action::Start),
             Command::EnableAutoPlay {
-                room_id, enabled, ..
-            } => (room_id, Action::AutoPlay { enabled }),
+                room_id,
+                game_type,
+                enabled,
+            } => {
+                if self.game_of(&room_id).is_some_and(|game| game != game_type) {
+                    let refusal = RefusalCode::WrongGame.into();
+                    return Ok(Outcome::Refused(Some(room_id), refusal));
+                }
+                (room_id, Action::AutoPlay { enabled })
+            }
             Command::Move {
                 room_id,
                 game_type,

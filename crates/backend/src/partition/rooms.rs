@@ -115,6 +115,11 @@ impl Partition {
         self.rooms.contains_key(room_id)
     }
 
+    /// The game that the room plays.
+    pub(super) fn game_of(&self, room_id: &RoomId) -> Option<&'static str> {
+        Some(self.rooms.get(room_id)?.room.game_type())
+    }
+
     /// What a room's password is checked against; none where it has none.
     pub(super) fn password_mac(&self, room_id: &RoomId) -> Option<&[u8; 32]> {
         self.rooms.get(room_id)?.opened.password_mac.as_ref()

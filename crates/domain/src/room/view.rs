@@ -116,6 +116,12 @@ pub struct RoomView {
     /// When the server moves instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turn_deadline: Option<Timestamp>,
+    /// By when everyone selected has to be ready: all seats are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_deadline: Option<Timestamp>,
+    /// By when the seeds have to be revealed: the commitments are frozen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seeds_deadline: Option<Timestamp>,
     /// When the room was opened.
     pub created_at: Timestamp,
     /// When play began.
@@ -274,6 +280,14 @@ impl Room {
             current_turn: turn.zip(play).map(|(turn, play)| play.user_at(turn.seat)),
             turn_number: play.map_or(0, |play| play.turn_number),
             turn_deadline: turn.and_then(|turn| turn.deadline).map(Timestamp),
+            ready_deadline: match self.stage {
+                Stage::Filled { deadline } => Some(Timestamp(deadline)),
+                _ => None,
+            },
+            seeds_deadline: match self.stage {
+                Stage::Revealing { deadline } => Some(Timestamp(deadline)),
+                _ => None,
+            },
             created_at: Timestamp(self.config.created_at),
             started_at: play.map(|play| Timestamp(play.started_at)),
             is_password_protected: self.config.is_password_protected,
