@@ -18,8 +18,10 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
+
+const COMMIT: Duration = Duration::from_micros(200);
 
 #[derive(Default)]
 struct Relay {
@@ -127,6 +129,8 @@ impl Relay {
             }
             let batch = std::mem::take(&mut *queue);
             drop(queue);
+            // As long as a real log's disk takes.
+            std::thread::sleep(COMMIT);
             let mut events = Vec::new();
             for (records, appended) in batch {
                 records
@@ -161,12 +165,11 @@ impl EventLog for Handle {
     }
 
     fn append(&self, records: Vec<NewRecord>, appended: Appended) -> Result<(), LogError> {
-        self.0
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((records, appended));
-        self.0.filled.notify_one();
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push((records, appended));
+        if queue.len() == 1 {
+            self.0.filled.notify_one();
+        }
         Ok(())
     }
 

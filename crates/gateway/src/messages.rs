@@ -28,7 +28,7 @@ pub(crate) fn welcome(socket: &Socket) {
 
 /// Does what the message asks, or says why not.
 pub(crate) fn handle(shared: &Arc<Shared>, socket: &Arc<Socket>, refused: &mut u32, text: &str) {
-    let message = commands::parse(text, Uuid::now_v7);
+    let message = commands::parse(text, || shared.fresh_id());
     if !has_rate(shared, socket) {
         *refused += 1;
         if *refused > REFUSED_MAX {
@@ -211,7 +211,7 @@ fn ask<const N: usize>(
     rooms: Vec<Seen>,
     before: [NewRecord; N],
 ) -> Result<(), Refused> {
-    let id = Uuid::now_v7();
+    let id = shared.fresh_id();
     let named: Vec<RoomId> = rooms.iter().map(|seen| seen.room_id.clone()).collect();
     let record = shared.record(
         &Draft {
