@@ -97,6 +97,10 @@ pub struct NewToken {
     pub expires: Millis,
 }
 
+/// How long after its use a token is taken again, in milliseconds, as long as nothing that it was
+/// exchanged for has been used: a page that is reloaded while it renews its token shows the old one twice.
+pub const REUSE_GRACE_MS: i64 = 10_000;
+
 /// What became of a refresh token that was presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
@@ -106,7 +110,8 @@ pub enum Rotation {
     Unknown,
     /// Its time is over.
     Expired,
-    /// It had been used up before: somebody else has it too. Its family has been revoked.
+    /// It had been used up before, and not just now: somebody else has it too. Its family has been
+    /// revoked.
     Reused(UserId),
     /// Its user may not sign in.
     Forbidden(UserStatus),
@@ -116,7 +121,7 @@ pub enum Rotation {
 ///
 /// Guarantees: each method takes effect wholly or not at all and, when it has answered, survives a
 /// kill at any instant; of two users with one email, compared without regard to case, the second is
-/// refused however close they come; of two rotations of one token, one finds it reused.
+/// refused however close they come; a used token is known as such for as long as it lives.
 #[async_trait]
 pub trait AccountStore: Send + Sync + 'static {
     /// Adds a user with the first token of a new family; none if the email is taken.

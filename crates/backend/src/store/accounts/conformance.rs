@@ -12,7 +12,8 @@ pub async fn all(store: Arc<dyn AccountStore>) {
     an_email_is_taken_once(store.clone()).await;
     guests_have_no_email_to_share(&*store).await;
     a_token_is_rotated_once(&*store).await;
-    of_two_rotations_one_is_a_reuse(store.clone()).await;
+    two_at_once_are_both_served_and_a_late_one_is_a_reuse(store.clone()).await;
+    a_used_token_is_a_reuse_once_its_successor_was_used(&*store).await;
     a_token_ends_at_its_instant(&*store).await;
     a_reused_token_ends_its_family_alone(&*store).await;
     who_is_banned_keeps_no_family(&*store).await;
@@ -170,7 +171,7 @@ async fn a_token_is_rotated_once(store: &dyn AccountStore) {
     assert_eq!(rotate(store, hash(), NOW).await.0, Rotation::Unknown);
 }
 
-async fn of_two_rotations_one_is_a_reuse(store: Arc<dyn AccountStore>) {
+async fn two_at_once_are_both_served_and_a_late_one_is_a_reuse(store: Arc<dyn AccountStore>) {
     let (user, first) = add(&*store, guest()).await;
     let both: Vec<_> = (0..2)
         .map(|_| {
@@ -178,13 +179,28 @@ async fn of_two_rotations_one_is_a_reuse(store: Arc<dyn AccountStore>) {
             tokio::spawn(async move { rotate(&*store, first, NOW).await })
         })
         .collect();
-    let mut reused = 0;
+    let mut next = Vec::new();
     for one in both {
-        let (outcome, next) = one.await.unwrap();
-        reused += u32::from(outcome == Rotation::Reused(user.id));
-        assert!(!is_rotated(&rotate(&*store, next, NOW).await) || reused == 0);
+        let (outcome, token) = one.await.unwrap();
+        assert!(matches!(outcome, Rotation::Rotated(_)));
+        next.push(token);
     }
-    assert!(reused >= 1);
+    let late = NOW.plus(REUSE_GRACE_MS + 1);
+    assert_eq!(
+        rotate(&*store, first, late).await.0,
+        Rotation::Reused(user.id)
+    );
+    for token in next {
+        assert_eq!(rotate(&*store, token, late).await.0, Rotation::Unknown);
+    }
+}
+
+async fn a_used_token_is_a_reuse_once_its_successor_was_used(store: &dyn AccountStore) {
+    let (user, first) = add(store, guest()).await;
+    let (_, second) = rotate(store, first, NOW).await;
+    let (_, third) = rotate(store, second, NOW).await;
+    assert_eq!(rotate(store, first, NOW).await.0, Rotation::Reused(user.id));
+    assert_eq!(rotate(store, third, NOW).await.0, Rotation::Unknown);
 }
 
 async fn a_token_ends_at_its_instant(store: &dyn AccountStore) {
@@ -208,7 +224,11 @@ async fn a_reused_token_ends_its_family_alone(store: &dyn AccountStore) {
             .unwrap()
     );
     let (_, second) = rotate(store, first, NOW).await;
-    assert_eq!(rotate(store, first, NOW).await.0, Rotation::Reused(user.id));
+    let late = NOW.plus(REUSE_GRACE_MS + 1);
+    assert_eq!(
+        rotate(store, first, late).await.0,
+        Rotation::Reused(user.id)
+    );
     assert_eq!(rotate(store, second, NOW).await.0, Rotation::Unknown);
     let (outcome, other) = rotate(store, other, NOW).await;
     assert!(matches!(outcome, Rotation::Rotated(_)));

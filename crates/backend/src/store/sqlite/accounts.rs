@@ -3,7 +3,8 @@
 use super::SqliteAccess;
 use crate::store::StoreError;
 use crate::store::accounts::{
-    AccountStore, NewToken, NewUser, PasswordHash, Rotation, TokenHash, User, UserStatus,
+    AccountStore, NewToken, NewUser, PasswordHash, REUSE_GRACE_MS, Rotation, TokenHash, User,
+    UserStatus,
 };
 use async_trait::async_trait;
 use blazing_sun_domain::{Millis, UserId};
@@ -267,9 +268,12 @@ fn rotate(
         .ok()
         .and_then(UserId::new)
         .ok_or_else(corrupt)?;
-    if rotated_ms.is_some() {
-        delete_family(connection, family)?;
-        return Ok(Rotation::Reused(user));
+    if let Some(rotated_ms) = rotated_ms {
+        let is_recent = now.0 <= rotated_ms.saturating_add(REUSE_GRACE_MS);
+        if !is_recent || is_successor_used(connection, presented, &family, rotated_ms)? {
+            delete_family(connection, family)?;
+            return Ok(Rotation::Reused(user));
+        }
     }
     if expires <= now {
         return Ok(Rotation::Expired);
@@ -279,12 +283,26 @@ fn rotate(
     if !is_active {
         return Ok(Rotation::Forbidden(user.status));
     }
-    let mut use_up = connection
-        .prepare_cached("UPDATE refresh_token SET rotated_ms = ?2 WHERE token_sha256 = ?1")?;
+    let mut use_up = connection.prepare_cached(
+        "UPDATE refresh_token SET rotated_ms = ifnull(rotated_ms, ?2) WHERE token_sha256 = ?1",
+    )?;
     use_up.execute(params![presented.0, now.0])?;
     let family = Uuid::from_slice(&family).map_err(|_| corrupt())?;
     insert_token(connection, user.id, family, next, now)?;
     Ok(Rotation::Rotated(user))
+}
+
+fn is_successor_used(
+    connection: &Connection,
+    presented: TokenHash,
+    family: &[u8],
+    rotated_ms: i64,
+) -> Result<bool, StoreError> {
+    let mut used = connection.prepare_cached(
+        "SELECT 1 FROM refresh_token WHERE family = ?1 AND token_sha256 <> ?2
+         AND issued_ms >= ?3 AND rotated_ms IS NOT NULL",
+    )?;
+    Ok(used.exists(params![family, presented.0, rotated_ms])?)
 }
 
 fn delete_family(connection: &Connection, family: Vec<u8>) -> Result<(), StoreError> {
