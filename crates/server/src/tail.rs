@@ -148,20 +148,28 @@ fn on_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// Masks in all of it; whether there was anything to mask.
 fn mask(value: &mut Value) -> bool {
+    let mut masked = false;
     match value {
-        Value::Object(fields) => fields.iter_mut().fold(false, |masked, (name, value)| {
-            if name == MASKED && !value.is_null() {
-                *value = Value::from("***");
-                return true;
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == MASKED && !value.is_null() {
+                    *value = Value::from("***");
+                    masked = true;
+                } else {
+                    masked |= mask(value);
+                }
             }
-            mask(value) || masked
-        }),
-        Value::Array(values) => values
-            .iter_mut()
-            .fold(false, |masked, value| mask(value) || masked),
-        _ => false,
+        }
+        Value::Array(values) => {
+            for value in values {
+                masked |= mask(value);
+            }
+        }
+        _ => {}
     }
+    masked
 }
 
 #[cfg(test)]
@@ -174,6 +182,7 @@ mod tests {
             r#"{"payload":{"password":"secret","room_name":"r"}}"#,
             r#"[{"a":[{"password":"secret"}]}]"#,
             r#"{"pa\u0073sword":"secret"}"#,
+            r#"[{"password":"a"},{"password":"secret"},{"x":{"password":"secret"}}]"#,
             r#"{"password":{"is":"secret"}}"#,
             r#"{"password":"secret""#,
         ] {

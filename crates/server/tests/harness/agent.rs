@@ -160,22 +160,27 @@ impl Agent {
         within(&format!("an answer to {name}"), async {
             loop {
                 self.connect().await;
-                if let Some(socket) = &mut self.socket
-                    && socket
-                        .send(Message::text(fields.to_string()))
-                        .await
-                        .is_err()
-                {
-                    self.socket = None;
-                }
+                self.send(&fields).await;
                 while let Some(frame) = self.next().await {
                     if answers(&frame) {
                         return frame;
+                    }
+                    // A state may hold the command's effect already; then its events are not sent.
+                    if frame["type"] == "games.event.room_state" {
+                        self.send(&fields).await;
                     }
                 }
             }
         })
         .await
+    }
+
+    async fn send(&mut self, frame: &Value) {
+        if let Some(socket) = &mut self.socket
+            && socket.send(Message::text(frame.to_string())).await.is_err()
+        {
+            self.socket = None;
+        }
     }
 
     /// Takes one frame, reconnecting if need be.
@@ -211,14 +216,7 @@ impl Agent {
                 .map(|room| json!({ "room_id": room, "room_seq": last }))
                 .collect();
             let sign_in = json!({ "type": "system.authenticate", "token": self.guest.token, "resume": resume });
-            if let Some(socket) = &mut self.socket
-                && socket
-                    .send(Message::text(sign_in.to_string()))
-                    .await
-                    .is_err()
-            {
-                self.socket = None;
-            }
+            self.send(&sign_in).await;
         }
     }
 

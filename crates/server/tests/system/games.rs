@@ -86,14 +86,16 @@ async fn a_client_that_comes_back_gets_what_it_missed() {
     other_client.join_room(&room).await;
     let joined = host_client.event("games.event.lobby_joined").await;
     drop(host_client);
-    let chat = json!({ "room_id": room, "channel": "lobby", "content": "still here?" });
-    other_client.command("send_chat", chat).await;
-    other_client.event("games.event.chat_message").await;
+    other_client
+        .command("leave_room", json!({ "room_id": room }))
+        .await;
+    other_client.event("games.event.player_left").await;
 
     let mut back = Client::connect(&server, &host).await;
     let resume = json!([{ "room_id": room, "room_seq": joined["room_seq"] }]);
     back.send(json!({ "type": "system.authenticate", "token": host.token, "resume": resume }))
         .await;
-    let missed = back.event("games.event.chat_message").await;
-    assert_eq!(missed["content"], "still here?");
+    let missed = back.event("games.event.player_left").await;
+    assert_eq!(missed["user_id"], other.user_id.as_str());
+    assert!(missed["room_seq"].as_u64() > joined["room_seq"].as_u64());
 }
