@@ -517,6 +517,27 @@ async fn what_a_reader_gave_up_waiting_for_comes_with_its_next_read() {
     );
 }
 
+#[tokio::test]
+async fn a_reader_that_joins_the_tail_first_reads_all_that_lies_before() {
+    let mut engine = Engine::new();
+    let large = "x".repeat(700_000);
+    for _ in 0..7 {
+        engine.commit(START, [record("t", 0, &large)]);
+    }
+    let from = vec![(Topic::new("t"), 0, Start::Offset(0))];
+    let mut subscription = engine.log.subscribe(from).unwrap();
+    let mut offsets = Vec::new();
+    while offsets.len() < 8 {
+        let next = tokio::time::timeout(Duration::from_secs(60), subscription.next()).await;
+        let records = next.expect("no gap").unwrap();
+        offsets.extend(records.iter().map(|record| record.offset));
+        if offsets.len() == 4 {
+            engine.commit(START, [record("t", 0, "while it is joining")]);
+        }
+    }
+    assert_eq!(offsets, (0..8).collect::<Vec<_>>());
+}
+
 /// Not a test of a bound: prints the figures that the design rests on.
 /// `cargo test --release -p blazing-sun-backbone -- --ignored --nocapture appender_throughput`
 #[test]
