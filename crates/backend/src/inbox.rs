@@ -45,13 +45,17 @@ pub enum Seen<'a> {
 #[derive(Debug, Default)]
 pub struct Inbox {
     answers: VecDeque<Answered>,
+    /// The greatest id that was ever among them.
+    newest: Option<CommandId>,
 }
 
 impl Inbox {
     /// Looks a command up that was appended at `appended`.
     pub fn look_up(&self, id: CommandId, appended: Millis) -> Seen<'_> {
-        // The newest come again most often.
-        if let Some(found) = self.answers.iter().rev().find(|answered| answered.0 == id) {
+        // Most commands are newer than all before; of the others, the last come again most often.
+        if self.newest.is_some_and(|newest| id <= newest)
+            && let Some(found) = self.answers.iter().rev().find(|answered| answered.0 == id)
+        {
             return Seen::Before(&found.1);
         }
         let Some(made) = id.made_at() else {
@@ -70,6 +74,7 @@ impl Inbox {
 
     /// Keeps an answer; the oldest beyond the bound, and those older than an hour, are forgotten.
     pub fn keep(&mut self, answered: Answered, now: Millis) {
+        self.newest = self.newest.max(Some(answered.0));
         self.answers.push_back(answered);
         while self.answers.len() > ANSWERS_MAX {
             self.answers.pop_front();
@@ -94,9 +99,9 @@ impl Inbox {
 
     /// From a snapshot.
     pub fn load(saved: &[u8]) -> Result<Inbox, serde_json::Error> {
-        Ok(Inbox {
-            answers: serde_json::from_slice(saved)?,
-        })
+        let answers: VecDeque<Answered> = serde_json::from_slice(saved)?;
+        let newest = answers.iter().map(|answered| answered.0).max();
+        Ok(Inbox { answers, newest })
     }
 }
 

@@ -7,7 +7,7 @@ mod users;
 
 pub use rooms::RoomSlot;
 
-use crate::inbox::Inbox;
+use crate::inbox::{Answered, Inbox};
 use crate::outgoing::{Cause, Outgoing};
 use crate::store::{Connection, Store, StoreError, Writes};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
@@ -101,18 +101,18 @@ pub enum Dirty {
 pub const JOURNAL_TOPIC: &str = "_journal";
 
 /// One applied input or given answer, as recovery reads it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct JournalRecord {
     /// The room, with its input.
-    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "r", default)]
     pub room: Option<JournaledInput>,
     /// The user, with the answer.
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<(UserId, crate::inbox::Answered)>,
+    #[serde(rename = "u", default)]
+    pub answer: Option<(UserId, Answered)>,
 }
 
 /// One applied input.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct JournaledInput {
     /// The room.
     #[serde(rename = "r")]
@@ -124,7 +124,7 @@ pub struct JournaledInput {
     #[serde(rename = "i")]
     pub input: Box<RawValue>,
     /// With a room's first input.
-    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "o", default)]
     pub opened: Option<Opened>,
 }
 
@@ -274,17 +274,57 @@ impl Partition {
     }
 
     /// Writes what recovery applies to the last snapshots.
-    fn journal<S: Store>(&self, turn: &mut Turn<'_, S>, record: &JournalRecord) {
+    fn journal<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        input: Option<JournaledNow<'_>>,
+        answer: Option<&(UserId, Answered)>,
+    ) {
         turn.outgoing.records.push(NewRecord {
             topic: self.topics.journal.clone(),
             partition: Some(self.number),
             key: Bytes::new(),
             headers: Default::default(),
-            payload: serde_json::to_vec(record)
-                .expect("journal records have string keys and plain values")
-                .into(),
+            payload: journal_record(input, answer).into(),
         });
     }
+}
+
+/// An applied input on its way into the journal.
+struct JournaledNow<'a> {
+    room_id: &'a RoomId,
+    after_seq: u64,
+    /// JSON.
+    input: Vec<u8>,
+    opened: Option<Opened>,
+}
+
+/// The JSON of a [`JournalRecord`], around an input that is JSON already.
+fn journal_record(input: Option<JournaledNow<'_>>, answer: Option<&(UserId, Answered)>) -> Vec<u8> {
+    const PLAIN: &str = "journal records have string keys and plain values";
+    let mut json = Vec::with_capacity(input.as_ref().map_or(0, |input| input.input.len()) + 256);
+    json.push(b'{');
+    if let Some(input) = input {
+        json.extend_from_slice(br#""r":{"r":"#);
+        serde_json::to_writer(&mut json, input.room_id).expect(PLAIN);
+        json.extend_from_slice(br#","s":"#);
+        serde_json::to_writer(&mut json, &input.after_seq).expect(PLAIN);
+        json.extend_from_slice(br#","i":"#);
+        json.extend_from_slice(&input.input);
+        if let Some(opened) = &input.opened {
+            json.extend_from_slice(br#","o":"#);
+            serde_json::to_writer(&mut json, opened).expect(PLAIN);
+        }
+        json.push(b'}');
+    }
+    if let Some(answer) = answer {
+        let comma: &[u8] = if json.len() > 1 { b"," } else { b"" };
+        json.extend_from_slice(comma);
+        json.extend_from_slice(br#""u":"#);
+        serde_json::to_writer(&mut json, answer).expect(PLAIN);
+    }
+    json.push(b'}');
+    json
 }
 
 /// A user as text in the domain's own type.

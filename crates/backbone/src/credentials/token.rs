@@ -400,25 +400,4 @@ mod tests {
             prop_assert!(verifier.verify(&built, NOW).is_err());
         }
     }
-
-    /// `cargo test --release -p blazing-sun-backbone -- --ignored --nocapture verify_time`
-    #[test]
-    #[ignore = "a measurement"]
-    fn verify_time() {
-        let keys = keys();
-        let (verifier, token) = (keys.verifier(), keys.signer().sign(&claims()));
-        // On-CPU time of this thread, which holds on a busy machine too.
-        let cpu_ns = || -> u64 {
-            let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-            text.split_whitespace().next().unwrap().parse().unwrap()
-        };
-        let began = cpu_ns();
-        for _ in 0..5_000 {
-            verifier.verify(std::hint::black_box(&token), NOW).unwrap();
-        }
-        println!(
-            "verify: {:.1} µs of CPU",
-            (cpu_ns() - began) as f64 / 1e3 / 5_000.0
-        );
-    }
 }

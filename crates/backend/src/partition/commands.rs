@@ -2,7 +2,7 @@
 //! the answer where there is no room to give it.
 
 use super::rooms::system;
-use super::{Asked, JournalRecord, ListQuery, Partition, Taken, Turn, name};
+use super::{Asked, ListQuery, Partition, Taken, Turn, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
 use crate::outgoing::Event;
 use crate::store::{ListingChange, Store, StoreError};
@@ -97,11 +97,9 @@ impl Partition {
             Outcome::Refused(room, refusal) => {
                 self.send_refusal(turn, asked, room.as_ref(), &refusal);
                 let answered = Answered(command_id, Answer::Refused(room, refusal));
-                let kept = JournalRecord {
-                    room: None,
-                    answer: Some((user, answered.clone())),
-                };
-                self.journal(turn, &kept);
+                let kept = (user, answered);
+                self.journal(turn, None, Some(&kept));
+                let (user, answered) = kept;
                 self.keep_answer(turn.batch_no, turn.now, user, answered);
             }
         }

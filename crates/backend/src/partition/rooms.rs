@@ -1,6 +1,6 @@
 //! Rooms: decide on a copy, then keep what came of it: state, money, journal, deadline, listing.
 
-use super::{Asked, Dirty, JournalRecord, JournaledInput, Opened, Partition, Taken, Turn};
+use super::{Asked, Dirty, JournaledInput, JournaledNow, Opened, Partition, Taken, Turn};
 use crate::inbox::{Answer, Answered};
 use crate::outgoing::{Cause, Event};
 use crate::store::{Listing, ListingChange, RoomArchive, RoomSnapshot, Store, StoreError};
@@ -211,9 +211,15 @@ impl Partition {
 
         let mut journaled = None;
         if effects.changed {
-            let text =
-                serde_json::value::to_raw_value(input).expect("inputs are plain JSON values");
-            slot.add_input(&text);
+            let begin = slot.inputs.len();
+            serde_json::to_writer(&mut slot.inputs, input).expect("inputs are plain JSON values");
+            journaled = Some(JournaledNow {
+                room_id,
+                after_seq: seq_before,
+                input: slot.inputs[begin..].to_vec(),
+                opened,
+            });
+            slot.inputs.push(b'\n');
             if slot.dirty_since.is_none() {
                 slot.dirty_since = Some(turn.batch_no);
                 self.dirty
@@ -222,25 +228,12 @@ impl Partition {
             if listing_changed {
                 relist(turn, slot, room_id);
             }
-            let room_id = room_id.clone();
-            journaled = Some(JournaledInput {
-                room_id,
-                after_seq: seq_before,
-                input: text,
-                opened,
-            });
         }
         let (is_over, is_long) = (slot.room.is_over(), slot.inputs.len() > JOURNAL_BYTES_MAX);
         let deadline = slot.room.next_deadline().filter(|_| !is_over);
         self.set_deadline(room_id, deadline);
         if journaled.is_some() || answered.is_some() {
-            self.journal(
-                turn,
-                &JournalRecord {
-                    room: journaled,
-                    answer: answered.clone(),
-                },
-            );
+            self.journal(turn, journaled, answered.as_ref());
         }
         if let Some((user, answered)) = answered {
             self.keep_answer(turn.batch_no, turn.now, user, answered);

@@ -537,39 +537,3 @@ async fn a_reader_that_joins_the_tail_first_reads_all_that_lies_before() {
     }
     assert_eq!(offsets, (0..8).collect::<Vec<_>>());
 }
-
-/// Not a test of a bound: prints the figures that the design rests on.
-/// `cargo test --release -p blazing-sun-backbone -- --ignored --nocapture appender_throughput`
-#[test]
-#[ignore = "a measurement"]
-fn appender_throughput() {
-    for size in [1, 16, 64, 256] {
-        let mut engine = Engine::new();
-        let payload = "x".repeat(320);
-        let sample: Vec<NewRecord> = (0..12).map(|p| record("t", p % 4, &payload)).collect();
-        let _reader = engine
-            .log
-            .subscribe(vec![(Topic::new("t"), 0, Start::End)])
-            .unwrap();
-        let (began, cpu_began) = (std::time::Instant::now(), cpu_ns());
-        let (mut written, mut longest) = (0, Duration::ZERO);
-        while began.elapsed() < Duration::from_secs(2) {
-            let batch_began = std::time::Instant::now();
-            engine.commit(START, (0..size).map(|n| sample[n % 12].clone()));
-            longest = longest.max(batch_began.elapsed());
-            written += size;
-        }
-        let per_second = written as f64 / began.elapsed().as_secs_f64();
-        let cpu_us = (cpu_ns() - cpu_began) as f64 / 1e3 / written as f64;
-        println!(
-            "batches of {size}: {per_second:.0} records/s, {cpu_us:.2} µs of CPU a record, \
-             longest commit {longest:?}"
-        );
-    }
-}
-
-/// What this thread has run: a figure that holds on a busy machine too.
-fn cpu_ns() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    text.split_whitespace().next().unwrap().parse().unwrap()
-}
