@@ -5,7 +5,12 @@ const resolve = { conditions: ["source"] };
 export default defineConfig({
   test: {
     projects: [
-      { resolve, ssr: { resolve }, test: { name: "sdk", include: ["sdk/test/**/*.test.ts"], environment: "node" } },
+      {
+        resolve,
+        ssr: { resolve },
+        // With what the end-to-end tests need besides a browser: a harness that overlooks errors proves nothing.
+        test: { name: "sdk", include: ["sdk/test/**/*.test.ts", "e2e/test/**/*.test.ts"], environment: "node" },
+      },
       {
         resolve,
         ssr: { resolve },

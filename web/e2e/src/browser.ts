@@ -2,32 +2,38 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { chromiumPath, Expected } from "./harness.js";
 
 const DEADLINE_MS = 20_000;
 const FLAGS = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
 
 export function launch(): Promise<Browser> {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: chromiumPath(process.env),
     args: ["--headless", "--no-sandbox", "--no-first-run", ...FLAGS],
   });
 }
 
-/** A browser of its own for one player: cookies and storage are not shared. Console errors fail the caller. */
+/**
+ * A browser of its own for one player: cookies and storage are not shared. The caller fails on `complaints`: every
+ * error on the console but those that `expected` has been told of.
+ */
 export async function player(
   browser: Browser,
   options: BrowserContextOptions = {},
-): Promise<{ context: BrowserContext; page: Page; complaints: string[] }> {
+): Promise<{ context: BrowserContext; page: Page; complaints: string[]; expected: Expected }> {
   const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, ...options });
   context.setDefaultTimeout(DEADLINE_MS);
   const page = await context.newPage();
   const complaints: string[] = [];
+  const expected = new Expected();
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
-    // A refused refresh is how the page learns that nobody is signed in; a lost socket is part of the tests.
-    if (message.type() === "error" && !/401|503|WebSocket|ERR_/.test(message.text())) complaints.push(message.text());
+    if (message.type() !== "error") return;
+    const error = `${message.text()} (${message.location().url})`;
+    if (!expected.includes(error)) complaints.push(error);
   });
-  return { context, page, complaints };
+  return { context, page, complaints, expected };
 }
 
 let shotsDir: string | undefined;

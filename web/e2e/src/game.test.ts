@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { balanceReaches, enterAsGuest, launch, player, rollToTheEnd, shot } from "./browser.js";
+import { OUTAGE, Tail } from "./harness.js";
 
 const BIN = process.env.BLAZING_SUN_BIN ?? fileURLToPath(new URL("../../../target/debug/blazing-sun", import.meta.url));
 const START_MS = 30_000;
@@ -17,6 +18,7 @@ let browser: Browser;
 let dataDir: string;
 let server: ChildProcess;
 let origin: string;
+const stderr = new Tail();
 
 beforeAll(async () => {
   browser = await launch();
@@ -25,6 +27,7 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 beforeEach(async () => {
+  stderr.clear();
   dataDir = await mkdtemp(join(tmpdir(), "blazing-sun-"));
   await start("127.0.0.1:0");
 });
@@ -36,8 +39,24 @@ afterEach(async () => {
 });
 
 async function start(listen: string): Promise<void> {
-  server = spawn(BIN, ["serve", "--data-dir", dataDir, "--listen", listen], { stdio: ["ignore", "pipe", "ignore"] });
-  origin = await addressOf(server);
+  server = spawn(BIN, ["serve", "--data-dir", dataDir, "--listen", listen], { stdio: ["ignore", "pipe", "pipe"] });
+  server.stderr?.setEncoding("utf8").on("data", (printed) => stderr.add(printed));
+  try {
+    origin = await addressOf(server);
+  } catch (error) {
+    throw stderr.explain(error);
+  }
+}
+
+/** A test whose failure also tells what the server said. */
+function game(name: string, play: () => Promise<void>): void {
+  test(name, async () => {
+    try {
+      await play();
+    } catch (error) {
+      throw stderr.explain(error);
+    }
+  });
 }
 
 /** The address that the server prints once it listens. */
@@ -45,7 +64,8 @@ function addressOf(started: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no address within ${START_MS} ms`)), START_MS);
     started.once("error", reject);
-    started.once("exit", (code) => reject(new Error(`${BIN} serve ended with ${code} before it listened`)));
+    // `close` and not `exit`: what it printed has been read by then.
+    started.once("close", (code) => reject(new Error(`${BIN} serve ended with ${code} before it listened`)));
     if (!started.stdout) throw new Error("no stdout");
     createInterface(started.stdout).on("line", (line) => {
       const address = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
@@ -124,7 +144,7 @@ async function settled(players: readonly Player[]): Promise<void> {
   }
 }
 
-test("two guests play Bigger Dice to the end, one reloads, and every cent is accounted for", async () => {
+game("two guests play Bigger Dice to the end, one reloads, and every cent is accounted for", async () => {
   const [host, guest] = await begin();
   const roomUrl = host.page.url();
   await rollToTheEnd([host.page, guest.page], async (rolls) => {
@@ -142,10 +162,11 @@ test("two guests play Bigger Dice to the end, one reloads, and every cent is acc
   await audit();
 });
 
-test("a game goes on where it was after the server is killed, without a touch of the pages", async () => {
+game("a game goes on where it was after the server is killed, without a touch of the pages", async () => {
   const [host, guest] = await begin();
   await rollToTheEnd([host.page, guest.page], async (rolls) => {
     if (rolls !== 6) return;
+    const over = [host, guest].map(({ expected }) => expected.allow(OUTAGE));
     await stop("SIGKILL");
     for (const { page } of [host, guest]) await page.getByTestId("connection-lost").waitFor();
     await shot(host.page, "real-lost");
@@ -153,6 +174,7 @@ test("a game goes on where it was after the server is killed, without a touch of
     for (const { page } of [host, guest]) {
       await page.locator('[data-testid="connection"][data-state="online"]').waitFor();
     }
+    for (const end of over) end();
   });
   await settled([host, guest]);
   expect([...host.complaints, ...guest.complaints]).toEqual([]);

@@ -8,6 +8,7 @@ import {
   type GameInfo,
   Refusal,
   Session,
+  SignedOut,
 } from "@blazing-sun/client";
 import { pathOf, type Route, routeOf } from "./routes.js";
 import { OFFLINE, REFUSALS, text } from "./texts.js";
@@ -50,7 +51,7 @@ export class Play {
   async restore(): Promise<void> {
     for (let attempt = 0; !this.isRestored; attempt++) {
       try {
-        const account = await this.session.restore();
+        const account = await this.whoIsSignedIn();
         this.isRestored = true;
         this.isUnreachable = false;
         if (account) this.enter(account);
@@ -62,6 +63,16 @@ export class Play {
       }
     }
     this.changed();
+  }
+
+  private async whoIsSignedIn(): Promise<Account | null> {
+    if (!this.session.account) return this.session.restore();
+    try {
+      return await this.session.me();
+    } catch (error) {
+      if (error instanceof SignedOut) return null;
+      throw error;
+    }
   }
 
   enter(account: Account): void {
@@ -144,9 +155,18 @@ export class Play {
     if (status.state === "online") void this.reread();
     if (status.state === "closed" && status.reason !== "closed") {
       this.forget();
-      this.tell(text.signedOutElsewhere);
+      // A session that still has an account has another's: this browser signed in as somebody else meanwhile.
+      if (status.reason === "signed_out" && this.session.account) void this.reenter();
+      else this.tell(text.signedOutElsewhere);
     }
     this.changed();
+  }
+
+  /** Goes on as whoever is signed in now. */
+  private async reenter(): Promise<void> {
+    this.isRestored = false;
+    await this.restore();
+    this.tell(this.account ? text.signedInElsewhere(this.account.username) : text.signedOutElsewhere);
   }
 
   /** Events without a room are not repeated after a lost connection, so they are read again. */

@@ -10,6 +10,7 @@ export const REFUSALS: Readonly<Record<string, string>> = {
   too_large: "That is too long.",
   queue_full: "You are offline and too much is waiting already.",
   closed: "You are no longer connected.",
+  signed_out: "You are no longer signed in as that player. Nothing more was done.",
   unknown_game: "This server does not have that game.",
   invalid_name: "A room's name has 1 to 50 characters.",
   invalid_player_count: "The game is not played with that many players.",
@@ -73,7 +74,8 @@ export const text = {
     waiting: "Reconnecting…",
     closed: "Disconnected",
   },
-  connectionLost: "Connection lost. Your place is kept while we reconnect.",
+  connectionLost: "Connection lost. We are reconnecting; before a game begins your place is kept for a minute.",
+  signedInElsewhere: (name: string) => `You are now signed in as ${name}.`,
   signedOutElsewhere: "You have been signed out. Please sign in again.",
 
   welcomeTitle: "Roll against real people.",
@@ -165,6 +167,10 @@ export const text = {
   cancelledLead: "Every fee that was paid has been returned.",
   missedEnd: "The game has ended",
   missedEndLead: "It was played to its end while you were away. Your balance includes what you won.",
+  removals: {
+    absent: "You were away for too long, so your place here was given up. A fee that you paid has been returned.",
+    not_in_room: "You are no longer in this room. A fee that you paid has been returned.",
+  } as Readonly<Record<string, string>>,
   kicked: "The host removed you from this room.",
   takes: (prize: string) => `takes ${prize}`,
   youGet: (prize: string) => `${prize} added to your balance`,

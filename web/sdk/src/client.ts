@@ -5,7 +5,7 @@ import { SeedVault } from "./fairness.js";
 import { CommandIds } from "./ids.js";
 import { Lobby } from "./lobby.js";
 import { type CommandHandle, PendingCommand, PendingCommands } from "./pending.js";
-import { SignedOut } from "./refusal.js";
+import { isBusy, SignedOut } from "./refusal.js";
 import { Rooms } from "./rooms.js";
 import type { SocketConstructor, SocketLike } from "./socket.js";
 import { defaultStorage, type KeyValueStorage } from "./storage.js";
@@ -23,7 +23,7 @@ export interface ConnectOptions {
   WebSocket?: SocketConstructor;
   /** Where client seeds outlive a reload; sessionStorage where there is one. */
   storage?: KeyValueStorage;
-  /** Commands that may wait for an answer at once. */
+  /** Commands that may wait for an answer at once, 32 at most. */
   maxPending?: number;
   timing?: Partial<Timing>;
   random?: () => number;
@@ -40,6 +40,8 @@ export interface Timing {
   backoffMaxMs: number;
   /** A command without an answer for so long is sent again on a living connection. */
   resendMs: number;
+  /** After so long, or longer each time, a command is sent again that the server was too busy for. */
+  busyPauseMs: number;
   /** Signs in again so long before the token expires. */
   reauthenticateBeforeMs: number;
   /** A token whose expiry cannot be read is renewed after so long. */
@@ -55,12 +57,19 @@ const TIMING: Timing = {
   backoffMinMs: 250,
   backoffMaxMs: 10_000,
   resendMs: 15_000,
+  busyPauseMs: 1_000,
   reauthenticateBeforeMs: 60_000,
   reauthenticateAfterMs: 12 * 60_000,
   gapMs: 3_000,
 };
 
 const REFUSED_TOKENS_MAX = 3;
+/** With signing in and what follows it well below the burst that a server takes, so that a reconnect fits in. */
+const PENDING_MAX = 32;
+/** A command that the server was too busy for is sent again so often. */
+const BUSY_RESENDS_MAX = 5;
+/** The close reason of a refused token, whose `auth_failed` may not have been written before the close. */
+const SIGN_IN_FAILED = "sign-in failed";
 const KNOWN_EVENTS_MAX = 4_096;
 
 /**
@@ -81,7 +90,7 @@ export interface ConnectionStatus {
   state: ConnectionState;
   /** When the next attempt is due, in local milliseconds. */
   retryAt?: number;
-  /** Why it is closed. */
+  /** Why it is closed; `signed_out` also where another user has signed in instead. */
   reason?: "signed_out" | "refused" | "closed";
 }
 
@@ -119,6 +128,7 @@ export class Client {
   private heartbeatSentMs: number | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private connectTimer: ReturnType<typeof setTimeout> | undefined;
+  private busyTimer: ReturnType<typeof setTimeout> | undefined;
   private heartbeatTimer: ReturnType<typeof setInterval> | undefined;
   private reauthenticateTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly onNetwork = () => this.reconnectNow();
@@ -127,7 +137,7 @@ export class Client {
     this.timing = { ...TIMING, ...options.timing };
     this.makeSocket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketConstructor);
     this.random = options.random ?? Math.random;
-    this.pending = new PendingCommands(options.maxPending ?? 64);
+    this.pending = new PendingCommands(Math.min(options.maxPending ?? PENDING_MAX, PENDING_MAX));
     this.seeds = new SeedVault(options.storage ?? defaultStorage());
     this.rooms = new Rooms({
       resume: (rooms) => this.send({ type: "system.resume", rooms }),
@@ -187,7 +197,7 @@ export class Client {
   command(type: string, fields: object): CommandHandle<never> {
     const command = new PendingCommand(type, fields);
     this.pending.add(command);
-    if (this.current.state === "closed") this.pending.refuseAll("closed", "The connection has been closed");
+    if (this.current.state === "closed") this.refuseAll();
     else if (this.current.state === "online" && this.pending.has(command)) this.sendCommand(command);
     return command.handle as unknown as CommandHandle<never>;
   }
@@ -250,7 +260,9 @@ export class Client {
       if (socket === this.socket) this.receive((event as { data: unknown }).data);
     };
     socket.onclose = (event: never) => {
-      if (socket === this.socket) this.lost((event as { code?: number }).code);
+      if (socket !== this.socket) return;
+      const { code, reason } = event as { code?: number; reason?: string };
+      this.lost(code, reason);
     };
     socket.onerror = () => {};
     socket.onopen = () => {};
@@ -298,8 +310,12 @@ export class Client {
       username: String(frame.username ?? ""),
       roles: Array.isArray(frame.roles) ? frame.roles.map(String) : [],
     };
-    const another = this.signedIn !== undefined && this.signedIn.userId !== user.userId;
-    if (another) this.rooms.clear();
+    if (this.signedIn !== undefined && this.signedIn.userId !== user.userId) {
+      // What waits was given by the other user and must not be played as this one's.
+      this.rooms.clear();
+      this.shut("signed_out");
+      return;
+    }
     this.signedIn = user;
     this.refusedTokens = 0;
     this.scheduleReauthentication();
@@ -318,13 +334,36 @@ export class Client {
       if (this.socket) this.drop(this.socket);
       return;
     }
-    if (this.pending.refuse(frame.command_id, frame.code, frame.message)) return;
+    if (this.refused(frame.command_id, frame)) return;
     this.emit(frame);
+  }
+
+  /** Whether the refusal was one of a command that waits. */
+  private refused(commandId: unknown, { code, message }: Frame): boolean {
+    const command = this.pending.get(commandId);
+    if (!command) return false;
+    if (!isBusy(code) || command.busyCount >= BUSY_RESENDS_MAX) return this.pending.refuse(commandId, code, message);
+    command.busyCount += 1;
+    command.isHeld = true;
+    command.sentAtMs = undefined;
+    // One pause for all that were refused together, so that they are sent again in their order.
+    this.busyTimer ??= setTimeout(
+      () => {
+        this.busyTimer = undefined;
+        for (const held of this.pending.all()) if (held.isHeld) this.sendCommand(held);
+      },
+      backoffMs(command.busyCount - 1, {
+        minMs: this.timing.busyPauseMs,
+        maxMs: this.timing.backoffMaxMs,
+        random: this.random,
+      }),
+    );
+    return true;
   }
 
   private event(frame: Frame): void {
     if (frame.type === "games.event.error" || frame.type === "chat.event.error") {
-      if (this.pending.refuse(frame.command_id ?? frame.correlation_id, frame.code, frame.message)) return;
+      if (this.refused(frame.command_id ?? frame.correlation_id, frame)) return;
     }
     const answers = frame.type.endsWith(".command_applied") ? frame.command_id : frame.correlation_id;
     if (frame.event_id !== undefined && this.knownEvents.has(frame.event_id)) {
@@ -394,6 +433,7 @@ export class Client {
     command.commandId ??= this.ids.next();
     if (this.socket?.readyState !== 1) return;
     command.sentAtMs = Date.now();
+    command.isHeld = false;
     this.socket.send(command.frame());
   }
 
@@ -456,8 +496,9 @@ export class Client {
     if (this.refusedTokens >= REFUSED_TOKENS_MAX) this.shut("refused");
   }
 
-  private lost(code: number | undefined): void {
-    if (code === 1008 && this.current.state === "connecting") this.tokenRefused();
+  private lost(code: number | undefined, reason?: string): void {
+    // A 1008 has other causes too, such as too many connections, which no other token would help.
+    if (code === 1008 && reason === SIGN_IN_FAILED) this.tokenRefused();
     this.detach();
     if (this.isClosed()) return;
     // Draining: the service goes on elsewhere, at once.
@@ -480,10 +521,15 @@ export class Client {
   private detach(): void {
     clearTimeout(this.connectTimer);
     clearTimeout(this.reauthenticateTimer);
+    clearTimeout(this.busyTimer);
+    this.busyTimer = undefined;
     clearInterval(this.heartbeatTimer);
     this.heartbeatSentMs = undefined;
     this.socket = undefined;
-    for (const command of this.pending.all()) command.sentAtMs = undefined;
+    for (const command of this.pending.all()) {
+      command.sentAtMs = undefined;
+      command.isHeld = false;
+    }
   }
 
   private shut(reason: NonNullable<ConnectionStatus["reason"]>): void {
@@ -495,7 +541,12 @@ export class Client {
     this.rooms.stop();
     socket?.close(1000);
     this.setStatus({ state: "closed", reason });
-    this.pending.refuseAll("closed", "The connection has been closed");
+    this.refuseAll();
+  }
+
+  private refuseAll(): void {
+    if (this.current.reason === "signed_out") this.pending.refuseAll("signed_out", "The user is no longer signed in");
+    else this.pending.refuseAll("closed", "The connection has been closed");
   }
 
   private isClosed(): boolean {

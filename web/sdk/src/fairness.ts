@@ -1,5 +1,5 @@
 import { fromHex, toHex } from "./ids.js";
-import type { KeyValueStorage } from "./storage.js";
+import { type KeyValueStorage, MemoryStorage } from "./storage.js";
 import type { RoomId, UserId } from "./wire.js";
 
 /** Hex SHA-256 of the raw bytes that `hex` spells. */
@@ -20,13 +20,16 @@ const KEPT_PER_ROOM = 8;
  * costs its player the seat. Several are kept, because only the server knows which commitment arrived last.
  */
 export class SeedVault {
+  /** What the storage refused to take, for as long as the page lives. */
+  private readonly unsaved = new MemoryStorage();
+
   constructor(private readonly storage: KeyValueStorage) {}
 
   async fresh(user: UserId, room: RoomId): Promise<CommittedSeed> {
     const seed = toHex(crypto.getRandomValues(new Uint8Array(32)));
     const made = { seed, commitment: await commitmentOf(seed) };
     const kept = [...this.all(user, room), made].slice(-KEPT_PER_ROOM);
-    this.storage.setItem(key(user, room), JSON.stringify(kept));
+    this.write(key(user, room), kept);
     return made;
   }
 
@@ -43,7 +46,7 @@ export class SeedVault {
 
   /** Keeps what every seat revealed: only game_started names it, and checking draws needs it to the end. */
   keepRevealed(room: RoomId, seeds: readonly (string | null)[]): void {
-    this.storage.setItem(revealedKey(room), JSON.stringify(seeds));
+    this.write(revealedKey(room), seeds);
   }
 
   revealed(room: RoomId): (string | null)[] | null {
@@ -51,17 +54,37 @@ export class SeedVault {
   }
 
   forget(user: UserId, room: RoomId): void {
-    this.storage.removeItem(key(user, room));
-    this.storage.removeItem(revealedKey(room));
+    this.remove(key(user, room));
+    this.remove(revealedKey(room));
   }
 
   private all(user: UserId, room: RoomId): CommittedSeed[] {
     return this.read<CommittedSeed>(key(user, room)) ?? [];
   }
 
+  /** Never throws: a full or blocked storage must not cost the caller its event. */
+  private write(name: string, list: readonly unknown[]): void {
+    const written = JSON.stringify(list);
+    try {
+      this.storage.setItem(name, written);
+      this.unsaved.removeItem(name);
+    } catch {
+      this.unsaved.setItem(name, written);
+    }
+  }
+
+  private remove(name: string): void {
+    this.unsaved.removeItem(name);
+    try {
+      this.storage.removeItem(name);
+    } catch {
+      // Blocked since; then there is nothing to read either.
+    }
+  }
+
   private read<T>(name: string): T[] | undefined {
     try {
-      const kept: unknown = JSON.parse(this.storage.getItem(name) ?? "null");
+      const kept: unknown = JSON.parse(this.unsaved.getItem(name) ?? this.storage.getItem(name) ?? "null");
       return Array.isArray(kept) ? (kept as T[]) : undefined;
     } catch {
       return undefined;

@@ -13,6 +13,10 @@ export class PendingCommand {
   commandId: string | undefined;
   /** Local time of the last sending on the present connection. */
   sentAtMs: number | undefined;
+  /** How often the server was too busy for it. */
+  busyCount = 0;
+  /** Waits for the pause to end after which it is sent again. */
+  isHeld = false;
   readonly handle: CommandHandle<Frame>;
   private isAcked = false;
   private resolveAck!: () => void;
@@ -83,6 +87,10 @@ export class PendingCommands {
 
   has(command: PendingCommand): boolean {
     return this.commands.includes(command);
+  }
+
+  get(commandId: unknown): PendingCommand | undefined {
+    return this.find(commandId);
   }
 
   get size(): number {

@@ -1,3 +1,8 @@
+/** Whether the code says that the same command may succeed a little later. */
+export function isBusy(code: unknown): boolean {
+  return code === "unavailable" || code === "rate_limited";
+}
+
 /** The server (or this client, for its own bounds) said no to a command. */
 export class Refusal extends Error {
   constructor(
@@ -11,7 +16,7 @@ export class Refusal extends Error {
 
   /** Whether the same command may succeed a little later. */
   get retryable(): boolean {
-    return this.code === "unavailable" || this.code === "rate_limited";
+    return isBusy(this.code);
   }
 }
 

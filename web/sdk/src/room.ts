@@ -8,6 +8,8 @@ export interface Member {
   readonly isReady: boolean;
   readonly isAuto: boolean;
   readonly isGone: boolean;
+  /** When a member who is gone is taken out of the room, in milliseconds of server time; null where never. */
+  readonly goneUntil: number | null;
   readonly joinedAt: string;
 }
 
@@ -75,6 +77,8 @@ export interface RoomView {
 }
 
 const GAME_EVENTS_KEPT = 200;
+/** The reason of a removal for staying away. */
+const ABSENT = "absent";
 
 /** The room after `frame`; undefined for frames of rooms that this client has no state of. */
 export function foldRoom(view: RoomView | undefined, frame: Frame, me: UserId): RoomView | undefined {
@@ -136,16 +140,17 @@ function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
     return { ...view, turn: user ? { userId: user, number, deadline: time(frame.deadline) } : null };
   }
   if (is(frame, "games.event.player_disconnected")) {
-    return mapMember(view, frame.user_id, (m) => ({ ...m, isGone: true }));
+    const goneUntil = time(frame.timeout_at);
+    return mapMember(view, frame.user_id, (m) => ({ ...m, isGone: true, goneUntil }));
   }
   if (is(frame, "games.event.player_rejoined")) {
-    return mapMember(view, frame.user_id, (m) => ({ ...m, isGone: false }));
+    return mapMember(view, frame.user_id, (m) => ({ ...m, isGone: false, goneUntil: null }));
   }
   if (is(frame, "games.event.player_auto_enabled")) {
     return mapMember(view, frame.user_id, (m) => ({ ...m, isAuto: true }));
   }
   if (is(frame, "games.event.player_auto_disabled")) {
-    return mapMember(view, frame.user_id, (m) => ({ ...m, isAuto: false, isGone: false }));
+    return mapMember(view, frame.user_id, (m) => ({ ...m, isAuto: false, isGone: false, goneUntil: null }));
   }
   if (is(frame, "games.event.player_left")) return afterLeaving(view, userIdOf(frame.user_id), frame, me, "left");
   if (is(frame, "games.event.player_kicked")) return afterLeaving(view, userIdOf(frame.user_id), frame, me, "kicked");
@@ -177,7 +182,11 @@ function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
     };
   }
   if (is(frame, "games.event.not_in_room")) {
-    return { ...view, phase: "over", turn: null, status: frame.status ?? view.status };
+    const status = frame.status ?? view.status;
+    // The room still waits for its players, but without this one.
+    const isRemoved = frame.status === "waiting" && view.phase !== "over";
+    const removal = isRemoved ? { reason: "not_in_room", message: "" } : view.removal;
+    return { ...view, phase: "over", turn: null, status, removal };
   }
   if (frame.type.startsWith(`games.event.${view.gameType}.`)) return foldGameEvent(view, frame);
   return view;
@@ -296,6 +305,7 @@ function memberFrom(player: Player, earlier?: Member): Member {
     isReady: player.is_ready ?? earlier?.isReady ?? false,
     isAuto: earlier?.isAuto ?? false,
     isGone: earlier?.isGone ?? false,
+    goneUntil: earlier?.goneUntil ?? null,
     joinedAt: player.joined_at ?? earlier?.joinedAt ?? "",
   };
 }
@@ -329,7 +339,12 @@ function afterLeaving(view: RoomView, id: UserId, frame: Frame, me: UserId, reas
   const named = userIdOf(frame.host_id);
   const hostId = named || (view.hostId === id ? (members[0]?.userId ?? view.hostId) : view.hostId);
   const next = { ...view, members, hostId, selected: view.selected.filter((other) => other !== id) };
-  if (id === me) return { ...next, phase: "over", removal: reason === "left" ? null : { reason, message: "" } };
+  if (id === me) {
+    // The server takes out whoever stays away too long; they hear of it when they come back.
+    const wasGone = view.members.some((member) => member.userId === id && member.isGone);
+    const why = reason === "left" && wasGone ? ABSENT : reason;
+    return { ...next, phase: "over", removal: why === "left" ? null : { reason: why, message: "" } };
+  }
   return view.selected.includes(id) ? backToSelection(next) : next;
 }
 

@@ -110,16 +110,62 @@ describe("signing in", () => {
     await reached(started, "online");
   });
 
-  it("stops when tokens are refused again and again", async () => {
-    const started = start();
-    for (let i = 0; i < 3; i++) {
+  it.each(["auth_failed before the close", "the close reason alone"])(
+    "stops when tokens are refused again and again, told by %s",
+    async (how) => {
+      const started = start();
+      for (let i = 0; i < 3; i++) {
+        const connection = await server.connection();
+        connection.welcome();
+        await connection.frame("system.authenticate");
+        if (how.startsWith("auth_failed")) connection.send({ type: "system.error", code: "auth_failed" });
+        connection.close(1008, "sign-in failed");
+      }
+      await reached(started, "closed");
+      expect(started.status.reason).toBe("refused");
+    },
+  );
+
+  it("comes back, with the same token and after a growing pause, when it is closed with a 1008 that blames none", async () => {
+    const token = vi.fn(async () => "token-1");
+    const started = start({ token, random: () => 1, timing: { backoffMinMs: 4, backoffMaxMs: 1_000 } });
+    const pauses: number[] = [];
+    started.onStatus(({ retryAt }) => {
+      if (retryAt !== undefined) pauses.push(retryAt - Date.now());
+    });
+    for (let i = 0; i < 5; i++) {
       const connection = await server.connection();
       connection.welcome();
       await connection.frame("system.authenticate");
-      connection.close(1008);
+      connection.close(1008, "too many connections");
     }
-    await reached(started, "closed");
-    expect(started.status.reason).toBe("refused");
+    await (await server.connection()).signIn();
+    await reached(started, "online");
+    expect(token.mock.calls).toEqual(Array(6).fill([{ refused: false }]));
+    expect(pauses).toHaveLength(5);
+    expect(pauses[4]).toBeGreaterThan(50);
+  });
+
+  it("plays no command of one user as another's, and closes", async () => {
+    const [started, first] = await online();
+    first.send(roomState());
+    const sent = started.command(ROLL, { room_id: "r1" });
+    await first.frame(ROLL);
+    first.cut();
+    await reached(started, "waiting");
+    const unsent = started.command("games.command.leave_room", { room_id: "r1" });
+    const refusals = Promise.all(
+      [sent, unsent].map((command) => command.then(null, (refusal: unknown) => refusal as Refusal)),
+    );
+    const second = await server.connection();
+    await second.signIn("8");
+    const codes = (await refusals).map((refusal) => refusal instanceof Refusal && refusal.code);
+    expect(codes).toEqual(["signed_out", "signed_out"]);
+    expect(started.status).toEqual({ state: "closed", reason: "signed_out" });
+    expect(started.rooms.all()).toEqual([]);
+    expect(await second.closed).toBe(1000);
+    expect(second.untaken(ROLL) + second.untaken("games.command.leave_room")).toBe(0);
+    await expect(started.command(ROLL, { room_id: "r1" })).rejects.toMatchObject({ code: "signed_out" });
   });
 
   it("stops when nobody is signed in any more", async () => {
@@ -129,7 +175,7 @@ describe("signing in", () => {
       },
     });
     const command = started.command(ROLL, { room_id: "r1" });
-    await expect(command).rejects.toMatchObject({ code: "closed" });
+    await expect(command).rejects.toMatchObject({ code: "signed_out" });
     expect(started.status).toEqual({ state: "closed", reason: "signed_out" });
   });
 
@@ -264,9 +310,62 @@ describe("commands", () => {
 
     const busy = started.command(ROLL, { room_id: "r1" });
     const busyId = (await connection.frame(ROLL)).command_id;
-    connection.send({ type: "system.error", command_id: busyId, code: "rate_limited", message: "slow down" });
-    await expect(busy).rejects.toMatchObject({ code: "rate_limited", retryable: true });
+    connection.send({ type: "system.error", command_id: busyId, code: "command_expired", message: "too late" });
+    await expect(busy).rejects.toMatchObject({ code: "command_expired", retryable: false });
     await expect(busy.acked).rejects.toBeInstanceOf(Refusal);
+  });
+
+  it.each([
+    ["system.error", "rate_limited"],
+    ["games.event.error", "unavailable"],
+  ])("sends again after a pause, in order, what got a %s of %s", async (type, code) => {
+    const [started, connection] = await online({ random: () => 1, timing: { busyPauseMs: 60, backoffMaxMs: 60 } });
+    const commands = [1, 2, 3].map((n) => started.command(ROLL, { room_id: `r${n}` }));
+    const sent = [await connection.frame(ROLL), await connection.frame(ROLL), await connection.frame(ROLL)];
+    const refusedAt = Date.now();
+    for (const { command_id } of sent) connection.send({ type, code, command_id, message: "later" });
+    const again = [await connection.frame(ROLL), await connection.frame(ROLL), await connection.frame(ROLL)];
+    expect(again).toEqual(sent);
+    expect(Date.now() - refusedAt).toBeGreaterThan(50);
+    for (const { command_id } of again) connection.send({ type: "games.event.command_applied", command_id });
+    await Promise.all(commands);
+    expect(connection.untaken(ROLL)).toBe(0);
+  });
+
+  it("gives up a command that the server is too busy for again and again", async () => {
+    const [started, connection] = await online({ timing: { busyPauseMs: 1 } });
+    const command = started.command(ROLL, { room_id: "r1" });
+    const refusal = command.then(null, (error: unknown) => error);
+    for (let sent = 0; sent < 6; sent++) {
+      const { command_id } = await connection.frame(ROLL);
+      connection.send({ type: "system.error", command_id, code: "rate_limited", message: "slow down" });
+    }
+    expect(await refusal).toMatchObject({ code: "rate_limited", retryable: true });
+    await expect(command.acked).rejects.toBeInstanceOf(Refusal);
+    expect(connection.untaken(ROLL)).toBe(0);
+  });
+
+  it("sends what is held for a pause once after a reconnect", async () => {
+    const [started, first] = await online({ random: () => 1, timing: { busyPauseMs: 30, backoffMaxMs: 30 } });
+    const command = started.command(ROLL, { room_id: "r1" });
+    const { command_id } = await first.frame(ROLL);
+    first.send({ type: "system.error", command_id, code: "rate_limited", message: "slow down" });
+    first.cut();
+    const second = await server.connection();
+    await second.signIn();
+    expect((await second.frame(ROLL)).command_id).toBe(command_id);
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    expect(second.untaken(ROLL)).toBe(0);
+    second.send({ type: "games.event.command_applied", command_id });
+    await command;
+  });
+
+  it("never lets so much wait that a reconnect would exceed a server's burst", async () => {
+    const started = start({ maxPending: 1_000 });
+    const waiting = Array.from({ length: 33 }, () => started.command(ROLL, { room_id: "r1" }));
+    for (const command of waiting) command.catch(() => {});
+    await expect(waiting[32]).rejects.toMatchObject({ code: "queue_full" });
+    expect(started.pendingCount).toBe(32);
   });
 
   it("sends what has no answer again with the same id after a reconnect, in order", async () => {
@@ -460,6 +559,44 @@ describe("fairness", () => {
     const reveal = await connection.frame("games.command.reveal_seed");
     expect(reveal.room_id).toBe("r1");
     expect(await commitmentOf(String(reveal.client_seed))).toBe(first.seed_commitment);
+  });
+
+  it("reveals again what the server was too busy for", async () => {
+    const [started, connection] = await online({ timing: { busyPauseMs: 1 } });
+    connection.send(roomState());
+    void started.ready("r1").catch(() => {});
+    const ready = await connection.frame("games.command.ready");
+    connection.send(requested([ready.seed_commitment]));
+    const reveal = await connection.frame("games.command.reveal_seed");
+    connection.send({ type: "system.error", code: "rate_limited", command_id: reveal.command_id });
+    expect(await connection.frame("games.command.reveal_seed")).toEqual(reveal);
+  });
+
+  it("reveals, and hears every event, where the storage takes nothing", async () => {
+    class FullStorage extends MemoryStorage {
+      override setItem(): void {
+        throw new DOMException("full", "QuotaExceededError");
+      }
+      override removeItem(): void {
+        throw new DOMException("blocked", "SecurityError");
+      }
+    }
+    const [started, connection] = await online({ storage: new FullStorage() });
+    const heard: string[] = [];
+    started.onEvent(({ type }) => heard.push(type));
+    connection.send(roomState());
+    void started.ready("r1").catch(() => {});
+    const ready = await connection.frame("games.command.ready");
+    connection.send(requested([ready.seed_commitment]));
+    const reveal = await connection.frame("games.command.reveal_seed");
+    expect(await commitmentOf(String(reveal.client_seed))).toBe(ready.seed_commitment);
+    const room = { room_id: "r1", seed_commitment: "aa" };
+    const players = [{ user_id: "7", username: "ada" }];
+    const seeds = [reveal.client_seed];
+    connection.send({ ...room, type: "games.event.game_started", event_id: "g", room_seq: 4, players, seeds });
+    connection.send({ ...room, type: "games.event.seed_revealed", event_id: "s", room_seq: 5, server_seed: "00" });
+    await eventually(() => expect(started.rooms.get("r1")?.phase).toBe("over"));
+    expect(heard.slice(-2)).toEqual(["games.event.game_started", "games.event.seed_revealed"]);
   });
 
   it("reveals after a reload of the page", async () => {

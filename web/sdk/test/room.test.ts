@@ -110,6 +110,37 @@ describe("before play", () => {
     expect(after(["lobby_joined", { player: CYD }], ["player_left", { ...ADA, host_id: "3" }]).hostId).toBe("3");
   });
 
+  it("shows who is gone and until when, and goes on without them and with the next host", () => {
+    const gone: [string, object] = ["player_disconnected", { ...ADA, timeout_at: "2026-01-01T00:01:00Z" }];
+    const away = after(...SELECTED, gone);
+    expect(away).toMatchObject({ phase: "waiting", selected: ["1", "2"], hostId: "1" });
+    expect(away.members[0]).toMatchObject({ isGone: true, goneUntil: Date.parse("2026-01-01T00:01:00Z") });
+    const back = after(...SELECTED, gone, ["player_rejoined", ADA]);
+    expect(back.members[0]).toMatchObject({ isGone: false, goneUntil: null });
+
+    let room: RoomView | undefined = after(["lobby_joined", { player: CYD }], ...SELECTED, gone);
+    for (const [name, fields] of [
+      ["player_left", ADA],
+      ["host_changed", { host_id: "3", host_username: "cyd" }],
+    ] as const) {
+      room = foldRoom(room, { type: `games.event.${name}`, room_id: "r", room_seq: 9, ...fields }, "2");
+    }
+    expect(room).toMatchObject({ phase: "waiting", selected: ["2"], hostId: "3", removal: null });
+    expect(room?.members.map((member) => member.userId)).toEqual(["2", "3"]);
+  });
+
+  it("is over for whoever was away for too long, and says why", () => {
+    expect(after(["player_disconnected", ADA], ["player_left", ADA])).toMatchObject({
+      phase: "over",
+      removal: { reason: "absent" },
+    });
+    expect(after(["player_left", ADA]).removal).toBeNull();
+    expect(after(["not_in_room", { status: "waiting" }])).toMatchObject({
+      phase: "over",
+      removal: { reason: "not_in_room" },
+    });
+  });
+
   it("is over for whoever is kicked, and says why", () => {
     expect(after(["player_kicked", ADA])).toMatchObject({ phase: "over", removal: { reason: "kicked" } });
     expect(after(["player_kicked", BOB]).phase).toBe("waiting");

@@ -81,8 +81,8 @@ export class Connection {
     return authenticate;
   }
 
-  close(code: number): void {
-    this.socket.close(code);
+  close(code: number, reason?: string): void {
+    this.socket.close(code, reason);
   }
 
   /** Ends it without a closing handshake, as a lost network does. */

@@ -289,7 +289,8 @@ export class RoomPage extends PlayElement {
 
   private closed(room: RoomView): TemplateResult {
     const { removal, status } = room;
-    if (removal) return this.notice(room.name, removal.message || text.kicked, "room-closed");
+    if (removal)
+      return this.notice(room.name, removal.message || (text.removals[removal.reason] ?? text.kicked), "room-closed");
     // Seen as unfinished and then not at all: it went on to its end without this page.
     const isMissed = status === "finished" || status === "in_progress";
     return isMissed
