@@ -125,6 +125,8 @@ function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
     const first = userIdOf(frame.first_turn);
     return {
       ...seated,
+      // In play the seat stays, however long its player is gone.
+      members: seated.members.map((member) => ({ ...member, goneUntil: null })),
       status: "in_progress",
       phase: "playing",
       phaseDeadline: null,
@@ -337,7 +339,8 @@ function afterLeaving(view: RoomView, id: UserId, frame: Frame, me: UserId, reas
   }
   const members = view.members.filter((member) => member.userId !== id);
   const named = userIdOf(frame.host_id);
-  const hostId = named || (view.hostId === id ? (members[0]?.userId ?? view.hostId) : view.hostId);
+  const heir = members.find((member) => !member.isGone) ?? members[0];
+  const hostId = named || (view.hostId === id ? (heir?.userId ?? view.hostId) : view.hostId);
   const next = { ...view, members, hostId, selected: view.selected.filter((other) => other !== id) };
   if (id === me) {
     // The server takes out whoever stays away too long; they hear of it when they come back.

@@ -108,6 +108,9 @@ describe("before play", () => {
   it("hands a leaving host's room to the longest there", () => {
     expect(after(["lobby_joined", { player: CYD }], ["player_left", ADA]).hostId).toBe("2");
     expect(after(["lobby_joined", { player: CYD }], ["player_left", { ...ADA, host_id: "3" }]).hostId).toBe("3");
+    const bobGone: [string, object] = ["player_disconnected", BOB];
+    expect(after(["lobby_joined", { player: CYD }], bobGone, ["player_left", ADA]).hostId).toBe("3");
+    expect(after(bobGone, ["player_left", ADA]).hostId).toBe("2");
   });
 
   it("shows who is gone and until when, and goes on without them and with the next host", () => {
@@ -173,6 +176,8 @@ describe("in play", () => {
   it("keeps a seat whose player is gone, and shows who plays it", () => {
     const gone = after(...STARTED, ["player_left", BOB], ["player_auto_enabled", BOB]);
     expect(gone.members[1]).toMatchObject({ userId: "2", isGone: true, isAuto: true });
+    const before = after(["player_disconnected", { ...BOB, timeout_at: "2026-01-01T00:01:00Z" }], ...STARTED);
+    expect(before.members[1]).toMatchObject({ isGone: true, goneUntil: null });
     expect(after(...STARTED, ["player_disconnected", BOB], ["player_rejoined", BOB]).members[1]?.isGone).toBe(false);
   });
 
