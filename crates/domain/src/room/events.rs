@@ -204,7 +204,8 @@ events! {
         user_id: UserId,
         /// Who, by name.
         username: Arc<str>,
-        /// From when the absence counts: the server plays the seat, or the seat is given up.
+        /// From when the absence counts: the server plays the seat, or the place
+        /// before play is given up.
         timeout_at: Option<Timestamp>,
     }
 

@@ -17,12 +17,14 @@ use std::sync::Arc;
 
 /// How many may wait in one lobby.
 const LOBBY_PLACES: usize = 1_000;
+/// How long a place before play is kept without a connection, and an open table without anyone.
+const ABSENCE_MS: i64 = 60_000;
 /// The longest name, in characters.
 const NAME_CHARACTERS_MAX: usize = 50;
 
 impl Room {
     /// A new room from [`super::Action::Create`]; the host enters its lobby, or sits down at once
-    /// where the table is open.
+    /// where the table is open. An open table that the system opens waits for its first member.
     pub fn create(
         input: &Input,
         games: &Games,
@@ -59,24 +61,29 @@ impl Room {
             },
             prize_percent: (*prize_percent).min(100),
         };
-        let mut roster = Roster::new(input.by.clone());
-        roster.add(input.by.clone(), input.now);
         let mut room = Room {
             game_type: game.name,
+            game_version: game.spec.version,
             secret,
             config: Arc::new(config),
-            roster: Arc::new(roster),
+            roster: Arc::new(Roster::new(input.by.clone())),
             stage: Stage::Selecting,
             room_seq: 0,
             seed_number: 0,
         };
         let mut out = Out::default();
-        if open_table {
-            room.open_the_table(game, input.now);
+        if open_table && input.by.user_id == UserId::SYSTEM {
+            let deadline = input.now.plus(ABSENCE_MS);
+            room.stage = Stage::Unattended { deadline };
         } else {
-            room.broadcast(&mut out, &room.created());
+            room.roster_mut().add(input.by.clone(), input.now);
+            if open_table {
+                room.open_the_table(game, input.now);
+            } else {
+                room.broadcast(&mut out, &room.created());
+            }
+            room.answer_with_state(&mut out, input.by.user_id);
         }
-        room.answer_with_state(&mut out, input.by.user_id);
         Ok((
             room,
             Effects {
@@ -129,7 +136,10 @@ impl Room {
         let by = context.by;
         self.may_join(context, password)?;
         self.roster_mut().add(by.clone(), context.now);
-        if let Some(play) = self.play_mut() {
+        if let Stage::Unattended { .. } = self.stage {
+            self.roster_mut().host = by.clone();
+            self.open_the_table(context.game, context.now);
+        } else if let Some(play) = self.play_mut() {
             Arc::make_mut(&mut play.players).push(by.clone());
         }
         self.answer_with_state(out, by.user_id);
@@ -149,6 +159,7 @@ impl Room {
         }
         let full = self.roster.seats.len() >= self.config.max_players as usize;
         match &self.stage {
+            Stage::Unattended { .. } => return Ok(()),
             Stage::Playing(_) if self.config.open_table => return Ok(()),
             Stage::Playing(_) => return Err(RefusalCode::GameInProgress),
             Stage::Revealing { .. } if !full => return Err(RefusalCode::GameInProgress),
@@ -202,6 +213,18 @@ impl Room {
         self.hand_over_from(user, out);
         if seat.is_some() {
             self.renew_seed(out);
+        }
+    }
+
+    /// Who has been away too long before play departs.
+    pub(super) fn depart_overdue(&mut self, context: &Context<'_>, out: &mut Out) {
+        while !self.is_over() {
+            let next = self.roster.next_departure();
+            let Some((_, who)) = next.filter(|(at, _)| *at <= context.now) else {
+                return;
+            };
+            let who = who.clone();
+            self.depart(context, &who, out);
         }
     }
 
@@ -303,12 +326,11 @@ impl Room {
         if self.config.open_table {
             self.depart(context, &who, out);
         } else if self.play().is_some() {
-            self.leave_seat_to_server(context, &who, Presence::Absent, out);
+            let absent = Presence::Absent { departs_at: None };
+            self.leave_seat_to_server(context, &who, absent, out);
         } else {
-            let deadline = self
-                .next_deadline()
-                .filter(|_| self.roster.seat(user).is_some());
-            self.be_away(&who, Presence::Absent, deadline, out);
+            let departs_at = Some(context.now.plus(ABSENCE_MS));
+            self.be_away(&who, Presence::Absent { departs_at }, departs_at, out);
         }
         Ok(true)
     }

@@ -72,9 +72,11 @@ impl Room {
         let mut table = Table::new(&players, self.prize(), &mut dice);
         let running = game.start(&mut table);
         let events = table.into_events();
+        self.game_version = game.spec.version;
+        // From here on the seats of the absent stay.
+        self.roster_mut().move_departures(|_| None);
         self.stage = Stage::Playing(Play {
             game: running,
-            version: game.spec.version,
             on_disconnect: game.spec.on_disconnect,
             dice,
             players,
@@ -158,13 +160,26 @@ impl Room {
         {
             return false;
         }
+        match &self.stage {
+            Stage::Playing(_) => self.play_for_the_late(context, out),
+            Stage::Unattended { .. } => self.abandon(context.now, out),
+            Stage::Filled { deadline } | Stage::Revealing { deadline }
+                if *deadline <= context.now =>
+            {
+                self.drop_the_late(out);
+                self.depart_overdue(context, out);
+            }
+            _ => self.depart_overdue(context, out),
+        }
+        true
+    }
+
+    /// The turn's time is up.
+    fn play_for_the_late(&mut self, context: &Context<'_>, out: &mut Out) {
         let prize = self.prize();
-        let Stage::Playing(play) = &mut self.stage else {
-            self.drop_the_late(out);
-            return true;
-        };
+        let Some(play) = self.play_mut() else { return };
         let Some(seat) = play.turn.as_ref().map(|turn| turn.seat) else {
-            return false;
+            return;
         };
         let mut table = Table::new(&play.players, prize, &mut play.dice);
         play.game.on_timeout(&mut table, seat);
@@ -172,7 +187,6 @@ impl Room {
         if let Some(outcome) = self.follow_up(context, Some(seat), events, out) {
             self.settle(outcome, context.now, out);
         }
-        true
     }
 
     /// An outage costs nobody time.
@@ -180,8 +194,14 @@ impl Room {
         if by_ms <= 0 || self.next_deadline().is_none() {
             return false;
         }
+        if self.roster.next_departure().is_some() {
+            let later = |at: Millis| Some(at.plus(by_ms));
+            self.roster_mut().move_departures(later);
+        }
         match &mut self.stage {
-            Stage::Filled { deadline } | Stage::Revealing { deadline } => {
+            Stage::Unattended { deadline }
+            | Stage::Filled { deadline }
+            | Stage::Revealing { deadline } => {
                 *deadline = deadline.plus(by_ms);
             }
             Stage::Playing(Play {

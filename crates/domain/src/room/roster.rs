@@ -22,7 +22,11 @@ pub(super) struct Member {
 pub(super) enum Presence {
     Here,
     /// Without a connection, and still in the room.
-    Absent,
+    Absent {
+        /// When the room goes on without; none in play, where the seat stays.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        departs_at: Option<Millis>,
+    },
     /// Left a running game: out of the room, with a seat to come back to.
     Left,
 }
@@ -116,6 +120,26 @@ impl Roster {
         }
     }
 
+    /// Who is to depart first, and when.
+    pub fn next_departure(&self) -> Option<(Millis, &SeatedPlayer)> {
+        let departing = self.members.iter().filter_map(|member| {
+            let Presence::Absent { departs_at } = member.presence else {
+                return None;
+            };
+            Some((departs_at?, &member.player))
+        });
+        departing.min_by_key(|(at, _)| *at)
+    }
+
+    /// Changes when the absent depart, from when they would.
+    pub fn move_departures(&mut self, to: impl Fn(Millis) -> Option<Millis>) {
+        for member in &mut self.members {
+            if let Presence::Absent { departs_at } = &mut member.presence {
+                *departs_at = departs_at.and_then(&to);
+            }
+        }
+    }
+
     pub fn seat_index(&self, user: UserId) -> Option<usize> {
         self.seats.iter().position(|seat| seat.user_id == user)
     }
@@ -155,9 +179,11 @@ impl Roster {
         self.seats.iter().map(|seat| seat.paid).sum()
     }
 
-    /// The longest there of those who have not left.
+    /// The longest there; of those without a connection only if all are.
     pub fn next_host(&self) -> Option<SeatedPlayer> {
-        let next = self.members.iter().find(|member| !member.has_left());
+        let first = |is_fit: fn(&&Member) -> bool| self.members.iter().find(is_fit);
+        let next = first(|member| member.presence == Presence::Here)
+            .or_else(|| first(|member| !member.has_left()));
         next.map(|member| member.player.clone())
     }
 }

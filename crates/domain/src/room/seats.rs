@@ -5,7 +5,7 @@ use super::events::{
     GameStarting, PlayerDeselected, PlayerReadyChanged, PlayerSelected, RevealedSeed, SeedRenewed,
     SeedVoided, SeedsRequested, SelectedPlayersUpdated, Timestamp,
 };
-use super::roster::TakenSeat;
+use super::roster::{Presence, TakenSeat};
 use super::state::{Context, Out, Room, Stage};
 use crate::fairness::{Commitment, Dice, Seed};
 use crate::game::SeatedPlayer;
@@ -35,6 +35,10 @@ impl Room {
             .ok_or(RefusalCode::PlayerNotInLobby)?;
         if self.roster.seat(target).is_some() {
             return Err(RefusalCode::AlreadySelected.into());
+        }
+        if member.presence != Presence::Here {
+            let away = "The player is not connected right now";
+            return Err(Refusal::because(RefusalCode::PlayerNotInLobby, away));
         }
         if self.seats_are_full() {
             return Err(RefusalCode::RoomFull.into());
@@ -273,9 +277,10 @@ impl Room {
     fn require_open_selection(&self) -> Result<(), RefusalCode> {
         match &self.stage {
             Stage::Selecting | Stage::Filled { .. } => Ok(()),
-            Stage::Revealing { .. } | Stage::Playing(_) | Stage::Over(_) => {
-                Err(RefusalCode::GameInProgress)
-            }
+            Stage::Unattended { .. }
+            | Stage::Revealing { .. }
+            | Stage::Playing(_)
+            | Stage::Over(_) => Err(RefusalCode::GameInProgress),
         }
     }
 

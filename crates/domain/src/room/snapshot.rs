@@ -48,6 +48,7 @@ struct Head {
 #[derive(Serialize, Deserialize)]
 struct SavedRoom {
     rules: u32,
+    game_version: u32,
     config: Arc<Config>,
     roster: Arc<Roster>,
     room_seq: u64,
@@ -58,6 +59,7 @@ struct SavedRoom {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SavedStage {
+    Unattended { deadline: Millis },
     Selecting,
     Filled { deadline: Millis },
     Revealing { deadline: Millis },
@@ -67,7 +69,6 @@ enum SavedStage {
 
 #[derive(Serialize, Deserialize)]
 struct SavedPlay {
-    version: u32,
     nonce: u64,
     started_at: Millis,
     turn_number: u64,
@@ -79,6 +80,9 @@ impl Room {
     /// The room as bytes, without its secret.
     pub fn save(&self) -> Result<Vec<u8>, serde_json::Error> {
         let stage = match &self.stage {
+            Stage::Unattended { deadline } => SavedStage::Unattended {
+                deadline: *deadline,
+            },
             Stage::Selecting => SavedStage::Selecting,
             Stage::Filled { deadline } => SavedStage::Filled {
                 deadline: *deadline,
@@ -87,7 +91,6 @@ impl Room {
                 deadline: *deadline,
             },
             Stage::Playing(play) => SavedStage::Playing(SavedPlay {
-                version: play.version,
                 nonce: play.dice.nonce(),
                 started_at: play.started_at,
                 turn_number: play.turn_number,
@@ -98,6 +101,7 @@ impl Room {
         };
         serde_json::to_vec(&SavedRoom {
             rules: RULES_VERSION,
+            game_version: self.game_version,
             config: self.config.clone(),
             roster: self.roster.clone(),
             room_seq: self.room_seq,
@@ -124,6 +128,7 @@ impl Room {
         Arc::make_mut(&mut saved.roster).reindex();
         let mut room = Room {
             game_type: game.name,
+            game_version: saved.game_version,
             secret,
             config: saved.config,
             roster: saved.roster,
@@ -132,16 +137,17 @@ impl Room {
             seed_number: saved.seed_number,
         };
         room.stage = match saved.stage {
+            SavedStage::Unattended { deadline } => Stage::Unattended { deadline },
             SavedStage::Selecting => Stage::Selecting,
             SavedStage::Filled { deadline } => Stage::Filled { deadline },
             SavedStage::Revealing { deadline } => Stage::Revealing { deadline },
             SavedStage::Over(end) => Stage::Over(end),
             SavedStage::Playing(play) => {
                 let (what, known) = (game.name, game.spec.version);
-                if play.version > known {
+                if saved.game_version > known {
                     return Err(LoadError::FromLaterVersion {
                         what,
-                        saved: play.version,
+                        saved: saved.game_version,
                         known,
                     });
                 }
@@ -155,7 +161,6 @@ impl Room {
                 }
                 Stage::Playing(Play {
                     game: game.load(&play.game)?,
-                    version: play.version,
                     on_disconnect: game.spec.on_disconnect,
                     dice: room.dice(play.nonce),
                     players,

@@ -19,6 +19,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Room {
     pub(super) game_type: &'static str,
+    /// The game's version when it started, or when the room was opened as long as it has not.
+    pub(super) game_version: u32,
     pub(super) secret: RoomSecret,
     pub(super) config: Arc<Config>,
     pub(super) roster: Arc<Roster>,
@@ -45,6 +47,8 @@ pub(super) struct Config {
 
 #[derive(Clone)]
 pub(super) enum Stage {
+    /// An open table that nobody has come to yet.
+    Unattended { deadline: Millis },
     /// The host selects.
     Selecting,
     /// All seats are taken; who is not ready in time loses the seat.
@@ -67,8 +71,6 @@ pub(super) struct End {
 /// A game in play.
 pub(super) struct Play {
     pub game: Box<dyn RunningGame>,
-    /// The game's version when it started.
-    pub version: u32,
     pub on_disconnect: OnDisconnect,
     pub dice: Dice,
     /// In seat order.
@@ -82,7 +84,6 @@ impl Clone for Play {
     fn clone(&self) -> Play {
         Play {
             game: self.game.copy(),
-            version: self.version,
             on_disconnect: self.on_disconnect,
             dice: self.dice.clone(),
             players: self.players.clone(),
@@ -208,10 +209,15 @@ impl Room {
 
     /// When [`super::Action::Deadline`] is due.
     pub fn next_deadline(&self) -> Option<Millis> {
+        let departure = || self.roster.next_departure().map(|(at, _)| at);
         match &self.stage {
-            Stage::Selecting | Stage::Over(_) => None,
-            Stage::Filled { deadline } | Stage::Revealing { deadline } => Some(*deadline),
+            Stage::Selecting => departure(),
+            Stage::Filled { deadline } | Stage::Revealing { deadline } => {
+                Some(departure().map_or(*deadline, |at| at.min(*deadline)))
+            }
+            Stage::Unattended { deadline } => Some(*deadline),
             Stage::Playing(play) => play.turn.as_ref()?.deadline,
+            Stage::Over(_) => None,
         }
     }
 
@@ -233,6 +239,11 @@ impl Room {
     /// The game's name.
     pub fn game_type(&self) -> &'static str {
         self.game_type
+    }
+
+    /// The game's version when it started; before, the one registered when the room was opened.
+    pub fn game_version(&self) -> u32 {
+        self.game_version
     }
 
     /// The name its host gave it.

@@ -182,7 +182,7 @@ impl Room {
             Stage::Selecting | Stage::Filled { .. } | Stage::Revealing { .. } => {
                 RoomStatus::Waiting
             }
-            Stage::Playing(_) => RoomStatus::InProgress,
+            Stage::Unattended { .. } | Stage::Playing(_) => RoomStatus::InProgress,
             Stage::Over(end) => end.status,
         }
     }

@@ -78,37 +78,6 @@ fn leaving_while_seeds_are_revealed_counts_as_not_revealing() {
 }
 
 #[test]
-fn without_a_connection_before_play() {
-    let mut scene = Scene::after("ann create bigger_dice 2; bob join");
-    check(
-        &mut scene,
-        "gone cid => ! not_in_room
-         gone bob => player_disconnected#2
-         gone bob => nothing",
-    );
-    assert_eq!(scene.last("player_disconnected")["timeout_at"], json!(null));
-    check(
-        &mut scene,
-        "sync bob => room_state>2(2:lobby) player_rejoined#3
-         sync bob => room_state>2(2:lobby)
-         bob rejoin => room_state>2(2:lobby)
-         sync cid => not_in_room>3(3:none)
-         cid rejoin => ! not_in_room
-         ann select bob => player_selected#4(2:player) seed_renewed#5 | fee/room-1/2/1=1000
-         ann select ann => player_selected#6(1:player) seed_renewed#7 game_starting#8 | fee/room-1/1/1=1000
-         gone bob => player_disconnected#9",
-    );
-    assert_eq!(
-        scene.last("player_disconnected")["timeout_at"],
-        "2024-01-20T10:30:30.000Z"
-    );
-    check(
-        &mut scene,
-        "bob rejoin => room_state>2(2:player) player_rejoined#10",
-    );
-}
-
-#[test]
 fn leaving_a_running_game_keeps_the_seat_and_the_fee() {
     let mut scene = Scene::after(
         "ann create bigger_dice 2; bob join; ann select ann; ann select bob; ann ready; bob ready",

@@ -37,6 +37,47 @@ fn whoever_comes_sits_down_and_speaks() {
 }
 
 #[test]
+fn the_system_opens_a_table_and_is_not_at_it() {
+    let mut scene = Scene::after("system create relay");
+    assert!(scene.events.is_empty());
+    assert_eq!(scene.room().members(), []);
+    assert_eq!(scene.room().summary(), None);
+    assert_eq!(scene.room().status(), RoomStatus::InProgress);
+    check(
+        &mut scene,
+        "too early => nothing
+         sync ann => not_in_room>1(1:none)
+         gone ann => ! not_in_room
+         ann says 1 => ! not_in_room
+         ann join => room_state>1(1:player) lobby_joined#1",
+    );
+    let room = &scene.last("room_state")["room"];
+    assert_eq!(room["player_count"], 1);
+    assert_eq!(room["host_id"], "1");
+    assert_eq!(scene.room().next_deadline(), None);
+    check(
+        &mut scene,
+        "shift 1 => nothing
+         ann says 1 => relay.said#2
+         bob join => room_state>2(2:player) lobby_joined#3
+         ann leave => player_left#4(1:none) host_changed#5
+         gone bob => player_left#6(2:none) seed_revealed#7",
+    );
+    assert_eq!(scene.room().status(), RoomStatus::Abandoned);
+}
+
+#[test]
+fn a_table_that_nobody_comes_to_is_gone_after_a_while() {
+    let mut scene = Scene::after("system create relay; shift 5000");
+    scene.reload();
+    let deadline = scene.room().next_deadline().unwrap().to_string();
+    assert_eq!(deadline, "2024-01-20T10:31:05.000Z");
+    check(&mut scene, "deadline => seed_revealed#1");
+    assert_eq!(scene.room().status(), RoomStatus::Abandoned);
+    check(&mut scene, "ann join => ! room_not_found");
+}
+
+#[test]
 fn what_is_said_arrives_byte_for_byte() {
     let mut scene = Scene::after("ann create relay; bob join");
     for data in [

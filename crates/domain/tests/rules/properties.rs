@@ -54,15 +54,15 @@ fn action() -> impl Strategy<Value = Action> {
         1 => any::<bool>().prop_map(|enabled| Action::AutoPlay { enabled }),
         12 => Just(roll()),
         1 => Just(game_move("bigger_dice", "cheat", "{}")),
-        1 => someone().prop_map(|user| Action::Disconnected { user }),
-        1 => someone().prop_map(|user| Action::Sync { user }),
+        3 => someone().prop_map(|user| Action::Disconnected { user }),
+        2 => someone().prop_map(|user| Action::Sync { user }),
         3 => Just(Action::Deadline),
         1 => (-10..20_000_i64).prop_map(|by_ms| Action::Shift { by_ms }),
     ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let wait = prop_oneof![3 => Just(0), 1 => 0..8_000_i64];
+    let wait = prop_oneof![30 => Just(0), 10 => 0..8_000_i64, 1 => 0..70_000_i64];
     let is_apt = prop::bool::weighted(0.8);
     (1..=PEOPLE, is_apt, wait, action()).prop_map(|(by, is_apt, wait_ms, action)| Step {
         by,
@@ -223,19 +223,99 @@ fn conserved(scene: &Scene) -> i64 {
     players + scene.money.escrow + scene.money.rake
 }
 
-/// Fires what is due until nothing is.
+/// Everyone loses the connection, and nobody comes back.
+fn deserted(scene: &mut Scene, referee: &mut Referee) {
+    for (user, _) in scene.room().members() {
+        let (system, gone) = (player(0), Action::Disconnected { user });
+        let effects = scene.decide(&system, gone.clone()).unwrap();
+        referee.watch(&effects.events, system.user_id, &gone);
+    }
+    left_alone(scene, referee);
+}
+
+/// Fires what is due until the room is over, which it has to be under its deadlines alone.
 fn left_alone(scene: &mut Scene, referee: &mut Referee) {
     for _ in 0..10_000 {
-        let Some(deadline) = scene.room().next_deadline() else {
+        if scene.room().is_over() {
+            assert_eq!(scene.room().next_deadline(), None);
+            assert_eq!(scene.money.escrow, 0);
+            assert_eq!(conserved(scene), PEOPLE as i64 * GRANT);
             return;
-        };
+        }
+        let deadline = scene.room().next_deadline();
+        let deadline = deadline.expect("a room that goes on without anyone has a deadline");
         scene.now = deadline.max(scene.now);
         let system = player(0);
         let effects = scene.decide(&system, Action::Deadline).unwrap();
         assert!(effects.changed, "a deadline that is due does something");
+        let next = scene.room().next_deadline();
+        assert!(
+            next.is_none_or(|next| next > scene.now),
+            "all of it is done"
+        );
         referee.watch(&effects.events, system.user_id, &Action::Deadline);
     }
     panic!("the room does not end");
+}
+
+/// From an empty lobby to a running game, all seats taken.
+fn opening(seats: u32, with_seeds: bool) -> Vec<Step> {
+    let people: Vec<UserId> = (1..=u64::from(seats))
+        .map(|id| UserId::new(id).unwrap())
+        .collect();
+    let password = PasswordCheck::Absent;
+    let join = |user: &UserId| (user.get(), Action::Join { password });
+    let select = |user: &UserId| (1, Action::Select { target: *user });
+    let ready = |user: &UserId| {
+        let (is_ready, seed) = (true, seed_of(*user).commitment());
+        let seed_commitment = with_seeds.then_some(seed);
+        (
+            user.get(),
+            Action::Ready {
+                is_ready,
+                seed_commitment,
+            },
+        )
+    };
+    let reveal = |user: &UserId| {
+        let client_seed = seed_of(*user);
+        (user.get(), Action::RevealSeed { client_seed })
+    };
+    let revealing: &[UserId] = if with_seeds { &people } else { &[] };
+    let actions = people[1..]
+        .iter()
+        .map(join)
+        .chain(people.iter().map(select))
+        .chain(people.iter().map(ready))
+        .chain(revealing.iter().map(reveal));
+    let step = |(by, action)| Step {
+        by,
+        is_apt: false,
+        wait_ms: 0,
+        action,
+    };
+    actions.map(step).collect()
+}
+
+/// Cuts an opening at its every step, so that each stage is left by all for certain.
+#[test]
+fn every_stage_ends_when_all_have_gone() {
+    let mut left = BTreeSet::new();
+    for with_seeds in [false, true] {
+        let all = opening(3, with_seeds);
+        for done in 0..=all.len() {
+            let (mut scene, mut referee) = played(3, 1_000, 80, &all[..done]);
+            let saved: Value = serde_json::from_slice(&scene.room().save().unwrap()).unwrap();
+            let stage = &saved["stage"];
+            let name = stage
+                .as_str()
+                .or_else(|| stage.as_object()?.keys().next().map(String::as_str));
+            left.insert(name.unwrap().to_owned());
+            deserted(&mut scene, &mut referee);
+        }
+    }
+    let stages = ["filled", "playing", "revealing", "selecting"];
+    assert_eq!(left, stages.map(str::to_owned).into());
 }
 
 fn replayed(scene: &Scene, journal: &[Input], reloading: bool) -> (Room, Vec<String>) {
@@ -274,10 +354,8 @@ proptest! {
         steps in prop::collection::vec(step(), 1..120),
     ) {
         let (mut scene, mut referee) = played(seats, fee, percent, &steps);
-        left_alone(&mut scene, &mut referee);
-        prop_assert!(!referee.in_play, "a game that has begun ends under its deadlines alone");
-        prop_assert_ne!(scene.room().status(), RoomStatus::InProgress);
-        prop_assert_eq!(conserved(&scene), PEOPLE as i64 * GRANT);
+        deserted(&mut scene, &mut referee);
+        prop_assert!(!referee.in_play, "a game that has begun ends");
         if let Some(transcript) = transcript(&scene) {
             prop_assert_eq!(transcript.verify(), Ok(()));
             let fees = fee * i64::try_from(transcript.seats.len()).unwrap();
@@ -305,24 +383,9 @@ proptest! {
         with_seeds in any::<bool>(),
         steps in prop::collection::vec(step(), 1..80),
     ) {
-        let mut opening = Vec::new();
-        let mut push = |by: u64, action| opening.push(Step { by, is_apt: false, wait_ms: 0, action });
-        let people: Vec<UserId> = (1..=u64::from(seats)).map(|id| UserId::new(id).unwrap()).collect();
-        for user in &people[1..] {
-            push(user.get(), Action::Join { password: PasswordCheck::Absent });
-        }
-        for user in &people {
-            push(1, Action::Select { target: *user });
-        }
-        for user in &people {
-            let seed_commitment = with_seeds.then(|| seed_of(*user).commitment());
-            push(user.get(), Action::Ready { is_ready: true, seed_commitment });
-        }
-        for user in people.iter().filter(|_| with_seeds) {
-            push(user.get(), Action::RevealSeed { client_seed: seed_of(*user) });
-        }
-        opening.extend(steps);
-        let (mut scene, mut referee) = played(seats, 1_000, 80, &opening);
+        let mut all = opening(seats, with_seeds);
+        all.extend(steps);
+        let (mut scene, mut referee) = played(seats, 1_000, 80, &all);
         prop_assert!(referee.turn_number > 0);
         left_alone(&mut scene, &mut referee);
         prop_assert_eq!(scene.room().status(), RoomStatus::Finished);
@@ -331,6 +394,22 @@ proptest! {
         let (room, told) = replayed(&scene, &scene.journal, true);
         prop_assert_eq!(room.save().unwrap(), scene.room().save().unwrap());
         prop_assert_eq!(told, bytes(&scene.events));
+    }
+
+    /// Wherever a room stands when its people are gone, it ends, and nothing stays in escrow.
+    #[test]
+    fn a_room_that_all_have_gone_from_ends(
+        seats in 2..=4_u32,
+        with_seeds in any::<bool>(),
+        cut in any::<prop::sample::Index>(),
+        steps in prop::collection::vec(step(), 0..4),
+    ) {
+        let mut all = opening(seats, with_seeds);
+        all.truncate(cut.index(all.len() + 1));
+        all.extend(steps);
+        let (mut scene, mut referee) = played(seats, 1_000, 80, &all);
+        deserted(&mut scene, &mut referee);
+        prop_assert!(scene.room().is_over());
     }
 
     /// Inputs that no shell would make must be harmless too.
@@ -393,7 +472,7 @@ fn what_a_later_program_saved_is_not_loaded() {
     let later = saved.replacen("\"rules\":1", "\"rules\":2", 1);
     let complaint = "the room was saved with version 2 of the rules, this server knows 1";
     assert_eq!(said(&later, &scene).as_deref(), Some(complaint));
-    let later = saved.replacen("\"version\":1", "\"version\":2", 1);
+    let later = saved.replacen("\"game_version\":1", "\"game_version\":2", 1);
     let complaint = "the room was saved with version 2 of bigger_dice, this server knows 1";
     assert_eq!(said(&later, &scene).as_deref(), Some(complaint));
     let no_seat = saved.replacen("\"turn\":{\"seat\":0", "\"turn\":{\"seat\":2", 1);
