@@ -1,6 +1,7 @@
 //! The server: backend, gateway, HTTP API and pages in one process, on one listener.
 
 mod bench_guests;
+mod connections;
 mod parts;
 
 use crate::cli::BenchTokens;
@@ -9,12 +10,11 @@ use crate::data_dir::DataDir;
 use crate::pages;
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::serve::ListenerExt;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_domain::games::relay::Relay;
 use blazing_sun_domain::{Cents, GameDefinition, Games, Millis};
+use connections::Bounds;
 use parts::Parts;
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
@@ -79,8 +79,18 @@ pub async fn run(
     let keys_path = config.keys.clone().unwrap_or_else(|| data_dir.keys());
     let keys = Keys::load_or_create(&keys_path, now())
         .with_context(|| format!("cannot use the keys file {}", keys_path.display()))?;
+    let bounds = Bounds::of(&config, bench)?;
     let parts = Parts::start(&config, &data_dir, &keys, games, bench).await?;
-    let served = serve(parts, listener, address, bench_tokens, &keys, serving).await;
+    let served = serve(
+        parts,
+        listener,
+        bounds,
+        address,
+        bench_tokens,
+        &keys,
+        serving,
+    )
+    .await;
     // Released only after everything has been written.
     drop(data_dir);
     served
@@ -89,23 +99,15 @@ pub async fn run(
 async fn serve(
     parts: Parts,
     listener: TcpListener,
+    bounds: Bounds,
     address: SocketAddr,
     bench_tokens: Option<BenchTokens>,
     keys: &Keys,
     serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (stop, mut stopped) = tokio::sync::watch::channel(false);
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(error = %error, "a connection keeps Nagle's delay");
-        }
-    });
-    let service = with_pages(parts.router()).into_make_service_with_connect_info::<SocketAddr>();
-    let http = axum::serve(listener, service).with_graceful_shutdown(async move {
-        // A lost sender stops it as well.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    });
-    let mut http = tokio::spawn(http.into_future());
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let routes = with_pages(parts.router());
+    let mut http = tokio::spawn(connections::serve(listener, routes, bounds, stopped));
     if let Some(wanted) = &bench_tokens {
         bench_guests::write_tokens(wanted, address, keys).await?;
     }
@@ -136,6 +138,7 @@ async fn serve(
 fn with_pages(routes: Router) -> Router {
     routes
         .fallback(pages::serve)
+        .layer(axum::middleware::from_fn(connections::in_time))
         .layer(axum::middleware::from_fn(pages::with_security_headers))
 }
 

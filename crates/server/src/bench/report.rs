@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use std::fmt;
 
 const ERRORS_SHOWN: usize = 3;
+/// What took longer counts as this.
+const LATENCY_NS_MAX: u64 = 600_000_000_000;
 
 /// One round.
 pub struct Round {
@@ -39,7 +41,8 @@ struct Used {
 impl Default for Round {
     fn default() -> Round {
         Round {
-            latency_ns: Histogram::new(3).expect("3 is a valid number of digits"),
+            latency_ns: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3)
+                .expect("bounds and digits are valid"),
             lost: 0,
             doubled: 0,
             errors: 0,
@@ -413,6 +416,8 @@ mod tests {
         assert!(hidden.limited_by().starts_with("the load tool"));
         assert!(hidden.to_string().contains("not visible"));
         assert_eq!(hidden.to_json()["commands_per_s"]["median"], 500.0);
+        let p99_ms = hidden.to_json()["p99_ms"]["median"].as_f64().unwrap();
+        assert!((p99_ms - 2.0).abs() < 0.01, "{p99_ms}");
     }
 
     #[test]

@@ -50,6 +50,24 @@ pub const KEYS: &[Key] = &[
         "Database and keys; one process at a time",
     ),
     key(
+        "server.request_head_within_s",
+        "whole seconds above 0",
+        "10",
+        "A connection on which no whole request head comes for so long is closed",
+    ),
+    key(
+        "server.connections_max",
+        RATE,
+        "8192",
+        "Open HTTP connections; sockets are counted on their own",
+    ),
+    key(
+        "server.connections_per_address_max",
+        RATE,
+        "1024",
+        "Open HTTP connections from one address, or one /64 of IPv6; proxies of gateway.trusted_proxies may have more",
+    ),
+    key(
         "gateway.id",
         "1 to 64 characters",
         "gateway-1",

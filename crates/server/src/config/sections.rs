@@ -34,6 +34,12 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The folder with the database and the keys.
     pub data_dir: PathBuf,
+    /// Seconds in which a request's head has to come.
+    pub request_head_within_s: u32,
+    /// Open HTTP connections.
+    pub connections_max: usize,
+    /// Open HTTP connections from one address.
+    pub connections_per_address_max: usize,
 }
 
 /// The WebSocket edge.
@@ -144,6 +150,9 @@ impl Default for Server {
         Server {
             listen: (Ipv4Addr::LOCALHOST, 8080).into(),
             data_dir: "./data".into(),
+            request_head_within_s: 10,
+            connections_max: 8_192,
+            connections_per_address_max: 1_024,
         }
     }
 }
@@ -220,6 +229,7 @@ impl Config {
     /// The key of a value whose type is right and which still makes no sense.
     pub fn out_of_range(&self) -> Option<String> {
         let Config {
+            server,
             gateway,
             accounts,
             log,
@@ -236,6 +246,15 @@ impl Config {
             .iter()
             .all(|proxy| proxy.parse::<Network>().is_ok());
         let checks = [
+            (
+                server.request_head_within_s > 0,
+                "server.request_head_within_s",
+            ),
+            (server.connections_max > 0, "server.connections_max"),
+            (
+                server.connections_per_address_max > 0,
+                "server.connections_per_address_max",
+            ),
             ((1..=64).contains(&gateway.id.len()), "gateway.id"),
             (origins, "gateway.allowed_origins"),
             (proxies, "gateway.trusted_proxies"),

@@ -153,10 +153,10 @@ fn a_bad_value_names_its_key_what_it_got_and_what_it_takes() {
 
 #[test]
 fn an_unknown_key_is_an_error_that_suggests_the_nearest() {
-    let error = from_file("[log]\nretension_days = 3\n")
+    let error = from_file("[log]\nretention_day = 3\n")
         .unwrap_err()
         .to_string();
-    assert!(error.contains("`log.retension_days`"), "{error}");
+    assert!(error.contains("`log.retention_day`"), "{error}");
     assert!(
         error.contains("did you mean `log.retention_days`?"),
         "{error}"

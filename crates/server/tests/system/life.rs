@@ -159,6 +159,8 @@ async fn measuring_has_its_own_game_and_tokens_that_last() {
         (&report["lost"], &report["doubled"]),
         (&json!(0), &json!(0))
     );
+    let p50_ms = report["p50_ms"]["median"].as_f64();
+    assert!(p50_ms.is_some_and(|p50_ms| p50_ms > 0.01), "{report:#}");
     assert_eq!(server.audit().await["clean"], true);
 }
 
@@ -198,4 +200,76 @@ async fn measuring_plays_whole_games_too() {
         "{report:#}"
     );
     assert_eq!(server.audit().await["clean"], true);
+}
+
+/// Whole requests are served while half of one, sent bit by bit, is waited for no longer than configured.
+#[tokio::test]
+async fn half_a_request_is_closed_while_others_are_served() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(
+        &file,
+        "[server]\nrequest_head_within_s = 1\nconnections_per_address_max = 40\n",
+    )
+    .expect("written");
+    let file = file.to_str().expect("a path");
+    let server = TestServer::start_with(&["--config", file]).await;
+    let guest = server.guest().await;
+    let mut client = Client::sign_in(&server, &guest).await;
+
+    let mut halves = Vec::new();
+    for _ in 0..30 {
+        let stream = tokio::net::TcpStream::connect(server.address()).await;
+        let mut stream = stream.expect("a connection");
+        let half = b"GET /readyz HTTP/1.1\r\nhost: x\r\n";
+        stream.write_all(half).await.expect("sent");
+        halves.push(stream);
+    }
+    let ready = || async {
+        let answer = server.http().get(server.url("/readyz")).send().await;
+        answer.expect("an answer").status()
+    };
+    assert!(ready().await.is_success());
+    for half in &mut halves {
+        let mut rest = Vec::new();
+        // A header more every 300 ms does not keep it open.
+        let closed = async {
+            loop {
+                let read = half.read_to_end(&mut rest);
+                match tokio::time::timeout(std::time::Duration::from_millis(300), read).await {
+                    Ok(_) => return,
+                    Err(_) => drop(half.write_all(b"x: y\r\n").await),
+                }
+            }
+        };
+        within("the end of half a request", closed).await;
+    }
+    assert!(ready().await.is_success());
+
+    // More than one address may have are closed at once, sockets apart; and they are given back.
+    let mut held = Vec::new();
+    let mut closed_at_once = 0;
+    for _ in 0..60 {
+        let stream = tokio::net::TcpStream::connect(server.address()).await;
+        held.push(stream.expect("a connection"));
+    }
+    for stream in &mut held {
+        let read = stream.read_u8();
+        let soon = std::time::Duration::from_millis(10);
+        closed_at_once += u32::from(tokio::time::timeout(soon, read).await.is_ok());
+    }
+    assert!(closed_at_once >= 20, "{closed_at_once}");
+    drop(held);
+    client.create_room("r").await;
+    within("its turn", async {
+        loop {
+            let answer = reqwest::get(server.url("/readyz")).await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    })
+    .await;
 }

@@ -113,7 +113,7 @@ async fn the_http_api_answers_with_problems() {
 async fn the_command_line_says_what_is_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
-    std::fs::write(&file, "[log]\npartitons = 3\n").expect("written");
+    std::fs::write(&file, "[log]\npartition = 3\n").expect("written");
     let file = file.to_str().expect("a path");
     let nowhere = folder.path().join("nowhere");
     let nowhere = nowhere.to_str().expect("a path");
@@ -121,7 +121,7 @@ async fn the_command_line_says_what_is_wrong() {
     for (arguments, parts) in [
         (
             vec!["serve", "--config", file],
-            vec!["log.partitons", "did you mean `log.partitions`"],
+            vec!["log.partition", "did you mean `log.partitions`"],
         ),
         (
             vec!["serve", "--config", nowhere],
