@@ -66,7 +66,7 @@ fn room_list(connection: &Connection, query: &ListQuery) -> Result<Vec<Value>, S
         "SELECT summary, membership FROM room_directory
          LEFT JOIN room_member ON room_member.room_id = room_directory.room_id AND user_id = ?1
          WHERE ?2 IS NULL OR game_type = ?2
-         ORDER BY membership IS NULL, status = 'waiting' DESC, room_directory.room_id DESC LIMIT ?3",
+         ORDER BY membership IS NULL, status = 'waiting' DESC, listed_ms DESC, room_directory.room_id LIMIT ?3",
     )?;
     let game_type = query.game_type.as_deref();
     let mut rows = statement.query(params![

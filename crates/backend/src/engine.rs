@@ -6,7 +6,7 @@ mod recovery;
 
 use crate::directory::Directory;
 use crate::outgoing::Outgoing;
-use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn};
+use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
 use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
 use crate::store::{Ownership, Store, StoreError, Writes};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
@@ -16,6 +16,7 @@ use blazing_sun_backbone::topics::{self, TopicSpec};
 use blazing_sun_domain::{Cents, Games, Millis};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -31,6 +32,12 @@ const SAVED_PER_BATCH: usize = 8;
 /// How often the engine shows that it lives while rooms wait for a deadline, so that an outage's
 /// length is known.
 const ALIVE_MS: i64 = 1_000;
+
+/// How often expired answers are looked for.
+const SWEEP_MS: i64 = 600_000;
+/// How long the engine waits after a failed commit, doubled with each further one up to the most.
+const BACKOFF_MS: u64 = 100;
+const BACKOFF_MS_MAX: u64 = 1_600;
 
 /// What an engine is started with.
 pub struct EngineOptions {
@@ -68,6 +75,9 @@ pub enum EngineError {
     /// The operating system gave no thread or no randomness.
     #[error("the system refused what the engine needs: {0}")]
     System(String),
+    /// A fault of this program; what was not committed was refused.
+    #[error("the engine panicked: {0}")]
+    Panicked(String),
     /// The file holds another deployment's kind of money.
     #[error(
         "the data directory holds a deployment of `{found}`, this server is configured for `{wanted}`"
@@ -132,6 +142,9 @@ impl Engine {
             answers,
             committed: committed_sender,
             last_now: Millis::default(),
+            last_looked: Instant::now(),
+            failures: 0,
+            last_swept: Millis::default(),
             last_commit: Millis::default(),
             recent: VecDeque::new(),
             recent_records: 0,
@@ -139,6 +152,7 @@ impl Engine {
         running.ownership = running.store.take_over(clock())?;
         running.last_now = running.ownership.last_alive.unwrap_or_default();
         running.recover()?;
+        running.recover_presence()?;
         let first = running.first_batch()?;
         tracing::info!(
             engine.epoch = running.ownership.epoch,
@@ -155,7 +169,9 @@ impl Engine {
         let thread = std::thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || {
-                let outcome = running.run();
+                let ran = catch_unwind(AssertUnwindSafe(|| running.run()));
+                let outcome =
+                    ran.unwrap_or_else(|panic| Err(EngineError::Panicked(panic_text(&*panic))));
                 closing.close();
                 jobs.close();
                 if let Err(error) = &outcome {
@@ -233,6 +249,11 @@ struct Running {
     answers: ListAnswers,
     committed: watch::Sender<u64>,
     last_now: Millis,
+    last_looked: Instant,
+    /// Commits that failed since the last one that did not.
+    failures: u32,
+    /// When expired answers were last looked for.
+    last_swept: Millis,
     last_commit: Millis,
     /// The last batches, with how many records each has.
     recent: VecDeque<(u64, usize)>,
@@ -291,10 +312,15 @@ impl Running {
             ..Work::default()
         };
         self.one_batch(now, work)?;
-        Ok(outage)
+        match self.failures {
+            0 => Ok(outage),
+            _ => Err(EngineError::System(
+                "the first batch could not be committed".to_owned(),
+            )),
+        }
     }
 
-    fn next_wake(&self) -> Option<Instant> {
+    fn next_wake(&mut self) -> Option<Instant> {
         let due = self.partitions.iter().filter_map(Partition::next_due).min();
         let alive = self
             .partitions
@@ -302,13 +328,16 @@ impl Running {
             .any(Partition::has_deadlines)
             .then(|| self.last_commit.plus(ALIVE_MS));
         let next = due.into_iter().chain(alive).min()?;
-        let wait_ms = (next.0 - clock().0).clamp(0, 3_600_000) as u64;
+        let wait_ms = (next.0 - self.now().0).clamp(0, 3_600_000) as u64;
         Some(Instant::now() + Duration::from_millis(wait_ms))
     }
 
-    /// The time, which never goes back, not even over a restart.
+    /// The time. It never goes back, not even over a restart, and where the system's clock is set
+    /// back it goes on at its own pace.
     fn now(&mut self) -> Millis {
-        self.last_now = self.last_now.max(clock());
+        let passed = self.last_looked.elapsed();
+        self.last_looked = Instant::now();
+        self.last_now = clock().max(self.last_now.plus(passed.as_millis() as i64));
         self.last_now
     }
 
@@ -341,10 +370,14 @@ impl Running {
             || !writes.rooms.is_empty()
             || !writes.inboxes.is_empty()
             || !writes.presence.is_empty()
+            || !writes.forgotten.is_empty()
             || self.store.has_jobs();
         let is_alive_due = now.0 - self.last_commit.0 >= ALIVE_MS;
         if decided.is_ok() && !changed && !is_alive_due && !work.is_last {
             self.store.appender.rolled_back(batch);
+            for accepted in accepted {
+                (accepted.appended)(accepted.outcome);
+            }
             return Ok(());
         }
         let outcome =
@@ -360,6 +393,7 @@ impl Running {
                 }
                 self.store.appender.set_floor(writes.floor);
                 self.last_commit = now;
+                self.failures = 0;
                 self.committed.send_modify(|count| *count += 1);
                 for query in queries {
                     // A directory that has ended answers nobody; the client asks again.
@@ -371,8 +405,9 @@ impl Running {
         }
     }
 
-    /// Nothing of the batch was written. State is read again, and where one of several appends may be
-    /// what the store can not take, each is tried alone.
+    /// Nothing of the batch was written, and state is read again. Where one of several appends is what
+    /// the store can not take, each is tried alone; otherwise all are refused, and the engine waits
+    /// before it tries more.
     fn after_failure(
         &mut self,
         now: Millis,
@@ -380,17 +415,29 @@ impl Running {
         accepted: Vec<Accepted>,
         error: StoreError,
     ) -> Result<(), EngineError> {
+        let refuse_all = |accepted: Vec<Accepted>| {
+            for accepted in accepted {
+                (accepted.appended)(Err(LogError::Unavailable));
+            }
+        };
         if matches!(error, StoreError::Fenced { .. } | StoreError::Closed) {
             refuse_all(accepted);
             return Err(error.into());
         }
-        let error = with_sources(&error);
+        self.failures += 1;
         tracing::error!(
-            error,
+            error = with_sources(&error),
             appends = accepted.len(),
+            failures = self.failures,
             "a batch was not committed; all state is read again"
         );
-        let is_one = accepted.len() <= 1;
+        if !error.is_of_what_was_written() || accepted.len() <= 1 {
+            refuse_all(accepted);
+            self.store.appender.rolled_back(batch);
+            let wait_ms = BACKOFF_MS << (self.failures - 1).min(8);
+            std::thread::sleep(Duration::from_millis(wait_ms.min(BACKOFF_MS_MAX)));
+            return self.recover();
+        }
         let mut begin = 0;
         let mut again = Vec::new();
         for Accepted { end, appended, .. } in accepted {
@@ -405,16 +452,12 @@ impl Running {
         self.store.appender.rolled_back(batch);
         self.recover()?;
         for append in again {
-            if is_one {
-                (append.appended)(Err(LogError::Unavailable));
-            } else {
-                let work = Work {
-                    appends: vec![append],
-                    horizon: Millis(i64::MIN),
-                    ..Work::default()
-                };
-                self.one_batch(now, work)?;
-            }
+            let work = Work {
+                appends: vec![append],
+                horizon: Millis(i64::MIN),
+                ..Work::default()
+            };
+            self.one_batch(now, work)?;
         }
         Ok(())
     }
@@ -467,6 +510,12 @@ impl Running {
             partition.fire(&mut turn, work.horizon)?;
         }
         take_all(&mut self.partitions, &mut turn, batch, &mut taken)?;
+        if batch.now().0 - self.last_swept.0 >= SWEEP_MS {
+            self.last_swept = batch.now();
+            for partition in &mut self.partitions {
+                partition.forget_old_answers(&mut turn);
+            }
+        }
         let (until, most) = if work.is_last {
             (u64::MAX, usize::MAX)
         } else {
@@ -490,12 +539,6 @@ struct Accepted {
     /// One past its last record in the batch.
     end: usize,
     appended: Appended,
-}
-
-fn refuse_all(accepted: Vec<Accepted>) {
-    for accepted in accepted {
-        (accepted.appended)(Err(LogError::Unavailable));
-    }
 }
 
 fn as_new(record: &Record) -> NewRecord {

@@ -2,7 +2,6 @@
 
 use blazing_sun_domain::{CommandId, Millis, Refusal, RoomId};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::collections::VecDeque;
 
 /// How many answers of a user a partition keeps.
@@ -21,9 +20,13 @@ pub enum Answer {
     /// By a refusal.
     #[serde(rename = "r")]
     Refused(Option<RoomId>, Refusal),
-    /// By an event of its own: its type, the room it is about, its payload.
-    #[serde(rename = "e")]
-    Event(String, Option<RoomId>, Box<RawValue>),
+    /// By the room's state, which is told as it stands when the command comes again: what it was
+    /// then may not be the user's to see any more.
+    #[serde(rename = "s")]
+    State(RoomId),
+    /// By the room that a name was found to stand for.
+    #[serde(rename = "p")]
+    Passed(RoomId),
 }
 
 /// One answer as it is kept.
@@ -47,6 +50,8 @@ pub struct Inbox {
     answers: VecDeque<Answered>,
     /// The greatest id that was ever among them.
     newest: Option<CommandId>,
+    /// The greatest timed id that is not among them any more.
+    forgotten: Option<CommandId>,
 }
 
 impl Inbox {
@@ -63,8 +68,7 @@ impl Inbox {
         };
         let expired = made.0 < appended.0.saturating_sub(AGE_MS_MAX)
             || made.0 > appended.0.saturating_add(AHEAD_MS_MAX);
-        let forgotten = self.answers.len() >= ANSWERS_MAX
-            && self.answers.front().is_some_and(|oldest| id < oldest.0);
+        let forgotten = self.forgotten.is_some_and(|forgotten| id <= forgotten);
         if expired || forgotten {
             Seen::Expired
         } else {
@@ -77,7 +81,7 @@ impl Inbox {
         self.newest = self.newest.max(Some(answered.0));
         self.answers.push_back(answered);
         while self.answers.len() > ANSWERS_MAX {
-            self.answers.pop_front();
+            self.forget_oldest();
         }
         let too_old = |id: &CommandId| {
             id.made_at()
@@ -88,20 +92,31 @@ impl Inbox {
             .front()
             .is_some_and(|oldest| too_old(&oldest.0))
         {
-            self.answers.pop_front();
+            self.forget_oldest();
         }
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.answers.pop_front().map(|answered| answered.0);
+        // A random id tells no time, and so nothing of those before it.
+        let timed = oldest.filter(|id| id.made_at().is_some());
+        self.forgotten = self.forgotten.max(timed);
     }
 
     /// For a snapshot.
     pub fn save(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.answers).expect("answers are plain JSON values")
+        serde_json::to_vec(&(&self.answers, self.forgotten)).expect("answers are plain JSON values")
     }
 
     /// From a snapshot.
     pub fn load(saved: &[u8]) -> Result<Inbox, serde_json::Error> {
-        let answers: VecDeque<Answered> = serde_json::from_slice(saved)?;
+        let (answers, forgotten): (VecDeque<Answered>, _) = serde_json::from_slice(saved)?;
         let newest = answers.iter().map(|answered| answered.0).max();
-        Ok(Inbox { answers, newest })
+        Ok(Inbox {
+            answers,
+            newest,
+            forgotten,
+        })
     }
 }
 
@@ -170,6 +185,25 @@ mod tests {
         assert!(matches!(inbox.look_up(first, NOW), Seen::Expired));
         assert!(matches!(
             inbox.look_up(made_at(100 * HOUR + 10_000, 0), NOW),
+            Seen::New
+        ));
+    }
+
+    #[test]
+    fn an_id_ahead_of_time_is_not_new_again_once_it_was_forgotten() {
+        let mut inbox = Inbox::default();
+        let ahead = made_at(100 * HOUR + 200_000, 0);
+        inbox.keep(Answered(ahead, Answer::Applied(None, 0)), NOW);
+        for n in 0..ANSWERS_MAX as u64 {
+            inbox.keep(
+                Answered(made_at(100 * HOUR + n, 0), Answer::Applied(None, 0)),
+                NOW,
+            );
+        }
+        let inbox = Inbox::load(&inbox.save()).unwrap();
+        assert!(matches!(inbox.look_up(ahead, NOW), Seen::Expired));
+        assert!(matches!(
+            inbox.look_up(made_at(100 * HOUR + 200_001, 0), NOW),
             Seen::New
         ));
     }

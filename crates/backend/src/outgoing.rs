@@ -110,14 +110,14 @@ impl Outgoing {
         Builder::from_unix_timestamp_millis(self.now.0.max(0) as u64, &random).into_uuid()
     }
 
-    /// A room's event, and the text of its payload where it answers `cause` directly.
+    /// A room's event.
     pub fn room_event(
         &mut self,
         partition: u32,
         room_id: &RoomId,
         event: &RoomEvent,
         cause: Option<Cause<'_>>,
-    ) -> Option<String> {
+    ) {
         let one;
         let (audience, user_ids): (AudienceKind, &[UserId]) = match &event.audience {
             EventAudience::Room => (AudienceKind::Room, &[]),
@@ -144,11 +144,11 @@ impl Outgoing {
                 membership: &event.membership,
                 cause,
             },
-        )
+        );
     }
 
-    /// An event on `games.events`; answers with its payload's text where it answers `cause` directly.
-    pub fn event(&mut self, partition: u32, event: Event<'_>) -> Option<String> {
+    /// An event on `games.events`.
+    pub fn event(&mut self, partition: u32, event: Event<'_>) {
         let answers = match event.cause {
             Some(cause) if event.audience == AudienceKind::User => event.user_ids == [cause.user],
             _ => false,
@@ -156,13 +156,6 @@ impl Outgoing {
         let payload = payload_of(&event, answers);
         let topic = self.games_events.clone();
         self.envelope(partition, &topic, &event, &payload);
-        answers.then_some(payload)
-    }
-
-    /// An event whose payload stands already: an answer given again.
-    pub fn repeated(&mut self, partition: u32, event: Event<'_>, payload: &str) {
-        let topic = self.games_events.clone();
-        self.envelope(partition, &topic, &event, payload);
     }
 
     fn envelope(&mut self, partition: u32, topic: &Topic, event: &Event<'_>, payload: &str) {

@@ -2,10 +2,14 @@
 //! times one by one and says what must be written and sent; it does no I/O but the store's reads.
 
 mod commands;
+mod money;
+mod restore;
 mod rooms;
 mod users;
 
+pub use restore::SecretOf;
 pub use rooms::RoomSlot;
+pub(crate) use rooms::panic_text;
 
 use crate::inbox::{Answered, Inbox};
 use crate::outgoing::{Cause, Outgoing};
@@ -144,6 +148,7 @@ pub struct Opened {
 struct InboxSlot {
     inbox: Inbox,
     dirty_since: Option<u64>,
+    last_kept: Millis,
 }
 
 /// A partition's owner.
@@ -152,14 +157,14 @@ pub struct Partition {
     rooms: FxHashMap<RoomId, RoomSlot>,
     inboxes: FxHashMap<UserId, InboxSlot>,
     connections: FxHashMap<UserId, Vec<Connection>>,
-    /// Gateways that were heard of: (boot id, last heard).
-    gateways: FxHashMap<String, (String, Millis)>,
     deadlines: BTreeSet<(Millis, RoomId)>,
     /// Users whose last connection is gone, and when the rooms are told.
     gone: BTreeSet<(Millis, UserId)>,
     gone_at: FxHashMap<UserId, Millis>,
     /// What is not saved, by the batch that changed it first.
     dirty: BTreeSet<(u64, Dirty)>,
+    /// Rooms that can not be loaded, and the first batch that may hold inputs for them.
+    quarantined: BTreeMap<RoomId, u64>,
     /// Rooms whose journal has grown so long that it is saved with this batch.
     long: Vec<RoomId>,
     topics: TopicNames,
@@ -182,11 +187,11 @@ impl Partition {
             rooms: FxHashMap::default(),
             inboxes: FxHashMap::default(),
             connections: FxHashMap::default(),
-            gateways: FxHashMap::default(),
             deadlines: BTreeSet::new(),
             gone: BTreeSet::new(),
             gone_at: FxHashMap::default(),
             dirty: BTreeSet::new(),
+            quarantined: BTreeMap::new(),
             long: Vec::new(),
             topics: TopicNames {
                 commands: Topic::new(topics::GAMES_COMMANDS),
@@ -252,7 +257,8 @@ impl Partition {
         for room in std::mem::take(&mut self.long) {
             self.save_room(turn, &room)?;
         }
-        for _ in 0..most {
+        // A backlog is worked off faster than it can grow.
+        for _ in 0..most.max(self.dirty.len() / 32) {
             match self.dirty.first() {
                 Some((since, _)) if *since < until => {}
                 _ => break,
@@ -270,7 +276,18 @@ impl Partition {
 
     /// The first batch that recovery still needs for this partition.
     pub fn floor(&self) -> Option<u64> {
-        self.dirty.first().map(|(since, _)| *since)
+        let dirty = self.dirty.first().map(|(since, _)| *since);
+        dirty
+            .into_iter()
+            .chain(self.quarantined.values().copied())
+            .min()
+    }
+
+    /// Takes over what is known of who is connected: reading all state again changes nothing of it.
+    pub fn keep_presence_of(&mut self, before: Partition) {
+        self.connections = before.connections;
+        self.gone = before.gone;
+        self.gone_at = before.gone_at;
     }
 
     /// Writes what recovery applies to the last snapshots.
@@ -337,6 +354,8 @@ pub(crate) fn name(text: &str) -> Arc<str> {
 pub(crate) struct Asked<'a> {
     /// The command's id; none for what no client sent.
     pub command_id: Option<CommandId>,
+    /// Whether the answer is kept for the command's return.
+    pub is_kept: bool,
     /// The correlation id of all that follows.
     pub correlation_id: &'a str,
     /// Who asks.

@@ -33,6 +33,19 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Whether it lies in what was to be written, and not in the store's present state.
+    pub fn is_of_what_was_written(&self) -> bool {
+        match self {
+            StoreError::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
+            StoreError::Log(LogError::UnknownPartition { .. }) | StoreError::Corrupt(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// The right to write, as taken at start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ownership {
@@ -167,6 +180,8 @@ pub struct Writes {
     pub members: Vec<(UserId, RoomId, Membership)>,
     /// Answers saved.
     pub inboxes: Vec<InboxSnapshot>,
+    /// Users whose answers have all expired, by partition.
+    pub forgotten: Vec<(u32, UserId)>,
     /// Connections.
     pub presence: Vec<PresenceChange>,
 }

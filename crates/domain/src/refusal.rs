@@ -46,6 +46,8 @@ refusal_codes! {
     InvalidName => "invalid_name", "A room's name has 1 to 50 visible characters";
     /// A number of players that the game does not play with.
     InvalidPlayerCount => "invalid_player_count", "The game is not played with so many players";
+    /// In as many rooms as one may be.
+    TooManyRooms => "too_many_rooms", "You are in too many rooms; leave one first";
     /// No such room.
     RoomNotFound => "room_not_found", "The room does not exist";
     /// Several rooms have this name.

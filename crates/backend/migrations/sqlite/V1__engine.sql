@@ -78,7 +78,8 @@ CREATE TABLE room_directory (
     room_name TEXT NOT NULL,
     game_type TEXT NOT NULL,
     status    TEXT NOT NULL,
-    summary   TEXT NOT NULL
+    summary   TEXT NOT NULL,
+    listed_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX room_directory_by_name ON room_directory (room_name);
 

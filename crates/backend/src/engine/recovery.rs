@@ -1,9 +1,8 @@
 //! How the engine finds its state again: the last snapshots, and every batch since.
 
 use super::{EngineError, Running, all_topics};
-use crate::partition::{JOURNAL_TOPIC, JournalRecord, Opened, Partition};
+use crate::partition::{JOURNAL_TOPIC, JournalRecord, Partition};
 use crate::store::{Store, StoreError};
-use blazing_sun_backbone::credentials::Sealer;
 use blazing_sun_backbone::log::Topic;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::partitioner::partition_of;
@@ -12,10 +11,14 @@ use blazing_sun_domain::{RoomId, UserId};
 use rustc_hash::FxHashMap;
 
 impl Running {
-    /// Drops all state and reads it again.
+    /// Drops all state but who is connected, and reads it again.
     pub(super) fn recover(&mut self) -> Result<(), EngineError> {
         let count = self.rules.partitions;
+        let before = std::mem::take(&mut self.partitions);
         self.partitions = (0..count).map(Partition::new).collect();
+        for (partition, before) in self.partitions.iter_mut().zip(before) {
+            partition.keep_presence_of(before);
+        }
         self.outgoing.records.clear();
         for topic in all_topics(&self.rules.games, count) {
             let topic = Topic::new(&topic.name);
@@ -26,24 +29,22 @@ impl Running {
         }
 
         let sealer = self.rules.sealer.clone();
-        let secret_of =
-            move |room: &RoomId, opened: &Opened| unseal(&sealer, room, &opened.sealed_secret);
+        let secret_of = move |room: &RoomId, sealed: &str| {
+            let opened = sealer.open(sealed, room.as_str().as_bytes()).ok()?;
+            <[u8; 32]>::try_from(opened.as_slice()).ok().map(RoomSecret)
+        };
         let mut saved_rooms: FxHashMap<RoomId, u64> = FxHashMap::default();
         for snapshot in self.store.rooms()? {
-            let secret = unseal(
-                &self.rules.sealer,
-                &snapshot.room_id,
-                &snapshot.sealed_secret,
-            )?;
             saved_rooms.insert(snapshot.room_id.clone(), snapshot.batch_no);
             let partition = partition_of(snapshot.room_id.as_str().as_bytes(), count) as usize;
-            self.partitions[partition].restore_room(snapshot, &self.rules.games, secret)?;
+            self.partitions[partition].restore_room(snapshot, &self.rules.games, &secret_of);
         }
+        let now = self.now();
         let mut saved_inboxes: FxHashMap<(u32, UserId), u64> = FxHashMap::default();
         for snapshot in self.store.inboxes()? {
             saved_inboxes.insert((snapshot.partition, snapshot.user), snapshot.batch_no);
             if let Some(partition) = self.partitions.get_mut(snapshot.partition as usize) {
-                partition.restore_inbox(&snapshot)?;
+                partition.restore_inbox(&snapshot, now)?;
             }
         }
         let floor = self.store.floor()?;
@@ -65,7 +66,7 @@ impl Running {
                         .get(&input.room_id)
                         .is_some_and(|saved| *saved >= batch_no);
                     if !is_saved {
-                        partition.replay_input(input, batch_no, &self.rules.games, &secret_of)?;
+                        partition.replay_input(input, batch_no, &self.rules.games, &secret_of);
                     }
                 }
                 if let Some((user, answered)) = journaled.answer {
@@ -76,24 +77,18 @@ impl Running {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Takes back who was connected when the process before this one ended: all of these connections
+    /// are cut, and who does not come back is gone.
+    pub(super) fn recover_presence(&mut self) -> Result<(), EngineError> {
         let gone_at = self.now().plus(self.rules.gone_after_restart_ms);
         for connection in self.store.connections()? {
             let key = connection.user.to_string();
-            let partition = partition_of(key.as_bytes(), count) as usize;
+            let partition = partition_of(key.as_bytes(), self.rules.partitions) as usize;
             self.partitions[partition].restore_connection(connection, gone_at);
         }
         Ok(())
     }
-}
-
-fn unseal(sealer: &Sealer, room: &RoomId, sealed: &str) -> Result<RoomSecret, StoreError> {
-    let opened = sealer.open(sealed, room.as_str().as_bytes());
-    let bytes = opened
-        .ok()
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-    bytes.map(RoomSecret).ok_or_else(|| {
-        StoreError::Corrupt(format!(
-            "the secret of room {room} does not open with this deployment's keys"
-        ))
-    })
 }

@@ -1,7 +1,7 @@
 //! From a record to a decision: who asks, whether it was answered before, which room it is for, and
 //! the answer where there is no room to give it.
 
-use super::rooms::system;
+use super::rooms::{has_ended, system};
 use super::{Asked, ListQuery, Partition, Taken, Turn, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
 use crate::outgoing::Event;
@@ -16,14 +16,19 @@ use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, SeatedPlayer, 
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
+/// Rooms that one user may be in: each sign-in asks all of them.
+const ROOMS_OF_USER_MAX: usize = 16;
+
 /// What became of a command.
 enum Outcome {
     /// Everything has been said and kept.
     Answered,
     /// It was refused, and the refusal is to be kept.
     Refused(Option<RoomId>, Refusal),
-    /// It was only passed on, or only asked: nothing is kept here.
+    /// It was only asked: nothing is kept.
     NotKept,
+    /// It was passed on to this room.
+    Passed(RoomId),
 }
 
 impl Partition {
@@ -46,6 +51,7 @@ impl Partition {
         let id_text = command_id.to_string();
         let asked = Asked {
             command_id: Some(command_id),
+            is_kept: true,
             correlation_id: envelope.correlation_id.as_deref().unwrap_or(&id_text),
             user,
             socket_id: &envelope.actor.socket_id,
@@ -65,24 +71,17 @@ impl Partition {
                 return Ok(());
             }
         }
-        match self.inboxes.get(&user).map_or_else(
-            || {
-                Inbox::default()
-                    .look_up(command_id, record.timestamp)
-                    .to_owned_seen()
-            },
-            |slot| {
-                slot.inbox
-                    .look_up(command_id, record.timestamp)
-                    .to_owned_seen()
-            },
-        ) {
-            OwnedSeen::New => {}
-            OwnedSeen::Before(answer) => {
-                self.repeat_answer(turn, asked, &answer);
-                return Ok(());
+        let empty = Inbox::default();
+        let inbox = self.inboxes.get(&user).map_or(&empty, |slot| &slot.inbox);
+        match inbox.look_up(command_id, record.timestamp) {
+            Seen::New => {}
+            // A command that was passed on to its room may find that in its own partition.
+            Seen::Before(Answer::Passed(room)) if command.room_id() == Some(room) => {}
+            Seen::Before(answer) => {
+                let answer = answer.clone();
+                return self.repeat_answer(turn, asked, &envelope, &answer);
             }
-            OwnedSeen::Expired => {
+            Seen::Expired => {
                 self.send_refusal(
                     turn,
                     asked,
@@ -94,16 +93,28 @@ impl Partition {
         }
         match self.decide_command(turn, asked, &envelope, command)? {
             Outcome::Answered | Outcome::NotKept => {}
+            Outcome::Passed(room) => self.keep(turn, user, command_id, Answer::Passed(room)),
             Outcome::Refused(room, refusal) => {
                 self.send_refusal(turn, asked, room.as_ref(), &refusal);
-                let answered = Answered(command_id, Answer::Refused(room, refusal));
-                let kept = (user, answered);
-                self.journal(turn, None, Some(&kept));
-                let (user, answered) = kept;
-                self.keep_answer(turn.batch_no, turn.now, user, answered);
+                // What may be tried again is decided anew.
+                if refusal.code != RefusalCode::Unavailable {
+                    self.keep(turn, user, command_id, Answer::Refused(room, refusal));
+                }
             }
         }
         Ok(())
+    }
+
+    fn keep<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        user: UserId,
+        command_id: CommandId,
+        answer: Answer,
+    ) {
+        let kept = (user, Answered(command_id, answer));
+        self.journal(turn, None, Some(&kept));
+        self.keep_answer(turn.batch_no, turn.now, user, kept.1);
     }
 
     fn decide_command<S: Store>(
@@ -142,36 +153,16 @@ impl Partition {
                 return Ok(Outcome::NotKept);
             }
             Command::SyncRoom { room_id, user_id } => {
-                if !self.has_room(&room_id) {
-                    self.send_not_in_room(turn, asked, &room_id)?;
-                    return Ok(Outcome::NotKept);
-                }
-                // Asking again is harmless, so that the answer is kept nowhere.
-                let asked = Asked {
-                    command_id: None,
-                    ..asked
-                };
-                self.act(
-                    turn,
-                    Some(asked),
-                    &room_id,
-                    system(),
-                    Action::Sync { user: user_id },
-                )?;
+                self.tell_state(turn, asked, &room_id, user_id)?;
                 return Ok(Outcome::NotKept);
             }
             Command::PlayerDisconnected { room_id, user_id } => {
+                let action = Action::Disconnected { user: user_id };
                 let asked = Asked {
-                    command_id: None,
+                    is_kept: false,
                     ..asked
                 };
-                self.act(
-                    turn,
-                    Some(asked),
-                    &room_id,
-                    system(),
-                    Action::Disconnected { user: user_id },
-                )?;
+                self.act(turn, Some(asked), &room_id, system(), action)?;
                 return Ok(Outcome::NotKept);
             }
             Command::LeaveRoom { room_id } => (room_id, Action::Leave),
@@ -241,6 +232,35 @@ impl Partition {
         }))
     }
 
+    /// Tells a user how a room stands now, or that it is not the user's. Asking again is harmless,
+    /// so that the answer is kept nowhere.
+    pub(super) fn tell_state<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        room_id: &RoomId,
+        user: UserId,
+    ) -> Taken {
+        let asked = Asked {
+            is_kept: false,
+            ..asked
+        };
+        let refused = self.act(turn, Some(asked), room_id, system(), Action::Sync { user })?;
+        match refused {
+            Some(_) => self.send_not_in_room(turn, asked, room_id),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the user is in as many rooms as one may be.
+    fn is_in_enough_rooms<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        user: UserId,
+    ) -> Result<bool, StoreError> {
+        Ok(self.rooms_of(turn, user)?.len() >= ROOMS_OF_USER_MAX)
+    }
+
     fn create_room<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
@@ -255,6 +275,9 @@ impl Partition {
                 "`room_id` is missing: the gateway adds it to create_room",
             ));
         };
+        if self.is_in_enough_rooms(turn, asked.user)? {
+            return refused(RefusalCode::TooManyRooms.into());
+        }
         let Some(game) = turn
             .rules
             .games
@@ -304,7 +327,7 @@ impl Partition {
                 .find(|game| game.spec.open_table)
                 .map(|game| game.name)
             {
-                Some(game_type) if turn.store.ended_room(&room_id)?.is_none() => {
+                Some(game_type) if !has_ended(turn, &room_id)? => {
                     let action = Action::Create {
                         room_id: room_id.clone(),
                         game_type: game_type.to_owned(),
@@ -367,19 +390,30 @@ impl Partition {
         match rooms.as_slice() {
             [] => Ok(Outcome::Refused(None, RefusalCode::RoomNotFound.into())),
             [room] => {
-                let payload = messages::with_room_id(envelope.payload, room);
-                let forwarded = EventEnvelope {
-                    payload: &payload,
-                    ..envelope.clone()
-                };
-                self.send_command(turn, room.as_str(), &forwarded);
-                Ok(Outcome::NotKept)
+                let room = room.clone();
+                self.pass_on(turn, envelope, &room);
+                Ok(Outcome::Passed(room))
             }
             _ => Ok(Outcome::Refused(
                 None,
                 RefusalCode::AmbiguousRoomName.into(),
             )),
         }
+    }
+
+    /// Sends a command on to the room that its `room_name` was found to be.
+    pub(super) fn pass_on<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        envelope: &EventEnvelope<'_>,
+        room: &RoomId,
+    ) {
+        let payload = messages::with_room_id(envelope.payload, room);
+        let forwarded = EventEnvelope {
+            payload: &payload,
+            ..envelope.clone()
+        };
+        self.send_command(turn, room.as_str(), &forwarded);
     }
 
     /// The password that came with a command, opened if a gateway sealed it.
@@ -472,29 +506,6 @@ impl Partition {
         self.answer(turn, asked, "games.event.command_applied", room, &body);
     }
 
-    /// Sends a user's own answer again.
-    pub(super) fn send_again<S: Store>(
-        &self,
-        turn: &mut Turn<'_, S>,
-        asked: Asked<'_>,
-        event_type: &str,
-        room: Option<&RoomId>,
-        payload: &serde_json::value::RawValue,
-    ) {
-        let event = Event {
-            event_type,
-            name: "",
-            room_id: room,
-            audience: AudienceKind::User,
-            user_ids: &[asked.user],
-            order: Order::Outside,
-            body: "",
-            membership: &[],
-            cause: Some(asked.cause()),
-        };
-        turn.outgoing.repeated(self.number, event, payload.get());
-    }
-
     fn send_not_in_room<S: Store>(
         &self,
         turn: &mut Turn<'_, S>,
@@ -511,6 +522,7 @@ impl Partition {
     pub fn answer_list<S: Store>(&self, turn: &mut Turn<'_, S>, query: &ListQuery, body: &str) {
         let asked = Asked {
             command_id: None,
+            is_kept: false,
             correlation_id: &query.correlation_id,
             user: query.user,
             socket_id: "",
@@ -543,23 +555,6 @@ impl Partition {
             original: record.payload.to_vec(),
         };
         self.send_dead_letter(turn, &letter);
-    }
-}
-
-/// What is known of a command, without borrowing the inbox.
-enum OwnedSeen {
-    New,
-    Before(Answer),
-    Expired,
-}
-
-impl Seen<'_> {
-    fn to_owned_seen(&self) -> OwnedSeen {
-        match self {
-            Seen::New => OwnedSeen::New,
-            Seen::Before(answer) => OwnedSeen::Before((*answer).clone()),
-            Seen::Expired => OwnedSeen::Expired,
-        }
     }
 }
 

@@ -1,18 +1,15 @@
 //! Rooms: decide on a copy, then keep what came of it: state, money, journal, deadline, listing.
 
-use super::{Asked, Dirty, JournaledInput, JournaledNow, Opened, Partition, Taken, Turn};
+use super::money::{move_money, payment_record};
+use super::{Asked, Dirty, JournaledNow, Opened, Partition, Taken, Turn};
 use crate::inbox::{Answer, Answered};
-use crate::outgoing::{Cause, Event};
 use crate::store::{Listing, ListingChange, RoomArchive, RoomSnapshot, Store, StoreError};
-use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::{messages, topics};
 use blazing_sun_domain::fairness::RoomSecret;
-use blazing_sun_domain::room::{Action, Effects, EventAudience, Input, Order, Room};
-use blazing_sun_domain::{
-    Account, Cents, Games, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, Transfer,
-    TransferKind, UserId,
-};
+use blazing_sun_domain::room::{Action, Effects, EventAudience, Input, Room};
+use blazing_sun_domain::{Games, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
 use serde_json::value::RawValue;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Bytes of journal that a room keeps in memory before they are saved.
@@ -22,19 +19,19 @@ const DEADLINE_RETRY_MS: i64 = 60_000;
 
 /// A room and what is kept with it.
 pub struct RoomSlot {
-    room: Room,
-    opened: Opened,
+    pub(super) room: Room,
+    pub(super) opened: Opened,
     /// Inputs since the last saved part, one JSON object a line.
     inputs: Vec<u8>,
-    journal_parts: u32,
-    last_now: Millis,
-    dirty_since: Option<u64>,
-    deadline: Option<Millis>,
-    is_listed: bool,
+    pub(super) journal_parts: u32,
+    pub(super) last_now: Millis,
+    pub(super) dirty_since: Option<u64>,
+    pub(super) deadline: Option<Millis>,
+    pub(super) is_listed: bool,
 }
 
 impl RoomSlot {
-    fn new(room: Room, opened: Opened, journal_parts: u32) -> RoomSlot {
+    pub(super) fn new(room: Room, opened: Opened, journal_parts: u32) -> RoomSlot {
         RoomSlot {
             room,
             opened,
@@ -47,17 +44,17 @@ impl RoomSlot {
         }
     }
 
-    fn add_input(&mut self, input: &RawValue) {
+    pub(super) fn add_input(&mut self, input: &RawValue) {
         self.inputs.extend_from_slice(input.get().as_bytes());
         self.inputs.push(b'\n');
     }
 }
 
 /// What a decision came to.
-enum Decided {
+pub(super) enum Decided {
     Done(Effects),
     Refused(Refusal),
-    Panicked(String),
+    Panicked(Box<dyn Any + Send>),
 }
 
 impl Partition {
@@ -71,7 +68,7 @@ impl Partition {
         action: Action,
         password: Option<&str>,
     ) -> Result<Option<Refusal>, StoreError> {
-        if self.rooms.contains_key(room_id) || turn.store.ended_room(room_id)?.is_some() {
+        if self.has_room(room_id) || has_ended(turn, room_id)? {
             return Ok(Some(Refusal::because(
                 RefusalCode::AlreadyInRoom,
                 "The room exists already",
@@ -100,9 +97,13 @@ impl Partition {
             balances: Vec::new(),
             action,
         };
-        let (room, effects) = match Room::create(&input, &turn.rules.games, RoomSecret(secret)) {
-            Ok(made) => made,
-            Err(refusal) => return Ok(Some(refusal)),
+        let created = catch_unwind(AssertUnwindSafe(|| {
+            Room::create(&input, &turn.rules.games, RoomSecret(secret))
+        }));
+        let (room, effects) = match created {
+            Ok(Ok(made)) => made,
+            Ok(Err(refusal)) => return Ok(Some(refusal)),
+            Err(panic) => return Ok(Some(self.panicked(turn, room_id, &input, &*panic))),
         };
         self.rooms
             .insert(room_id.clone(), RoomSlot::new(room, opened.clone(), 0));
@@ -112,7 +113,7 @@ impl Partition {
 
     /// Whether the room is here.
     pub(super) fn has_room(&self, room_id: &RoomId) -> bool {
-        self.rooms.contains_key(room_id)
+        self.rooms.contains_key(room_id) || self.quarantined.contains_key(room_id)
     }
 
     /// The game that the room plays.
@@ -139,7 +140,14 @@ impl Partition {
             balances.push((account, turn.balance(account)?));
         }
         let Some(slot) = self.rooms.get_mut(room_id) else {
-            return Ok(Some(RefusalCode::RoomNotFound.into()));
+            let refusal = match self.quarantined.contains_key(room_id) {
+                true => Refusal::because(
+                    RefusalCode::Unavailable,
+                    "The room can not be loaded; what was paid stays in its escrow",
+                ),
+                false => RefusalCode::RoomNotFound.into(),
+            };
+            return Ok(Some(refusal));
         };
         slot.last_now = slot.last_now.max(turn.now);
         let input = Input {
@@ -151,11 +159,7 @@ impl Partition {
         let seq_before = slot.room.room_seq();
         match decide(&mut slot.room, &input, &turn.rules.games) {
             Decided::Refused(refusal) => Ok(Some(refusal)),
-            Decided::Panicked(panic) => {
-                tracing::error!(room.id = %room_id, panic, "a game panicked; its room goes on unchanged");
-                self.dead_input(turn, room_id, &input, &panic);
-                Ok(Some(RefusalCode::Internal.into()))
-            }
+            Decided::Panicked(panic) => Ok(Some(self.panicked(turn, room_id, &input, &*panic))),
             Decided::Done(effects) => {
                 self.apply(turn, asked, room_id, seq_before, &input, effects, None)?;
                 Ok(None)
@@ -183,17 +187,14 @@ impl Partition {
         for transfer in &effects.transfers {
             payment_record(turn, number, &slot.room, transfer);
         }
-        let mut answer = None;
+        let mut answer = Answer::Applied(Some(room_id.clone()), slot.room.room_seq());
         let mut listing_changed = false;
         for event in &effects.events {
             listing_changed |= event.audience == EventAudience::Broadcast;
-            let direct = turn.outgoing.room_event(number, room_id, event, cause);
-            if let (None, Some(payload)) = (
-                &answer,
-                direct.and_then(|text| RawValue::from_string(text).ok()),
-            ) {
-                let event_type = format!("games.event.{}", event.name);
-                answer = Some(Answer::Event(event_type, Some(room_id.clone()), payload));
+            turn.outgoing.room_event(number, room_id, event, cause);
+            let is_mine = |asked: Asked<'_>| event.audience == EventAudience::User(asked.user);
+            if event.name == "room_state" && asked.is_some_and(is_mine) {
+                answer = Answer::State(room_id.clone());
             }
             for (user, membership) in &event.membership {
                 turn.writes
@@ -204,10 +205,9 @@ impl Partition {
         for transfer in effects.transfers {
             move_money(turn, number, transfer, asked)?;
         }
-        let answer =
-            answer.unwrap_or_else(|| Answer::Applied(Some(room_id.clone()), slot.room.room_seq()));
-        let answered =
-            asked.and_then(|asked| Some((asked.user, Answered(asked.command_id?, answer))));
+        let answered = asked
+            .filter(|asked| asked.is_kept)
+            .and_then(|asked| Some((asked.user, Answered(asked.command_id?, answer))));
 
         let mut journaled = None;
         if effects.changed {
@@ -246,7 +246,7 @@ impl Partition {
         Ok(())
     }
 
-    fn set_deadline(&mut self, room_id: &RoomId, deadline: Option<Millis>) {
+    pub(super) fn set_deadline(&mut self, room_id: &RoomId, deadline: Option<Millis>) {
         let Some(slot) = self.rooms.get_mut(room_id) else {
             return;
         };
@@ -291,7 +291,7 @@ impl Partition {
         Ok(())
     }
 
-    fn set_room_clean(&mut self, room_id: &RoomId) {
+    pub(super) fn set_room_clean(&mut self, room_id: &RoomId) {
         let since = self
             .rooms
             .get_mut(room_id)
@@ -346,35 +346,34 @@ impl Partition {
             partition: self.number,
             game_type: game_type.to_owned(),
             room_name: slot.room.room_name().to_owned(),
-            game_version: turn
-                .rules
-                .games
-                .get(game_type)
-                .map_or(0, |game| game.spec.version),
+            game_version: slot.room.game_version(),
             ended: turn.now,
             sealed_secret: slot.opened.sealed_secret,
             last_inputs: slot.inputs,
         });
     }
 
-    fn dead_input<S: Store>(
-        &mut self,
+    /// A game has panicked: its input is put aside, and the asker hears `internal`.
+    fn panicked<S: Store>(
+        &self,
         turn: &mut Turn<'_, S>,
         room_id: &RoomId,
         input: &Input,
-        error: &str,
-    ) {
-        let original = serde_json::to_vec(input).unwrap_or_default();
+        panic: &(dyn Any + Send),
+    ) -> Refusal {
+        let error = panic_text(panic);
+        tracing::error!(room.id = %room_id, error, "a game panicked; its room goes on unchanged");
         let letter = messages::DeadLetter {
             topic: topics::GAMES_COMMANDS.into(),
             partition: self.number,
             offset: None,
             key: Some(room_id.as_str().to_owned()),
-            error: error.to_owned(),
+            error,
             failed_at: turn.now.to_string(),
-            original,
+            original: serde_json::to_vec(input).unwrap_or_default(),
         };
         self.send_dead_letter(turn, &letter);
+        RefusalCode::Internal.into()
     }
 
     /// Puts a record aside that nobody could take.
@@ -387,86 +386,6 @@ impl Partition {
         let id = turn.outgoing.event_id().to_string();
         turn.outgoing
             .raw(self.number, topics::DEAD_LETTER, key, &id, letter);
-    }
-
-    // ---- recovery ----
-
-    /// Takes a saved room back.
-    pub fn restore_room(
-        &mut self,
-        snapshot: RoomSnapshot,
-        games: &Games,
-        secret: RoomSecret,
-    ) -> Result<(), StoreError> {
-        let room_id = snapshot.room_id;
-        let room = Room::load(&snapshot.state, games, secret)
-            .map_err(|error| StoreError::Corrupt(format!("room {room_id}: {error}")))?;
-        let opened = Opened {
-            sealed_secret: snapshot.sealed_secret,
-            password_mac: snapshot.password_mac,
-        };
-        let deadline = room.next_deadline();
-        let mut slot = RoomSlot::new(room, opened, snapshot.journal_parts);
-        slot.is_listed = slot.room.summary().is_some();
-        self.rooms.insert(room_id.clone(), slot);
-        self.set_deadline(&room_id, deadline);
-        Ok(())
-    }
-
-    /// Applies a journaled input again, as it was applied in batch `batch_no`.
-    pub fn replay_input(
-        &mut self,
-        journaled: JournaledInput,
-        batch_no: u64,
-        games: &Games,
-        secret_of: &dyn Fn(&RoomId, &Opened) -> Result<RoomSecret, StoreError>,
-    ) -> Result<(), StoreError> {
-        let room_id = journaled.room_id;
-        let corrupt =
-            |what: String| StoreError::Corrupt(format!("journal of room {room_id}: {what}"));
-        let input: Input = serde_json::from_str(journaled.input.get())
-            .map_err(|error| corrupt(error.to_string()))?;
-        if let Some(opened) = journaled.opened {
-            let secret = secret_of(&room_id, &opened)?;
-            let made = Room::create(&input, games, secret);
-            let (room, _) = made.map_err(|refusal| corrupt(refusal.to_string()))?;
-            self.rooms
-                .insert(room_id.clone(), RoomSlot::new(room, opened, 0));
-        } else {
-            // Of a room that ended later, neither snapshot nor opening may be in reach.
-            let Some(slot) = self.rooms.get_mut(&room_id) else {
-                return Ok(());
-            };
-            let found = slot.room.room_seq();
-            if found != journaled.after_seq {
-                return Err(corrupt(format!(
-                    "expected room_seq {}, found {found}",
-                    journaled.after_seq
-                )));
-            }
-            match decide(&mut slot.room, &input, games) {
-                Decided::Done(_) => {}
-                Decided::Refused(refusal) => return Err(corrupt(refusal.to_string())),
-                Decided::Panicked(panic) => return Err(corrupt(panic)),
-            }
-        }
-        let Some(slot) = self.rooms.get_mut(&room_id) else {
-            return Ok(());
-        };
-        slot.last_now = input.now;
-        slot.add_input(&journaled.input);
-        slot.is_listed = slot.room.summary().is_some();
-        if slot.dirty_since.is_none() {
-            slot.dirty_since = Some(batch_no);
-            self.dirty.insert((batch_no, Dirty::Room(room_id.clone())));
-        }
-        let (is_over, deadline) = (slot.room.is_over(), slot.room.next_deadline());
-        self.set_deadline(&room_id, deadline.filter(|_| !is_over));
-        if is_over {
-            self.set_room_clean(&room_id);
-            self.rooms.remove(&room_id);
-        }
-        Ok(())
     }
 
     /// How many rooms run here.
@@ -484,7 +403,7 @@ pub(super) fn system() -> SeatedPlayer {
 }
 
 /// Decides on a copy, so that neither a refusal nor a game's panic leaves anything half done.
-fn decide(room: &mut Room, input: &Input, games: &Games) -> Decided {
+pub(super) fn decide(room: &mut Room, input: &Input, games: &Games) -> Decided {
     let mut copy = room.clone();
     match catch_unwind(AssertUnwindSafe(|| copy.decide(input, games))) {
         Ok(Ok(effects)) => {
@@ -492,12 +411,24 @@ fn decide(room: &mut Room, input: &Input, games: &Games) -> Decided {
             Decided::Done(effects)
         }
         Ok(Err(refusal)) => Decided::Refused(refusal),
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            Decided::Panicked(text.unwrap_or_else(|| "a panic without a message".to_owned()))
-        }
+        Err(panic) => Decided::Panicked(panic),
     }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+/// Whether the room has ended before, or earlier in this batch.
+pub(super) fn has_ended<S: Store>(
+    turn: &mut Turn<'_, S>,
+    room_id: &RoomId,
+) -> Result<bool, StoreError> {
+    let is_this = |archive: &RoomArchive| archive.room_id == *room_id;
+    Ok(turn.writes.archives.iter().any(is_this) || turn.store.ended_room(room_id)?.is_some())
 }
 
 fn relist<S: Store>(turn: &mut Turn<'_, S>, slot: &mut RoomSlot, room_id: &RoomId) {
@@ -521,88 +452,4 @@ fn relist<S: Store>(turn: &mut Turn<'_, S>, slot: &mut RoomSlot, room_id: &RoomI
         }
         None => {}
     }
-}
-
-/// The record of a payment for the checkout's journal.
-fn payment_record<S: Store>(
-    turn: &mut Turn<'_, S>,
-    partition: u32,
-    room: &Room,
-    transfer: &Transfer,
-) {
-    let Some(player) = &transfer.player else {
-        return;
-    };
-    let kind = match transfer.kind {
-        TransferKind::Fee => messages::PaymentKind::Participation,
-        TransferKind::Refund => messages::PaymentKind::Refund,
-        TransferKind::Prize => messages::PaymentKind::Prize,
-        TransferKind::DemoGrant | TransferKind::Rake | TransferKind::TopUp => return,
-    };
-    let record = messages::PaymentRecord::new(
-        kind,
-        &transfer.key,
-        turn.now,
-        player,
-        transfer.amount,
-        room.game_type(),
-        room.room_id(),
-        room.room_name(),
-        transfer.total_players,
-    );
-    let key = player.user_id.to_string().into();
-    let event_id = record.event_id.to_string();
-    turn.outgoing.raw(
-        partition,
-        &kind.topic(room.game_type()),
-        key,
-        &event_id,
-        &record,
-    );
-}
-
-/// Moves money, and tells the players whose balance it changes.
-pub(super) fn move_money<S: Store>(
-    turn: &mut Turn<'_, S>,
-    partition: u32,
-    transfer: Transfer,
-    asked: Option<Asked<'_>>,
-) -> Taken {
-    let changes = [
-        (&transfer.from, Cents::ZERO - transfer.amount),
-        (&transfer.to, transfer.amount),
-    ];
-    for (account, change) in changes {
-        let Account::Player(user) = account else {
-            continue;
-        };
-        let balance = turn.balance(*user)? + change;
-        turn.balances.insert(*user, balance);
-        let body = serde_json::to_string(&messages::BalanceChanged {
-            balance_cents: balance,
-            change_cents: change,
-            currency: turn.rules.currency.clone(),
-            reason: transfer.kind.as_str().to_owned(),
-        });
-        let event = Event {
-            event_type: "wallet.event.balance_changed",
-            name: "balance_changed",
-            room_id: transfer.room_id.as_ref(),
-            audience: AudienceKind::User,
-            user_ids: &[*user],
-            order: Order::Outside,
-            body: &body.expect("a balance is a plain JSON value"),
-            membership: &[],
-            // It follows from the command, but is not its answer.
-            cause: asked.map(|asked| Cause {
-                user: UserId::SYSTEM,
-                ..asked.cause()
-            }),
-        };
-        turn.outgoing.event(partition, event);
-    }
-    turn.writes
-        .transfers
-        .push((transfer, asked.and_then(|asked| asked.command_id)));
-    Ok(())
 }

@@ -1,8 +1,8 @@
 //! What concerns a user and no one room: answers given, presence, sign-in, demo money.
 
-use super::rooms::move_money;
+use super::money::move_money;
 use super::{Asked, Dirty, InboxSlot, Partition, Taken, Turn};
-use crate::inbox::{Answer, Answered, Inbox};
+use crate::inbox::{AGE_MS_MAX, Answer, Answered, Inbox};
 use crate::store::{Connection, InboxSnapshot, PresenceChange, Store, StoreError};
 use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Record};
@@ -19,6 +19,7 @@ impl Partition {
     pub fn keep_answer(&mut self, batch_no: u64, now: Millis, user: UserId, answered: Answered) {
         let slot = self.inboxes.entry(user).or_default();
         slot.inbox.keep(answered, now);
+        slot.last_kept = now;
         if slot.dirty_since.is_none() {
             slot.dirty_since = Some(batch_no);
             self.dirty.insert((batch_no, Dirty::Inbox(user)));
@@ -39,18 +40,34 @@ impl Partition {
     }
 
     /// Takes saved answers back.
-    pub fn restore_inbox(&mut self, snapshot: &InboxSnapshot) -> Result<(), StoreError> {
+    pub fn restore_inbox(
+        &mut self,
+        snapshot: &InboxSnapshot,
+        now: Millis,
+    ) -> Result<(), StoreError> {
         let inbox = Inbox::load(&snapshot.answers).map_err(|error| {
             StoreError::Corrupt(format!("answers of user {}: {error}", snapshot.user))
         })?;
-        self.inboxes.insert(
-            snapshot.user,
-            InboxSlot {
-                inbox,
-                dirty_since: None,
-            },
-        );
+        let slot = InboxSlot {
+            inbox,
+            dirty_since: None,
+            last_kept: now,
+        };
+        self.inboxes.insert(snapshot.user, slot);
         Ok(())
+    }
+
+    /// Forgets the answers of users who have asked nothing for so long that anything they could
+    /// repeat has expired.
+    pub fn forget_old_answers<S: Store>(&mut self, turn: &mut Turn<'_, S>) {
+        let horizon = turn.now.plus(-2 * AGE_MS_MAX);
+        let is_old = |_: &UserId, slot: &mut InboxSlot| slot.last_kept < horizon;
+        for (user, slot) in self.inboxes.extract_if(is_old) {
+            if let Some(since) = slot.dirty_since {
+                self.dirty.remove(&(since, Dirty::Inbox(user)));
+            }
+            turn.writes.forgotten.push((self.number, user));
+        }
     }
 
     /// Takes back a connection that was known before the start.
@@ -63,7 +80,7 @@ impl Partition {
     }
 
     /// The rooms that a user is in, as this batch leaves them so far.
-    fn rooms_of<S: Store>(
+    pub(super) fn rooms_of<S: Store>(
         &self,
         turn: &mut Turn<'_, S>,
         user: UserId,
@@ -113,12 +130,8 @@ impl Partition {
             }) => {
                 self.user_offline(turn, user_id, &connection_id);
             }
-            Ok(PresenceMessage::GatewayHeartbeat {
-                gateway_id,
-                boot_id,
-            }) => {
-                self.gateways.insert(gateway_id, (boot_id, turn.now));
-            }
+            // The one gateway of this mode lives as long as this process.
+            Ok(PresenceMessage::GatewayHeartbeat { .. }) => {}
             Err(error) => self.dead_record(turn, record, &error),
         }
         Ok(())
@@ -282,29 +295,30 @@ impl Partition {
         if in_this_batch(&transfer.key) || turn.store.is_transferred(&transfer.key)? {
             return Ok(());
         }
-        let asked = Asked {
-            command_id: None,
-            ..asked
-        };
         move_money(turn, self.number, transfer, Some(asked))
     }
 
     /// The answer given before, given again.
     pub(super) fn repeat_answer<S: Store>(
-        &self,
+        &mut self,
         turn: &mut Turn<'_, S>,
         asked: Asked<'_>,
+        envelope: &EventEnvelope<'_>,
         answer: &Answer,
-    ) {
+    ) -> Taken {
         match answer {
             Answer::Refused(room, refusal) => {
-                self.send_refusal(turn, asked, room.as_ref(), refusal)
+                self.send_refusal(turn, asked, room.as_ref(), refusal);
+                Ok(())
             }
             Answer::Applied(room, room_seq) => {
-                self.send_applied(turn, asked, room.as_ref(), *room_seq)
+                self.send_applied(turn, asked, room.as_ref(), *room_seq);
+                Ok(())
             }
-            Answer::Event(event_type, room, payload) => {
-                self.send_again(turn, asked, event_type, room.as_ref(), payload);
+            Answer::State(room) => self.tell_state(turn, asked, room, asked.user),
+            Answer::Passed(room) => {
+                self.pass_on(turn, envelope, room);
+                Ok(())
             }
         }
     }

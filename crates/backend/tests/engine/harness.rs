@@ -3,7 +3,9 @@
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_GATEWAY};
 use blazing_sun_backbone::log::sqlite::SqliteLogOptions;
-use blazing_sun_backbone::log::{EventLog, NewRecord, Start, Subscription, Topic};
+use blazing_sun_backbone::log::{
+    EventLog, LogError, NewRecord, Position, Start, Subscription, Topic,
+};
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::engine::{Engine, EngineOptions};
 use blazing_sun_domain::{Cents, Millis, UserId};
@@ -66,6 +68,15 @@ impl Rig {
     }
 
     pub async fn append(&self, topic: &str, key: &str, payload: impl Into<Vec<u8>>) {
+        self.try_append(topic, key, payload).await.unwrap();
+    }
+
+    pub async fn try_append(
+        &self,
+        topic: &str,
+        key: &str,
+        payload: impl Into<Vec<u8>>,
+    ) -> Result<Vec<Position>, LogError> {
         let record = NewRecord {
             topic: Topic::new(topic),
             partition: None,
@@ -73,7 +84,7 @@ impl Rig {
             headers: Default::default(),
             payload: payload.into().into(),
         };
-        self.log.append_and_wait(vec![record]).await.unwrap();
+        self.log.append_and_wait(vec![record]).await
     }
 
     /// Sends a command with an id of its own; answers with the id.
@@ -83,7 +94,18 @@ impl Rig {
         id
     }
 
-    pub async fn send_as(&self, user: u64, name: &str, mut fields: Value, id: Uuid, socket: &str) {
+    pub async fn send_as(&self, user: u64, name: &str, fields: Value, id: Uuid, socket: &str) {
+        self.try_send(user, name, fields, id, socket).await.unwrap();
+    }
+
+    pub async fn try_send(
+        &self,
+        user: u64,
+        name: &str,
+        mut fields: Value,
+        id: Uuid,
+        socket: &str,
+    ) -> Result<Vec<Position>, LogError> {
         fields["command_id"] = json!(id);
         let key = fields["room_id"]
             .as_str()
@@ -109,8 +131,8 @@ impl Rig {
             audience: Audience::user(UserId::new(user).unwrap()),
             payload: &payload,
         };
-        self.append(topics::GAMES_COMMANDS, &key, envelope.to_bytes())
-            .await;
+        self.try_append(topics::GAMES_COMMANDS, &key, envelope.to_bytes())
+            .await
     }
 
     pub async fn grant(&mut self, user: u64) {

@@ -86,7 +86,16 @@ async fn a_command_sent_again_has_one_effect_and_the_same_answer_also_after_a_re
         }
         rig.send_as(1, "create_room", create.clone(), id, "b").await;
         let again = rig.answer(id).await;
-        assert_eq!(again["payload"], state["payload"], "round {round}");
+        assert_eq!(
+            again["event_type"], "games.event.room_state",
+            "round {round}"
+        );
+        assert_eq!(again["payload"]["command_id"], json!(id));
+        let (room, before) = (&again["payload"]["room"], &state["payload"]["room"]);
+        for field in ["room_id", "room_name", "created_at", "host_id", "lobby"] {
+            assert_eq!(room[field].is_null(), before[field].is_null(), "{field}");
+        }
+        assert_eq!(room["created_at"], before["created_at"], "one room");
         rig.send_as(1, "select_player", fields.clone(), select, "b")
             .await;
         let applied = rig.answer(select).await;
@@ -433,4 +442,120 @@ async fn a_second_engine_fences_the_first() {
         "{failure:?}"
     );
     second.grant(1).await;
+}
+
+#[tokio::test]
+async fn a_join_sent_again_after_leaving_shows_nothing_of_the_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    rig.grant(2).await;
+    let create = json!({ "room_id": "room-1", "game_type": "bigger_dice", "room_name": "One" });
+    rig.send(1, "create_room", create).await;
+    let (join, fields) = (Uuid::now_v7(), json!({ "room_id": "room-1" }));
+    rig.send_as(2, "join_room", fields.clone(), join, "a").await;
+    assert_eq!(
+        rig.answer(join).await["event_type"],
+        "games.event.room_state"
+    );
+    rig.send(2, "leave_room", fields.clone()).await;
+    rig.expect("games.event.player_left").await;
+    rig.send_as(2, "join_room", fields, join, "b").await;
+    let again = rig.answer(join).await;
+    assert_eq!(again["event_type"], "games.event.not_in_room", "{again}");
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_refuses_its_command_alone_and_forgets_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    for (user, socket) in [(1, "s1"), (2, "s2")] {
+        rig.grant(user).await;
+        presence(&rig, "user_online", user, socket).await;
+    }
+    let create = json!({ "room_id": "room-1", "game_type": "bigger_dice", "room_name": "One" });
+    rig.send(1, "create_room", create).await;
+    rig.send(2, "join_room", json!({ "room_id": "room-1" }))
+        .await;
+    rig.expect("games.event.lobby_joined").await;
+    // The ledger holds the key already that selecting the host would use.
+    let other = rusqlite::Connection::open(options(dir.path()).path).unwrap();
+    other
+        .execute(
+            "INSERT INTO ledger_transfer
+             (key, kind, from_account, to_account, amount_cents, batch_no, at_ms)
+             VALUES ('fee/room-1/1/1', 'fee', 'a', 'b', 1, 0, 0)",
+            [],
+        )
+        .unwrap();
+    let select = |user: &str| json!({ "room_id": "room-1", "target_user_id": user });
+    let (poison, sound) = (Uuid::now_v7(), Uuid::now_v7());
+    let (poisoned, taken) = tokio::join!(
+        rig.try_send(1, "select_player", select("1"), poison, "s1"),
+        rig.try_send(1, "select_player", select("2"), sound, "s1"),
+    );
+    assert!(poisoned.is_err(), "nothing of it was written");
+    taken.unwrap();
+    let selected = rig.answer(sound).await;
+    assert_eq!(selected["payload"]["player"]["user_id"], "2");
+    let unknown = rig
+        .seen
+        .iter()
+        .any(|event| event["correlation_id"] == json!(poison));
+    assert!(!unknown, "an append that failed has no events");
+
+    // Both are still known to be connected, so that leaving is noticed.
+    presence(&rig, "user_offline", 2, "s2").await;
+    let gone = rig.expect("games.event.player_disconnected").await;
+    assert_eq!(gone["payload"]["user_id"], "2");
+    let told = rig
+        .seen
+        .iter()
+        .filter(|e| e["event_type"] == "games.event.player_disconnected");
+    assert_eq!(told.count(), 1);
+}
+
+#[tokio::test]
+async fn a_room_that_can_not_be_loaded_harms_no_other_and_comes_back_with_its_game() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.send(1, "join_room", json!({ "room_id": "table" }))
+        .await;
+    rig.expect("games.event.lobby_joined").await;
+    rig.engine.stop();
+
+    let mut without = options(dir.path());
+    without.games = blazing_sun_domain::games::built_in();
+    let mut rig = Rig::start_with(without);
+    let say = json!({ "room_id": "table", "data": 1 });
+    let id = rig.send(1, "relay.say", say.clone()).await;
+    assert_eq!(rig.answer(id).await["payload"]["code"], "unavailable");
+    rig.grant(2).await;
+    rig.engine.stop();
+
+    let mut rig = Rig::start(dir.path());
+    rig.send(1, "relay.say", say).await;
+    rig.expect("games.event.relay.said").await;
+}
+
+#[tokio::test]
+async fn a_user_is_in_so_many_rooms_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    for room in 0..16 {
+        let create = json!({
+            "room_id": format!("room-{room}"), "game_type": "bigger_dice", "room_name": "One",
+        });
+        rig.send(1, "create_room", create).await;
+        rig.expect("games.event.room_state").await;
+    }
+    let create = json!({ "room_id": "room-x", "game_type": "bigger_dice", "room_name": "One" });
+    let id = rig.send(1, "create_room", create.clone()).await;
+    assert_eq!(rig.answer(id).await["payload"]["code"], "too_many_rooms");
+    rig.send(1, "leave_room", json!({ "room_id": "room-0" }))
+        .await;
+    rig.expect("games.event.player_left").await;
+    let id = rig.send(1, "create_room", create).await;
+    let created = rig.expect("games.event.room_state").await;
+    assert_eq!(created["correlation_id"], json!(id));
 }

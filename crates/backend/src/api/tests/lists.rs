@@ -37,7 +37,7 @@ async fn rooms_that_wait_come_first() {
         let summary =
             json!({ "room_id": id, "room_name": name, "game_type": game, "status": status });
         rows += &format!(
-            "INSERT INTO room_directory VALUES ('{id}', '{name}', '{game}', '{status}', '{summary}');"
+            "INSERT INTO room_directory VALUES ('{id}', '{name}', '{game}', '{status}', '{summary}', 0);"
         );
     }
     world.sql(rows).await;

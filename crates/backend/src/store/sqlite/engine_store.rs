@@ -103,7 +103,7 @@ impl SqliteStore {
             write_archive(&transaction, archive)?;
         }
         for change in &writes.listings {
-            write_listing(&transaction, change)?;
+            write_listing(&transaction, change, writes.now)?;
         }
         for (user, room, membership) in &writes.members {
             write_member(&transaction, *user, room, *membership)?;
@@ -120,6 +120,11 @@ impl SqliteStore {
                     inbox.batch_no as i64,
                     inbox.answers
                 ])?;
+        }
+        for (partition, user) in &writes.forgotten {
+            transaction
+                .prepare_cached("DELETE FROM inbox_snapshot WHERE partition = ?1 AND user_id = ?2")?
+                .execute(params![partition, user.get() as i64])?;
         }
         for change in &writes.presence {
             write_presence(&transaction, change)?;
@@ -424,19 +429,26 @@ fn write_archive(connection: &Connection, archive: &RoomArchive) -> Result<(), S
     Ok(())
 }
 
-fn write_listing(connection: &Connection, change: &ListingChange) -> Result<(), StoreError> {
+fn write_listing(
+    connection: &Connection,
+    change: &ListingChange,
+    now: Millis,
+) -> Result<(), StoreError> {
     match change {
         ListingChange::Put(listing) => connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO room_directory (room_id, room_name, game_type, status, summary)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO room_directory (room_id, room_name, game_type, status, summary, listed_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (room_id) DO UPDATE SET room_name = excluded.room_name,
+                 status = excluded.status, summary = excluded.summary",
             )?
             .execute(params![
                 listing.room_id.as_str(),
                 listing.room_name,
                 listing.game_type,
                 listing.status,
-                listing.summary
+                listing.summary,
+                now.0,
             ])?,
         ListingChange::Remove(room) => connection
             .prepare_cached("DELETE FROM room_directory WHERE room_id = ?1")?

@@ -1,0 +1,93 @@
+//! What moves money, and who hears of it.
+
+use super::{Asked, Taken, Turn};
+use crate::outgoing::{Cause, Event};
+use crate::store::Store;
+use blazing_sun_backbone::envelope::AudienceKind;
+use blazing_sun_backbone::messages;
+use blazing_sun_domain::room::{Order, Room};
+use blazing_sun_domain::{Account, Cents, Transfer, TransferKind, UserId};
+
+/// The record of a payment for the checkout's journal.
+pub(super) fn payment_record<S: Store>(
+    turn: &mut Turn<'_, S>,
+    partition: u32,
+    room: &Room,
+    transfer: &Transfer,
+) {
+    let Some(player) = &transfer.player else {
+        return;
+    };
+    let kind = match transfer.kind {
+        TransferKind::Fee => messages::PaymentKind::Participation,
+        TransferKind::Refund => messages::PaymentKind::Refund,
+        TransferKind::Prize => messages::PaymentKind::Prize,
+        TransferKind::DemoGrant | TransferKind::Rake | TransferKind::TopUp => return,
+    };
+    let record = messages::PaymentRecord::new(
+        kind,
+        &transfer.key,
+        turn.now,
+        player,
+        transfer.amount,
+        room.game_type(),
+        room.room_id(),
+        room.room_name(),
+        transfer.total_players,
+    );
+    let key = player.user_id.to_string().into();
+    let event_id = record.event_id.to_string();
+    turn.outgoing.raw(
+        partition,
+        &kind.topic(room.game_type()),
+        key,
+        &event_id,
+        &record,
+    );
+}
+
+/// Moves money, and tells the players whose balance it changes.
+pub(super) fn move_money<S: Store>(
+    turn: &mut Turn<'_, S>,
+    partition: u32,
+    transfer: Transfer,
+    asked: Option<Asked<'_>>,
+) -> Taken {
+    let changes = [
+        (&transfer.from, Cents::ZERO - transfer.amount),
+        (&transfer.to, transfer.amount),
+    ];
+    for (account, change) in changes {
+        let Account::Player(user) = account else {
+            continue;
+        };
+        let balance = turn.balance(*user)? + change;
+        turn.balances.insert(*user, balance);
+        let body = serde_json::to_string(&messages::BalanceChanged {
+            balance_cents: balance,
+            change_cents: change,
+            currency: turn.rules.currency.clone(),
+            reason: transfer.kind.as_str().to_owned(),
+        });
+        let event = Event {
+            event_type: "wallet.event.balance_changed",
+            name: "balance_changed",
+            room_id: transfer.room_id.as_ref(),
+            audience: AudienceKind::User,
+            user_ids: &[*user],
+            order: Order::Outside,
+            body: &body.expect("a balance is a plain JSON value"),
+            membership: &[],
+            // It follows from the command, but is not its answer.
+            cause: asked.map(|asked| Cause {
+                user: UserId::SYSTEM,
+                ..asked.cause()
+            }),
+        };
+        turn.outgoing.event(partition, event);
+    }
+    turn.writes
+        .transfers
+        .push((transfer, asked.and_then(|asked| asked.command_id)));
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! How a partition finds its rooms again: the saved state, then every input since. A room that can
+//! not be found again is quarantined: it harms no other, and what recovery needs of it is kept.
+
+use super::rooms::{Decided, RoomSlot, decide, panic_text};
+use super::{Dirty, JournaledInput, Opened, Partition};
+use crate::store::RoomSnapshot;
+use blazing_sun_domain::fairness::RoomSecret;
+use blazing_sun_domain::room::{Input, Room};
+use blazing_sun_domain::{Games, RoomId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a room's secret is opened with.
+pub type SecretOf<'a> = &'a dyn Fn(&RoomId, &str) -> Option<RoomSecret>;
+
+impl Partition {
+    /// Takes a saved room back.
+    pub fn restore_room(&mut self, snapshot: RoomSnapshot, games: &Games, secret_of: SecretOf<'_>) {
+        let room_id = snapshot.room_id;
+        let loaded = secret_of(&room_id, &snapshot.sealed_secret)
+            .ok_or_else(foreign_secret)
+            .and_then(|secret| {
+                Room::load(&snapshot.state, games, secret).map_err(|error| error.to_string())
+            });
+        let room = match loaded {
+            Ok(room) => room,
+            Err(reason) => return self.quarantine(room_id, snapshot.batch_no + 1, &reason),
+        };
+        let opened = Opened {
+            sealed_secret: snapshot.sealed_secret,
+            password_mac: snapshot.password_mac,
+        };
+        let deadline = room.next_deadline();
+        let mut slot = RoomSlot::new(room, opened, snapshot.journal_parts);
+        slot.is_listed = slot.room.summary().is_some();
+        self.rooms.insert(room_id.clone(), slot);
+        self.set_deadline(&room_id, deadline);
+    }
+
+    /// Applies a journaled input again, as it was applied in batch `batch_no`.
+    pub fn replay_input(
+        &mut self,
+        journaled: JournaledInput,
+        batch_no: u64,
+        games: &Games,
+        secret_of: SecretOf<'_>,
+    ) {
+        let room_id = journaled.room_id.clone();
+        if self.quarantined.contains_key(&room_id) {
+            return;
+        }
+        let since = self.rooms.get(&room_id).and_then(|slot| slot.dirty_since);
+        if let Err(reason) = self.replay(journaled, batch_no, games, secret_of) {
+            self.set_deadline(&room_id, None);
+            self.set_room_clean(&room_id);
+            self.rooms.remove(&room_id);
+            self.quarantine(room_id, since.unwrap_or(batch_no), &reason);
+        }
+    }
+
+    fn quarantine(&mut self, room_id: RoomId, since: u64, reason: &str) {
+        tracing::error!(room.id = %room_id, reason, "a room can not be loaded and is quarantined");
+        self.quarantined.insert(room_id, since);
+    }
+
+    fn replay(
+        &mut self,
+        journaled: JournaledInput,
+        batch_no: u64,
+        games: &Games,
+        secret_of: SecretOf<'_>,
+    ) -> Result<(), String> {
+        let room_id = journaled.room_id;
+        let input: Input =
+            serde_json::from_str(journaled.input.get()).map_err(|error| error.to_string())?;
+        if let Some(opened) = journaled.opened {
+            let secret = secret_of(&room_id, &opened.sealed_secret).ok_or_else(foreign_secret)?;
+            let made = catch_unwind(AssertUnwindSafe(|| Room::create(&input, games, secret)));
+            let made = made.map_err(|panic| panic_text(&*panic))?;
+            let (room, _) = made.map_err(|refusal| refusal.to_string())?;
+            self.rooms
+                .insert(room_id.clone(), RoomSlot::new(room, opened, 0));
+        } else {
+            // Of a room that ended later, neither snapshot nor opening may be in reach.
+            let Some(slot) = self.rooms.get_mut(&room_id) else {
+                return Ok(());
+            };
+            let (found, expected) = (slot.room.room_seq(), journaled.after_seq);
+            if found != expected {
+                return Err(format!("expected room_seq {expected}, found {found}"));
+            }
+            match decide(&mut slot.room, &input, games) {
+                Decided::Done(_) => {}
+                Decided::Refused(refusal) => return Err(refusal.to_string()),
+                Decided::Panicked(panic) => return Err(panic_text(&*panic)),
+            }
+        }
+        let Some(slot) = self.rooms.get_mut(&room_id) else {
+            return Ok(());
+        };
+        slot.last_now = input.now;
+        slot.add_input(&journaled.input);
+        slot.is_listed = slot.room.summary().is_some();
+        if slot.dirty_since.is_none() {
+            slot.dirty_since = Some(batch_no);
+            self.dirty.insert((batch_no, Dirty::Room(room_id.clone())));
+        }
+        let (is_over, deadline) = (slot.room.is_over(), slot.room.next_deadline());
+        self.set_deadline(&room_id, deadline.filter(|_| !is_over));
+        if is_over {
+            self.set_room_clean(&room_id);
+            self.rooms.remove(&room_id);
+        }
+        Ok(())
+    }
+}
+
+fn foreign_secret() -> String {
+    "its secret does not open with this deployment's keys".to_owned()
+}
