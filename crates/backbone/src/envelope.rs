@@ -201,7 +201,10 @@ impl<'a> EventEnvelope<'a> {
 
     /// The JSON text of a record's payload.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("an envelope's keys are strings and its values serialise")
+        let mut json = Vec::with_capacity(self.payload.get().len() + 512);
+        serde_json::to_writer(&mut json, self)
+            .expect("an envelope's keys are strings and its values serialise");
+        json
     }
 }
 
