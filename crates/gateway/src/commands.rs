@@ -4,7 +4,7 @@
 use crate::events::{Fields, push_string};
 use blazing_sun_backbone::messages::INTERNAL_COMMANDS;
 use blazing_sun_domain::{CommandId, RoomId, UserId};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -52,8 +52,18 @@ impl Refused {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Seen {
     pub(crate) room_id: RoomId,
-    #[serde(default)]
+    /// 0 where it is left out.
+    #[serde(default, deserialize_with = "or_zero")]
     pub(crate) room_seq: u64,
+}
+
+fn or_zero<'de, D: Deserializer<'de>>(value: D) -> Result<u64, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
+}
+
+/// A question about rooms costs as many messages as it names.
+pub(crate) fn cost_of(rooms: &[Seen]) -> u32 {
+    u32::try_from(rooms.len()).unwrap_or(u32::MAX).max(1)
 }
 
 /// A message of the right shape.
@@ -74,6 +84,17 @@ pub(crate) enum Message<'a> {
     Command(Command<'a>),
 }
 
+impl Message<'_> {
+    /// As how many messages it counts.
+    pub(crate) fn cost(&self) -> u32 {
+        match self {
+            Message::Authenticate { resume, .. } => cost_of(resume),
+            Message::Resume { rooms } => cost_of(rooms),
+            _ => 1,
+        }
+    }
+}
+
 /// A command of the right shape; whether there is such a one is not known here.
 #[derive(Debug)]
 pub(crate) struct Command<'a> {
@@ -88,7 +109,7 @@ pub(crate) struct Command<'a> {
 
 const FIELDS_MAX: usize = 64;
 const DEPTH_MAX: usize = 32;
-const ROOMS_MAX: usize = 64;
+const ROOMS_MAX: usize = 16;
 const NAME_BYTES_MAX: usize = 120;
 const CREATE_ROOM: &str = "games.command.create_room";
 
@@ -143,9 +164,16 @@ fn seen_of(fields: &Fields<'_>, name: &str) -> Result<Vec<Seen>, Refused> {
             &format!("a list of at most {ROOMS_MAX} {{room_id, room_seq}}"),
         )
     };
-    rooms
+    let rooms = rooms
         .filter(|rooms| rooms.len() <= ROOMS_MAX)
-        .ok_or_else(invalid)
+        .ok_or_else(invalid)?;
+    let mut once: Vec<Seen> = Vec::with_capacity(rooms.len());
+    for seen in rooms {
+        if once.iter().all(|other| other.room_id != seen.room_id) {
+            once.push(seen);
+        }
+    }
+    Ok(once)
 }
 
 /// Reads a message. `new_id` makes the command_id where the client sent none.
@@ -232,7 +260,8 @@ fn check_name(kind: &str) -> Result<(), Refused> {
         .into_iter()
         .find_map(|prefix| kind.strip_prefix(prefix));
     match rest {
-        Some(name) if name.is_empty() || INTERNAL_COMMANDS.contains(&kind) => unknown(),
+        Some(name) if name.split('.').any(str::is_empty) => unknown(),
+        Some(_) if INTERNAL_COMMANDS.contains(&kind) => unknown(),
         Some(name) if name.len() > NAME_BYTES_MAX || !name.bytes().all(plain) => unknown(),
         Some(_) => Ok(()),
         None => unknown(),

@@ -151,6 +151,10 @@ fn a_refusal_names_the_field() {
             "",
         ),
         (r#"{"type":"games.command."}"#, "unknown_command", ""),
+        (r#"{"type":"games.command..x"}"#, "unknown_command", ""),
+        (r#"{"type":"games.command.x."}"#, "unknown_command", ""),
+        (r#"{"type":"games.command.a..b"}"#, "unknown_command", ""),
+        (&resume_of(17), "invalid_format", "`rooms`"),
         (r#"{"type":"games.command.a b"}"#, "unknown_command", ""),
         (r#"{"type":"games.event.rolled"}"#, "unknown_command", ""),
         (r#"{"type":"system.welcome"}"#, "unknown_command", ""),
@@ -163,6 +167,33 @@ fn a_refusal_names_the_field() {
             refused.message
         );
     }
+}
+
+fn resume_of(rooms: usize) -> String {
+    let rooms: Vec<String> = (0..rooms)
+        .map(|n| format!(r#"{{"room_id":"r{n}"}}"#))
+        .collect();
+    format!(
+        r#"{{"type":"system.resume","rooms":[{}]}}"#,
+        rooms.join(",")
+    )
+}
+
+#[test]
+fn a_resume_names_each_room_once_and_costs_as_many() {
+    let text = r#"{"type":"system.resume","rooms":[{"room_id":"a","room_seq":null},{"room_id":"b","room_seq":4},{"room_id":"a","room_seq":9}]}"#;
+    let message = parse(text, new_id).unwrap();
+    assert_eq!(message.cost(), 2);
+    let Message::Resume { rooms } = message else {
+        panic!("{text}")
+    };
+    let rooms: Vec<_> = rooms
+        .iter()
+        .map(|seen| (seen.room_id.as_str(), seen.room_seq))
+        .collect();
+    assert_eq!(rooms, [("a", 0), ("b", 4)]);
+    assert_eq!(parse(&resume_of(0), new_id).unwrap().cost(), 1);
+    assert_eq!(parse(&resume_of(16), new_id).unwrap().cost(), 16);
 }
 
 #[test]

@@ -146,6 +146,7 @@ async fn sweep(shared: Arc<Shared>) {
                 None => socket.kill(),
             }
         }
+        shared.addresses.sweep(shared.now_us());
         let mut tables = shared.tables.lock();
         tables.set_now(now_ms);
         tables.sweep(grace_ms, config.rings_bytes_max);

@@ -29,7 +29,8 @@ pub(crate) fn welcome(socket: &Socket) {
 /// Does what the message asks, or says why not.
 pub(crate) fn handle(shared: &Arc<Shared>, socket: &Arc<Socket>, refused: &mut u32, text: &str) {
     let message = commands::parse(text, || shared.fresh_id());
-    if !has_rate(shared, socket) {
+    let cost = message.as_ref().map_or(1, Message::cost);
+    if !has_rate(shared, socket, cost) {
         *refused += 1;
         if *refused > REFUSED_MAX {
             return socket.close(Closing::policy("too many messages"));
@@ -81,13 +82,13 @@ pub(crate) fn unavailable(command_id: Option<Uuid>) -> Refused {
     .of(command_id)
 }
 
-fn has_rate(shared: &Shared, socket: &Socket) -> bool {
+fn has_rate(shared: &Shared, socket: &Socket, cost: u32) -> bool {
     if shared.config.unlimited {
         return true;
     }
     let (limits, now_us) = (&shared.config.limits, shared.now_us());
-    if !socket.meter.take(limits.connection, now_us)
-        || !socket.address.meter.take(limits.address, now_us)
+    if !socket.meter.take_many(cost, limits.connection, now_us)
+        || !socket.address.meter.take_many(cost, limits.address, now_us)
     {
         return false;
     }
@@ -95,7 +96,7 @@ fn has_rate(shared: &Shared, socket: &Socket) -> bool {
     state
         .identity
         .as_ref()
-        .is_none_or(|identity| identity.meter.take(limits.user, now_us))
+        .is_none_or(|identity| identity.meter.take_many(cost, limits.user, now_us))
 }
 
 fn identity_of(socket: &Socket, command_id: Option<Uuid>) -> Result<Arc<Identity>, Refused> {
@@ -160,7 +161,15 @@ fn authenticate(
             if socket.state.lock().left {
                 return Ok(());
             }
-            tables.sign_in(claims.sub, socket)
+            // The rates could not count it for the user before.
+            let (meter, limits) = (tables.meter_of(claims.sub), &shared.config.limits);
+            let cost = commands::cost_of(&resume);
+            if !shared.config.unlimited && !meter.take_many(cost, limits.user, shared.now_us()) {
+                socket.close(Closing::BUSY);
+                return Err(Refused::new("rate_limited", "too many sign-ins; come back"));
+            }
+            tables.sign_in(claims.sub, socket);
+            meter
         }
     };
     let identity = Arc::new(Identity {

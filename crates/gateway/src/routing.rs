@@ -24,6 +24,8 @@ const NARROW_BYTES_MAX: usize = 4 * 1024;
 #[derive(Debug)]
 pub(crate) struct Tables {
     users: FxHashMap<UserId, User>,
+    /// Meters of users who are gone and have not got back yet what they took.
+    resting: FxHashMap<UserId, Arc<Meter>>,
     rooms: FxHashMap<RoomId, RoomEntry>,
     watchers: FxHashMap<Uuid, Watcher>,
     lobby: Vec<LobbyFrame>,
@@ -85,6 +87,7 @@ impl Tables {
     pub(crate) fn new(ring_bytes_max: usize) -> Tables {
         Tables {
             users: FxHashMap::default(),
+            resting: FxHashMap::default(),
             rooms: FxHashMap::default(),
             watchers: FxHashMap::default(),
             lobby: Vec::new(),
@@ -101,14 +104,22 @@ impl Tables {
         self.now_ms = now_ms;
     }
 
-    /// The user's sockets count one more; gives the meter that they share.
-    pub(crate) fn sign_in(&mut self, user: UserId, socket: &Arc<Socket>) -> Arc<Meter> {
+    /// The meter that the user's sockets share.
+    pub(crate) fn meter_of(&mut self, user: UserId) -> Arc<Meter> {
+        match self.users.get(&user) {
+            Some(user) => user.meter.clone(),
+            None => self.resting.entry(user).or_default().clone(),
+        }
+    }
+
+    /// The user's sockets count one more.
+    pub(crate) fn sign_in(&mut self, user: UserId, socket: &Arc<Socket>) {
+        let resting = &mut self.resting;
         let user = self.users.entry(user).or_insert_with(|| User {
             sockets: Vec::with_capacity(1),
-            meter: Arc::default(),
+            meter: resting.remove(&user).unwrap_or_default(),
         });
         user.sockets.push(socket.clone());
-        user.meter.clone()
     }
 
     /// Nothing is routed to the socket any more. Gives whether it still was.
@@ -127,8 +138,10 @@ impl Tables {
             && let Some(user) = self.users.get_mut(&id)
         {
             user.sockets.retain(|other| !Arc::ptr_eq(other, socket));
-            if user.sockets.is_empty() {
-                self.users.remove(&id);
+            if user.sockets.is_empty()
+                && let Some(user) = self.users.remove(&id)
+            {
+                self.resting.insert(id, user.meter);
             }
         }
         true
@@ -157,6 +170,8 @@ impl Tables {
     /// Forgets rooms that nobody came back to, and the oldest frames where there are too many.
     pub(crate) fn sweep(&mut self, grace_ms: u64, rings_bytes_max: usize) {
         let now_ms = self.now_ms;
+        self.resting
+            .retain(|_, meter| !meter.is_full(now_ms * 1_000));
         self.rooms.retain(|_, entry| {
             !entry.followers.is_empty() || now_ms.saturating_sub(entry.left_at) < grace_ms
         });

@@ -61,6 +61,10 @@ impl Closing {
         code: 1012,
         reason: "come back",
     };
+    pub(crate) const BUSY: Closing = Closing {
+        code: 1013,
+        reason: "too many sign-ins",
+    };
     pub(crate) const SLOW: Closing = Closing::policy("too slow");
 }
 

@@ -9,6 +9,7 @@ use crate::socket::{Closing, Socket};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use blazing_sun_backbone::client_address::parse_forwarded;
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -237,15 +238,13 @@ fn forwarded_for(proxies: &[Network], headers: &HeaderMap) -> Vec<IpAddr> {
         return Vec::new();
     }
     let lists = headers.get_all("x-forwarded-for").into_iter();
-    let parts = lists
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|list| list.split(','));
+    let parts = lists.flat_map(|list| list.to_str().unwrap_or("?").split(','));
     let mut addresses = Vec::new();
     for part in parts {
-        match part.trim().parse() {
-            Ok(address) => addresses.push(address),
+        match parse_forwarded(part.trim()) {
+            Some(address) => addresses.push(address),
             // Who put this there is unknown, and so is what stands before it.
-            Err(_) => addresses.clear(),
+            None => addresses.clear(),
         }
     }
     addresses
@@ -324,6 +323,8 @@ mod tests {
             ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
             ("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
             ("203.0.113.9", "1.1.1.1", "203.0.113.9"),
+            ("10.0.0.1", "203.0.113.9:4711", "203.0.113.9"),
+            ("10.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"),
             ("10.0.0.1", "1.1.1.1, nonsense", "10.0.0.1"),
             ("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"),
         ] {

@@ -84,6 +84,61 @@ async fn rates_hold_per_connection_user_and_address() {
     assert_eq!(second.next().await["code"], "rate_limited");
 }
 
+/// Who comes back finds what was taken: by the user, and by the address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn coming_back_gives_no_new_budget() {
+    let narrow = Rate {
+        per_second: 1,
+        burst: 20,
+    };
+    let open = Limits {
+        connection: WIDE,
+        user: WIDE,
+        address: WIDE,
+        ..Limits::default()
+    };
+    let of_user = Limits {
+        user: narrow,
+        ..open.clone()
+    };
+    let of_address = Limits {
+        address: narrow,
+        ..open
+    };
+    for limits in [of_user, of_address] {
+        let world = World::with(limited(limits)).await;
+        let (started, mut taken) = (Instant::now(), 0);
+        for _ in 0..4 {
+            let url = format!("ws://{}/ws", world.address);
+            let Ok((mut socket, _)) = tokio_tungstenite::connect_async(&url).await else {
+                continue;
+            };
+            use futures_util::{SinkExt, StreamExt};
+            let token = world.token(1);
+            let sign_in = json!({"type": "system.authenticate", "token": token}).to_string();
+            let beat = json!({"type": "system.heartbeat"}).to_string();
+            drop(socket.send(Message::text(sign_in)).await);
+            for _ in 0..30 {
+                drop(socket.send(Message::text(beat.clone())).await);
+            }
+            let mut answers = 0;
+            while answers < 31
+                && let Ok(Some(Ok(Message::Text(text)))) =
+                    tokio::time::timeout(support::DEADLINE, socket.next()).await
+            {
+                answers += u32::from(!text.contains("system.welcome"));
+                taken += u32::from(text.contains("heartbeat_ack"));
+            }
+            drop(socket);
+            world
+                .until("it is gone", || world.gateway.connections() == 0)
+                .await;
+        }
+        let elapsed = u32::try_from(started.elapsed().as_secs()).unwrap() + 1;
+        assert!((10..=20 + elapsed).contains(&taken), "{taken}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_command_is_named() {
     let world = World::with(limited(Limits {

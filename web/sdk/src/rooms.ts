@@ -20,7 +20,7 @@ export interface RoomsOptions {
   deliver: (frame: Frame) => void;
 }
 
-const RESUMED_MAX = 64;
+const RESUMED_MAX = 16;
 
 /**
  * Every room of which a state has arrived. Events of a room are taken in the order of their room_seq: one that was
