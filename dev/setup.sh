@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source dev/tools.sh
 
-readonly NODE_MIN=20.19
+readonly NODE_WANTED="Node.js 20.19 (or 22.12) or newer"
 
 say() { printf 'setup: %s\n' "$*"; }
 die() {
@@ -51,17 +51,22 @@ check_rust_components() {
 }
 
 check_node() {
-  have node && have npm || die "Node.js and npm are missing; install Node.js $NODE_MIN or newer from https://nodejs.org."
+  have node && have npm || die "Node.js and npm are missing; install $NODE_WANTED from https://nodejs.org."
   local version major minor
   version=$(node --version)
   IFS=. read -r major minor _ <<<"${version#v}"
-  ((major > ${NODE_MIN%.*} || (major == ${NODE_MIN%.*} && minor >= ${NODE_MIN#*.}))) ||
-    die "Node.js $NODE_MIN or newer is needed; this is $version."
+  # What Vite takes.
+  ((major > 22 || (major == 22 && minor >= 12) || (major == 20 && minor >= 19))) ||
+    die "$NODE_WANTED is needed; this is $version."
 }
 
 # SQLite is compiled from source that its crate bundles.
 check_c_compiler() {
   have cc || debian_install "a C compiler" gcc libc6-dev
+}
+
+check_git() {
+  have git || debian_install "git" git
 }
 
 check_jdk() {
@@ -101,12 +106,14 @@ case "${1:-test}" in
     check_rust
     check_node
     check_c_compiler
+    check_git
     ;;
   test)
     check_rust
     check_rust_components
     check_node
     check_c_compiler
+    check_git
     check_jdk
     check_chromium
     cargo_install cargo-deny "$CARGO_DENY_VERSION" "$CARGO_DENY"

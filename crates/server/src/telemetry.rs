@@ -8,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 pub fn start(config: &Telemetry) {
     let filter = std::env::var("RUST_LOG")
         .ok()
-        .and_then(|filter| filter.parse().ok());
-    let filter: EnvFilter = filter.unwrap_or_else(|| EnvFilter::new(&config.filter));
+        .and_then(|filter| quiet(&filter).parse().ok());
+    let filter: EnvFilter = filter.unwrap_or_else(|| EnvFilter::new(quiet(&config.filter)));
     let terminal = std::io::stderr().is_terminal();
     let json = match config.format {
         Format::Auto => !terminal,
@@ -25,6 +25,12 @@ pub fn start(config: &Telemetry) {
     } else {
         lines.with_ansi(terminal).try_init()
     };
+}
+
+/// Migrations say at every start that there are none, with paths of the machine that built them; a filter that
+/// names `refinery` goes before this.
+fn quiet(filter: &str) -> String {
+    format!("refinery=warn,{filter}")
 }
 
 /// Whether this is a filter.

@@ -5,6 +5,7 @@ use super::{ApiConfig, ApiState};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
+use blazing_sun_backbone::client_address::parse_forwarded;
 use blazing_sun_backbone::credentials::{Claims, TokenError};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -109,7 +110,7 @@ impl Client {
         let mut address = peer;
         // Each proxy adds to the right; what stands left of the first stranger is that stranger's word.
         for forwarded in listed(headers, "x-forwarded-for").into_iter().rev() {
-            let Some(next) = parse_address(forwarded) else {
+            let Some(next) = parse_forwarded(forwarded) else {
                 break;
             };
             address = next;
@@ -132,17 +133,6 @@ fn listed<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
         .flat_map(|value| value.to_str().unwrap_or("?").split(','))
         .map(str::trim)
         .collect()
-}
-
-/// An address, with or without a port.
-fn parse_address(text: &str) -> Option<IpAddr> {
-    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
-    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    text.parse()
-        .ok()
-        .or_else(with_port)
-        .or_else(bracketed)
-        .map(|address: IpAddr| address.to_canonical())
 }
 
 /// A request that no page of a stranger has made the browser send: what signs in or out asks for it,

@@ -3,6 +3,7 @@
 use super::ApiConfig;
 use super::problem::Problem;
 use axum::http::StatusCode;
+use blazing_sun_backbone::client_address::subscriber;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sha2::{Digest, Sha256};
@@ -88,14 +89,6 @@ impl Limits {
             let detail = "Too many attempts; wait a while.";
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait)
         })
-    }
-}
-
-/// Who stands behind an address: of IPv6 everybody has a /64.
-fn subscriber(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
     }
 }
 
