@@ -373,6 +373,18 @@ export class Client {
     // The room first, so that whoever waits for the answer finds the room as it is after it.
     this.rooms.take(frame);
     this.pending.answer(answers, frame);
+    if (frame.type === "games.event.room_state")
+      this.askAgain((frame as EventFrame<"games.event.room_state">).room.room_id);
+  }
+
+  /**
+   * A room's state after a reconnect may contain the effect of a command whose own event came before it and so
+   * not to this connection. Sent again, the command is answered and not applied.
+   */
+  private askAgain(roomId: RoomId): void {
+    for (const command of this.pending.all()) {
+      if (command.sentAtMs !== undefined && command.roomId === roomId) this.sendCommand(command);
+    }
   }
 
   /** What `rooms` lets through, in each room's order. */

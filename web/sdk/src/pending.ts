@@ -49,6 +49,10 @@ export class PendingCommand {
     return JSON.stringify({ ...this.fields, type: this.type, command_id: this.commandId });
   }
 
+  get roomId(): unknown {
+    return "room_id" in this.fields ? this.fields.room_id : undefined;
+  }
+
   isAnsweredBy(frame: Frame): boolean {
     if (frame.type.endsWith(".command_applied")) return true;
     const expected: readonly string[] | undefined = ANSWERS[this.type as keyof typeof ANSWERS];

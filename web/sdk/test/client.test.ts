@@ -405,6 +405,18 @@ describe("commands", () => {
     await command;
   });
 
+  it("asks again at once when a room's state may hold the command's effect", async () => {
+    const [started, connection] = await online();
+    const command = started.command(ROLL, { room_id: "r1" });
+    const first = await connection.frame(ROLL);
+    connection.send({ type: "system.ack", command_id: first.command_id });
+    connection.send(roomState());
+    const second = await connection.frame(ROLL);
+    expect(second).toEqual(first);
+    connection.send({ type: "games.event.command_applied", command_id: first.command_id });
+    await command;
+  });
+
   it("sends one given to an expired session again in the next", async () => {
     const [started, first] = await online();
     const command = started.command(ROLL, { room_id: "r1" });
