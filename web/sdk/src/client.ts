@@ -373,15 +373,17 @@ export class Client {
     // The room first, so that whoever waits for the answer finds the room as it is after it.
     this.rooms.take(frame);
     this.pending.answer(answers, frame);
-    if (frame.type === "games.event.room_state")
-      this.askAgain((frame as EventFrame<"games.event.room_state">).room.room_id);
+    if (frame.type === "games.event.room_state") {
+      const room = frame.room as { room_id?: unknown } | undefined;
+      if (room?.room_id !== undefined) this.askAgain(room.room_id);
+    }
   }
 
   /**
    * A room's state after a reconnect may contain the effect of a command whose own event came before it and so
    * not to this connection. Sent again, the command is answered and not applied.
    */
-  private askAgain(roomId: RoomId): void {
+  private askAgain(roomId: unknown): void {
     for (const command of this.pending.all()) {
       if (command.sentAtMs !== undefined && command.roomId === roomId) this.sendCommand(command);
     }
