@@ -152,7 +152,7 @@ describe("signing in", () => {
     const sent = started.command(ROLL, { room_id: "r1" });
     await first.frame(ROLL);
     first.cut();
-    await reached(started, "waiting");
+    await eventually(() => expect(started.status.state).not.toBe("online"));
     const unsent = started.command("games.command.leave_room", { room_id: "r1" });
     const refusals = Promise.all(
       [sent, unsent].map((command) => command.then(null, (refusal: unknown) => refusal as Refusal)),
