@@ -2,6 +2,7 @@
 //! appends what was queued, decides it, appends what came of it, commits, and only then acknowledges
 //! and delivers.
 
+mod failure;
 mod recovery;
 
 use crate::directory::Directory;
@@ -11,7 +12,7 @@ use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_w
 use crate::store::{Ownership, Store, StoreError, Writes};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::sqlite::{Batch, PendingAppend, SqliteLog, SqliteLogOptions};
-use blazing_sun_backbone::log::{Appended, EventLog, LogError, NewRecord, Position, Record};
+use blazing_sun_backbone::log::{Appended, EventLog, LogError, Position};
 use blazing_sun_backbone::topics::{self, TopicSpec};
 use blazing_sun_domain::{Cents, Games, Millis};
 use parking_lot::Mutex;
@@ -35,10 +36,6 @@ const ALIVE_MS: i64 = 1_000;
 
 /// How often expired answers are looked for.
 const SWEEP_MS: i64 = 600_000;
-/// How long the engine waits after a failed commit, doubled with each further one up to the most.
-const BACKOFF_MS: u64 = 100;
-const BACKOFF_MS_MAX: u64 = 1_600;
-
 /// What an engine is started with.
 pub struct EngineOptions {
     /// The SQLite file; made where it does not exist.
@@ -405,63 +402,6 @@ impl Running {
         }
     }
 
-    /// Nothing of the batch was written, and state is read again. Where one of several appends is what
-    /// the store can not take, each is tried alone; otherwise all are refused, and the engine waits
-    /// before it tries more.
-    fn after_failure(
-        &mut self,
-        now: Millis,
-        batch: Batch,
-        accepted: Vec<Accepted>,
-        error: StoreError,
-    ) -> Result<(), EngineError> {
-        let refuse_all = |accepted: Vec<Accepted>| {
-            for accepted in accepted {
-                (accepted.appended)(Err(LogError::Unavailable));
-            }
-        };
-        if matches!(error, StoreError::Fenced { .. } | StoreError::Closed) {
-            refuse_all(accepted);
-            return Err(error.into());
-        }
-        self.failures += 1;
-        tracing::error!(
-            error = with_sources(&error),
-            appends = accepted.len(),
-            failures = self.failures,
-            "a batch was not committed; all state is read again"
-        );
-        if !error.is_of_what_was_written() || accepted.len() <= 1 {
-            refuse_all(accepted);
-            self.store.appender.rolled_back(batch);
-            let wait_ms = BACKOFF_MS << (self.failures - 1).min(8);
-            std::thread::sleep(Duration::from_millis(wait_ms.min(BACKOFF_MS_MAX)));
-            return self.recover();
-        }
-        let mut begin = 0;
-        let mut again = Vec::new();
-        for Accepted { end, appended, .. } in accepted {
-            let records = batch.records()[begin..end].iter().map(as_new).collect();
-            begin = end;
-            again.push(PendingAppend {
-                records,
-                arrived: Instant::now(),
-                appended,
-            });
-        }
-        self.store.appender.rolled_back(batch);
-        self.recover()?;
-        for append in again {
-            let work = Work {
-                appends: vec![append],
-                horizon: Millis(i64::MIN),
-                ..Work::default()
-            };
-            self.one_batch(now, work)?;
-        }
-        Ok(())
-    }
-
     fn note_batch(&mut self, batch_no: u64, records: usize) {
         self.recent.push_back((batch_no, records));
         self.recent_records += records;
@@ -541,16 +481,6 @@ struct Accepted {
     appended: Appended,
 }
 
-fn as_new(record: &Record) -> NewRecord {
-    NewRecord {
-        topic: record.topic.clone(),
-        partition: Some(record.partition),
-        key: record.key.clone(),
-        headers: record.headers.clone(),
-        payload: record.payload.clone(),
-    }
-}
-
 /// Decides every record of the batch, those too that deciding adds.
 fn take_all(
     partitions: &mut [Partition],
@@ -574,17 +504,6 @@ fn take_all(
             partition.take(turn, &record)?;
         }
     }
-}
-
-/// An error with all that caused it, on one line.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn clock() -> Millis {
