@@ -3,7 +3,9 @@
 //! game's own payloads pass through as a name and JSON.
 
 pub mod client_address;
+pub mod clock;
 pub mod credentials;
+pub mod derived_id;
 pub mod envelope;
 pub mod log;
 pub mod messages;

@@ -13,7 +13,7 @@ pub use commands::{
     Command, CreateRoom, InvalidCommand, JoinRoom, demo_grant, parse_command, player_disconnected,
     sync_room, sync_user, with_room_id,
 };
-pub use fields::{Fields, InvalidField, parse_timestamp};
+pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
 pub use presence::{PresenceMessage, parse_presence};
 pub use replies::{BalanceChanged, DeadLetter, command_applied_body, error_body, gone_room_body};

@@ -18,7 +18,7 @@ use blazing_sun_backbone::log::EventLog;
 use blazing_sun_domain::{Cents, Millis, UserId};
 use demo_grant::DemoGrants;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -27,12 +27,7 @@ pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 
 /// The machine's own clock.
 pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let since = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    })
+    Arc::new(blazing_sun_backbone::clock::now)
 }
 
 /// What an operator can set about accounts, with its defaults.

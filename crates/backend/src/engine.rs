@@ -10,6 +10,7 @@ use crate::outgoing::Outgoing;
 use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
 use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
 use crate::store::{Ownership, Store, StoreError, Writes};
+use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::sqlite::{Batch, PendingAppend, SqliteLog, SqliteLogOptions};
 use blazing_sun_backbone::log::{Appended, EventLog, LogError, Position};
@@ -21,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Records taken into one transaction.
@@ -146,7 +147,7 @@ impl Engine {
             recent: VecDeque::new(),
             recent_records: 0,
         };
-        running.ownership = running.store.take_over(clock())?;
+        running.ownership = running.store.take_over(clock::now())?;
         running.last_now = running.ownership.last_alive.unwrap_or_default();
         running.recover()?;
         running.recover_presence()?;
@@ -334,7 +335,7 @@ impl Running {
     fn now(&mut self) -> Millis {
         let passed = self.last_looked.elapsed();
         self.last_looked = Instant::now();
-        self.last_now = clock().max(self.last_now.plus(passed.as_millis() as i64));
+        self.last_now = clock::now().max(self.last_now.plus(passed.as_millis() as i64));
         self.last_now
     }
 
@@ -504,13 +505,6 @@ fn take_all(
             partition.take(turn, &record)?;
         }
     }
-}
-
-fn clock() -> Millis {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Millis(since.as_millis() as i64)
 }
 
 fn random<const N: usize>() -> Result<[u8; N], EngineError> {

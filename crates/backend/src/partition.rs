@@ -291,18 +291,13 @@ impl Partition {
     }
 
     /// Writes what recovery applies to the last snapshots.
-    fn journal<S: Store>(
-        &self,
-        turn: &mut Turn<'_, S>,
-        input: Option<JournaledNow<'_>>,
-        answer: Option<&(UserId, Answered)>,
-    ) {
+    fn journal<S: Store>(&self, turn: &mut Turn<'_, S>, record: Vec<u8>) {
         turn.outgoing.records.push(NewRecord {
             topic: self.topics.journal.clone(),
             partition: Some(self.number),
             key: Bytes::new(),
             headers: Default::default(),
-            payload: journal_record(input, answer).into(),
+            payload: record.into(),
         });
     }
 }
@@ -312,7 +307,7 @@ struct JournaledNow<'a> {
     room_id: &'a RoomId,
     after_seq: u64,
     /// JSON.
-    input: Vec<u8>,
+    input: &'a [u8],
     opened: Option<Opened>,
 }
 
@@ -327,7 +322,7 @@ fn journal_record(input: Option<JournaledNow<'_>>, answer: Option<&(UserId, Answ
         json.extend_from_slice(br#","s":"#);
         serde_json::to_writer(&mut json, &input.after_seq).expect(PLAIN);
         json.extend_from_slice(br#","i":"#);
-        json.extend_from_slice(&input.input);
+        json.extend_from_slice(input.input);
         if let Some(opened) = &input.opened {
             json.extend_from_slice(br#","o":"#);
             serde_json::to_writer(&mut json, opened).expect(PLAIN);

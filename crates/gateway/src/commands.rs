@@ -2,10 +2,10 @@
 //! Which commands exist is the backend's to know.
 
 use crate::events::{Fields, push_string};
+use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::messages::INTERNAL_COMMANDS;
 use blazing_sun_domain::{CommandId, RoomId, UserId};
 use serde::{Deserialize, Deserializer};
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -320,13 +320,7 @@ impl Command<'_> {
 
 /// The id of the room that this command creates: the same through any gateway, however often it is sent.
 fn created_room(user: UserId, command_id: Uuid) -> RoomId {
-    let mut hash = Sha256::new();
-    hash.update(user.to_string());
-    hash.update(command_id.as_bytes());
-    let digest = hash.finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Uuid::new_v8(bytes)
+    derived_id([user.to_string().as_bytes(), command_id.as_bytes()])
         .to_string()
         .parse()
         .expect("a UUID's text is a room id")

@@ -9,13 +9,13 @@ use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
 use blazing_sun_backbone::envelope::PRODUCER_GATEWAY;
 use blazing_sun_backbone::log::{EventLog, HeadersBuilder, LogError, NewRecord, Topic};
 use blazing_sun_backbone::topics;
-use blazing_sun_domain::{Millis, RoomId, UserId};
+use blazing_sun_domain::{RoomId, UserId};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -72,13 +72,7 @@ pub(crate) struct Draft<'a> {
 pub(crate) const SYSTEM_ACTOR: &str =
     "{\"user_id\":\"0\",\"username\":\"system\",\"socket_id\":\"\",\"roles\":[]}";
 
-/// The server's time.
-pub(crate) fn now() -> Millis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
+pub(crate) use blazing_sun_backbone::clock::now;
 
 /// A bijection that spreads neighbours (splitmix64's).
 fn mixed(number: u64) -> u64 {

@@ -10,13 +10,14 @@ use crate::data_dir::DataDir;
 use crate::pages;
 use anyhow::{Context, bail};
 use axum::Router;
+use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_domain::games::relay::Relay;
-use blazing_sun_domain::{Cents, GameDefinition, Games, Millis};
+use blazing_sun_domain::{Cents, GameDefinition, Games};
 use connections::Bounds;
 use parts::Parts;
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -77,7 +78,7 @@ pub async fn run(
         );
     }
     let keys_path = config.keys.clone().unwrap_or_else(|| data_dir.keys());
-    let keys = Keys::load_or_create(&keys_path, now())
+    let keys = Keys::load_or_create(&keys_path, clock::now())
         .with_context(|| format!("cannot use the keys file {}", keys_path.display()))?;
     let bounds = Bounds::of(&config, bench)?;
     let parts = Parts::start(&config, &data_dir, &keys, games, bench).await?;
@@ -183,11 +184,4 @@ pub fn raise_open_files() {
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!(error = %error, "the limit of open files stays as it was");
     }
-}
-
-fn now() -> Millis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

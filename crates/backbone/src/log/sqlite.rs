@@ -29,7 +29,7 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tail::{Feed, Tails, Wanted};
 
 /// How long `ensure_topics` waits for the writer's transaction to end.
@@ -62,10 +62,7 @@ impl Default for SqliteLogOptions {
             tail_records: 65_536,
             tail_bytes: 32 << 20,
             poll_interval: Duration::from_millis(50),
-            clock: Arc::new(|| {
-                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-                Millis(since.map_or(0, |since| since.as_millis() as i64))
-            }),
+            clock: Arc::new(crate::clock::now),
         }
     }
 }

@@ -26,41 +26,46 @@ pub enum InvalidField {
     },
 }
 
-/// The fields of a payload. Of a field that is there twice the last counts.
-pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// A JSON object's fields in order, their values as they stand.
+pub struct Entries<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 
 /// A key, borrowed unless it has escapes.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Fields<'de> {
+impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
+        struct EntriesVisitor;
 
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::with_capacity(4);
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+                let mut entries = Vec::with_capacity(8);
                 while let Some((Key(name), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
-                    fields.push((name, value));
+                    entries.push((name, value));
                 }
-                Ok(Fields(fields))
+                Ok(Entries(entries))
             }
         }
 
-        deserializer.deserialize_map(FieldsVisitor)
+        deserializer.deserialize_map(EntriesVisitor)
     }
 }
+
+/// The fields of a payload. Of a field that is there twice the last counts.
+pub struct Fields<'a>(Entries<'a>);
 
 impl<'a> Fields<'a> {
     /// The fields of a JSON object.
     pub fn of(payload: &'a RawValue) -> Result<Fields<'a>, InvalidField> {
-        serde_json::from_str(payload.get()).map_err(|_| InvalidField::NotAnObject)
+        serde_json::from_str(payload.get())
+            .map(Fields)
+            .map_err(|_| InvalidField::NotAnObject)
     }
 
     /// The field, if it is there and not null.
@@ -68,7 +73,7 @@ impl<'a> Fields<'a> {
         &self,
         name: &'static str,
     ) -> Result<Option<T>, InvalidField> {
-        let found = self.0.iter().rev().find(|(found, _)| found == name);
+        let found = self.0.0.iter().rev().find(|(found, _)| found == name);
         let Some((_, value)) = found.filter(|(_, value)| value.get() != "null") else {
             return Ok(None);
         };

@@ -1,10 +1,10 @@
 //! Payment records: raw JSON without an envelope, exactly the contract's fields in its order.
 
+use crate::derived_id::derived_id;
 use crate::topics;
 use blazing_sun_domain::{Cents, Millis, RoomId, SeatedPlayer};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 /// What a payment record tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +56,7 @@ impl PaymentKind {
 
 /// The id of a transfer's record: the same however often it is sent.
 pub fn payment_event_id(transfer_key: &str) -> Uuid {
-    let digest: [u8; 32] = Sha256::digest(format!("payment/{transfer_key}")).into();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Builder::from_custom_bytes(bytes).into_uuid()
+    derived_id(["payment/", transfer_key])
 }
 
 /// A record on `<game>.participation_payed`, `.win_prize` or `.participation_refunded`.

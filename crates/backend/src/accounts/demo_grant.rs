@@ -5,12 +5,12 @@ use super::Clock;
 use crate::store::StoreError;
 use crate::store::accounts::User;
 use crate::store::reads::ReadSide;
+use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::{EventLog, HeadersBuilder, LogError, NewRecord, Topic};
 use blazing_sun_backbone::messages::{DEMO_GRANT, demo_grant};
 use blazing_sun_backbone::topics::GAMES_COMMANDS;
 use blazing_sun_domain::UserId;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -110,13 +110,7 @@ impl DemoGrants {
 
 /// UUIDv8 of SHA-256("demo_grant" ‖ user id in decimal): the same however often it is asked for.
 fn command_id(user: UserId) -> Uuid {
-    let digest = Sha256::new()
-        .chain_update("demo_grant")
-        .chain_update(user.to_string())
-        .finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Uuid::new_v8(bytes)
+    derived_id(["demo_grant", &user.to_string()])
 }
 
 #[cfg(test)]

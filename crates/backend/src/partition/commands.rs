@@ -2,10 +2,11 @@
 //! the answer where there is no room to give it.
 
 use super::rooms::{has_ended, system};
-use super::{Asked, ListQuery, Partition, Taken, Turn, name};
+use super::{Asked, ListQuery, Partition, Taken, Turn, journal_record, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
 use crate::outgoing::Event;
 use crate::store::{ListingChange, Store, StoreError};
+use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope};
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::messages::{self, Command, CreateRoom, JoinRoom};
@@ -13,8 +14,7 @@ use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::room::{Action, Order, PasswordCheck};
 use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
-use sha2::{Digest, Sha256};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 /// Rooms that one user may be in: each sign-in asks all of them.
 const ROOMS_OF_USER_MAX: usize = 16;
@@ -113,7 +113,7 @@ impl Partition {
         answer: Answer,
     ) {
         let kept = (user, Answered(command_id, answer));
-        self.journal(turn, None, Some(&kept));
+        self.journal(turn, journal_record(None, Some(&kept)));
         self.keep_answer(turn.batch_no, turn.now, user, kept.1);
     }
 
@@ -560,10 +560,5 @@ impl Partition {
 
 /// The id of a foreign command that has none: its event's, or a hash of it.
 fn id_of_event(event_id: &str) -> CommandId {
-    CommandId(Uuid::try_parse(event_id).unwrap_or_else(|_| {
-        let digest: [u8; 32] = Sha256::digest(event_id.as_bytes()).into();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        Builder::from_custom_bytes(bytes).into_uuid()
-    }))
+    CommandId(Uuid::try_parse(event_id).unwrap_or_else(|_| derived_id([event_id])))
 }

@@ -1,7 +1,7 @@
 //! Rooms: decide on a copy, then keep what came of it: state, money, journal, deadline, listing.
 
 use super::money::{move_money, payment_record};
-use super::{Asked, Dirty, JournaledNow, Opened, Partition, Taken, Turn};
+use super::{Asked, Dirty, JournaledNow, Opened, Partition, Taken, Turn, journal_record};
 use crate::inbox::{Answer, Answered};
 use crate::store::{Listing, ListingChange, RoomArchive, RoomSnapshot, Store, StoreError};
 use blazing_sun_backbone::{messages, topics};
@@ -209,16 +209,20 @@ impl Partition {
             .filter(|asked| asked.is_kept)
             .and_then(|asked| Some((asked.user, Answered(asked.command_id?, answer))));
 
-        let mut journaled = None;
+        let mut journal = answered
+            .as_ref()
+            .filter(|_| !effects.changed)
+            .map(|answered| journal_record(None, Some(answered)));
         if effects.changed {
             let begin = slot.inputs.len();
             serde_json::to_writer(&mut slot.inputs, input).expect("inputs are plain JSON values");
-            journaled = Some(JournaledNow {
+            let now = JournaledNow {
                 room_id,
                 after_seq: seq_before,
-                input: slot.inputs[begin..].to_vec(),
+                input: &slot.inputs[begin..],
                 opened,
-            });
+            };
+            journal = Some(journal_record(Some(now), answered.as_ref()));
             slot.inputs.push(b'\n');
             if slot.dirty_since.is_none() {
                 slot.dirty_since = Some(turn.batch_no);
@@ -232,8 +236,8 @@ impl Partition {
         let (is_over, is_long) = (slot.room.is_over(), slot.inputs.len() > JOURNAL_BYTES_MAX);
         let deadline = slot.room.next_deadline().filter(|_| !is_over);
         self.set_deadline(room_id, deadline);
-        if journaled.is_some() || answered.is_some() {
-            self.journal(turn, journaled, answered.as_ref());
+        if let Some(journal) = journal {
+            self.journal(turn, journal);
         }
         if let Some((user, answered)) = answered {
             self.keep_answer(turn.batch_no, turn.now, user, answered);

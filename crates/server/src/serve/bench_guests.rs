@@ -1,9 +1,9 @@
 //! Access tokens for a load tool: guests signed in over the server's own API, with tokens that outlast
 //! a measurement.
 
-use super::now;
 use crate::cli::BenchTokens;
 use anyhow::Context;
+use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::{Claims, Keys};
 use blazing_sun_domain::UserId;
 use serde::Deserialize;
@@ -37,7 +37,13 @@ pub async fn write_tokens(
         let answer = client.post(&url).send().await?.error_for_status();
         let SignedIn { user } = answer.context("cannot sign in a guest")?.json().await?;
         let roles: Vec<&str> = user.roles.iter().map(String::as_str).collect();
-        let claims = Claims::new(user.user_id, &user.username, &roles, now(), LIFETIME_S);
+        let claims = Claims::new(
+            user.user_id,
+            &user.username,
+            &roles,
+            clock::now(),
+            LIFETIME_S,
+        );
         lines.push_str(&signer.sign(&claims));
         lines.push('\n');
     }
