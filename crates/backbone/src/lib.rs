@@ -7,6 +7,7 @@ pub mod clock;
 pub mod credentials;
 pub mod derived_id;
 pub mod envelope;
+pub mod failpoints;
 pub mod log;
 pub mod messages;
 pub mod partitioner;

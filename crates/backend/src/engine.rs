@@ -2,6 +2,8 @@
 //! appends what was queued, decides it, appends what came of it, commits, and only then acknowledges
 //! and delivers.
 
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod failure;
 mod recovery;
 
@@ -15,6 +17,7 @@ use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::sqlite::{Batch, PendingAppend, SqliteLog, SqliteLogOptions};
 use blazing_sun_backbone::log::{Appended, EventLog, LogError, Position};
 use blazing_sun_backbone::topics::{self, TopicSpec};
+use blazing_sun_backbone::{is_planted, kill_point};
 use blazing_sun_domain::{Cents, Games, Millis};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -304,6 +307,7 @@ impl Running {
             .ownership
             .last_alive
             .map_or(0, |alive| (now.0 - alive.0).max(0));
+        let outage = if is_planted!(OutageRolls) { 0 } else { outage };
         let work = Work {
             horizon: Millis(i64::MIN),
             shift_ms: Some(outage),
@@ -350,6 +354,8 @@ impl Running {
                     Ok(position) => positions.push(position),
                     Err(error) => failed = Some(error),
                 }
+                #[cfg(feature = "failpoints")]
+                failpoints::push_poison(&mut batch);
             }
             let outcome: Result<Vec<Position>, LogError> = failed.map_or(Ok(positions), Err);
             accepted.push(Accepted {
@@ -363,6 +369,12 @@ impl Running {
             ..Writes::default()
         };
         let mut queries = Vec::new();
+        kill_point!(Taken);
+        if is_planted!(AckEarly) {
+            for accepted in accepted.drain(..) {
+                (accepted.appended)(accepted.outcome);
+            }
+        }
         let decided = self.decide(&mut batch, &mut writes, &mut queries, &work);
         let changed = !batch.records().is_empty()
             || !writes.rooms.is_empty()
@@ -383,6 +395,7 @@ impl Running {
         self.store.settle_jobs(outcome.is_ok());
         match outcome {
             Ok(()) => {
+                kill_point!(Committed);
                 self.note_batch(batch.batch_no(), batch.records().len());
                 // Events first: an acknowledgement wakes its socket directly, and both then leave in one write.
                 self.store.appender.committed(batch);

@@ -2,7 +2,7 @@
 
 use blazing_sun_backbone::envelope::{Audience, AudienceKind, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Topic};
-use blazing_sun_backbone::topics;
+use blazing_sun_backbone::{is_planted, topics};
 use blazing_sun_domain::room::{EventAudience, Membership, Order, RoomEvent};
 use blazing_sun_domain::{CommandId, Millis, RoomId, UserId};
 use bytes::Bytes;
@@ -228,6 +228,14 @@ impl Outgoing {
             headers: headers.build(),
             payload: json.into(),
         });
+        if matches!(event.order, Order::Room(_)) {
+            if is_planted!(EventSkipped) {
+                self.records.pop();
+            }
+            if is_planted!(EventDoubled) {
+                self.records.extend(self.records.last().cloned());
+            }
+        }
     }
 
     /// A record that is no envelope: payments, dead letters.

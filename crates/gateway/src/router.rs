@@ -4,6 +4,7 @@ use crate::frames;
 use crate::messages;
 use crate::shared::{Answer, Shared};
 use crate::socket::Closing;
+use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::log::{LogError, Record, Start, Subscription, Topic};
 use blazing_sun_backbone::topics;
 use rustc_hash::FxHashMap;
@@ -151,6 +152,7 @@ async fn route(
                 && bytes < SLICE_BYTES
             {
                 if reader.admits(record) {
+                    kill_point!(Routed);
                     tables.route(record);
                 }
                 count += 1;

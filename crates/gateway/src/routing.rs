@@ -8,6 +8,7 @@ use crate::limits::Meter;
 use crate::rooms::RoomEntry;
 use crate::socket::{Closing, Socket};
 use blazing_sun_backbone::envelope::AudienceKind;
+use blazing_sun_backbone::is_planted;
 use blazing_sun_backbone::log::Record;
 use blazing_sun_domain::{RoomId, UserId};
 use bytes::Bytes;
@@ -337,6 +338,9 @@ impl Tables {
             return;
         };
         let Some(envelope) = lazy.get() else { return };
+        if route.room_seq.is_some() && is_planted!(DeliverySkipped) {
+            return;
+        }
         let (recipients, place) = match route.kind {
             AudienceKind::Players => (Recipients::Players, behind(envelope)),
             AudienceKind::Spectators => (Recipients::Spectators, behind(envelope)),
@@ -364,9 +368,16 @@ impl Tables {
         let asker = refusal
             .then(|| envelope.payload.read::<String>("socket_id"))
             .flatten();
-        let asker = asker.filter(|id| !id.is_empty());
+        let asker = asker.filter(|id| !id.is_empty() && !is_planted!(RefusalShared));
         self.body.clear();
         envelope.write_frame(None, &mut self.body);
+
+        if let Some(entry) = entry.as_deref_mut()
+            && is_planted!(PrivateLeaked)
+        {
+            entry.stage(None, Recipients::All, &self.body);
+            touch(&mut self.touched, &entry.room.id);
+        }
 
         // An answer to one socket's question about its rooms is for that socket alone, and not kept.
         if let [id] = route.users[..]

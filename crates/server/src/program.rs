@@ -66,6 +66,10 @@ impl ServerBuilder {
             Err(error) => return failed(ASKED_WRONGLY, error.into()),
         };
         telemetry::start(&config.telemetry);
+        #[cfg(feature = "failpoints")]
+        if let Err(error) = blazing_sun_backbone::failpoints::plant_from_environment() {
+            return failed(ASKED_WRONGLY, anyhow::Error::msg(error));
+        }
         let options = serve::Options {
             config,
             games: self.games,

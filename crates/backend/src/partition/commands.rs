@@ -8,6 +8,7 @@ use crate::outgoing::Event;
 use crate::store::{ListingChange, Store, StoreError};
 use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope};
+use blazing_sun_backbone::is_planted;
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::messages::{self, Command, CreateRoom, JoinRoom};
 use blazing_sun_backbone::partitioner::partition_of;
@@ -75,6 +76,7 @@ impl Partition {
         let inbox = self.inboxes.get(&user).map_or(&empty, |slot| &slot.inbox);
         match inbox.look_up(command_id, record.timestamp) {
             Seen::New => {}
+            _ if is_planted!(DedupeOff) => {}
             // A command that was passed on to its room may find that in its own partition.
             Seen::Before(Answer::Passed(room)) if command.room_id() == Some(room) => {}
             Seen::Before(answer) => {
@@ -538,6 +540,9 @@ impl Partition {
         record: &Record,
         error: &str,
     ) {
+        if is_planted!(PoisonDropped) {
+            return;
+        }
         tracing::warn!(
             log.topic = record.topic.as_str(),
             log.partition = record.partition,

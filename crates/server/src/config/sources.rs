@@ -6,7 +6,17 @@ use figment::{Metadata, Profile, Provider};
 
 const PREFIX: &str = "BLAZING_SUN_";
 /// Read by scripts of the repository and by the command line, not part of the configuration.
-const NOT_KEYS: [&str; 3] = ["BIN", "CONFIG", "TOOLS"];
+const NOT_KEYS: &[&str] = &[
+    "BIN",
+    "CONFIG",
+    "TOOLS",
+    #[cfg(feature = "failpoints")]
+    "FAILPOINT",
+    #[cfg(feature = "failpoints")]
+    "FAULT",
+    #[cfg(feature = "failpoints")]
+    "POISON",
+];
 
 /// A value with its key and where it was given.
 #[derive(Debug, Clone)]

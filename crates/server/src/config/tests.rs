@@ -253,3 +253,15 @@ fn generated_configuration_documentation_is_up_to_date() {
     }
     assert_eq!(text, wanted, "run `make generated`");
 }
+
+#[cfg(not(feature = "failpoints"))]
+#[test]
+fn an_ordinary_build_knows_of_no_planted_fault() {
+    for name in ["FAILPOINT", "FAULT", "POISON"] {
+        let variable = format!("BLAZING_SUN_{name}");
+        let error = from_environment(&[(&variable, "K1")]).unwrap_err();
+        let key = name.to_lowercase();
+        let expected = format!("unknown configuration key `{key}` in the environment variable");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+}

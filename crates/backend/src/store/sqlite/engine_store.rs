@@ -6,8 +6,11 @@ use crate::store::{
     RoomArchive, RoomSnapshot, Store, StoreError, Writes,
 };
 use blazing_sun_backbone::log::sqlite::{Batch, SqliteAppender};
+use blazing_sun_backbone::{is_planted, kill_point};
 use blazing_sun_domain::room::Membership;
-use blazing_sun_domain::{Account, Cents, CommandId, Millis, RoomId, Transfer, UserId};
+use blazing_sun_domain::{
+    Account, Cents, CommandId, Millis, RoomId, Transfer, TransferKind, UserId,
+};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 /// The embedded engine owns all partitions under this one row of `partition_owner`.
@@ -88,6 +91,9 @@ impl SqliteStore {
         // batch may bear its number.
         self.appender.write(batch, &transaction)?;
         for (transfer, command) in &writes.transfers {
+            if transfer.kind == TransferKind::Rake && is_planted!(RakeLost) {
+                continue;
+            }
             write_transfer(
                 &transaction,
                 transfer,
@@ -95,6 +101,12 @@ impl SqliteStore {
                 batch.batch_no(),
                 writes.now,
             )?;
+            if transfer.kind == TransferKind::Fee && is_planted!(TransferDoubled) {
+                let mut again = transfer.clone();
+                again.key.push_str("/again");
+                let batch_no = batch.batch_no();
+                write_transfer(&transaction, &again, *command, batch_no, writes.now)?;
+            }
         }
         for (room, part) in &writes.rooms {
             write_room(&transaction, room, part.as_deref())?;
@@ -131,6 +143,7 @@ impl SqliteStore {
         }
         self.outcomes
             .extend(jobs.into_iter().map(|job| job(&transaction)));
+        kill_point!(Written);
         transaction.commit()?;
         Ok(())
     }
