@@ -2,6 +2,7 @@
 //! others must say. Reads one consistent snapshot, also beside a running server, and changes nothing.
 
 mod frame;
+mod journals;
 mod ledger;
 mod log;
 mod rooms;
@@ -156,7 +157,15 @@ fn audit_all(connection: &Connection) -> Result<AuditReport> {
     });
     let grants = ledger::check_grants(connection)?;
     let (money, known) = rooms::check(connection, &frame, &log.rooms)?;
-    let mut checks = vec![sum, ledger.rows, balances, grants, money, known];
+    let mut checks = vec![
+        sum,
+        ledger.rows,
+        balances,
+        grants,
+        money,
+        known,
+        journals::check(connection)?,
+    ];
     checks.extend(log.checks);
     Ok(AuditReport { checks, totals })
 }

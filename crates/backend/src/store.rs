@@ -3,8 +3,11 @@
 pub mod accounts;
 #[cfg(test)]
 pub mod conformance;
+mod digest;
 pub mod reads;
 pub mod sqlite;
+
+pub use digest::JournalDigest;
 
 use blazing_sun_backbone::log::LogError;
 use blazing_sun_domain::room::Membership;
@@ -72,6 +75,8 @@ pub struct RoomSnapshot {
     pub password_mac: Option<[u8; 32]>,
     /// How many parts its stored journal has, the one that comes with this snapshot included.
     pub journal_parts: u32,
+    /// The chain over these parts; none where the room began before there was one.
+    pub journal_digest: Option<JournalDigest>,
     /// `Room::save`.
     pub state: Vec<u8>,
 }
@@ -95,6 +100,8 @@ pub struct RoomArchive {
     pub sealed_secret: String,
     /// The inputs that came after the stored parts of its journal.
     pub last_inputs: Vec<u8>,
+    /// The chain over all inputs; none where the room began before there was one.
+    pub journal_digest: Option<JournalDigest>,
 }
 
 /// A room's line in the directory.

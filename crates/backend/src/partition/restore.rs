@@ -30,7 +30,9 @@ impl Partition {
             password_mac: snapshot.password_mac,
         };
         let deadline = room.next_deadline();
-        let mut slot = RoomSlot::new(room, opened, snapshot.journal_parts);
+        let mut slot = RoomSlot::new(room, opened);
+        slot.journal_parts = snapshot.journal_parts;
+        slot.journal_digest = snapshot.journal_digest;
         slot.is_listed = slot.room.summary().is_some();
         self.rooms.insert(room_id.clone(), slot);
         self.set_deadline(&room_id, deadline);
@@ -78,7 +80,7 @@ impl Partition {
             let made = made.map_err(|panic| panic_text(&*panic))?;
             let (room, _) = made.map_err(|refusal| refusal.to_string())?;
             self.rooms
-                .insert(room_id.clone(), RoomSlot::new(room, opened, 0));
+                .insert(room_id.clone(), RoomSlot::new(room, opened));
         } else {
             // Of a room that ended later, neither snapshot nor opening may be in reach.
             let Some(slot) = self.rooms.get_mut(&room_id) else {

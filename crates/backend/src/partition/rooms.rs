@@ -3,7 +3,9 @@
 use super::money::{move_money, payment_record};
 use super::{Asked, Dirty, JournaledNow, Opened, Partition, Taken, Turn, journal_record};
 use crate::inbox::{Answer, Answered};
-use crate::store::{Listing, ListingChange, RoomArchive, RoomSnapshot, Store, StoreError};
+use crate::store::{
+    JournalDigest, Listing, ListingChange, RoomArchive, RoomSnapshot, Store, StoreError,
+};
 use blazing_sun_backbone::{messages, topics};
 use blazing_sun_domain::fairness::RoomSecret;
 use blazing_sun_domain::room::{Action, Effects, EventAudience, Input, Room};
@@ -24,6 +26,8 @@ pub struct RoomSlot {
     /// Inputs since the last saved part, one JSON object a line.
     inputs: Vec<u8>,
     pub(super) journal_parts: u32,
+    /// The chain over the saved parts.
+    pub(super) journal_digest: Option<JournalDigest>,
     pub(super) last_now: Millis,
     pub(super) dirty_since: Option<u64>,
     pub(super) deadline: Option<Millis>,
@@ -31,12 +35,14 @@ pub struct RoomSlot {
 }
 
 impl RoomSlot {
-    pub(super) fn new(room: Room, opened: Opened, journal_parts: u32) -> RoomSlot {
+    /// A room without a saved journal.
+    pub(super) fn new(room: Room, opened: Opened) -> RoomSlot {
         RoomSlot {
             room,
             opened,
             inputs: Vec::new(),
-            journal_parts,
+            journal_parts: 0,
+            journal_digest: Some(JournalDigest::default()),
             last_now: Millis::default(),
             dirty_since: None,
             deadline: None,
@@ -106,7 +112,7 @@ impl Partition {
             Err(panic) => return Ok(Some(self.panicked(turn, room_id, &input, &*panic))),
         };
         self.rooms
-            .insert(room_id.clone(), RoomSlot::new(room, opened.clone(), 0));
+            .insert(room_id.clone(), RoomSlot::new(room, opened.clone()));
         self.apply(turn, asked, room_id, 0, &input, effects, Some(opened))?;
         Ok(None)
     }
@@ -316,7 +322,10 @@ impl Partition {
             return Ok(());
         };
         let part = (!slot.inputs.is_empty()).then(|| std::mem::take(&mut slot.inputs));
-        slot.journal_parts += u32::from(part.is_some());
+        if let Some(part) = &part {
+            slot.journal_parts += 1;
+            slot.journal_digest = slot.journal_digest.map(|digest| digest.after(part));
+        }
         let state = slot.room.save();
         let state =
             state.map_err(|error| StoreError::Corrupt(format!("room {room_id}: {error}")))?;
@@ -327,6 +336,7 @@ impl Partition {
             sealed_secret: slot.opened.sealed_secret.clone(),
             password_mac: slot.opened.password_mac,
             journal_parts: slot.journal_parts,
+            journal_digest: slot.journal_digest,
             state,
         };
         turn.writes.rooms.push((snapshot, part));
@@ -353,6 +363,7 @@ impl Partition {
             game_version: slot.room.game_version(),
             ended: turn.now,
             sealed_secret: slot.opened.sealed_secret,
+            journal_digest: slot.journal_digest.map(|digest| digest.after(&slot.inputs)),
             last_inputs: slot.inputs,
         });
     }

@@ -1,8 +1,8 @@
 //! What every store adapter must show: one suite, run by each adapter's tests on a real store.
 
 use super::{
-    Connection, InboxSnapshot, Listing, ListingChange, Ownership, PresenceChange, RoomArchive,
-    RoomSnapshot, Store, StoreError, Writes,
+    Connection, InboxSnapshot, JournalDigest, Listing, ListingChange, Ownership, PresenceChange,
+    RoomArchive, RoomSnapshot, Store, StoreError, Writes,
 };
 use blazing_sun_domain::room::Membership;
 use blazing_sun_domain::{
@@ -165,6 +165,7 @@ fn snapshot(batch_no: u64, parts: u32, state: &str) -> RoomSnapshot {
         sealed_secret: "sealed".to_owned(),
         password_mac: Some([7; 32]),
         journal_parts: parts,
+        journal_digest: Some(JournalDigest([parts as u8; 32])),
         state: state.as_bytes().to_vec(),
     }
 }
@@ -210,6 +211,7 @@ fn rooms_are_saved_and_archived<T: Subject>(subject: &T) {
         ended: Millis(9),
         sealed_secret: "sealed".to_owned(),
         last_inputs: b"c\n".to_vec(),
+        journal_digest: Some(JournalDigest([9; 32])),
     };
     let writes = Writes {
         archives: vec![archive],

@@ -3,11 +3,16 @@
 mod access;
 mod accounts;
 mod engine_store;
+mod journals;
 mod reads;
 
 pub use access::{SqliteAccess, WriteJob, WriteJobs};
 pub use accounts::SqliteAccounts;
 pub use engine_store::SqliteStore;
+pub use journals::{
+    ArchivedJournal, SavedJournal, archived_journal, each_archived_journal, each_saved_journal,
+    has_digests, saved_journal,
+};
 pub use reads::SqliteReads;
 
 use super::StoreError;

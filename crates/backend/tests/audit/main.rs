@@ -372,6 +372,59 @@ async fn a_room_that_is_lost_is_named() {
 }
 
 #[tokio::test]
+async fn a_changed_journal_is_named() {
+    let dir = play().await;
+    let from = dir.path();
+    let report = report_of(from);
+    let journals = report
+        .checks
+        .iter()
+        .find(|check| check.name.contains("SHA-256"));
+    assert_eq!(journals.unwrap().looked_at, 3);
+    for (fault, sql) in [
+        (
+            "a balance that decides nothing",
+            "UPDATE room_archive SET inputs = CAST(replace(CAST(inputs AS TEXT), '5000', '6000') AS BLOB)",
+        ),
+        (
+            "a blank between tokens",
+            "UPDATE room_archive SET inputs = CAST(replace(CAST(inputs AS TEXT), '\"now\":', '\"now\": ') AS BLOB)",
+        ),
+        (
+            "its end is cut off",
+            "UPDATE room_archive SET inputs = substr(inputs, 1, length(inputs) - 1)",
+        ),
+        ("another name", "UPDATE room_archive SET room_name = 'Done'"),
+        (
+            "another end",
+            "UPDATE room_archive SET ended_ms = ended_ms + 1",
+        ),
+        (
+            "another version",
+            "UPDATE room_archive SET game_version = 2",
+        ),
+        (
+            "another digest",
+            "UPDATE room_archive SET digest = CAST(substr(digest, 1, 31) || x'00' AS BLOB)",
+        ),
+    ] {
+        assert_named(from, fault, sql, "room done: its archived journal is not");
+    }
+    assert_named(
+        from,
+        "a part of a running room's journal",
+        "UPDATE room_journal SET inputs = CAST(replace(CAST(inputs AS TEXT), '5000', '6000') AS BLOB)
+         WHERE room_id = 'running'",
+        "room running: its saved journal is not",
+    );
+    let old = with_fault(
+        from,
+        "UPDATE room_archive SET digest = NULL; UPDATE room_snapshot SET journal_digest = NULL;",
+    );
+    assert_clean(old.path());
+}
+
+#[tokio::test]
 async fn every_lost_batch_is_named() {
     let dir = play().await;
     let from = dir.path();

@@ -2,8 +2,8 @@
 
 use super::access::{JobOutcome, WriteJob};
 use crate::store::{
-    Connection as UserConnection, InboxSnapshot, ListingChange, Ownership, PresenceChange,
-    RoomArchive, RoomSnapshot, Store, StoreError, Writes,
+    Connection as UserConnection, InboxSnapshot, JournalDigest, ListingChange, Ownership,
+    PresenceChange, RoomArchive, RoomSnapshot, Store, StoreError, Writes,
 };
 use blazing_sun_backbone::log::sqlite::{Batch, SqliteAppender};
 use blazing_sun_backbone::{is_planted, kill_point};
@@ -237,7 +237,8 @@ impl Store for SqliteStore {
 
     fn rooms(&mut self) -> Result<Vec<RoomSnapshot>, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT room_id, partition, batch_no, sealed_secret, password_mac, journal_parts, state
+            "SELECT room_id, partition, batch_no, sealed_secret, password_mac, journal_parts,
+                    journal_digest, state
              FROM room_snapshot ORDER BY room_id",
         )?;
         let mut rows = statement.query([])?;
@@ -250,7 +251,8 @@ impl Store for SqliteStore {
                 sealed_secret: row.get(3)?,
                 password_mac: row.get(4)?,
                 journal_parts: row.get(5)?,
-                state: row.get(6)?,
+                journal_digest: row.get::<_, Option<_>>(6)?.map(JournalDigest),
+                state: row.get(7)?,
             });
         }
         Ok(rooms)
@@ -302,7 +304,7 @@ impl Store for SqliteStore {
     }
 }
 
-fn parse_room(text: &str) -> Result<RoomId, StoreError> {
+pub(super) fn parse_room(text: &str) -> Result<RoomId, StoreError> {
     text.parse()
         .map_err(|error| StoreError::Corrupt(format!("{error}")))
 }
@@ -383,8 +385,9 @@ fn write_room(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO room_snapshot
-             (room_id, partition, batch_no, sealed_secret, password_mac, journal_parts, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             (room_id, partition, batch_no, sealed_secret, password_mac, journal_parts, journal_digest,
+              state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             room.room_id.as_str(),
@@ -393,6 +396,7 @@ fn write_room(
             room.sealed_secret,
             room.password_mac,
             room.journal_parts,
+            room.journal_digest.map(|digest| digest.0),
             room.state,
         ])?;
     if let Some(inputs) = part {
@@ -420,8 +424,9 @@ fn write_archive(connection: &Connection, archive: &RoomArchive) -> Result<(), S
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO room_archive
-             (room_id, partition, game_type, room_name, game_version, ended_ms, sealed_secret, inputs)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             (room_id, partition, game_type, room_name, game_version, ended_ms, sealed_secret, inputs,
+              digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             room,
@@ -432,6 +437,7 @@ fn write_archive(connection: &Connection, archive: &RoomArchive) -> Result<(), S
             archive.ended.0,
             archive.sealed_secret,
             inputs,
+            archive.journal_digest.map(|digest| digest.seal(archive)),
         ])?;
     for query in [
         "DELETE FROM room_journal WHERE room_id = ?1",
