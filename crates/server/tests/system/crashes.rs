@@ -1,7 +1,7 @@
 //! Killed at any instant, the server goes on where it was: every match ends, no roll or cent is lost
 //! or counted twice.
 
-use crate::harness::{Agent, Frames, TestServer};
+use blazing_sun_harness::{Agent, Frames, TestServer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

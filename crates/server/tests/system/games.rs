@@ -1,6 +1,6 @@
 //! A game from sign-in to pay-out.
 
-use crate::harness::{Client, TestServer, whole_game};
+use blazing_sun_harness::{Client, TestServer, whole_game};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Starting, serving pages, ending.
 
-use crate::harness::{Client, TestServer, program, within};
+use blazing_sun_harness::{Client, TestServer, program, within};
 use serde_json::json;
 
 #[tokio::test]

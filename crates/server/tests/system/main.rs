@@ -1,8 +1,5 @@
 //! Whole systems: the real program, real sockets, a real disk.
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod crashes;
 mod games;
 mod life;

@@ -1,6 +1,6 @@
 //! A command sent again has its effect once and its answer each time.
 
-use crate::harness::{Client, TestServer, text};
+use blazing_sun_harness::{Client, TestServer, text};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

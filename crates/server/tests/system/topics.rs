@@ -1,6 +1,6 @@
 //! What stands on the topics is the contract, field by field.
 
-use crate::harness::{TestServer, tool, whole_game};
+use blazing_sun_harness::{TestServer, tool, whole_game};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -162,7 +162,7 @@ async fn envelopes_have_the_fields_of_the_contract() {
 async fn no_password_is_on_any_topic() {
     let server = TestServer::start().await;
     let guest = server.guest().await;
-    let mut client = crate::harness::Client::sign_in(&server, &guest).await;
+    let mut client = blazing_sun_harness::Client::sign_in(&server, &guest).await;
     let password = "a secret that nobody may read";
     let fields = json!({ "game_type": "bigger_dice", "room_name": "r", "max_players": 2, "password": password });
     client.command("create_room", fields).await;
@@ -195,7 +195,7 @@ async fn no_password_is_on_any_topic() {
 async fn tail_follows_a_running_server_and_stops_after_so_many() {
     let server = TestServer::start().await;
     let guest = server.guest().await;
-    let mut client = crate::harness::Client::sign_in(&server, &guest).await;
+    let mut client = blazing_sun_harness::Client::sign_in(&server, &guest).await;
     let data_dir = server.data_dir();
     client.create_room("first").await;
     let following = tokio::spawn(async move {

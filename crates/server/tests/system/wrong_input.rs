@@ -1,6 +1,6 @@
 //! Wrong input on each surface: a clear answer, and everyone else is served on.
 
-use crate::harness::{Client, TestServer, program, text, tool, within};
+use blazing_sun_harness::{Client, TestServer, program, text, tool, within};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

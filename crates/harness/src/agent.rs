@@ -42,6 +42,7 @@ impl Frames {
 
 /// The player.
 pub struct Agent {
+    /// Who.
     pub guest: Guest,
     address: SocketAddr,
     socket: Option<WebSocketStream<MaybeTlsStream<TcpStream>>>,
@@ -55,6 +56,7 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// Not yet connected.
     pub fn new(address: SocketAddr, guest: Guest, frames: Arc<Frames>) -> Agent {
         Agent {
             guest,

@@ -7,7 +7,7 @@ mod server;
 
 pub use agent::{Agent, Frames};
 pub use client::{Client, whole_game};
-pub use server::{TestServer, program, tool};
+pub use server::{Launch, TestServer, built, command, program, tool};
 
 use serde_json::Value;
 use std::time::Duration;
@@ -18,13 +18,18 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// A signed-in guest.
 #[derive(Debug, Clone)]
 pub struct Guest {
+    /// The access token.
     pub token: String,
+    /// As on the wire.
     pub user_id: String,
+    /// As on the wire.
     pub username: String,
+    /// At sign-in.
     pub balance_cents: i64,
 }
 
 impl Guest {
+    /// From the answer of the API.
     pub fn from_answer(answer: &Value) -> Guest {
         let user = &answer["user"];
         Guest {
@@ -36,6 +41,7 @@ impl Guest {
     }
 }
 
+/// A JSON string's text.
 pub fn text(value: &Value) -> String {
     value
         .as_str()

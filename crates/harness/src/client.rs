@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 /// A connection, signed in or not.
 pub struct Client {
+    /// Who.
     pub guest: Guest,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// Every frame, in order.
@@ -55,10 +56,12 @@ impl Client {
         client
     }
 
+    /// Sends a frame.
     pub async fn send(&mut self, frame: Value) {
         self.send_text(&frame.to_string()).await;
     }
 
+    /// Sends a text frame.
     pub async fn send_text(&mut self, text: &str) {
         within("sending", self.socket.send(Message::text(text)))
             .await

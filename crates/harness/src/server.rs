@@ -10,9 +10,26 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// The program with these arguments, and nothing of this machine's configuration.
+/// A program of the build that this one belongs to: cargo puts tests into a folder beside them.
+pub fn built(name: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("a running program has a path");
+    let folder = this.parent().expect("a program is in a folder");
+    let beside_tests = folder.parent().expect("a build has a folder");
+    let mut places = [folder, beside_tests].into_iter();
+    let place = places.find(|place| place.join(name).exists());
+    place
+        .unwrap_or_else(|| panic!("{name} is not built beside {}", this.display()))
+        .join(name)
+}
+
+/// `blazing-sun` with these arguments, and nothing of this machine's configuration.
 pub fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_blazing-sun"));
+    command(&built("blazing-sun"), arguments)
+}
+
+/// The same of another program.
+pub fn command(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
         if [
@@ -35,12 +52,23 @@ pub fn program(arguments: &[&str]) -> Command {
     command
 }
 
+/// How a server is started.
+#[derive(Debug, Clone, Default)]
+pub struct Launch {
+    /// The program, if it is not `blazing-sun`.
+    pub program: Option<PathBuf>,
+    /// More arguments for `serve`.
+    pub arguments: Vec<String>,
+    /// More of its environment.
+    pub environment: Vec<(String, String)>,
+}
+
 /// A running server.
 pub struct TestServer {
     folder: Arc<TempDir>,
     child: Child,
     address: SocketAddr,
-    arguments: Vec<String>,
+    launch: Launch,
     http: reqwest::Client,
 }
 
@@ -52,23 +80,31 @@ impl TestServer {
 
     /// The same with more arguments for `serve`.
     pub async fn start_with(arguments: &[&str]) -> TestServer {
-        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let arguments = arguments
-            .iter()
-            .map(|argument| (*argument).to_owned())
-            .collect();
-        TestServer::on(folder, "127.0.0.1:0", arguments).await
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned());
+        TestServer::launch(Launch {
+            arguments: arguments.collect(),
+            ..Launch::default()
+        })
+        .await
     }
 
-    async fn on(folder: Arc<TempDir>, listen: &str, arguments: Vec<String>) -> TestServer {
+    /// On a fresh folder, as is said.
+    pub async fn launch(launch: Launch) -> TestServer {
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        TestServer::on(folder, "127.0.0.1:0", launch).await
+    }
+
+    async fn on(folder: Arc<TempDir>, listen: &str, launch: Launch) -> TestServer {
+        let program = launch.program.clone();
+        let program = program.unwrap_or_else(|| built("blazing-sun"));
         let data_dir = folder.path().join("data");
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(folder.path().join("log"));
-        let mut child = program(&["serve", "--listen", listen, "--data-dir"])
+        let mut child = command(&program, &["serve", "--listen", listen, "--data-dir"])
             .arg(&data_dir)
-            .args(&arguments)
+            .args(&launch.arguments)
             .env("BLAZING_SUN_ACCOUNTS__GUESTS_PER_HOUR", "100000")
             .env("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__PER_SECOND", "100000")
             .env("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__BURST", "100000")
@@ -79,6 +115,7 @@ impl TestServer {
                 "10000",
             )
             .env("BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__BURST", "10000")
+            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log.expect("a log file"))
             .spawn()
@@ -105,15 +142,17 @@ impl TestServer {
             folder,
             child,
             address,
-            arguments,
+            launch,
             http,
         }
     }
 
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
+    /// Its folder of data.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -130,27 +169,44 @@ impl TestServer {
             .expect("killed");
     }
 
-    /// Asks it to end.
-    pub async fn terminate(&mut self) -> ExitStatus {
-        let pid = i32::try_from(self.child.id().expect("it runs")).expect("a process id");
-        let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
         within("the end of the server", self.child.wait())
             .await
             .expect("an exit code")
     }
 
-    /// Starts it again on the same folder and port.
-    pub async fn restart(&mut self) {
-        let listen = self.address.to_string();
-        let folder = Arc::clone(&self.folder);
-        *self = TestServer::on(folder, &listen, self.arguments.clone()).await;
+    /// Asks it to end.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_end();
+        self.ended().await
     }
 
+    /// Asks it to end, and does not wait.
+    pub fn ask_to_end(&self) {
+        let pid = i32::try_from(self.child.id().expect("it runs")).expect("a process id");
+        let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+    }
+
+    /// Starts it again on the same folder and port.
+    pub async fn restart(&mut self) {
+        self.restart_with(self.launch.clone()).await;
+    }
+
+    /// The same, started in another way.
+    pub async fn restart_with(&mut self, launch: Launch) {
+        let listen = self.address.to_string();
+        let folder = Arc::clone(&self.folder);
+        *self = TestServer::on(folder, &listen, launch).await;
+    }
+
+    /// The address of one of its pages.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
+    /// A client for them.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
