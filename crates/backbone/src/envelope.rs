@@ -57,7 +57,15 @@ pub struct Actor<'a> {
     pub roles: Vec<Cow<'a, str>>,
 }
 
+/// The role of the house's bots. A token says it, and so only the house can.
+pub const BOT_ROLE: &str = "bot";
+
 impl Actor<'_> {
+    /// Whether it is a bot of the house.
+    pub fn is_bot(&self) -> bool {
+        self.roles.iter().any(|role| role == BOT_ROLE)
+    }
+
     /// The system itself.
     pub fn system() -> Actor<'static> {
         Actor {

@@ -34,6 +34,25 @@ pub struct SeatedPlayer {
     pub user_id: UserId,
     /// The name shown to others.
     pub username: Arc<str>,
+    /// Whether a program of the house plays, and no person.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_bot: bool,
+}
+
+impl SeatedPlayer {
+    /// A person.
+    pub fn person(user_id: UserId, username: impl Into<Arc<str>>) -> SeatedPlayer {
+        SeatedPlayer {
+            user_id,
+            username: username.into(),
+            is_bot: false,
+        }
+    }
+}
+
+/// For fields that are left out where they are false.
+pub(crate) fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a game asks of the room that plays it.

@@ -192,10 +192,7 @@ mod tests {
     #[test]
     fn transfers_name_their_accounts_and_are_unique_by_key() {
         let room: RoomId = "r".parse().unwrap();
-        let ann = || SeatedPlayer {
-            user_id: UserId::new(7).unwrap(),
-            username: "ann".into(),
-        };
+        let ann = || SeatedPlayer::person(UserId::new(7).unwrap(), "ann");
         let all = [
             Transfer::demo_grant(ann(), Cents(5_000)),
             Transfer::fee(room.clone(), ann(), 2, Cents(1_000)),

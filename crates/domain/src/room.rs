@@ -16,7 +16,7 @@ pub use state::Room;
 pub use view::{RoomStatus, RoomSummary, RoomView};
 
 use crate::fairness::{Commitment, Seed};
-use crate::game::SeatedPlayer;
+use crate::game::{SeatedPlayer, is_false};
 use crate::ids::{Millis, RoomId, UserId};
 use crate::ledger::Transfer;
 use crate::money::Cents;
@@ -74,6 +74,9 @@ pub enum Action {
         entry_fee: Cents,
         /// The winner's share in percent.
         prize_percent: u8,
+        /// Whether the host asks for the house's bot.
+        #[serde(default, skip_serializing_if = "is_false")]
+        invites_bot: bool,
     },
     /// `join_room`
     Join {

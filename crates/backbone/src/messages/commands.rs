@@ -132,6 +132,8 @@ pub struct CreateRoom {
     pub max_players: Option<u32>,
     /// Whether others may watch; they may where nothing is said.
     pub allow_spectators: bool,
+    /// Whether the house's bot is asked for.
+    pub invites_bot: bool,
 }
 
 /// `join_room`. Its `Debug` shows no password.
@@ -164,6 +166,7 @@ impl fmt::Debug for CreateRoom {
             .field("room_name", &self.room_name)
             .field("max_players", &self.max_players)
             .field("allow_spectators", &self.allow_spectators)
+            .field("invites_bot", &self.invites_bot)
             .finish_non_exhaustive()
     }
 }
@@ -253,6 +256,7 @@ fn read(
             password_sealed: f.optional("password_sealed")?,
             max_players: f.optional("max_players")?,
             allow_spectators: f.optional("allow_spectators")?.unwrap_or(true),
+            invites_bot: f.optional("invites_bot")?.unwrap_or(false),
         }),
         "join_room" => {
             let join = JoinRoom {

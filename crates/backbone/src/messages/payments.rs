@@ -113,10 +113,7 @@ mod tests {
     use blazing_sun_domain::UserId;
 
     fn record(kind: PaymentKind, amount: i64, total_players: Option<u32>) -> String {
-        let player = SeatedPlayer {
-            user_id: UserId::new(123).unwrap(),
-            username: "Player1".into(),
-        };
+        let player = SeatedPlayer::person(UserId::new(123).unwrap(), "Player1");
         let (now, room) = (Millis(1_705_746_601_000), "room-abc123".parse().unwrap());
         let record = PaymentRecord::new(
             kind,

@@ -81,8 +81,7 @@ impl TransferRow {
             let user_id = text
                 .parse::<UserId>()
                 .map_err(|_| "its key names no user")?;
-            let username = "".into();
-            Ok::<_, &str>(SeatedPlayer { user_id, username })
+            Ok::<_, &str>(SeatedPlayer::person(user_id, ""))
         };
         let nth = |text: &str| {
             let nth = text.parse::<u32>().ok().filter(|nth| *nth > 0);

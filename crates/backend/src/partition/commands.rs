@@ -129,6 +129,7 @@ impl Partition {
         let by = SeatedPlayer {
             user_id: asked.user,
             username: name(&envelope.actor.username),
+            is_bot: envelope.actor.is_bot(),
         };
         let (room, action) = match command {
             Command::CreateRoom(create) => return self.create_room(turn, asked, by, create),
@@ -147,10 +148,7 @@ impl Partition {
                 return Ok(Outcome::NotKept);
             }
             Command::DemoGrant { user_id, username } => {
-                let player = SeatedPlayer {
-                    user_id,
-                    username: name(&username),
-                };
+                let player = SeatedPlayer::person(user_id, username);
                 self.demo_grant(turn, asked, player)?;
                 return Ok(Outcome::NotKept);
             }
@@ -302,6 +300,7 @@ impl Partition {
             is_password_protected: password.is_some(),
             entry_fee,
             prize_percent,
+            invites_bot: create.invites_bot,
         };
         match self.open_room(turn, Some(asked), by, &room_id, action, password.as_deref())? {
             Some(refusal) => refused(refusal),
@@ -339,6 +338,7 @@ impl Partition {
                         is_password_protected: false,
                         entry_fee: blazing_sun_domain::Cents::ZERO,
                         prize_percent: 0,
+                        invites_bot: false,
                     };
                     self.open_room(turn, None, system(), &room_id, action, None)?;
                 }

@@ -411,10 +411,7 @@ impl Partition {
 
 /// The system as a room's input names it.
 pub(super) fn system() -> SeatedPlayer {
-    SeatedPlayer {
-        user_id: UserId::SYSTEM,
-        username: "system".into(),
-    }
+    SeatedPlayer::person(UserId::SYSTEM, "system")
 }
 
 /// Decides on a copy, so that neither a refusal nor a game's panic leaves anything half done.

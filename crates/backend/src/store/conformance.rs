@@ -35,10 +35,7 @@ fn room(id: &str) -> RoomId {
 }
 
 fn grant(id: u64, cents: i64) -> Transfer {
-    let player = SeatedPlayer {
-        user_id: user(id),
-        username: "P".into(),
-    };
+    let player = SeatedPlayer::person(user(id), "P");
     Transfer::demo_grant(player, Cents(cents))
 }
 

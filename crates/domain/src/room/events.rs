@@ -1,8 +1,10 @@
 //! What a room says: one type an event, with the wire's field names. `type`, `room_id`, `room_seq`
 //! and `after_seq` are added by the shell.
 
+use super::view::is_zero;
 use super::view::{RoomStatus, RoomView};
 use crate::fairness::{Commitment, Seed};
+use crate::game::is_false;
 use crate::ids::{Millis, UserId};
 use crate::money::Cents;
 use serde::{Deserialize, Serialize, Serializer};
@@ -64,6 +66,9 @@ pub struct Player {
     pub is_ready: bool,
     /// When the player came into the room.
     pub joined_at: Timestamp,
+    /// Whether it is a bot of the house; left out where it is not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_bot: bool,
 }
 
 /// A player by id and name.
@@ -73,6 +78,9 @@ pub struct PlayerName {
     pub user_id: UserId,
     /// The name shown to others.
     pub username: Arc<str>,
+    /// Whether it is a bot of the house; left out where it is not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_bot: bool,
 }
 
 macro_rules! events {
@@ -120,6 +128,9 @@ events! {
         prize_cents: Cents,
         /// The commitment to the first server seed.
         seed_commitment: Commitment,
+        /// Whether the host asks for the house's bot; left out where not.
+        #[serde(default, skip_serializing_if = "is_false")]
+        invites_bot: bool,
     }
 
     /// A listed room's line has changed. Broadcast.
@@ -148,6 +159,12 @@ events! {
         entry_fee_cents: Cents,
         /// What the winner gets if all seats are taken.
         prize_cents: Cents,
+        /// Bots among the people; left out where there are none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        bot_count: u32,
+        /// Whether the host asks for the house's bot; left out where not.
+        #[serde(default, skip_serializing_if = "is_false")]
+        invites_bot: bool,
     }
 
     /// A room is no longer listed. Broadcast.

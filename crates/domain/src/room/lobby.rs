@@ -39,6 +39,7 @@ impl Room {
             is_password_protected,
             entry_fee,
             prize_percent,
+            invites_bot,
         } = &input.action
         else {
             return Err(RefusalCode::RoomNotFound.into());
@@ -60,6 +61,7 @@ impl Room {
                 (*entry_fee).max(Cents::ZERO)
             },
             prize_percent: (*prize_percent).min(100),
+            invites_bot: *invites_bot,
         };
         let mut room = Room {
             game_type: game.name,
@@ -107,6 +109,7 @@ impl Room {
             entry_fee_cents: config.entry_fee,
             prize_cents: self.full_prize(),
             seed_commitment: self.server_seed().commitment(),
+            invites_bot: config.invites_bot,
         }
     }
 
@@ -210,6 +213,11 @@ impl Room {
             self.abandon(context.now, out);
             return;
         }
+        // Nobody is left that a bot would wait for.
+        if let Some(bot) = self.roster.first_of_bots_alone() {
+            self.depart(context, &bot, out);
+            return;
+        }
         self.hand_over_from(user, out);
         if seat.is_some() {
             self.renew_seed(out);
@@ -304,7 +312,9 @@ impl Room {
         self.roster_mut().set_presence(user, Presence::Here);
         let retimed = self.retime(context);
         self.answer_with_state(out, user);
-        let SeatedPlayer { user_id, username } = returning;
+        let SeatedPlayer {
+            user_id, username, ..
+        } = returning;
         self.announce(out, &PlayerRejoined { user_id, username });
         if retimed {
             self.announce_turn(out);

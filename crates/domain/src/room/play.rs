@@ -28,12 +28,11 @@ impl Room {
         let begun = self.begin(context.game, context.now);
         let first_turn = self.awaited_seat().and_then(|seat| self.user_at(seat));
         let names = self.players_in_order();
-        let names = names
-            .iter()
-            .map(|SeatedPlayer { user_id, username }| PlayerName {
-                user_id: *user_id,
-                username: username.clone(),
-            });
+        let names = names.iter().map(|player| PlayerName {
+            user_id: player.user_id,
+            username: player.username.clone(),
+            is_bot: player.is_bot,
+        });
         let started = GameStarted {
             game_type: self.config.game_type.clone(),
             players: names.collect(),
@@ -130,7 +129,9 @@ impl Room {
         enabled: bool,
         out: &mut Out,
     ) -> Result<bool, Refusal> {
-        let SeatedPlayer { user_id, username } = context.by.clone();
+        let SeatedPlayer {
+            user_id, username, ..
+        } = context.by.clone();
         self.require_member(user_id)?;
         if self.config.open_table {
             return Err(RefusalCode::WrongGame.into());

@@ -179,9 +179,23 @@ impl Roster {
         self.seats.iter().map(|seat| seat.paid).sum()
     }
 
-    /// The longest there; of those without a connection only if all are.
+    /// The first member, if all are bots.
+    pub fn first_of_bots_alone(&self) -> Option<SeatedPlayer> {
+        let is_alone = self.members.iter().all(|member| member.player.is_bot);
+        let first = self.members.first().filter(|_| is_alone)?;
+        Some(first.player.clone())
+    }
+
+    /// How many bots are among the members.
+    pub fn bot_count(&self) -> usize {
+        let bots = self.members.iter().filter(|member| member.player.is_bot);
+        bots.count()
+    }
+
+    /// The person who has been there longest; of those without a connection only if all are.
     pub fn next_host(&self) -> Option<SeatedPlayer> {
-        let first = |is_fit: fn(&&Member) -> bool| self.members.iter().find(is_fit);
+        let people = || self.members.iter().filter(|member| !member.player.is_bot);
+        let first = |is_fit: fn(&&Member) -> bool| people().find(is_fit);
         let next = first(|member| member.presence == Presence::Here)
             .or_else(|| first(|member| !member.has_left()));
         next.map(|member| member.player.clone())

@@ -43,6 +43,10 @@ impl Room {
         if self.seats_are_full() {
             return Err(RefusalCode::RoomFull.into());
         }
+        if member.player.is_bot && self.free_seats_count() <= self.people_waiting() {
+            let wanted = "The seats that are left are for the people who wait here";
+            return Err(Refusal::because(RefusalCode::RoomFull, wanted));
+        }
         if context.balance(target) < fee {
             return Err(RefusalCode::InsufficientBalance.into());
         }
@@ -286,6 +290,18 @@ impl Room {
 
     fn seats_are_full(&self) -> bool {
         self.roster.seats.len() >= self.config.max_players as usize
+    }
+
+    fn free_seats_count(&self) -> usize {
+        (self.config.max_players as usize).saturating_sub(self.roster.seats.len())
+    }
+
+    fn people_waiting(&self) -> usize {
+        let members = self.roster.members().iter();
+        members
+            .filter(|member| !member.player.is_bot && member.presence == Presence::Here)
+            .filter(|member| self.roster.seat(member.user_id()).is_none())
+            .count()
     }
 
     fn all_are_ready(&self) -> bool {

@@ -5,7 +5,7 @@ use super::roster::Roster;
 use super::view::RoomStatus;
 use super::{Action, Effects, EventAudience, Input, Membership, Order, RoomEvent};
 use crate::fairness::{Dice, RoomSecret, Seed};
-use crate::game::{GameDefinition, Games, OnDisconnect, RunningGame, Seat, SeatedPlayer};
+use crate::game::{GameDefinition, Games, OnDisconnect, RunningGame, Seat, SeatedPlayer, is_false};
 use crate::ids::{Millis, RoomId, UserId};
 use crate::ledger::Transfer;
 use crate::money::Cents;
@@ -43,6 +43,8 @@ pub(super) struct Config {
     pub open_table: bool,
     pub entry_fee: Cents,
     pub prize_percent: u8,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invites_bot: bool,
 }
 
 #[derive(Clone)]

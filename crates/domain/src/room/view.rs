@@ -4,6 +4,7 @@ use super::Membership;
 use super::events::{Player, RoomUpdated, Timestamp};
 use super::state::{Room, Stage};
 use crate::fairness::Commitment;
+use crate::game::is_false;
 use crate::ids::{RoomId, UserId};
 use crate::money::Cents;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,16 @@ pub struct RoomSummary {
     pub entry_fee_cents: Cents,
     /// What the winner gets if all seats are taken.
     pub prize_cents: Cents,
+    /// Bots among the people; left out where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bot_count: u32,
+    /// Whether the host asks for the house's bot; left out where not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invites_bot: bool,
+}
+
+pub(super) fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl From<RoomSummary> for RoomUpdated {
@@ -75,6 +86,8 @@ impl From<RoomSummary> for RoomUpdated {
             allow_spectators: summary.allow_spectators,
             entry_fee_cents: summary.entry_fee_cents,
             prize_cents: summary.prize_cents,
+            bot_count: summary.bot_count,
+            invites_bot: summary.invites_bot,
         }
     }
 }
@@ -145,6 +158,9 @@ pub struct RoomView {
     pub room_seq: u64,
     /// Always false: whoever gets this has to replace what they knew.
     pub recovered: bool,
+    /// Whether the host asks for the house's bot; left out where not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invites_bot: bool,
 }
 
 impl Room {
@@ -167,6 +183,8 @@ impl Room {
             allow_spectators: self.config.allow_spectators,
             entry_fee_cents: self.config.entry_fee,
             prize_cents: self.full_prize(),
+            bot_count: self.roster.bot_count() as u32,
+            invites_bot: self.config.invites_bot,
         })
     }
 
@@ -227,6 +245,7 @@ impl Room {
             score: score.unwrap_or_default(),
             is_ready: self.roster.seat(user).is_some_and(|seat| seat.is_ready),
             joined_at: Timestamp(member.joined_at),
+            is_bot: member.player.is_bot,
         })
     }
 
@@ -307,6 +326,7 @@ impl Room {
             seed_commitment: self.server_seed().commitment(),
             room_seq: self.room_seq,
             recovered: false,
+            invites_bot: self.config.invites_bot,
         }
     }
 }

@@ -6,8 +6,8 @@ use blazing_sun_domain::room::{Action, PasswordCheck};
 use blazing_sun_domain::{Cents, Millis, SeatedPlayer, UserId};
 use serde_json::value::RawValue;
 
-const NAMES: [&str; 10] = [
-    "system", "ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal", "ida",
+const NAMES: [&str; 12] = [
+    "system", "ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal", "ida", "bot-1", "bot-2",
 ];
 
 pub fn player(id: u64) -> SeatedPlayer {
@@ -15,8 +15,8 @@ pub fn player(id: u64) -> SeatedPlayer {
         .get(id as usize)
         .map_or(format!("user-{id}"), |name| name.to_string());
     SeatedPlayer {
-        user_id: UserId::new(id).unwrap(),
-        username: username.into(),
+        is_bot: username.starts_with("bot-"),
+        ..SeatedPlayer::person(UserId::new(id).unwrap(), username)
     }
 }
 
@@ -60,6 +60,7 @@ pub fn create(game_type: &str, max_players: Option<u32>) -> Action {
             Cents(1_000)
         },
         prize_percent: 80,
+        invites_bot: false,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod absence;
 mod actions;
+mod bots;
 mod fairness_of_rooms;
 mod games;
 mod joining;

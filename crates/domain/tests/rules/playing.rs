@@ -181,6 +181,7 @@ fn the_prize_is_what_the_escrow_holds_rounded_down() {
         is_password_protected: false,
         entry_fee: Cents(333),
         prize_percent: 77,
+        invites_bot: false,
     };
     scene.decide(&named("ann"), action).unwrap();
     scene.run("bob join; cid join; ann select ann; ann select bob; ann select cid");

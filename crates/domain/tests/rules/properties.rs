@@ -203,6 +203,7 @@ fn played(seats: u32, fee: i64, percent: u8, steps: &[Step]) -> (Scene, Referee)
         is_password_protected: false,
         entry_fee: Cents(fee),
         prize_percent: percent,
+        invites_bot: false,
     };
     scene.decide(&player(1), create).unwrap();
     for step in steps {

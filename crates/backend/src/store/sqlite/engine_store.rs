@@ -571,10 +571,7 @@ mod tests {
         let file = File(tempfile::tempdir().unwrap());
         let mut store = file.open();
         let mut by = store.take_over(Millis(1)).unwrap();
-        let player = blazing_sun_domain::SeatedPlayer {
-            user_id: UserId::new(7).unwrap(),
-            username: "P".into(),
-        };
+        let player = blazing_sun_domain::SeatedPlayer::person(UserId::new(7).unwrap(), "P");
         let transfers = vec![(Transfer::demo_grant(player, Cents(1)), None)];
         file.commit(
             &mut store,
