@@ -9,4 +9,5 @@ pub mod engine;
 pub mod inbox;
 pub mod outgoing;
 pub mod partition;
+pub mod replay;
 pub mod store;

@@ -8,6 +8,7 @@ mod rooms;
 mod users;
 
 pub use restore::SecretOf;
+pub(crate) use restore::{decided_on_copy, replayed};
 pub use rooms::RoomSlot;
 pub(crate) use rooms::panic_text;
 

@@ -94,6 +94,8 @@ pub struct RoomArchive {
     pub room_name: String,
     /// The game's version when it was played.
     pub game_version: u32,
+    /// The version of the rooms' own rules when it ended.
+    pub rules_version: u32,
     /// When it ended.
     pub ended: Millis,
     /// The room's secret, sealed.

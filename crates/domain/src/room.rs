@@ -11,7 +11,7 @@ mod snapshot;
 mod state;
 mod view;
 
-pub use snapshot::{LoadError, RULES_VERSION};
+pub use snapshot::{LoadError, RULES_VERSION, saved_rules_version};
 pub use state::Room;
 pub use view::{RoomStatus, RoomSummary, RoomView};
 

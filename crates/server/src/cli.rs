@@ -23,6 +23,9 @@ pub enum Command {
     Tail(TailArgs),
     /// Check every cent and every room of the stored data; exit code 1 if anything differs
     Audit(AuditArgs),
+    /// Play a room again from its journal: every event, winner, payouts; exit code 1 if ledger or topics say
+    /// otherwise, 3 if it was played by other rules
+    Replay(ReplayArgs),
     /// Measure a running server
     Bench(BenchArgs),
 }
@@ -81,6 +84,22 @@ pub struct AuditArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+    /// Where the data is.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// `replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The room's id
+    pub room: String,
+    /// One JSON object a line: the events, then a summary
+    #[arg(long)]
+    pub json: bool,
+    /// The keys file, which opens the room's secret [default: keys in the data directory]
+    #[arg(long, value_name = "FILE", env = "BLAZING_SUN_KEYS")]
+    pub keys: Option<PathBuf>,
     /// Where the data is.
     #[command(flatten)]
     pub data: DataArgs,

@@ -17,6 +17,7 @@ pub mod config;
 pub mod data_dir;
 mod pages;
 mod program;
+mod replay;
 pub mod serve;
 mod tail;
 mod telemetry;

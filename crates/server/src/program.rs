@@ -1,16 +1,18 @@
-//! From the command line to an exit code: 0 is well, 1 failed or found something, 2 was asked wrongly.
+//! From the command line to an exit code: 0 is well, 1 failed or found something, 2 was asked wrongly,
+//! 3 is of another version.
 
 use crate::cli::{
-    AuditArgs, BenchArgs, Command, CommandLine, Load, RoomsArgs, ServeArgs, TailArgs,
+    AuditArgs, BenchArgs, Command, CommandLine, Load, ReplayArgs, RoomsArgs, ServeArgs, TailArgs,
 };
 use crate::config::Sources;
-use crate::{audit, bench, serve, tail, telemetry};
+use crate::{audit, bench, replay, serve, tail, telemetry};
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 
 const ASKED_WRONGLY: u8 = 2;
+const OTHER_VERSION: u8 = 3;
 
 /// The program.
 #[derive(Debug)]
@@ -52,6 +54,7 @@ impl ServerBuilder {
             Command::Serve(args) => self.serve(&args),
             Command::Tail(args) => self.tail(&args),
             Command::Audit(args) => self.audit(&args),
+            Command::Replay(args) => self.replay(&args),
             Command::Bench(BenchArgs {
                 url,
                 load: Load::Rooms(args),
@@ -106,6 +109,17 @@ impl ServerBuilder {
             Ok(()) => ExitCode::SUCCESS,
             // Whoever read along, `head` for one, has seen enough.
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => failed(ASKED_WRONGLY, error),
+        }
+    }
+
+    fn replay(mut self, args: &ReplayArgs) -> ExitCode {
+        self.games.insert(serve::relay());
+        match replay::run(args, &self.games, &mut std::io::stdout().lock()) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) if replay::is_of_another_version(&error) => failed(OTHER_VERSION, error),
             Err(error) => failed(ASKED_WRONGLY, error),
         }
     }
@@ -171,5 +185,7 @@ fn failed(code: u8, error: anyhow::Error) -> ExitCode {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let is = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-    error.downcast_ref::<std::io::Error>().is_some_and(is)
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(is))
 }

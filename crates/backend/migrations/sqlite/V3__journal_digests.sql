@@ -2,4 +2,5 @@
 -- SHA-256 over the inputs in room_journal, chained line by line.
 ALTER TABLE room_snapshot ADD COLUMN journal_digest BLOB CHECK (length(journal_digest) = 32);
 -- SHA-256 over the same chain to the last input, and over the row's other columns.
+ALTER TABLE room_archive ADD COLUMN rules_version INTEGER;
 ALTER TABLE room_archive ADD COLUMN digest BLOB CHECK (length(digest) = 32);

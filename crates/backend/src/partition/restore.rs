@@ -5,8 +5,8 @@ use super::rooms::{Decided, RoomSlot, decide, panic_text};
 use super::{Dirty, JournaledInput, Opened, Partition};
 use crate::store::RoomSnapshot;
 use blazing_sun_domain::fairness::RoomSecret;
-use blazing_sun_domain::room::{Input, Room};
-use blazing_sun_domain::{Games, RoomId};
+use blazing_sun_domain::room::{Effects, Input, Room};
+use blazing_sun_domain::{Games, Refusal, RoomId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a room's secret is opened with.
@@ -113,6 +113,30 @@ impl Partition {
             self.rooms.remove(&room_id);
         }
         Ok(())
+    }
+}
+
+/// Applies a journaled input again, the first of a room's included; the outer error is a panic.
+pub(crate) fn replayed(
+    room: &mut Option<Room>,
+    input: &Input,
+    games: &Games,
+    secret: RoomSecret,
+) -> std::thread::Result<Result<Effects, Refusal>> {
+    catch_unwind(AssertUnwindSafe(|| match room {
+        Some(room) => room.decide(input, games),
+        None => Room::create(input, games, secret).map(|(made, effects)| {
+            *room = Some(made);
+            effects
+        }),
+    }))
+}
+
+/// What an input would cause in a room, if it would change nothing there.
+pub(crate) fn decided_on_copy(room: &Room, input: &Input, games: &Games) -> Option<Effects> {
+    match decide(&mut room.clone(), input, games) {
+        Decided::Done(effects) => Some(effects).filter(|effects| !effects.changed),
+        Decided::Refused(_) | Decided::Panicked(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::store::{
 };
 use blazing_sun_backbone::{messages, topics};
 use blazing_sun_domain::fairness::RoomSecret;
-use blazing_sun_domain::room::{Action, Effects, EventAudience, Input, Room};
+use blazing_sun_domain::room::{Action, Effects, EventAudience, Input, RULES_VERSION, Room};
 use blazing_sun_domain::{Games, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
 use serde_json::value::RawValue;
 use std::any::Any;
@@ -361,6 +361,7 @@ impl Partition {
             game_type: game_type.to_owned(),
             room_name: slot.room.room_name().to_owned(),
             game_version: slot.room.game_version(),
+            rules_version: RULES_VERSION,
             ended: turn.now,
             sealed_secret: slot.opened.sealed_secret,
             journal_digest: slot.journal_digest.map(|digest| digest.after(&slot.inputs)),

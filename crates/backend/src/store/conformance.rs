@@ -205,6 +205,7 @@ fn rooms_are_saved_and_archived<T: Subject>(subject: &T) {
         game_type: "g".to_owned(),
         room_name: "Name".to_owned(),
         game_version: 1,
+        rules_version: 1,
         ended: Millis(9),
         sealed_secret: "sealed".to_owned(),
         last_inputs: b"c\n".to_vec(),

@@ -28,18 +28,20 @@ impl JournalDigest {
             game_type,
             room_name,
             game_version,
+            rules_version,
             ended,
             sealed_secret,
             last_inputs: _,
             journal_digest: _,
         } = archive;
-        let columns: [&[u8]; 8] = [
+        let columns: [&[u8]; 9] = [
             &self.0,
             room_id.as_str().as_bytes(),
             &partition.to_be_bytes(),
             game_type.as_bytes(),
             room_name.as_bytes(),
             &game_version.to_be_bytes(),
+            &rules_version.to_be_bytes(),
             &ended.0.to_be_bytes(),
             sealed_secret.as_bytes(),
         ];
@@ -88,6 +90,7 @@ mod tests {
             game_type: "g".to_owned(),
             room_name: "Name".to_owned(),
             game_version: 1,
+            rules_version: 1,
             ended: Millis(9),
             sealed_secret: "sealed".to_owned(),
             last_inputs: Vec::new(),
@@ -99,15 +102,16 @@ mod tests {
     fn the_seal_covers_every_column() {
         let chain = JournalDigest::default().after(b"a\n");
         let sealed = chain.seal(&archive());
-        let hex = "eac8fd379e99fe7c626180493822a066cdf89da4cace692bef601f4d329c55a6";
+        let hex = "817d762ce1c5bd3fd5aa5acc822bf39c7668ee262e8a6a598a686a124d2c1a66";
         assert_eq!(hex::encode(sealed), hex);
         assert_ne!(chain.after(b"b\n").seal(&archive()), sealed);
-        let changes: [fn(&mut RoomArchive); 7] = [
+        let changes: [fn(&mut RoomArchive); 8] = [
             |row| row.room_id = "s".parse().unwrap(),
             |row| row.partition = 4,
             |row| row.game_type.push('g'),
             |row| row.room_name.insert(0, 'g'),
             |row| row.game_version = 2,
+            |row| row.rules_version = 2,
             |row| row.ended = Millis(8),
             |row| row.sealed_secret.clear(),
         ];

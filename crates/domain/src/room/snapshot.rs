@@ -40,6 +40,12 @@ impl From<serde_json::Error> for LoadError {
     }
 }
 
+/// The version of the rules that a room was saved with.
+pub fn saved_rules_version(saved: &[u8]) -> Result<u32, LoadError> {
+    let Head { rules } = serde_json::from_slice(saved)?;
+    Ok(rules)
+}
+
 #[derive(Deserialize)]
 struct Head {
     rules: u32,

@@ -425,8 +425,8 @@ fn write_archive(connection: &Connection, archive: &RoomArchive) -> Result<(), S
         .prepare_cached(
             "INSERT OR REPLACE INTO room_archive
              (room_id, partition, game_type, room_name, game_version, ended_ms, sealed_secret, inputs,
-              digest)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+              rules_version, digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             room,
@@ -437,6 +437,7 @@ fn write_archive(connection: &Connection, archive: &RoomArchive) -> Result<(), S
             archive.ended.0,
             archive.sealed_secret,
             inputs,
+            archive.rules_version,
             archive.journal_digest.map(|digest| digest.seal(archive)),
         ])?;
     for query in [

@@ -53,7 +53,7 @@ impl SavedJournal {
 }
 
 const ARCHIVED: &str = "SELECT room_id, partition, game_type, room_name, game_version, ended_ms,
-     sealed_secret, inputs, digest FROM room_archive";
+     sealed_secret, inputs, coalesce(rules_version, 1), digest FROM room_archive";
 const SAVED: &str = "SELECT room_id, partition, batch_no, sealed_secret, state, journal_parts,
      journal_digest FROM room_snapshot";
 
@@ -124,9 +124,10 @@ fn read_archived(row: &Row<'_>) -> Result<ArchivedJournal, StoreError> {
             ended: Millis(row.get(5)?),
             sealed_secret: row.get(6)?,
             last_inputs: row.get(7)?,
+            rules_version: row.get(8)?,
             journal_digest: None,
         },
-        digest: row.get(8)?,
+        digest: row.get(9)?,
     })
 }
 

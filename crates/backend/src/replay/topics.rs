@@ -1,0 +1,472 @@
+//! What the topics still have of a room against the records that its replay comes to, in order.
+
+use super::Result;
+use super::journal::{Journal, unreadable};
+use crate::outgoing::{Event, Outgoing};
+use crate::partition::decided_on_copy;
+use blazing_sun_backbone::envelope::AudienceKind;
+use blazing_sun_backbone::log::sqlite::SqliteLog;
+use blazing_sun_backbone::log::{Headers, LogError, NewRecord, Record};
+use blazing_sun_backbone::messages::{BalanceChanged, PaymentKind, PaymentRecord, header};
+use blazing_sun_backbone::topics;
+use blazing_sun_domain::room::{Action, Input, Order, Room};
+use blazing_sun_domain::{Account, Cents, Games, Millis, RoomId, SeatedPlayer, Transfer, UserId};
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Fields that each record has for itself.
+const OWN_FIELDS: [&str; 2] = [header::EVENT_ID, header::CORRELATION_ID];
+/// Answers that no state decides.
+const PLAIN_ANSWERS: [&str; 3] = [
+    "games.event.error",
+    "games.event.command_applied",
+    "games.event.not_in_room",
+];
+
+type Batch = std::result::Result<(u64, Millis, Vec<Record>), LogError>;
+
+/// One input and all that came of it.
+pub(super) struct Step<'a> {
+    pub now: Millis,
+    /// The room that it found; none before it was opened.
+    pub before: Option<&'a Room>,
+    pub room: &'a Room,
+    /// The room's events as records.
+    pub events: Vec<NewRecord>,
+    pub transfers: &'a [Transfer],
+    /// By transfer: what its player has then, by the ledger.
+    pub balances: &'a [Option<i64>],
+}
+
+/// The records of a room, as the log has them.
+pub(super) struct ToldRecords<'c> {
+    room_id: RoomId,
+    partition: u32,
+    currency: String,
+    batches: Box<dyn Iterator<Item = Batch> + 'c>,
+    /// No record of an ended room is later.
+    until: Option<Millis>,
+    /// When the first kept batch was written, where earlier ones have expired.
+    kept_from: Option<Millis>,
+    payment_topics: Vec<String>,
+    queue: VecDeque<Record>,
+    is_at_end: bool,
+    /// Nothing more is compared after the first difference: all that follows would differ too.
+    has_stopped: bool,
+    pub compared: u64,
+    pub expired: u64,
+    pub answers: u64,
+}
+
+impl<'c> ToldRecords<'c> {
+    pub fn new(connection: &'c Connection, journal: &Journal) -> Result<ToldRecords<'c>> {
+        let money: Option<String> = connection
+            .query_row(
+                "SELECT value FROM deployment WHERE name = 'money'",
+                [],
+                |row| row.get(0),
+            )
+            .optional()?;
+        let currency = money.as_deref().and_then(|money| money.split_once(' '));
+        let first = connection
+            .query_row(
+                "SELECT batch_no, at_ms FROM log_batch ORDER BY batch_no LIMIT 1",
+                [],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+            )
+            .optional()?;
+        let from = match journal.opened_at() {
+            Some(opened) => first_batch_at(connection, opened)?,
+            None => 0,
+        };
+        let kept_from = match first {
+            Some((batch_no, at_ms)) => (batch_no > 1).then_some(Millis(at_ms)),
+            None => Some(Millis(i64::MAX)),
+        };
+        Ok(ToldRecords {
+            room_id: journal.room_id.clone(),
+            partition: journal.partition,
+            currency: currency.map_or_else(String::new, |(_, currency)| currency.to_owned()),
+            batches: Box::new(SqliteLog::batches_from(connection, from)?),
+            until: journal.ended_at(),
+            kept_from,
+            payment_topics: Vec::new(),
+            queue: VecDeque::new(),
+            is_at_end: false,
+            has_stopped: false,
+            compared: 0,
+            expired: 0,
+            answers: 0,
+        })
+    }
+
+    /// What differs between a step's records and the log's.
+    pub fn compare(
+        &mut self,
+        step: Step<'_>,
+        outgoing: &mut Outgoing,
+        games: &Games,
+    ) -> Result<Option<String>> {
+        if self.has_stopped {
+            return Ok(None);
+        }
+        if self.payment_topics.is_empty() {
+            let kinds = [
+                PaymentKind::Participation,
+                PaymentKind::Refund,
+                PaymentKind::Prize,
+            ];
+            let game = step.room.game_type();
+            self.payment_topics = kinds.map(|kind| kind.topic(game)).to_vec();
+        }
+        let (now, before) = (step.now, step.before);
+        let expected = self.expected(step, outgoing);
+        if self.is_expired(now, expected.first())? {
+            self.expired += expected.len() as u64;
+            return Ok(None);
+        }
+        let mut is_first = true;
+        for record in &expected {
+            let wrong = self.compare_one(record, now, before.filter(|_| is_first), games)?;
+            if wrong.is_some() {
+                self.has_stopped = true;
+                return Ok(wrong);
+            }
+            is_first = false;
+        }
+        Ok(None)
+    }
+
+    /// What the log tells of the room beyond its journal.
+    pub fn end(&mut self, room: &Room, games: &Games) -> Result<Option<String>> {
+        while !self.has_stopped {
+            let Some(record) = self.next()? else {
+                break;
+            };
+            match record {
+                Ok(record) if self.take_answer(&record, Some(room), games) => {}
+                Ok(record) => {
+                    let at = place(&record);
+                    return Ok(Some(format!("{at} does not follow from the journal")));
+                }
+                Err(wrong) => return Ok(Some(wrong)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn compare_one(
+        &mut self,
+        expected: &NewRecord,
+        now: Millis,
+        before: Option<&Room>,
+        games: &Games,
+    ) -> Result<Option<String>> {
+        let name = name_of(&expected.headers, expected.topic.as_str());
+        loop {
+            let record = match self.next()? {
+                Some(Ok(record)) => record,
+                Some(Err(wrong)) => return Ok(Some(wrong)),
+                None => return Ok(Some(format!("{name} is not in the log"))),
+            };
+            let Some(wrong) = difference(expected, &record, now) else {
+                self.compared += 1;
+                return Ok(None);
+            };
+            // Where an input's own records begin, answers that no journal has may stand before them.
+            if !self.take_answer(&record, before, games) {
+                return Ok(Some(format!(
+                    "{name} in the log, {}: {wrong}",
+                    place(&record)
+                )));
+            }
+        }
+    }
+
+    /// Takes an answer to a command that changed nothing; whether it is one, and the right one.
+    fn take_answer(&mut self, record: &Record, room: Option<&Room>, games: &Games) -> bool {
+        let is_to_one = record.topic.as_str() == topics::GAMES_EVENTS
+            && record.headers.text(header::AUDIENCE) == Some(AudienceKind::User.as_str())
+            && record.headers.get(header::ROOM_SEQ).is_none();
+        let event_type = record.headers.text(header::EVENT_TYPE).unwrap_or_default();
+        let Some(told) = Told::of(&record.headers, &record.payload).filter(|_| is_to_one) else {
+            return false;
+        };
+        let has_place = told.value["payload"].get("after_seq").is_some();
+        let is_right = match room {
+            _ if PLAIN_ANSWERS.contains(&event_type) && !has_place => true,
+            Some(room) => state_answers(room, record, self.partition, games)
+                .iter()
+                .any(|answer| difference(answer, record, record.timestamp).is_none()),
+            None => false,
+        };
+        self.answers += u64::from(is_right);
+        is_right
+    }
+
+    fn next(&mut self) -> Result<Option<std::result::Result<Record, String>>> {
+        while self.queue.is_empty() && !self.is_at_end {
+            let (at, records) = match self.batches.next() {
+                Some(Ok((_, at, records))) => (at, records),
+                Some(Err(error)) => {
+                    self.is_at_end = true;
+                    return Ok(Some(Err(unreadable(&error))));
+                }
+                None => {
+                    self.is_at_end = true;
+                    break;
+                }
+            };
+            if self.until.is_some_and(|until| at > until) {
+                self.is_at_end = true;
+                break;
+            }
+            let mine = records.into_iter().filter(|record| self.is_of_room(record));
+            let mine: Vec<Record> = mine.collect();
+            self.queue.extend(mine);
+        }
+        Ok(self.queue.pop_front().map(Ok))
+    }
+
+    fn is_of_room(&self, record: &Record) -> bool {
+        let topic = record.topic.as_str();
+        if topic == topics::GAMES_EVENTS {
+            return record.headers.text(header::ROOM_ID) == Some(self.room_id.as_str());
+        }
+        self.payment_topics.iter().any(|payment| payment == topic)
+            && serde_json::from_slice::<Value>(&record.payload)
+                .is_ok_and(|payment| payment["room_id"] == self.room_id.as_str())
+    }
+
+    /// Whether the log no longer has the records of a step.
+    fn is_expired(&mut self, now: Millis, first: Option<&NewRecord>) -> Result<bool> {
+        let Some(kept_from) = self.kept_from.filter(|_| self.compared == 0) else {
+            return Ok(false);
+        };
+        if now != kept_from {
+            return Ok(now < kept_from);
+        }
+        // Two batches can be of one instant, and only the later of them kept.
+        let next = match self.next()? {
+            Some(Ok(next)) => next,
+            Some(Err(_)) | None => return Ok(true),
+        };
+        let is_here = first.is_some_and(|first| difference(first, &next, now).is_none());
+        self.queue.push_front(next);
+        Ok(!is_here)
+    }
+
+    /// The records of a step in the engine's order: payments, events, balances.
+    fn expected(&self, step: Step<'_>, outgoing: &mut Outgoing) -> Vec<NewRecord> {
+        let partition = self.partition;
+        outgoing.records.clear();
+        for transfer in step.transfers {
+            let (Some(player), Some(kind)) = (
+                &transfer.player,
+                PaymentKind::of_transfer(transfer.kind.as_str()),
+            ) else {
+                continue;
+            };
+            let (room, now) = (step.room, step.now);
+            let record = PaymentRecord::new(
+                kind,
+                &transfer.key,
+                now,
+                player,
+                transfer.amount,
+                room.game_type(),
+                room.room_id(),
+                room.room_name(),
+                transfer.total_players,
+            );
+            let (key, id) = (player.user_id.to_string(), record.event_id.to_string());
+            outgoing.raw(
+                partition,
+                &kind.topic(room.game_type()),
+                key.into(),
+                &id,
+                &record,
+            );
+        }
+        outgoing.records.extend(step.events);
+        for (transfer, balance) in step.transfers.iter().zip(step.balances) {
+            self.push_balance(transfer, *balance, outgoing);
+        }
+        std::mem::take(&mut outgoing.records)
+    }
+
+    fn push_balance(&self, transfer: &Transfer, balance: Option<i64>, outgoing: &mut Outgoing) {
+        let (user, change) = match (&transfer.from, &transfer.to) {
+            (Account::Player(user), _) => (*user, Cents::ZERO - transfer.amount),
+            (_, Account::Player(user)) => (*user, transfer.amount),
+            _ => return,
+        };
+        let body = serde_json::to_string(&BalanceChanged {
+            balance_cents: Cents(balance.unwrap_or_default()),
+            change_cents: change,
+            currency: self.currency.clone(),
+            reason: transfer.kind.as_str().to_owned(),
+        });
+        let event = Event {
+            event_type: "wallet.event.balance_changed",
+            name: "balance_changed",
+            room_id: transfer.room_id.as_ref(),
+            audience: AudienceKind::User,
+            user_ids: &[user],
+            order: Order::Outside,
+            body: &body.expect("a balance is a plain JSON value"),
+            membership: &[],
+            cause: None,
+        };
+        outgoing.event(self.partition, event);
+    }
+}
+
+/// A record without what is its own: what must be equal.
+struct Told {
+    headers: BTreeMap<String, String>,
+    value: Value,
+}
+
+impl Told {
+    fn of(headers: &Headers, payload: &[u8]) -> Option<Told> {
+        let mut value: Value = serde_json::from_slice(payload).ok()?;
+        let mut headers: BTreeMap<String, String> = headers
+            .iter()
+            .map(|(name, value)| {
+                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                (text(name), text(value))
+            })
+            .collect();
+        headers.remove(header::OUTBOX_SEQ);
+        headers.remove(header::TRACEPARENT);
+        let is_envelope = value.get("payload").is_some();
+        for name in OWN_FIELDS {
+            let in_header = headers.remove(name);
+            let in_envelope = value.get(name).and_then(Value::as_str);
+            if in_header.as_deref() != in_envelope {
+                // Kept, so that they are told as a difference.
+                headers.insert(name.to_owned(), in_header.unwrap_or_default());
+            } else if is_envelope && let Some(envelope) = value.as_object_mut() {
+                envelope.remove(name);
+            }
+        }
+        if is_envelope && let Some(fields) = value["payload"].as_object_mut() {
+            fields.remove("command_id");
+        }
+        Some(Told { headers, value })
+    }
+}
+
+/// The first difference between a record as it must be and as it is.
+fn difference(expected: &NewRecord, found: &Record, now: Millis) -> Option<String> {
+    if expected.topic != found.topic {
+        return Some(format!("{} comes here", expected.topic.as_str()));
+    }
+    if expected.partition != Some(found.partition) || expected.key != found.key {
+        return Some("it has another partition or key".to_owned());
+    }
+    if found.timestamp != now {
+        return Some(format!("it was written at {}, not {now}", found.timestamp));
+    }
+    let right = Told::of(&expected.headers, &expected.payload)?;
+    let Some(is) = Told::of(&found.headers, &found.payload) else {
+        return Some("it is not JSON".to_owned());
+    };
+    if right.headers != is.headers {
+        let names = right.headers.keys().chain(is.headers.keys());
+        let mut names = names.filter(|name| right.headers.get(*name) != is.headers.get(*name));
+        return Some(format!("header {} differs", names.next()?));
+    }
+    differing_field("", &right.value, &is.value)
+}
+
+/// `payload.roll is 6, replayed 3`, for the first field that differs.
+fn differing_field(at: &str, right: &Value, is: &Value) -> Option<String> {
+    match (right, is) {
+        (Value::Object(one), Value::Object(other)) => {
+            let names = one
+                .keys()
+                .chain(other.keys().filter(|name| !one.contains_key(*name)));
+            names.into_iter().find_map(|name| {
+                let dot = if at.is_empty() { "" } else { "." };
+                let at = format!("{at}{dot}{name}");
+                match (one.get(name), other.get(name)) {
+                    (Some(right), Some(is)) => differing_field(&at, right, is),
+                    (Some(_), None) => Some(format!("{at} is missing")),
+                    (None, _) => Some(format!("{at} is there, and not in the replay")),
+                }
+            })
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            let mut pairs = one.iter().zip(other).enumerate();
+            pairs.find_map(|(index, (right, is))| {
+                differing_field(&format!("{at}[{index}]"), right, is)
+            })
+        }
+        _ => (right != is).then(|| format!("{at} is {is}, replayed {right}")),
+    }
+}
+
+/// What the room answers its recipient who asks how it stands, as records.
+fn state_answers(room: &Room, record: &Record, partition: u32, games: &Games) -> Vec<NewRecord> {
+    let recipients = record.headers.text(header::RECIPIENTS).unwrap_or_default();
+    let Ok([user]) = serde_json::from_str::<[UserId; 1]>(recipients) else {
+        return Vec::new();
+    };
+    let input = Input {
+        now: record.timestamp,
+        by: SeatedPlayer::person(UserId::SYSTEM, "system"),
+        balances: Vec::new(),
+        action: Action::Sync { user },
+    };
+    let mut outgoing = Outgoing::new(1);
+    outgoing.set_now(record.timestamp);
+    if let Some(effects) = decided_on_copy(room, &input, games) {
+        for event in &effects.events {
+            outgoing.room_event(partition, room.room_id(), event, None);
+        }
+    }
+    outgoing.records
+}
+
+/// The first batch that was written at this instant or later, found by halving: time never goes back.
+fn first_batch_at(connection: &Connection, at: Millis) -> Result<u64> {
+    let bounds = connection.query_row(
+        "SELECT coalesce(min(batch_no), 0), coalesce(max(batch_no), -1) FROM log_batch",
+        [],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+    )?;
+    let (mut low, mut high) = (bounds.0, bounds.1.saturating_add(1));
+    let mut next = connection.prepare(
+        "SELECT batch_no, at_ms FROM log_batch WHERE batch_no >= ?1 ORDER BY batch_no LIMIT 1",
+    )?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = next
+            .query_row([middle], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })
+            .optional()?;
+        match found {
+            Some((batch_no, at_ms)) if at_ms < at.0 => low = batch_no + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low.max(0) as u64)
+}
+
+fn name_of(headers: &Headers, topic: &str) -> String {
+    let event_type = headers.text(header::EVENT_TYPE).unwrap_or(topic);
+    match headers.text(header::ROOM_SEQ) {
+        Some(seq) => format!("{event_type} (room_seq {seq})"),
+        None => event_type.to_owned(),
+    }
+}
+
+fn place(record: &Record) -> String {
+    let (topic, partition, offset) = (record.topic.as_str(), record.partition, record.offset);
+    let name = name_of(&record.headers, topic);
+    format!("{name} at {topic}/{partition} offset {offset}")
+}

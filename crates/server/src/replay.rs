@@ -1,0 +1,115 @@
+//! `blazing-sun replay`: a room played again from its journal, and held against ledger and topics.
+
+use crate::cli::ReplayArgs;
+use crate::data_dir::existing_database;
+use anyhow::Context;
+use blazing_sun_backbone::credentials::Keys;
+use blazing_sun_backend::replay::{ReplayError, ReplayReport, ReplayedEvent, replay};
+use blazing_sun_domain::{Games, RoomId};
+use serde_json::json;
+use std::fmt;
+use std::io::{self, Write};
+
+/// Replays and prints; whether nothing differs.
+pub fn run(args: &ReplayArgs, games: &Games, out: &mut impl Write) -> anyhow::Result<bool> {
+    let room: RoomId = args
+        .room
+        .parse()
+        .with_context(|| format!("`{}` is no room's id", args.room))?;
+    let database = existing_database(&args.data.data_dir)?;
+    let keys = args
+        .keys
+        .clone()
+        .unwrap_or_else(|| args.data.data_dir.join("keys"));
+    let keys =
+        Keys::load(&keys).context("the room's secret opens with the deployment's keys alone")?;
+    let mut take = |event: &ReplayedEvent<'_>| -> io::Result<()> {
+        if args.json {
+            serde_json::to_writer(&mut *out, event)?;
+            writeln!(out)
+        } else {
+            writeln!(out, "{}", Line(event))
+        }
+    };
+    let report = replay(&database, &room, games, &keys.sealer(), &mut take)?;
+    if args.json {
+        let mut summary = json!(report);
+        summary["equal"] = report.is_equal().into();
+        writeln!(out, "{}", json!({ "summary": summary }))?;
+    } else {
+        write!(out, "{}", Printed(&report))?;
+    }
+    Ok(report.is_equal())
+}
+
+/// Whether this room was played by rules that this program does not have.
+pub fn is_of_another_version(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(ReplayError::OtherVersion { .. } | ReplayError::UnknownGame { .. })
+    )
+}
+
+struct Line<'a>(&'a ReplayedEvent<'a>);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ReplayedEvent {
+            input,
+            timestamp,
+            event_type,
+            payload,
+            ..
+        } = self.0;
+        write!(f, "{input:>5}  {timestamp}  {event_type}  {payload}")
+    }
+}
+
+struct Printed<'a>(&'a ReplayReport);
+
+impl fmt::Display for Printed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        let (room, game) = (&report.room_id, &report.game_type);
+        let ends = if report.is_over { "ended" } else { "runs" };
+        // A name is whatever its host typed.
+        let name = report.room_name.escape_debug();
+        writeln!(f, "\nroom {room} \"{name}\", {game}, {ends}")?;
+        match (&report.winner_username, report.winner_id) {
+            (Some(name), Some(id)) => {
+                writeln!(f, "winner     {} (user {id})", name.escape_debug())?
+            }
+            _ => writeln!(f, "winner     none")?,
+        }
+        for transfer in &report.transfers {
+            let (from, to) = (&transfer.from, &transfer.to);
+            let (kind, amount) = (transfer.kind, transfer.amount_cents);
+            writeln!(f, "{kind:<10} {amount} cents, {from} to {to}")?;
+        }
+        let digest = match report.digest_is_right {
+            Some(true) => "SHA-256 right",
+            Some(false) => "SHA-256 WRONG",
+            None if report.is_over => "without a SHA-256: it was kept before there was one",
+            None => "without a SHA-256: in the log alone, or begun before there was one",
+        };
+        writeln!(
+            f,
+            "journal    {} inputs, {} events, {digest}",
+            report.inputs, report.events
+        )?;
+        let (compared, expired) = (report.records_compared, report.records_expired);
+        writeln!(
+            f,
+            "topics     {compared} records compared, {expired} have expired, {} answers to commands that changed nothing",
+            report.answers
+        )?;
+        for difference in &report.differences {
+            writeln!(f, "WRONG      {difference}")?;
+        }
+        match report.differences.len() {
+            0 if expired > 0 => writeln!(f, "equal, as far as the topics are kept"),
+            0 => writeln!(f, "equal"),
+            count => writeln!(f, "{count} differences"),
+        }
+    }
+}
