@@ -6,7 +6,10 @@ pub mod api;
 pub mod audit;
 mod directory;
 pub mod engine;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod inbox;
+pub mod names;
 pub mod outgoing;
 pub mod partition;
 pub mod replay;

@@ -4,6 +4,7 @@
 use super::rooms::{has_ended, system};
 use super::{Asked, ListQuery, Partition, Taken, Turn, journal_record, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
+use crate::names::{self, ROOM_NAME_CHARS_MAX};
 use crate::outgoing::Event;
 use crate::store::{ListingChange, Store, StoreError};
 use blazing_sun_backbone::derived_id::derived_id;
@@ -275,9 +276,6 @@ impl Partition {
                 "`room_id` is missing: the gateway adds it to create_room",
             ));
         };
-        if self.is_in_enough_rooms(turn, asked.user)? {
-            return refused(RefusalCode::TooManyRooms.into());
-        }
         let Some(game) = turn
             .rules
             .games
@@ -286,6 +284,13 @@ impl Partition {
         else {
             return refused(RefusalCode::UnknownGame.into());
         };
+        if let Err(invalid) = names::checked(&create.room_name, ROOM_NAME_CHARS_MAX) {
+            let message = format!("`room_name`: {invalid}");
+            return refused(Refusal::because(RefusalCode::InvalidName, message));
+        }
+        if self.is_in_enough_rooms(turn, asked.user)? {
+            return refused(RefusalCode::TooManyRooms.into());
+        }
         let (entry_fee, prize_percent) = (game.entry_fee, game.prize_percent);
         let password = match self.password(turn, asked, create.password, create.password_sealed) {
             Ok(password) => password,

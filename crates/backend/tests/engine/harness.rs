@@ -22,6 +22,7 @@ pub struct Rig {
     pub engine: Engine,
     pub log: Arc<dyn EventLog>,
     events: Box<dyn Subscription>,
+    dead: Box<dyn Subscription>,
     queue: std::collections::VecDeque<Value>,
     pub seen: Vec<Value>,
 }
@@ -58,10 +59,15 @@ impl Rig {
             .map(|p| (Topic::new(topics::GAMES_EVENTS), p, Start::End))
             .collect();
         let events = log.subscribe(from).unwrap();
+        let from = (0..PARTITIONS)
+            .map(|p| (Topic::new(topics::DEAD_LETTER), p, Start::End))
+            .collect();
+        let dead = log.subscribe(from).unwrap();
         Rig {
             engine,
             log,
             events,
+            dead,
             queue: Default::default(),
             seen: Vec::new(),
         }
@@ -165,6 +171,14 @@ impl Rig {
                 return event;
             }
         }
+    }
+
+    /// The next record that could not be read.
+    pub async fn dead_letter(&mut self) -> Value {
+        let records = timeout(Duration::from_secs(10), self.dead.next()).await;
+        let records = records.expect("a dead letter within ten seconds").unwrap();
+        assert_eq!(records.len(), 1);
+        serde_json::from_slice(&records[0].payload).unwrap()
     }
 
     /// The answer to a command: the first event that follows from it.

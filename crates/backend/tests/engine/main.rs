@@ -262,6 +262,110 @@ async fn foreign_records_are_taken_or_put_aside_and_halt_nothing() {
 }
 
 #[tokio::test]
+async fn hostile_records_become_dead_letters_and_move_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    let envelope = |changes: Value| {
+        let mut envelope = json!({
+            "event_id": "e",
+            "event_type": "games.command.create_room",
+            "timestamp": "2024-01-20T10:30:01Z",
+            "producer": "elsewhere",
+            "actor": { "user_id": "1", "username": "x", "socket_id": "s", "roles": [] },
+            "audience": { "type": "user", "user_ids": [], "room_id": null, "game_id": null },
+            "payload": {},
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            envelope[name] = value.clone();
+        }
+        envelope.to_string()
+    };
+    let without = |name: &str| {
+        let mut envelope: Value = serde_json::from_str(&envelope(json!({}))).unwrap();
+        envelope.as_object_mut().unwrap().remove(name);
+        envelope.to_string()
+    };
+    let actor = |user_id: Value| envelope(json!({ "actor": { "user_id": user_id } }));
+    let rows = [
+        ("nothing", Vec::new()),
+        ("a word", b"nonsense".to_vec()),
+        ("no UTF-8", vec![0xff, 0xfe, 0x00]),
+        ("a number out of range", b"1e400".to_vec()),
+        ("a list", b"[]".to_vec()),
+        ("10,000 deep", "[".repeat(10_000).into()),
+        (
+            "10,000 deep in the payload",
+            envelope(json!({}))
+                .replace("{}", &"[".repeat(10_000))
+                .into(),
+        ),
+        (
+            "half of an envelope",
+            envelope(json!({})).as_bytes()[..90].to_vec(),
+        ),
+        (
+            "a payload that is a list",
+            envelope(json!({ "payload": [] })).into(),
+        ),
+        (
+            "a payload that is null",
+            envelope(json!({ "payload": null })).into(),
+        ),
+        ("no actor", without("actor").into()),
+        ("no event type", without("event_type").into()),
+        ("no audience", without("audience").into()),
+        ("a user of -1", actor(json!(-1)).into()),
+        (
+            "a user of 2^53",
+            actor(json!(9_007_199_254_740_992_u64)).into(),
+        ),
+        ("a user of 1.5", actor(json!(1.5)).into()),
+        ("a user that is a word", actor(json!("root")).into()),
+        (
+            "an unknown audience",
+            envelope(json!({ "audience": { "type": "everybody" } })).into(),
+        ),
+        (
+            "an event type twice",
+            envelope(json!({}))
+                .replacen('{', r#"{"event_type":"x","#, 1)
+                .into(),
+        ),
+        ("a megabyte of blanks", vec![b' '; 1 << 20]),
+    ];
+    for (fault, payload) in &rows {
+        rig.append(topics::GAMES_COMMANDS, "room-1", payload.clone())
+            .await;
+        let letter = rig.dead_letter().await;
+        assert_eq!(letter["topic"], topics::GAMES_COMMANDS, "{fault}");
+        assert!(
+            letter["error"]
+                .as_str()
+                .is_some_and(|error| !error.is_empty()),
+            "{fault}"
+        );
+        let original = letter["original"].as_str().unwrap();
+        let length =
+            original.len() / 4 * 3 - original.bytes().rev().take_while(|b| *b == b'=').count();
+        assert_eq!(length, payload.len(), "{fault}: the original is kept");
+    }
+    let id = rig.send(
+        1,
+        "create_room",
+        json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "x" }),
+    );
+    let answer = id.await;
+    let answer = rig.answer(answer).await;
+    assert_eq!(answer["event_type"], "games.event.room_created");
+    let moved = rig
+        .seen
+        .iter()
+        .filter(|event| event["event_type"] == "wallet.event.balance_changed");
+    assert_eq!(moved.count(), 1, "the grant alone");
+}
+
+#[tokio::test]
 async fn refusals_reach_the_asking_socket_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let mut rig = Rig::start(dir.path());
@@ -303,6 +407,24 @@ async fn refusals_reach_the_asking_socket_by_name() {
             json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "x", "max_players": 11 }),
             "invalid_player_count",
             "players",
+        ),
+        (
+            "create_room",
+            json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "x".repeat(51) }),
+            "invalid_name",
+            "`room_name`: A name has 1 to 50 characters",
+        ),
+        (
+            "create_room",
+            json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "\u{202e}x" }),
+            "invalid_name",
+            "`room_name`",
+        ),
+        (
+            "create_room",
+            json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "Тhe Ноuse" }),
+            "invalid_name",
+            "reserved",
         ),
     ] {
         let id = rig.send(7, name, fields).await;
