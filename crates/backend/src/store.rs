@@ -31,6 +31,17 @@ pub enum StoreError {
     /// What is stored can not be read back.
     #[error("stored data can not be read: {0}")]
     Corrupt(String),
+    /// A newer program has changed how things are stored.
+    #[error(
+        "it is of a newer program: its schema has version {found}, this program knows none above {known}; \
+         start the newer program, or restore a backup of before"
+    )]
+    Newer {
+        /// As it is stored.
+        found: i64,
+        /// Here.
+        known: i64,
+    },
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

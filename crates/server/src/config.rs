@@ -115,6 +115,18 @@ impl Sources {
         if let Some(path) = &self.file {
             figment = figment.merge(toml(path)?);
         }
+        self.load_over(figment)
+    }
+
+    /// The same with a file of this text.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn load_text(&self, text: &str) -> Result<Config, ConfigError> {
+        check_toml(Path::new("file"), text)?;
+        let figment = Figment::from(Serialized::defaults(Config::default()));
+        self.load_over(figment.merge(Toml::string(text)))
+    }
+
+    fn load_over(&self, mut figment: Figment) -> Result<Config, ConfigError> {
         for (name, value) in &self.environment {
             if let Some(setting) = sources::variable(name, value) {
                 figment = figment.merge(setting);
@@ -152,13 +164,18 @@ fn toml(path: &Path) -> Result<figment::providers::Data<Toml>, ConfigError> {
         path: path.to_owned(),
         source,
     })?;
-    if let Err(error) = text.parse::<toml::Table>() {
-        return Err(ConfigError::NotToml {
+    check_toml(path, &text)?;
+    Ok(Toml::file_exact(path))
+}
+
+fn check_toml(path: &Path, text: &str) -> Result<(), ConfigError> {
+    match text.parse::<toml::Table>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ConfigError::NotToml {
             path: path.to_owned(),
             reason: error.to_string(),
-        });
+        }),
     }
-    Ok(Toml::file_exact(path))
 }
 
 fn check_keys(figment: &Figment) -> Result<(), ConfigError> {
@@ -173,7 +190,7 @@ fn check_keys(figment: &Figment) -> Result<(), ConfigError> {
         Some(key) => Err(ConfigError::UnknownKey {
             source_name: source_of(figment, &key),
             nearest: keys::nearest(&key),
-            key,
+            key: key.chars().take(200).collect(),
         }),
         None => Ok(()),
     }

@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::Path;
 
 const MASKED: &str = "password";
+const UNREADABLE: &str = "\"not JSON, and perhaps with a password\"";
 
 /// Prints until it is told to stop, or as many as were asked for.
 pub async fn run(args: &TailArgs, games: &Games, out: &mut impl Write) -> anyhow::Result<()> {
@@ -120,32 +121,49 @@ impl Wanted {
 }
 
 /// A payload as one line: passwords masked, and nothing in it that a terminal would obey.
-fn line_of(payload: &[u8]) -> Cow<'_, str> {
+pub(crate) fn line_of(payload: &[u8]) -> Cow<'_, str> {
     let may_hold = |needle: &[u8]| payload.windows(needle.len()).any(|window| window == needle);
     match serde_json::from_slice::<&serde_json::value::RawValue>(payload) {
         // A key can also be written with escapes.
         Ok(_) if may_hold(MASKED.as_bytes()) || may_hold(b"\\u") => {
-            let mut value: Value = serde_json::from_slice(payload).unwrap_or_default();
+            // What is JSON by its form alone (`1e999`, half a surrogate pair) cannot be searched.
+            let Ok(mut value) = serde_json::from_slice::<Value>(payload) else {
+                return UNREADABLE.into();
+            };
             if mask(&mut value) {
-                return value.to_string().into();
+                return on_one_line(value.to_string().into());
             }
             on_one_line(String::from_utf8_lossy(payload))
         }
         Ok(_) => on_one_line(String::from_utf8_lossy(payload)),
-        Err(_) if may_hold(MASKED.as_bytes()) => "\"not JSON, and perhaps with a password\"".into(),
-        Err(_) => Value::from(String::from_utf8_lossy(payload).into_owned())
-            .to_string()
-            .into(),
+        Err(_) if may_hold(MASKED.as_bytes()) => UNREADABLE.into(),
+        Err(_) => {
+            let text = Value::from(String::from_utf8_lossy(payload).into_owned());
+            on_one_line(text.to_string().into())
+        }
     }
 }
 
-/// In JSON a line break can only stand between tokens.
+/// Whether a terminal does something else with it than to show it.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// In JSON white space can only stand between tokens, and all other of these only in strings.
 fn on_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.contains(['\n', '\r']) {
-        text.replace(['\n', '\r'], " ").into()
-    } else {
-        text
+    if !text.contains(is_obeyed) {
+        return text;
     }
+    let mut line = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => line.push(' '),
+            c if is_obeyed(c) => line.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => line.push(c),
+        }
+    }
+    line.into()
 }
 
 /// Masks in all of it; whether there was anything to mask.
@@ -185,6 +203,8 @@ mod tests {
             r#"[{"password":"a"},{"password":"secret"},{"x":{"password":"secret"}}]"#,
             r#"{"password":{"is":"secret"}}"#,
             r#"{"password":"secret""#,
+            r#"{"password":"secret","x":1e999}"#,
+            r#"{"password":"secret","x":"\ud800"}"#,
         ] {
             let line = line_of(payload.as_bytes());
             assert!(!line.contains("secret"), "{line}");
@@ -196,10 +216,21 @@ mod tests {
     #[test]
     fn a_record_is_one_line_without_control_characters() {
         assert_eq!(line_of(b"{\"a\":1,\n \"b\":2}"), r#"{"a":1,  "b":2}"#);
-        for payload in [&b"\x1b[31m red\n"[..], b"\xff\xfe", b"", b"\"a\x07b\""] {
+        for payload in [
+            &b"\x1b[31m red\n"[..],
+            b"\xff\xfe",
+            b"",
+            b"\"a\x07b\"",
+            "\u{9b}31m".as_bytes(),
+        ] {
             let line = line_of(payload);
             assert!(!line.chars().any(char::is_control), "{line:?}");
         }
+        let name = "{\"username\":\"\u{202e}nna\u{9b}2J\"}";
+        assert_eq!(
+            line_of(name.as_bytes()),
+            r#"{"username":"\u202enna\u009b2J"}"#
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub fn start(config: &Telemetry) {
     };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // It would say so on standard error, and a line that cannot be written there ends its thread.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // Started twice in one process, as tests do: the first one stays.
     let _ = if json {

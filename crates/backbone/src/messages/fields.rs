@@ -118,11 +118,11 @@ fn expected(message: &str) -> String {
     }
 }
 
-/// The instant of an RFC 3339 text, as `timestamp` holds it.
+/// The instant of an RFC 3339 text, as `timestamp` holds it: of the years 0000 to 9999.
 pub fn parse_timestamp(text: &str) -> Option<Millis> {
-    text.parse::<jiff::Timestamp>()
-        .ok()
-        .map(|at| Millis(at.as_millisecond()))
+    const YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+    let at = text.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+    YEARS.contains(&at).then_some(Millis(at))
 }
 
 #[cfg(test)]
@@ -204,6 +204,8 @@ mod tests {
                 "2024-01-20T10:30:01.123456789+00:00",
                 Some(1_705_746_601_123),
             ),
+            ("0000-01-01T00:00:00Z", Some(-62_167_219_200_000)),
+            ("-000001-12-31T23:59:59Z", None),
             ("yesterday", None),
             ("", None),
         ] {

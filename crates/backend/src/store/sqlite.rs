@@ -25,12 +25,22 @@ mod migrations {
 
 /// Brings the file to this program's schema. A file of a newer program is refused.
 pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let report = migrations::migrations::runner()
-        .set_abort_divergent(true)
-        .run(connection);
-    report
-        .map(drop)
-        .map_err(|error| StoreError::Corrupt(error.to_string()))
+    let runner = migrations::migrations::runner().set_abort_divergent(true);
+    let Err(error) = runner.run(connection) else {
+        return Ok(());
+    };
+    let versions = runner.get_migrations().iter().map(|known| known.version());
+    let known = i64::from(versions.max().unwrap_or(0));
+    let found: i64 = connection.query_row(
+        "SELECT coalesce(max(version), 0) FROM refinery_schema_history",
+        [],
+        |row| row.get(0),
+    )?;
+    if found > known {
+        Err(StoreError::Newer { found, known })
+    } else {
+        Err(StoreError::Corrupt(error.to_string()))
+    }
 }
 
 /// The one connection that writes.

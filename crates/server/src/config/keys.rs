@@ -227,8 +227,11 @@ pub fn find(name: &str) -> Option<&'static Key> {
     })
 }
 
-/// The key that was probably meant.
+/// The key that was probably meant; none for what is much longer than any.
 pub fn nearest(name: &str) -> Option<&'static str> {
+    if name.len() > 200 {
+        return None;
+    }
     let last = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
     let similarity = |key: &&Key| {
         let whole = strsim::jaro_winkler(key.name, name);

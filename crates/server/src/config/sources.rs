@@ -18,6 +18,9 @@ const NOT_KEYS: &[&str] = &[
     "POISON",
 ];
 
+/// How deep keys and values may be.
+const DEPTH_MAX: usize = 8;
+
 /// A value with its key and where it was given.
 #[derive(Debug, Clone)]
 pub struct Flag {
@@ -45,13 +48,30 @@ pub fn variable(name: &str, value: &str) -> Option<Flag> {
         .strip_prefix(PREFIX)
         .filter(|rest| !NOT_KEYS.contains(rest) && !rest.is_empty())?;
     // Numbers, booleans and lists are written as in TOML; whatever is none of these is a string.
-    let parsed = value
-        .parse::<Value>()
-        .unwrap_or_else(|never| match never {});
+    let parsed = match is_too_deep(value) {
+        false => value
+            .parse::<Value>()
+            .unwrap_or_else(|never| match never {}),
+        true => Value::from(value.to_owned()),
+    };
+    let shown: String = name.chars().take(200).collect();
     Some(Flag {
-        source: format!("the environment variable {name}"),
-        key: key.to_ascii_lowercase().replace("__", "."),
+        source: format!("the environment variable {shown}"),
+        key: key.to_ascii_lowercase().replacen("__", ".", DEPTH_MAX),
         value: parsed,
+    })
+}
+
+/// Whether brackets stand deeper in each other than any key's value needs: the parser calls itself for each.
+fn is_too_deep(value: &str) -> bool {
+    let mut depth = 0_usize;
+    value.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > DEPTH_MAX
     })
 }
 

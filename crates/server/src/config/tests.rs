@@ -136,6 +136,11 @@ fn a_bad_value_names_its_key_what_it_got_and_what_it_takes() {
             ["`telemetry.format`", "auto, human or json", "\"loud\""],
         ),
         (
+            "GATEWAY__ALLOWED_ORIGINS",
+            &"[".repeat(100_000),
+            ["`gateway.allowed_origins`", "list of origins", "[[["],
+        ),
+        (
             "TELEMETRY__FILTER",
             "a=b=c",
             ["`telemetry.filter`", "a filter", "\"a=b=c\""],
@@ -146,6 +151,29 @@ fn a_bad_value_names_its_key_what_it_got_and_what_it_takes() {
             .unwrap_err()
             .to_string();
         for part in parts.iter().chain([&variable.as_str()]) {
+            assert!(error.contains(part), "{error} lacks {part}");
+        }
+    }
+}
+
+#[test]
+fn every_key_says_what_it_takes() {
+    for key in KEYS {
+        let name = key
+            .name
+            .replace("<game>", "bigger_dice")
+            .replace("<name>", "bigger_dice");
+        let variable = format!("BLAZING_SUN_{}", name.replace('.', "__").to_uppercase());
+        // No key takes a table.
+        let error = from_environment(&[(&variable, "{a=1}")]);
+        let error = match error {
+            Err(error @ ConfigError::UnknownKey { .. }) => {
+                assert!(error.to_string().contains(&variable), "{error}");
+                continue;
+            }
+            other => other.unwrap_err().to_string(),
+        };
+        for part in [&format!("`{name}` takes {}", key.takes), "got", &variable] {
             assert!(error.contains(part), "{error} lacks {part}");
         }
     }
@@ -166,6 +194,10 @@ fn an_unknown_key_is_an_error_that_suggests_the_nearest() {
         .to_string();
     assert!(error.contains("BLAZING_SUN_LISTEN"), "{error}");
     assert!(error.contains("did you mean `server.listen`?"), "{error}");
+    let deep = format!("BLAZING_SUN_A{}", "__A".repeat(40_000));
+    let error = from_environment(&[(&deep, "1")]).unwrap_err();
+    assert!(matches!(error, ConfigError::UnknownKey { .. }));
+    assert!(error.to_string().len() < 1_000);
     let error = from_file("zebra = 1").unwrap_err().to_string();
     assert!(
         error.contains("`zebra`") && !error.contains("mean"),
