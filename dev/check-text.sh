@@ -48,9 +48,9 @@ rule "an unfinished note: finish it, or file it where work is planned" \
 rule "a merge conflict" \
   '^(<{7}|>{7})( |$)'
 rule "white space at the end of a line" \
-  '[[:blank:]]$' '*.snap'
+  '[[:blank:]]$' '@(*.snap|fuzz/corpus/*)'
 rule "a carriage return" \
-  $'\r'
+  $'\r' 'fuzz/corpus/*'
 
 for file in "${files[@]}"; do
   size_bytes=$(wc -c <"$file")

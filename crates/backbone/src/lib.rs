@@ -8,6 +8,8 @@ pub mod credentials;
 pub mod derived_id;
 pub mod envelope;
 pub mod failpoints;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod log;
 pub mod messages;
 pub mod partitioner;

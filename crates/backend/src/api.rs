@@ -13,6 +13,9 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use body::fuzz_body;
+
 pub use auth::{Account, Grant};
 pub use client::{InvalidNetwork, Network};
 pub use limits::Rates;

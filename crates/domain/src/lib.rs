@@ -3,6 +3,8 @@
 //! same outputs for ever, which is what recovery and replay stand on.
 
 pub mod fairness;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod game;
 pub mod games;
 pub mod ids;

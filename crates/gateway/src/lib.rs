@@ -7,6 +7,8 @@ mod config;
 mod events;
 mod fanout;
 mod frames;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gateway;
 mod limits;
 mod messages;

@@ -15,6 +15,8 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod pages;
 mod program;
 mod replay;

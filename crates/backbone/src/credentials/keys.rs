@@ -186,7 +186,7 @@ impl Keys {
         })
     }
 
-    fn parse(text: &[u8]) -> Result<Keys, String> {
+    pub(crate) fn parse(text: &[u8]) -> Result<Keys, String> {
         // serde_json quotes what it did not expect, and that may be a secret.
         let place = |error: serde_json::Error| {
             let (line, column) = (error.line(), error.column());

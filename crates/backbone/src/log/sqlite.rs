@@ -6,7 +6,7 @@
 
 mod appender;
 mod catalog;
-mod codec;
+pub(crate) mod codec;
 mod error;
 mod queue;
 mod reader;

@@ -18,6 +18,21 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
+    fn parse(bytes: &[u8]) -> Result<Fields, Problem> {
+        if bytes.is_empty() {
+            return Ok(Fields(Map::new()));
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Ok(Fields(fields)),
+            Ok(_) => Err(Problem::invalid_format("The body must be a JSON object.")),
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                let detail = format!("The body is not JSON, at line {line}, column {column}.");
+                Err(Problem::invalid_format(detail))
+            }
+        }
+    }
+
     /// A text that must be there.
     pub(super) fn text(&self, name: &'static str) -> Result<&str, Problem> {
         self.optional_text(name)?
@@ -47,24 +62,23 @@ impl FromRequest<ApiState> for Fields {
             Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
         };
         let bytes = read.map_err(|_| timeout())??;
-        if bytes.is_empty() {
-            return Ok(Fields(Map::new()));
-        }
-        if !is_json(&parts.headers) {
+        if !bytes.is_empty() && !is_json(&parts.headers) {
             let detail = "The body must be sent as `Content-Type: application/json`.";
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Err(Problem::new(status, "unsupported_media_type", detail));
         }
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(fields)) => Ok(Fields(fields)),
-            Ok(_) => Err(Problem::invalid_format("The body must be a JSON object.")),
-            Err(error) => {
-                let (line, column) = (error.line(), error.column());
-                let detail = format!("The body is not JSON, at line {line}, column {column}.");
-                Err(Problem::invalid_format(detail))
-            }
-        }
+        Fields::parse(&bytes)
     }
+}
+
+/// The texts under these names in a body of these bytes.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_body(bytes: &[u8], names: &[&'static str]) -> Vec<String> {
+    let Ok(fields) = Fields::parse(bytes) else {
+        return Vec::new();
+    };
+    let texts = names.iter().filter_map(|name| fields.text(name).ok());
+    texts.map(str::to_owned).collect()
 }
 
 async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {

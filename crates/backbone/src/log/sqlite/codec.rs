@@ -237,6 +237,71 @@ pub(super) fn decode_offsets(
     fields.ok_or_else(|| damaged("its index row is malformed"))
 }
 
+/// Decodes a batch of these bytes with their checksums made right; what decodes, encodes to the same again.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_batch(bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first() else {
+        return;
+    };
+    let (fields, body) = rest.split_at(usize::from(*length).min(rest.len()));
+    let _ = SectionTable::decode(1, fields);
+    let mut table = fields.to_vec();
+    table.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    table.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
+    table.extend_from_slice(&crc32fast::hash(&table).to_le_bytes());
+    let Ok(table) = SectionTable::decode(1, &table) else {
+        return;
+    };
+    let mut again = Vec::new();
+    let read = table.decode_body(
+        1,
+        &Bytes::copy_from_slice(body),
+        |section, _, key, headers, payload| {
+            let record = NewRecord {
+                topic: crate::log::Topic::new("t"),
+                partition: None,
+                key,
+                headers: crate::log::Headers::from_encoded(headers),
+                payload,
+            };
+            put_record(&mut again, section as u32, &record);
+        },
+    );
+    if read.is_ok() {
+        let mut written = Vec::new();
+        put_table(&mut written, table.sections.iter().copied(), &again);
+        let read = SectionTable::decode(1, &written).expect("what was written decodes");
+        assert_eq!(read.sections, table.sections);
+        let mut records = 0;
+        let decoded = read.decode_body(1, &again.into(), |_, _, _, _, _| records += 1);
+        decoded.expect("what was written decodes");
+        assert_eq!(
+            records,
+            read.sections
+                .iter()
+                .map(|section| section.count)
+                .sum::<u64>()
+        );
+    }
+}
+
+/// Decodes an index row of these bytes, as they are and with their checksum made right.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_offsets(bytes: &[u8]) {
+    let _ = decode_offsets(1, bytes);
+    let mut sealed = bytes.to_vec();
+    sealed.extend_from_slice(&crc32fast::hash(bytes).to_le_bytes());
+    if let Ok(topics) = decode_offsets(1, &sealed) {
+        let mut written = Vec::new();
+        put_offsets(
+            &mut written,
+            topics.iter().map(|(id, offsets)| (*id, offsets.as_slice())),
+        );
+        let read = decode_offsets(1, &written).expect("what was written decodes");
+        assert_eq!(read, topics);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

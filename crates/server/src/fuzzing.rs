@@ -1,0 +1,53 @@
+//! What corpora and fuzzers run: each function takes any bytes, and panics where something does not hold.
+
+use crate::config::{ConfigError, Sources};
+use crate::tail;
+use serde_json::Value;
+
+/// A configuration file: what is wrong names its key.
+pub fn config_file(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    match Sources::default().load_text(text) {
+        Err(error @ (ConfigError::BadValue { .. } | ConfigError::UnknownKey { .. })) => {
+            assert!(error.to_string().contains('`'), "{error}");
+        }
+        Ok(_) | Err(_) => {}
+    }
+}
+
+/// Environment variables, one a line.
+pub fn config_environment(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    let environment = pairs.map(|(name, value)| (format!("BLAZING_SUN_{name}"), value.to_owned()));
+    let sources = Sources {
+        environment: environment.collect(),
+        ..Sources::default()
+    };
+    if let Err(error) = sources.load() {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// A record as `tail` shows it: one line, no password, nothing that a terminal obeys.
+pub fn shown_record(bytes: &[u8]) {
+    let line = tail::line_of(bytes);
+    assert!(!line.contains(['\n', '\r', '\u{1b}']), "{line:?}");
+    match serde_json::from_str::<Value>(&line) {
+        Ok(value) => assert!(is_masked(&value), "{line:?}"),
+        Err(_) => assert!(!line.contains("password"), "{line:?}"),
+    }
+}
+
+fn is_masked(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().all(|(name, value)| {
+            let shown = name == "password" && !value.is_null() && value != "***";
+            !shown && is_masked(value)
+        }),
+        Value::Array(values) => values.iter().all(is_masked),
+        _ => true,
+    }
+}
