@@ -324,6 +324,48 @@ async fn a_message_may_come_in_fragments_with_pings_between() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_half_a_frame_and_no_more_is_closed() {
+    let config = GatewayConfig {
+        authenticate_within: Duration::from_millis(300),
+        silence_max: Duration::from_millis(600),
+        ..GatewayConfig::for_testing()
+    };
+    let world = World::with(config).await;
+    let half = async |client: &mut Client| {
+        let stream = client.socket.get_mut();
+        stream
+            .write_all(&[0x81, 0xfe, 0x10, 0x00, 1, 2, 3, 4, b'x'])
+            .await
+            .unwrap();
+    };
+    let mut unsigned = world.connect().await;
+    half(&mut unsigned).await;
+    // Each byte is a sign of life, but of nobody who may stay.
+    let drops = async {
+        let mut stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
+        let head = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: d3Nsb2FkLXdzbG9hZC0wMA==\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+            .write_all(&[0x81, 0xfe, 0x10, 0x00, 1, 2, 3, 4])
+            .await
+            .unwrap();
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let cut_off = tokio::time::timeout(support::DEADLINE, drops).await;
+    cut_off.expect("who sends by drops is cut off");
+    assert_eq!(unsigned.closed().await, 1008);
+    let mut signed = world.sign_in(1).await;
+    half(&mut signed).await;
+    assert_eq!(signed.closed().await, 1008);
+    world
+        .until("all are forgotten", || world.gateway.connections() == 0)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_sends_everyone_elsewhere() {
     let world = World::start().await;
     let mut clients = vec![

@@ -4,10 +4,12 @@
 mod agent;
 mod client;
 mod server;
+mod wire;
 
 pub use agent::{Agent, Frames};
 pub use client::{Client, whole_game};
 pub use server::{Launch, TestServer, built, command, program, tool};
+pub use wire::{Answer, Wire, frame};
 
 use serde_json::Value;
 use std::time::Duration;

@@ -61,11 +61,14 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// More of its environment.
     pub environment: Vec<(String, String)>,
+    /// Its folder of data, if it is not one of its own.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// A running server.
 pub struct TestServer {
     folder: Arc<TempDir>,
+    data_dir: PathBuf,
     child: Child,
     address: SocketAddr,
     launch: Launch,
@@ -97,7 +100,8 @@ impl TestServer {
     async fn on(folder: Arc<TempDir>, listen: &str, launch: Launch) -> TestServer {
         let program = launch.program.clone();
         let program = program.unwrap_or_else(|| built("blazing-sun"));
-        let data_dir = folder.path().join("data");
+        let data_dir = launch.data_dir.clone();
+        let data_dir = data_dir.unwrap_or_else(|| folder.path().join("data"));
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -140,6 +144,7 @@ impl TestServer {
             .expect("a client");
         TestServer {
             folder,
+            data_dir,
             child,
             address,
             launch,
@@ -154,12 +159,23 @@ impl TestServer {
 
     /// Its folder of data.
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data_dir.clone()
     }
 
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Lets no file of the running server grow beyond so many bytes, or as far as it likes.
+    pub fn limit_file_size(&self, bytes_max: Option<u64>) {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let pid = i32::try_from(self.child.id().expect("it runs")).expect("a process id");
+        let limit = Rlimit {
+            current: bytes_max,
+            maximum: None,
+        };
+        prlimit(Pid::from_raw(pid), Resource::Fsize, limit).expect("a limit");
     }
 
     /// Ends it at once, as a power failure would.

@@ -2,6 +2,10 @@
 
 mod crashes;
 mod games;
+mod hostile_disk;
+mod hostile_http;
+mod hostile_sockets;
+mod intruders;
 mod life;
 mod repeats;
 mod topics;
