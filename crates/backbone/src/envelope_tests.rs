@@ -49,6 +49,38 @@ fn the_written_form_is_pinned_in_the_contracts_order() {
     )));
 }
 
+/// Both readers, which must not differ where the quick one reads at all.
+fn read_both_ways(bytes: &[u8]) -> (Option<String>, Option<String>) {
+    let shown = |envelope: EventEnvelope<'_>| format!("{envelope:?}");
+    (
+        plain::read(bytes).map(shown),
+        EventEnvelope::parse_any(bytes).ok().map(shown),
+    )
+}
+
+#[test]
+fn what_our_programs_write_is_read_the_quick_way() {
+    let room = "room-abc123".parse().unwrap();
+    let actor = || Actor {
+        user_id: user(7),
+        username: "Änn".into(),
+        socket_id: "s-1".into(),
+        roles: vec!["player".into(), "admin".into()],
+    };
+    for audience in [
+        Audience::broadcast(),
+        Audience::room(&room),
+        Audience::user_in(user(7), &room),
+    ] {
+        let text = written(audience, actor(), Some("c-1"));
+        let (quick, any) = read_both_ways(text.as_bytes());
+        assert!(quick.is_some(), "{text}");
+        assert_eq!(quick, any);
+        let envelope = EventEnvelope::parse(text.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(envelope.to_bytes()).unwrap(), text);
+    }
+}
+
 #[test]
 fn every_kind_of_audience_is_named_as_in_the_contract() {
     for name in [
@@ -173,6 +205,24 @@ proptest! {
             if let Ok(envelope) = EventEnvelope::parse(bytes) {
                 EventEnvelope::parse(&envelope.to_bytes()).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn the_quick_reader_reads_as_serde_does_or_not_at_all(
+        at in 0..370_usize, put in prop::sample::select(vec![
+            "", " ", "\"", "\\", "\\n", "{", "}", "[]", "[", "]", ",", ",,", "null", "0", "7", "\u{1}", "é", "\"x\":1,",
+        ]), cut in 0..4_usize,
+    ) {
+        let room = "room-abc123".parse().unwrap();
+        let actor = Actor { roles: vec!["player".into()], ..Actor::system() };
+        let text = written(Audience::user_in(user(7), &room), actor, Some("c-1"));
+        let at = at.min(text.len());
+        let end = (at + cut).min(text.len());
+        let changed = [&text[..at], put, &text[end..]].concat();
+        let (quick, any) = read_both_ways(changed.as_bytes());
+        if quick.is_some() {
+            prop_assert_eq!(quick, any, "{}", changed);
         }
     }
 

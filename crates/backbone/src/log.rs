@@ -40,18 +40,40 @@ impl fmt::Display for Topic {
 pub struct Headers(Bytes);
 
 /// Collects headers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct HeadersBuilder(Vec<u8>);
+
+/// Room for a record's usual headers, so that collecting them allocates once.
+const HEADERS_BYTES: usize = 320;
+
+impl Default for HeadersBuilder {
+    fn default() -> Self {
+        HeadersBuilder(Vec::with_capacity(HEADERS_BYTES))
+    }
+}
+
+/// Adds a header in its encoded form; a name has at most 255 bytes, and what is longer is cut.
+pub fn put_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    let name = &name.as_bytes()[..name.len().min(255)];
+    out.push(name.len() as u8);
+    out.extend_from_slice(name);
+    out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+    out.extend_from_slice(value);
+}
+
+/// The same for a value that `write` adds.
+pub fn put_header_with(out: &mut Vec<u8>, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    put_header(out, name, &[]);
+    let at = out.len();
+    write(out);
+    let length = (out.len() - at) as u32;
+    out[at - 4..at].copy_from_slice(&length.to_le_bytes());
+}
 
 impl HeadersBuilder {
     /// Adds a header; a name has at most 255 bytes, and what is longer is cut.
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Self {
-        let (name, value) = (&name.as_bytes()[..name.len().min(255)], value.as_ref());
-        self.0.push(name.len() as u8);
-        self.0.extend_from_slice(name);
-        self.0
-            .extend_from_slice(&(value.len() as u32).to_le_bytes());
-        self.0.extend_from_slice(value);
+        put_header(&mut self.0, name, value.as_ref());
         self
     }
 

@@ -1,57 +1,218 @@
-//! Loads the engine alone with `relay`, without a gateway: what a command costs behind the log.
-//! `cargo run --release -p blazing-sun-backend --example engine_load`
+//! Loads the engine alone, without a gateway: what a command costs behind the log, with records as a
+//! gateway makes them and a reader of `games.events`.
+//!
+//! `cargo run --release -p blazing-sun-backend --example engine_load -- [--game bigger_dice]
+//! [--commands N] [--rooms N] [--in-flight N]` prints commands per second and the engine thread's
+//! CPU time. Under `valgrind --tool=callgrind --separate-threads=yes`, the difference between two runs
+//! with different `--commands`, by the number of commands, is the instructions of one command.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring tool")]
 
 use blazing_sun_backbone::credentials::Keys;
-use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_GATEWAY};
 use blazing_sun_backbone::log::sqlite::SqliteLogOptions;
-use blazing_sun_backbone::log::{EventLog, NewRecord, Topic};
+use blazing_sun_backbone::log::{EventLog, HeadersBuilder, NewRecord, Start, Topic};
+use blazing_sun_backbone::topics;
 use blazing_sun_backend::engine::{Engine, EngineOptions};
-use blazing_sun_domain::{Cents, GameDefinition, Millis, UserId};
-use serde_json::{Value, json};
+use blazing_sun_domain::{Cents, GameDefinition, Millis};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Instant;
 use uuid::Uuid;
 
-fn record(user: u64, name: &str, room: &str, mut fields: Value) -> NewRecord {
-    let id = Uuid::now_v7();
-    fields["command_id"] = json!(id);
-    fields["room_id"] = json!(room);
-    let payload = serde_json::value::to_raw_value(&fields).unwrap();
-    let id = id.to_string();
-    let envelope = EventEnvelope {
-        event_id: Uuid::new_v4().to_string().into(),
-        event_type: format!("games.command.{name}").into(),
-        timestamp: "2024-01-20T10:30:01Z".into(),
-        correlation_id: Some(id.as_str().into()),
-        producer: PRODUCER_GATEWAY.into(),
-        actor: Actor {
-            user_id: UserId::new(user).unwrap(),
-            username: "Player".into(),
-            socket_id: Uuid::new_v4().to_string().into(),
-            roles: Vec::new(),
-        },
-        audience: Audience::user(UserId::new(user).unwrap()),
-        payload: &payload,
-    };
+const PARTITIONS: u32 = 12;
+/// The fewest rolls in which a game of two can end.
+const ROLLS_PER_GAME: usize = 20;
+
+/// A command as a gateway appends it; `fields` is JSON text without braces.
+fn command(user: usize, event_type: &str, room: &str, fields: &str) -> NewRecord {
+    let (event_id, command_id) = (Uuid::now_v7(), Uuid::now_v7());
+    let socket_id = Uuid::from_u128(user as u128);
+    let mut headers = HeadersBuilder::default();
+    headers
+        .push("event_id", event_id.to_string())
+        .push("event_type", event_type)
+        .push("correlation_id", command_id.to_string())
+        .push("room_id", room);
+    let now = blazing_sun_backbone::clock::now();
+    let comma = if fields.is_empty() { "" } else { "," };
+    let payload = format!(
+        concat!(
+            r#"{{"event_id":"{event_id}","event_type":"{event_type}","timestamp":"{now}","#,
+            r#""correlation_id":"{command_id}","producer":"ws_gateway","#,
+            r#""actor":{{"user_id":"{user}","username":"Guest {user}","socket_id":"{socket_id}","roles":["guest"]}},"#,
+            r#""audience":{{"type":"room","user_ids":[],"room_id":"{room}","game_id":null}},"#,
+            r#""payload":{{"command_id":"{command_id}","room_id":"{room}"{comma}{fields}}}}}"#,
+        ),
+        event_id = event_id,
+        event_type = event_type,
+        now = now,
+        command_id = command_id,
+        user = user,
+        socket_id = socket_id,
+        room = room,
+        comma = comma,
+        fields = fields,
+    );
     NewRecord {
-        topic: Topic::new("games.commands"),
+        topic: Topic::new(topics::GAMES_COMMANDS),
         partition: None,
         key: room.to_owned().into(),
-        headers: Default::default(),
-        payload: envelope.to_bytes().into(),
+        headers: headers.build(),
+        payload: payload.into(),
     }
 }
 
+/// Appends in lots that are in flight together, each waited for.
+struct Load {
+    log: Arc<dyn EventLog>,
+    in_flight: usize,
+}
+
+impl Load {
+    fn send(&self, commands: impl Iterator<Item = NewRecord>) {
+        let mut commands = commands.peekable();
+        while commands.peek().is_some() {
+            let lot: Vec<NewRecord> = commands.by_ref().take(self.in_flight).collect();
+            let (done, all_done) = mpsc::channel();
+            for record in lot {
+                let done = done.clone();
+                let appended = Box::new(move |outcome: Result<_, _>| {
+                    outcome.map(drop).unwrap();
+                    drop(done);
+                });
+                self.log.append(vec![record], appended).unwrap();
+            }
+            drop(done);
+            // Ends when the last callback has dropped its sender.
+            let _: Result<(), _> = all_done.recv();
+        }
+    }
+}
+
+struct Options {
+    game: String,
+    commands: usize,
+    rooms: usize,
+    in_flight: usize,
+}
+
+fn options() -> Options {
+    let mut options = Options {
+        game: "relay".to_owned(),
+        commands: 200_000,
+        rooms: 100,
+        in_flight: 32,
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().unwrap();
+        match name.as_str() {
+            "--game" => options.game = value,
+            "--commands" => options.commands = value.parse().unwrap(),
+            "--rooms" => options.rooms = value.parse().unwrap(),
+            "--in-flight" => options.in_flight = value.parse().unwrap(),
+            _ => panic!("unknown option {name}"),
+        }
+    }
+    options
+}
+
+fn relay(load: &Load, options: &Options) {
+    let rooms = options.rooms;
+    let name = |room: usize| format!("bench-0123456789ab-{room}");
+    let joins = (0..rooms * 2)
+        .map(|user| command(1 + user, "games.command.join_room", &name(user % rooms), ""));
+    load.send(joins);
+    let pad = "x".repeat(273);
+    measured(options.commands, || {
+        load.send((0..options.commands).map(|at| {
+            let (room, turn) = (at % rooms, at / rooms);
+            let user = 1 + room + turn % 2 * rooms;
+            let data = format!(r#""data":{{"m":"@@{turn:010}","pad":"{pad}"}}"#);
+            command(user, "games.command.relay.say", &name(room), &data)
+        }));
+    });
+}
+
+/// Rolls of games that all run side by side; as many games as the commands need.
+fn bigger_dice(load: &Load, options: &Options) {
+    let games = options.rooms;
+    let rolls = options.commands.min(games * ROLLS_PER_GAME);
+    let name = |game: usize| format!("0190a5d8-0000-8000-8000-{game:012}");
+    let user = |game: usize, seat: usize| 1 + game * 2 + seat;
+    load.send((0..games * 2).map(|at| {
+        let (id, key) = (1 + at, (1 + at).to_string());
+        let fields = format!(r#""user_id":"{id}","username":"Guest {id}""#);
+        command(id, "wallet.command.demo_grant", &key, &fields)
+    }));
+    for step in 0..6 {
+        load.send((0..games).map(|game| {
+            let room = name(game);
+            let (host, other) = (user(game, 0), user(game, 1));
+            match step {
+                0 => {
+                    let fields = format!(r#""game_type":"bigger_dice","room_name":"Room {game}""#);
+                    command(host, "games.command.create_room", &room, &fields)
+                }
+                1 => command(other, "games.command.join_room", &room, ""),
+                2 | 3 => {
+                    let target = user(game, step - 2);
+                    let fields = format!(r#""target_user_id":"{target}""#);
+                    command(host, "games.command.select_player", &room, &fields)
+                }
+                _ => {
+                    let player = user(game, step - 4);
+                    command(player, "games.command.ready", &room, r#""is_ready":true"#)
+                }
+            }
+        }));
+    }
+    measured(rolls, || {
+        load.send((0..rolls).map(|at| {
+            let (game, turn) = (at % games, at / games);
+            let player = user(game, turn % 2);
+            command(player, "games.command.bigger_dice.roll", &name(game), "")
+        }));
+    });
+}
+
+/// CPU time of the engine's thread, in clock ticks of 10 ms.
+fn engine_ticks() -> u64 {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return 0;
+    };
+    let stats =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok());
+    let of_engine = stats.filter_map(|stat| {
+        let after = stat.split_once("(engine) ")?.1.to_owned();
+        let fields: Vec<u64> = after
+            .split(' ')
+            .map(|field| field.parse().unwrap_or(0))
+            .collect();
+        Some(fields.get(11)? + fields.get(12)?)
+    });
+    of_engine.sum()
+}
+
+fn measured(commands: usize, run: impl FnOnce()) {
+    let (begin, before) = (Instant::now(), engine_ticks());
+    run();
+    let (seconds, ticks) = (begin.elapsed().as_secs_f64(), engine_ticks() - before);
+    println!(
+        "{commands} commands: {:.0} a second, {:.2} µs of the engine's CPU each",
+        commands as f64 / seconds,
+        ticks as f64 * 10_000.0 / commands.max(1) as f64,
+    );
+}
+
 fn main() {
+    let options = options();
     let dir = tempfile::tempdir().unwrap();
     let keys = Keys::load_or_create(&dir.path().join("keys"), Millis(0)).unwrap();
     let mut games = blazing_sun_domain::games::built_in();
     games.insert(GameDefinition::of::<blazing_sun_domain::games::relay::Relay>());
     let engine = Engine::start(EngineOptions {
         path: dir.path().join("db"),
-        partitions: 12,
+        partitions: PARTITIONS,
         games,
         sealer: keys.sealer(),
         mac: keys.cluster_mac(),
@@ -62,46 +223,44 @@ fn main() {
         gone_after_restart_ms: 10_000,
     })
     .unwrap();
-    let log: Arc<dyn EventLog> = engine.log();
-    let done = Arc::new(AtomicU64::new(0));
-    let data = json!({ "m": "x".repeat(40), "type": "dice.rolled", "pad": "y".repeat(220) });
-    for room in 0..100 {
-        for user in 0..2 {
-            let join = record(
-                1 + room * 2 + user,
-                "join_room",
-                &format!("room-{room}"),
-                json!({}),
-            );
-            log.append(vec![join], Box::new(|_| {})).unwrap();
-        }
+    let load = Load {
+        log: engine.log(),
+        in_flight: options.in_flight,
+    };
+    let events = Topic::new(topics::GAMES_EVENTS);
+    let from = (0..PARTITIONS).map(|partition| (events.clone(), partition, Start::End));
+    let mut subscription = load.log.subscribe(from.collect()).unwrap();
+    let reader = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (mut count, mut bytes) = (0_u64, 0_u64);
+            while let Ok(records) = subscription.next().await {
+                count += records.len() as u64;
+                bytes += records
+                    .iter()
+                    .map(|record| record.payload.len() as u64)
+                    .sum::<u64>();
+            }
+            (count, bytes)
+        })
+    });
+    match options.game.as_str() {
+        "relay" => relay(&load, &options),
+        "bigger_dice" => bigger_dice(&load, &options),
+        other => panic!("unknown game {other}"),
     }
-    let (begin, mut sent) = (Instant::now(), 0u64);
-    while begin.elapsed() < Duration::from_secs(10) {
-        if sent - done.load(Ordering::Relaxed) >= 100 {
-            std::thread::yield_now();
-            continue;
-        }
-        let room = sent % 100;
-        let say = record(
-            1 + room * 2 + sent / 100 % 2,
-            "relay.say",
-            &format!("room-{room}"),
-            json!({ "data": data }),
-        );
-        let done = Arc::clone(&done);
-        log.append(
-            vec![say],
-            Box::new(move |_| {
-                done.fetch_add(1, Ordering::Relaxed);
-            }),
-        )
-        .unwrap();
-        sent += 1;
-    }
-    println!(
-        "{:.0} commands/s",
-        done.load(Ordering::Relaxed) as f64 / begin.elapsed().as_secs_f64()
-    );
+    let batches = *engine.committed().borrow();
+    let of_file = |end: &str| {
+        let path = dir.path().join(format!("db{end}"));
+        std::fs::metadata(path).map_or(0, |file| file.len()) >> 20
+    };
+    let (database, wal) = (of_file(""), of_file("-wal"));
     engine.stop();
+    drop((load, engine));
+    let (count, bytes) = reader.join().unwrap();
+    println!(
+        "{batches} batches; {count} events of {bytes} bytes read; file {database} MiB, WAL {wal} MiB"
+    );
 }

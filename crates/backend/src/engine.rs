@@ -513,9 +513,8 @@ fn take_all(
         if !Partition::consumes(record.topic.as_str()) {
             continue;
         }
-        let record = record.clone();
         if let Some(partition) = partitions.get_mut(record.partition as usize) {
-            partition.take(turn, &record)?;
+            partition.take(turn, record)?;
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The answers already given: a command that comes again gets its answer again and changes nothing.
 
+use blazing_sun_domain::json::{push_number, push_text};
 use blazing_sun_domain::{CommandId, Millis, Refusal, RoomId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use uuid::Uuid;
 
 /// How many answers of a user a partition keeps.
 pub const ANSWERS_MAX: usize = 128;
@@ -32,6 +34,26 @@ pub enum Answer {
 /// One answer as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answered(pub CommandId, pub Answer);
+
+impl Answered {
+    /// Adds its JSON, byte for byte as serde writes it: the usual answer by hand.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        let Answered(id, Answer::Applied(room, room_seq)) = self else {
+            return serde_json::to_writer(out, self).expect("answers are plain JSON values");
+        };
+        out.extend_from_slice(b"[\"");
+        let mut text = Uuid::encode_buffer();
+        out.extend_from_slice(id.0.hyphenated().encode_lower(&mut text).as_bytes());
+        out.extend_from_slice(br#"",{"a":["#);
+        match room {
+            Some(room) => push_text(out, room.as_str()),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b',');
+        push_number(out, *room_seq);
+        out.extend_from_slice(b"]}]");
+    }
+}
 
 /// What is known of a command's id.
 #[derive(Debug)]
@@ -105,7 +127,18 @@ impl Inbox {
 
     /// For a snapshot.
     pub fn save(&self) -> Vec<u8> {
-        serde_json::to_vec(&(&self.answers, self.forgotten)).expect("answers are plain JSON values")
+        let mut out = Vec::with_capacity(self.answers.len() * 96 + 64);
+        out.extend_from_slice(b"[[");
+        for (at, answered) in self.answers.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            answered.write_json(&mut out);
+        }
+        out.extend_from_slice(b"],");
+        serde_json::to_writer(&mut out, &self.forgotten).expect("an id is a plain JSON value");
+        out.push(b']');
+        out
     }
 
     /// From a snapshot.
@@ -123,12 +156,34 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::{Builder, Uuid};
+    use blazing_sun_domain::RefusalCode;
+    use uuid::Builder;
 
     fn made_at(ms: u64, tail: u8) -> CommandId {
         let mut random = [0; 10];
         random[9] = tail;
         CommandId(Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
+    }
+
+    #[test]
+    fn answers_are_written_as_serde_writes_them() {
+        let room: RoomId = "room-1".parse().unwrap();
+        let mut inbox = Inbox::default();
+        for answer in [
+            Answer::Applied(Some(room.clone()), 0),
+            Answer::Applied(None, u64::MAX),
+            Answer::Refused(None, RefusalCode::RoomFull.into()),
+            Answer::State(room.clone()),
+            Answer::Passed(room),
+        ] {
+            let answered = Answered(made_at(100 * HOUR, 1), answer);
+            let mut out = Vec::new();
+            answered.write_json(&mut out);
+            assert_eq!(out, serde_json::to_vec(&answered).unwrap());
+            inbox.keep(answered, NOW);
+            let saved = serde_json::to_vec(&(&inbox.answers, inbox.forgotten)).unwrap();
+            assert_eq!(inbox.save(), saved);
+        }
     }
 
     const HOUR: u64 = 3_600_000;

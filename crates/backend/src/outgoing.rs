@@ -1,15 +1,16 @@
 //! How decisions become records: envelopes, headers and the dense `outbox_seq` of every event topic.
 
-use blazing_sun_backbone::envelope::{Audience, AudienceKind, PRODUCER_BACKEND};
-use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Topic};
+use blazing_sun_backbone::envelope::{AudienceKind, PRODUCER_BACKEND};
+use blazing_sun_backbone::log::{
+    Headers, HeadersBuilder, NewRecord, Topic, put_header, put_header_with,
+};
 use blazing_sun_backbone::{is_planted, topics};
+use blazing_sun_domain::json::{push_number, push_text};
 use blazing_sun_domain::room::{EventAudience, Membership, Order, RoomEvent};
 use blazing_sun_domain::{CommandId, Millis, RoomId, UserId};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
-use std::fmt::Write as _;
-use std::io::Write as _;
 use uuid::{Builder, Uuid};
 
 /// The command that something follows from.
@@ -23,10 +24,32 @@ pub struct Cause<'a> {
     pub user: UserId,
 }
 
+/// What an event's type begins with; the name follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// `games.event.`
+    Games,
+    /// `chat.event.`
+    Chat,
+    /// `wallet.event.`
+    Wallet,
+}
+
+impl Family {
+    /// The beginning of the type.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Family::Games => "games.event.",
+            Family::Chat => "chat.event.",
+            Family::Wallet => "wallet.event.",
+        }
+    }
+}
+
 /// An event about to become a record.
 pub struct Event<'a> {
-    /// `games.event.player_selected`
-    pub event_type: &'a str,
+    /// What its type begins with.
+    pub family: Family,
     /// `player_selected`
     pub name: &'a str,
     /// The room that it is about.
@@ -51,10 +74,19 @@ pub struct Outgoing {
     now_text: String,
     random: u64,
     games_events: Topic,
+    /// The dense numbering of `games.events`, by partition.
+    events_seq: Vec<u64>,
+    /// That of all other topics.
     outbox_seq: FxHashMap<(Topic, u32), u64>,
+    /// A record while it is written: headers, then payload.
+    scratch: Vec<u8>,
+    arena: BytesMut,
     /// Made and not yet appended.
     pub records: Vec<NewRecord>,
 }
+
+/// The records' bytes stand in blocks of this size, so that a record needs no allocation of its own.
+const ARENA_BYTES: usize = 64 * 1024;
 
 impl Outgoing {
     /// `random` seeds the event ids, which need to be unique and nothing more.
@@ -64,9 +96,35 @@ impl Outgoing {
             now_text: String::new(),
             random: random | 1,
             games_events: Topic::new(topics::GAMES_EVENTS),
+            events_seq: Vec::new(),
             outbox_seq: FxHashMap::default(),
+            scratch: Vec::new(),
+            arena: BytesMut::new(),
             records: Vec::new(),
         }
+    }
+
+    /// The bytes, for a record to hold.
+    fn store(arena: &mut BytesMut, bytes: &[u8]) -> Bytes {
+        if arena.capacity() - arena.len() < bytes.len() {
+            *arena = BytesMut::with_capacity(ARENA_BYTES.max(bytes.len()));
+        }
+        arena.extend_from_slice(bytes);
+        arena.split().freeze()
+    }
+
+    /// Adds a record without headers, whose payload `write` adds to an empty buffer.
+    pub fn plain(&mut self, topic: &Topic, partition: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        self.scratch.clear();
+        write(&mut self.scratch);
+        let payload = Outgoing::store(&mut self.arena, &self.scratch);
+        self.records.push(NewRecord {
+            topic: topic.clone(),
+            partition: Some(partition),
+            key: Bytes::new(),
+            headers: Headers::default(),
+            payload,
+        });
     }
 
     /// The instant of the records made from now on.
@@ -84,7 +142,19 @@ impl Outgoing {
 
     /// Where the dense numbering of a topic's partition goes on.
     pub fn set_outbox_seq(&mut self, topic: Topic, partition: u32, next: u64) {
-        self.outbox_seq.insert((topic, partition), next);
+        if topic == self.games_events {
+            *Outgoing::events_seq_of(&mut self.events_seq, partition) = next;
+        } else {
+            self.outbox_seq.insert((topic, partition), next);
+        }
+    }
+
+    fn events_seq_of(events_seq: &mut Vec<u64>, partition: u32) -> &mut u64 {
+        let at = partition as usize;
+        if events_seq.len() <= at {
+            events_seq.resize(at + 1, 0);
+        }
+        &mut events_seq[at]
     }
 
     fn next_outbox_seq(&mut self, topic: &Topic, partition: u32) -> u64 {
@@ -130,11 +200,10 @@ impl Outgoing {
             EventAudience::Users(users) => (AudienceKind::Users, users),
             EventAudience::Broadcast => (AudienceKind::Broadcast, &[]),
         };
-        let event_type = format!("games.event.{}", event.name);
         self.event(
             partition,
             Event {
-                event_type: &event_type,
+                family: Family::Games,
                 name: &event.name,
                 room_id: Some(room_id),
                 audience,
@@ -149,84 +218,29 @@ impl Outgoing {
 
     /// An event on `games.events`.
     pub fn event(&mut self, partition: u32, event: Event<'_>) {
-        let answers = match event.cause {
-            Some(cause) if event.audience == AudienceKind::User => event.user_ids == [cause.user],
-            _ => false,
-        };
-        let payload = payload_of(&event, answers);
-        let topic = self.games_events.clone();
-        self.envelope(partition, &topic, &event, &payload);
-    }
-
-    fn envelope(&mut self, partition: u32, topic: &Topic, event: &Event<'_>, payload: &str) {
         let mut id_text = [0; uuid::fmt::Hyphenated::LENGTH];
         let event_id: &str = self.event_id().hyphenated().encode_lower(&mut id_text);
-        let outbox_seq = self.next_outbox_seq(topic, partition);
-        let mut json = String::with_capacity(384 + payload.len());
-        json.push_str(r#"{"event_id":""#);
-        json.push_str(event_id);
-        json.push_str(r#"","event_type":""#);
-        json.push_str(event.event_type);
-        json.push_str(r#"","timestamp":""#);
-        json.push_str(&self.now_text);
-        json.push_str(r#"","correlation_id":"#);
-        match event.cause {
-            Some(cause) => push_json(&mut json, &cause.correlation_id),
-            None => json.push_str("null"),
-        }
-        json.push_str(r#","producer":""#);
-        json.push_str(PRODUCER_BACKEND);
-        json.push_str(r#"","actor":{"user_id":"0","username":"system","socket_id":"","roles":[]},"audience":"#);
-        let audience = Audience {
-            kind: event.audience,
-            user_ids: event.user_ids.to_vec(),
-            room_id: event.room_id.map(|room| room.as_str().into()),
-            game_id: None,
-        };
-        push_json(&mut json, &audience);
-        json.push_str(r#","payload":"#);
-        json.push_str(payload);
-        json.push('}');
+        let seq = Outgoing::events_seq_of(&mut self.events_seq, partition);
+        let outbox_seq = *seq;
+        *seq += 1;
 
-        let mut headers = HeadersBuilder::default();
-        headers
-            .push("event_id", event_id)
-            .push("event_type", event.event_type);
-        if let Some(cause) = event.cause {
-            headers.push("correlation_id", cause.correlation_id);
-        }
-        if let Some(room) = event.room_id {
-            headers.push("room_id", room.as_str());
-        }
-        let mut number = Vec::with_capacity(20);
-        let mut push_number = |headers: &mut HeadersBuilder, name: &str, value: u64| {
-            number.clear();
-            // Writing to a vector cannot fail.
-            let _ = write!(number, "{value}");
-            headers.push(name, &number);
-        };
-        if let Order::Room(seq) = event.order {
-            push_number(&mut headers, "room_seq", seq);
-        }
-        push_number(&mut headers, "outbox_seq", outbox_seq);
-        headers.push("audience", event.audience.as_str());
-        if !event.user_ids.is_empty() {
-            headers.push("recipients", to_json(&event.user_ids));
-        }
-        if !event.membership.is_empty() {
-            headers.push("membership", to_json(&event.membership));
-        }
+        let out = &mut self.scratch;
+        out.clear();
+        put_headers(out, &event, event_id, outbox_seq);
+        let payload_at = out.len();
+        put_envelope(out, &event, event_id, &self.now_text);
+        let stored = Outgoing::store(&mut self.arena, out);
         let key = match (event.room_id, event.user_ids.first()) {
-            (Some(room), _) => Bytes::copy_from_slice(room.as_str().as_bytes()),
+            (Some(room), _) => Outgoing::store(&mut self.arena, room.as_str().as_bytes()),
             (None, Some(user)) => user.to_string().into(),
             (None, None) => Bytes::new(),
         };
         self.records.push(NewRecord {
-            topic: topic.clone(),
+            topic: self.games_events.clone(),
             partition: Some(partition),
             key,
-            headers: headers.build(),
-            payload: json.into(),
+            headers: Headers::from_encoded(stored.slice(..payload_at)),
+            payload: stored.slice(payload_at..),
         });
         if matches!(event.order, Order::Room(_)) {
             if is_planted!(EventSkipped) {
@@ -265,47 +279,130 @@ impl Outgoing {
     }
 }
 
-fn payload_of(event: &Event<'_>, answers: bool) -> String {
-    let mut payload = String::with_capacity(event.body.len() + 128);
-    payload.push_str(r#"{"type":""#);
-    payload.push_str(event.name);
-    payload.push('"');
-    if let Some(room) = event.room_id {
-        // Room ids are plain ASCII without quotes.
-        let _ = write!(payload, r#","room_id":"{room}""#);
+fn put_headers(out: &mut Vec<u8>, event: &Event<'_>, event_id: &str, outbox_seq: u64) {
+    put_header(out, "event_id", event_id.as_bytes());
+    put_header_with(out, "event_type", |out| {
+        out.extend_from_slice(event.family.prefix().as_bytes());
+        out.extend_from_slice(event.name.as_bytes());
+    });
+    if let Some(cause) = event.cause {
+        put_header(out, "correlation_id", cause.correlation_id.as_bytes());
     }
-    let _ = match event.order {
-        Order::Room(seq) => write!(payload, r#","room_seq":{seq}"#),
-        Order::After(seq) => write!(payload, r#","after_seq":{seq}"#),
-        Order::Outside => Ok(()),
-    };
-    if let Some(cause) = event.cause.filter(|_| answers) {
-        payload.push_str(r#","command_id":"#);
+    if let Some(room) = event.room_id {
+        put_header(out, "room_id", room.as_str().as_bytes());
+    }
+    if let Order::Room(seq) = event.order {
+        put_header_with(out, "room_seq", |out| push_number(out, seq));
+    }
+    put_header_with(out, "outbox_seq", |out| push_number(out, outbox_seq));
+    put_header(out, "audience", event.audience.as_str().as_bytes());
+    if !event.user_ids.is_empty() {
+        put_header_with(out, "recipients", |out| put_users(out, event.user_ids));
+    }
+    if !event.membership.is_empty() {
+        put_header(out, "membership", to_json(&event.membership).as_bytes());
+    }
+}
+
+fn put_users(out: &mut Vec<u8>, users: &[UserId]) {
+    out.push(b'[');
+    for (at, user) in users.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
+        push_number(out, user.get());
+        out.push(b'"');
+    }
+    out.push(b']');
+}
+
+/// The envelope, field by field as [`EventEnvelope`](blazing_sun_backbone::envelope::EventEnvelope)
+/// has them.
+fn put_envelope(out: &mut Vec<u8>, event: &Event<'_>, event_id: &str, timestamp: &str) {
+    out.reserve(448 + event.body.len());
+    out.extend_from_slice(br#"{"event_id":""#);
+    out.extend_from_slice(event_id.as_bytes());
+    out.extend_from_slice(br#"","event_type":""#);
+    out.extend_from_slice(event.family.prefix().as_bytes());
+    out.extend_from_slice(event.name.as_bytes());
+    out.extend_from_slice(br#"","timestamp":""#);
+    out.extend_from_slice(timestamp.as_bytes());
+    out.extend_from_slice(br#"","correlation_id":"#);
+    match event.cause {
+        Some(cause) => push_text(out, cause.correlation_id),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(br#","producer":""#);
+    out.extend_from_slice(PRODUCER_BACKEND.as_bytes());
+    out.extend_from_slice(
+        br#"","actor":{"user_id":"0","username":"system","socket_id":"","roles":[]},"audience":{"type":""#,
+    );
+    out.extend_from_slice(event.audience.as_str().as_bytes());
+    out.extend_from_slice(br#"","user_ids":"#);
+    put_users(out, event.user_ids);
+    out.extend_from_slice(br#","room_id":"#);
+    match event.room_id {
+        Some(room) => put_room(out, room),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(br#","game_id":null},"payload":"#);
+    put_payload(out, event);
+    out.push(b'}');
+}
+
+/// Room ids are plain ASCII without quotes.
+fn put_room(out: &mut Vec<u8>, room: &RoomId) {
+    out.push(b'"');
+    out.extend_from_slice(room.as_str().as_bytes());
+    out.push(b'"');
+}
+
+fn put_payload(out: &mut Vec<u8>, event: &Event<'_>) {
+    out.extend_from_slice(br#"{"type":""#);
+    out.extend_from_slice(event.name.as_bytes());
+    out.push(b'"');
+    if let Some(room) = event.room_id {
+        out.extend_from_slice(br#","room_id":"#);
+        put_room(out, room);
+    }
+    match event.order {
+        Order::Room(seq) => {
+            out.extend_from_slice(br#","room_seq":"#);
+            push_number(out, seq);
+        }
+        Order::After(seq) => {
+            out.extend_from_slice(br#","after_seq":"#);
+            push_number(out, seq);
+        }
+        Order::Outside => {}
+    }
+    if let Some(cause) = event.cause
+        && event.audience == AudienceKind::User
+        && event.user_ids == [cause.user]
+    {
+        out.extend_from_slice(br#","command_id":"#);
         match cause.command_id {
-            Some(id) => push_json(&mut payload, &id),
-            None => push_json(&mut payload, &cause.correlation_id),
+            Some(id) => push_text(
+                out,
+                id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()),
+            ),
+            None => push_text(out, cause.correlation_id),
         }
     }
     let fields = event.body.trim_start().strip_prefix('{').unwrap_or("}");
     if !fields.trim_start().starts_with('}') {
-        payload.push(',');
+        out.push(b',');
     }
-    payload.push_str(fields);
-    payload
+    out.extend_from_slice(fields.as_bytes());
 }
 
 fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("wire types have string keys and plain values")
 }
 
-fn push_json(text: &mut String, value: &impl Serialize) {
-    text.push_str(&to_json(value));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use blazing_sun_backbone::envelope::EventEnvelope;
+    use blazing_sun_domain::json::JsonObject;
     use serde_json::{Value, json};
 
     fn one(
@@ -320,7 +417,7 @@ mod tests {
             name: "player_selected".into(),
             audience,
             order,
-            body: serde_json::from_str(body).unwrap(),
+            body: JsonObject::of(&serde_json::from_str::<Value>(body).unwrap()).unwrap(),
             membership: vec![(UserId::new(7).unwrap(), Membership::Player)],
         };
         outgoing.room_event(3, &"room-1".parse().unwrap(), &event, cause);

@@ -2,27 +2,26 @@
 //! times one by one and says what must be written and sent; it does no I/O but the store's reads.
 
 mod commands;
+mod journal;
 mod money;
 mod restore;
 mod rooms;
 mod users;
 
+pub use journal::{JOURNAL_TOPIC, JournalRecord, JournaledInput, Opened};
 pub use restore::SecretOf;
 pub(crate) use restore::{decided_on_copy, replayed};
 pub use rooms::RoomSlot;
 pub(crate) use rooms::panic_text;
 
-use crate::inbox::{Answered, Inbox};
+use crate::inbox::Inbox;
 use crate::outgoing::{Cause, Outgoing};
 use crate::store::{Connection, Store, StoreError, Writes};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
-use blazing_sun_backbone::log::{NewRecord, Record, Topic};
+use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::{Cents, CommandId, Games, Millis, RoomId, UserId};
-use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -100,48 +99,6 @@ pub enum Dirty {
     Room(RoomId),
     /// A user's answers.
     Inbox(UserId),
-}
-
-/// The topic that carries what recovery applies to the last snapshots.
-pub const JOURNAL_TOPIC: &str = "_journal";
-
-/// One applied input or given answer, as recovery reads it.
-#[derive(Debug, Deserialize)]
-pub struct JournalRecord {
-    /// The room, with its input.
-    #[serde(rename = "r", default)]
-    pub room: Option<JournaledInput>,
-    /// The user, with the answer.
-    #[serde(rename = "u", default)]
-    pub answer: Option<(UserId, Answered)>,
-}
-
-/// One applied input.
-#[derive(Debug, Deserialize)]
-pub struct JournaledInput {
-    /// The room.
-    #[serde(rename = "r")]
-    pub room_id: RoomId,
-    /// The `room_seq` that the room had before it.
-    #[serde(rename = "s")]
-    pub after_seq: u64,
-    /// `Input`.
-    #[serde(rename = "i")]
-    pub input: Box<RawValue>,
-    /// With a room's first input.
-    #[serde(rename = "o", default)]
-    pub opened: Option<Opened>,
-}
-
-/// What a room is opened with and keeps.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Opened {
-    /// The room's secret, sealed under its id.
-    #[serde(rename = "s")]
-    pub sealed_secret: String,
-    /// HMAC of its password, if it has one.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub password_mac: Option<[u8; 32]>,
 }
 
 /// A user's answers, and since when they are not saved.
@@ -290,54 +247,6 @@ impl Partition {
         self.gone = before.gone;
         self.gone_at = before.gone_at;
     }
-
-    /// Writes what recovery applies to the last snapshots.
-    fn journal<S: Store>(&self, turn: &mut Turn<'_, S>, record: Vec<u8>) {
-        turn.outgoing.records.push(NewRecord {
-            topic: self.topics.journal.clone(),
-            partition: Some(self.number),
-            key: Bytes::new(),
-            headers: Default::default(),
-            payload: record.into(),
-        });
-    }
-}
-
-/// An applied input on its way into the journal.
-struct JournaledNow<'a> {
-    room_id: &'a RoomId,
-    after_seq: u64,
-    /// JSON.
-    input: &'a [u8],
-    opened: Option<Opened>,
-}
-
-/// The JSON of a [`JournalRecord`], around an input that is JSON already.
-fn journal_record(input: Option<JournaledNow<'_>>, answer: Option<&(UserId, Answered)>) -> Vec<u8> {
-    const PLAIN: &str = "journal records have string keys and plain values";
-    let mut json = Vec::with_capacity(input.as_ref().map_or(0, |input| input.input.len()) + 256);
-    json.push(b'{');
-    if let Some(input) = input {
-        json.extend_from_slice(br#""r":{"r":"#);
-        serde_json::to_writer(&mut json, input.room_id).expect(PLAIN);
-        json.extend_from_slice(br#","s":"#);
-        serde_json::to_writer(&mut json, &input.after_seq).expect(PLAIN);
-        json.extend_from_slice(br#","i":"#);
-        json.extend_from_slice(input.input);
-        if let Some(opened) = &input.opened {
-            json.extend_from_slice(br#","o":"#);
-            serde_json::to_writer(&mut json, opened).expect(PLAIN);
-        }
-        json.push(b'}');
-    }
-    if let Some(answer) = answer {
-        let comma: &[u8] = if json.len() > 1 { b"," } else { b"" };
-        json.extend_from_slice(comma);
-        json.extend_from_slice(br#""u":"#);
-        serde_json::to_writer(&mut json, answer).expect(PLAIN);
-    }
-    json.push(b'}');
-    json
 }
 
 /// A user as text in the domain's own type.

@@ -3,6 +3,7 @@
 
 use crate::fairness::Dice;
 use crate::ids::UserId;
+use crate::json::JsonObject;
 use crate::money::Cents;
 use crate::refusal::{Refusal, RefusalCode};
 use serde::de::DeserializeOwned;
@@ -146,8 +147,8 @@ pub struct GameEvent {
     pub to: To,
     /// `rolled`, `moved`, …
     pub name: Cow<'static, str>,
-    /// A JSON object.
-    pub body: Box<RawValue>,
+    /// Its fields.
+    pub body: JsonObject,
 }
 
 /// What a game sees of its room while it acts: who sits where, the prize and the dice; and where
@@ -199,11 +200,7 @@ impl<'a> Table<'a> {
     /// Sends an event: `fields` must serialise to a JSON object. Anything else is the game's own
     /// mistake and panics, which the room answers with `internal`.
     pub fn emit(&mut self, to: To, name: impl Into<Cow<'static, str>>, fields: &impl Serialize) {
-        let body = serde_json::value::to_raw_value(fields).expect("an event's fields are JSON");
-        assert!(
-            body.get().starts_with('{'),
-            "an event's fields are a JSON object"
-        );
+        let body = JsonObject::of(fields).expect("an event's fields are a JSON object");
         self.events.push(GameEvent {
             to,
             name: name.into(),

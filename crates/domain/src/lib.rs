@@ -8,6 +8,7 @@ pub mod fuzzing;
 pub mod game;
 pub mod games;
 pub mod ids;
+pub mod json;
 pub mod ledger;
 pub mod money;
 pub mod refusal;

@@ -215,7 +215,7 @@ pub fn parse_command(
     };
     let fields = Fields::of(payload).map_err(|error| invalid(None, error))?;
     let command_id = fields
-        .optional::<CommandId>("command_id")
+        .optional_id::<CommandId>("command_id")
         .map_err(|error| invalid(None, error))?;
     match read(event_type, payload, &fields) {
         Ok(Some(command)) => Ok((command_id, command)),
@@ -246,7 +246,10 @@ fn read(
     let Some(name) = event_type.strip_prefix("games.command.") else {
         return Ok(None);
     };
-    let room_id = || f.required("room_id");
+    let room_id = || {
+        f.optional_id("room_id")?
+            .ok_or(InvalidField::Missing("room_id"))
+    };
     Ok(Some(match name {
         "create_room" => Command::CreateRoom(CreateRoom {
             room_id: f.optional("room_id")?,

@@ -1,11 +1,13 @@
 //! Reading a payload field by field, so that an error can name the field.
 
 use blazing_sun_domain::Millis;
+use blazing_sun_domain::json::plain_length;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 /// A field that is missing or not what it should be. Never quotes a value: it may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,15 +59,106 @@ impl<'de> Deserialize<'de> for Entries<'de> {
     }
 }
 
-/// The fields of a payload. Of a field that is there twice the last counts.
-pub struct Fields<'a>(Entries<'a>);
+/// The fields of a payload, their values as JSON text. Of a field that is there twice the last counts.
+pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+/// Goes through an object that is known to be JSON, so that it needs no checking again.
+struct Scan<'a> {
+    json: &'a str,
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.json.as_bytes().get(self.at).copied()
+    }
+
+    /// The next byte that is no white space, and passes over it.
+    fn next(&mut self) -> Option<u8> {
+        while matches!(self.peek()?, b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
+        }
+        self.at += 1;
+        self.json.as_bytes().get(self.at - 1).copied()
+    }
+
+    /// Passes over a string, from behind its first quote to behind its last; whether it has escapes.
+    fn string(&mut self) -> Option<bool> {
+        let mut has_escapes = false;
+        loop {
+            self.at += plain_length(self.json.as_bytes().get(self.at..)?);
+            if self.peek()? == b'"' {
+                self.at += 1;
+                return Some(has_escapes);
+            }
+            has_escapes = true;
+            self.at += 2;
+        }
+    }
+
+    /// Passes over the rest of a value that begins with this byte.
+    fn value(&mut self, first: u8) -> Option<()> {
+        match first {
+            b'"' => {
+                self.string()?;
+            }
+            b'{' | b'[' => {
+                let mut depth = 1_usize;
+                while depth > 0 {
+                    let byte = self.peek()?;
+                    self.at += 1;
+                    match byte {
+                        b'"' => {
+                            self.string()?;
+                        }
+                        b'{' | b'[' => depth += 1,
+                        b'}' | b']' => depth -= 1,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {
+                while !matches!(self.peek()?, b',' | b'}' | b' ' | b'\n' | b'\r' | b'\t') {
+                    self.at += 1;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn fields(&mut self) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
+        let mut fields = Vec::with_capacity(8);
+        if self.next()? != b'{' {
+            return None;
+        }
+        loop {
+            match self.next()? {
+                b'}' => return Some(fields),
+                b'"' => {}
+                // A comma.
+                _ => continue,
+            }
+            let from = self.at;
+            let name = match self.string()? {
+                false => Cow::Borrowed(self.json.get(from..self.at - 1)?),
+                true => serde_json::from_str(self.json.get(from - 1..self.at)?).ok()?,
+            };
+            // The colon.
+            self.next()?;
+            let first = self.next()?;
+            let from = self.at - 1;
+            self.value(first)?;
+            fields.push((name, self.json.get(from..self.at)?));
+        }
+    }
+}
 
 impl<'a> Fields<'a> {
     /// The fields of a JSON object.
     pub fn of(payload: &'a RawValue) -> Result<Fields<'a>, InvalidField> {
-        serde_json::from_str(payload.get())
-            .map(Fields)
-            .map_err(|_| InvalidField::NotAnObject)
+        let json = payload.get();
+        let fields = Scan { json, at: 0 }.fields();
+        fields.map(Fields).ok_or(InvalidField::NotAnObject)
     }
 
     /// The field, if it is there and not null.
@@ -73,16 +166,29 @@ impl<'a> Fields<'a> {
         &self,
         name: &'static str,
     ) -> Result<Option<T>, InvalidField> {
-        let found = self.0.0.iter().rev().find(|(found, _)| found == name);
-        let Some((_, value)) = found.filter(|(_, value)| value.get() != "null") else {
+        let found = self.0.iter().rev().find(|(found, _)| found == name);
+        let Some((_, value)) = found.filter(|(_, value)| *value != "null") else {
             return Ok(None);
         };
-        serde_json::from_str(value.get())
+        serde_json::from_str(value)
             .map(Some)
             .map_err(|error| InvalidField::Invalid {
                 name,
                 expected: expected(&error.to_string()),
             })
+    }
+
+    /// The field, if it is there and not null: an id, which reads from a string as it parses from text.
+    pub fn optional_id<T: DeserializeOwned + FromStr>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, InvalidField> {
+        let found = self.0.iter().rev().find(|(found, _)| found == name);
+        let text = found.and_then(|(_, value)| value.strip_prefix('"')?.strip_suffix('"'));
+        match text.and_then(|text| text.parse().ok()) {
+            Some(id) => Ok(Some(id)),
+            None => self.optional(name),
+        }
     }
 
     /// The field, which must be there.
@@ -195,6 +301,40 @@ mod tests {
     }
 
     #[test]
+    fn an_id_reads_as_any_other_field_does() {
+        fn check<T: DeserializeOwned + FromStr + PartialEq + fmt::Debug>(value: &str) {
+            let payload = of(&format!(r#"{{"field":{value}}}"#));
+            let fields = Fields::of(&payload).unwrap();
+            let (quick, any) = (fields.optional_id::<T>("field"), fields.optional("field"));
+            assert_eq!(quick, any, "{value}");
+        }
+        for value in [
+            "null",
+            "7",
+            "-7",
+            "\"7\"",
+            "\"\\u0037\"",
+            "\"\"",
+            "\"r\"",
+            "[]",
+            "true",
+            "\"a b\"",
+            "\"018d2661-3aa8-7000-8000-000000000000\"",
+            "\"{018D26613AA870008000000000000000}\"",
+            "\"018d26613aa870008000000000000000\"",
+        ] {
+            check::<UserId>(value);
+            check::<RoomId>(value);
+            check::<CommandId>(value);
+        }
+        let empty = of("{}");
+        assert_eq!(
+            Fields::of(&empty).unwrap().optional_id::<UserId>("field"),
+            Ok(None)
+        );
+    }
+
+    #[test]
     fn instants_read_in_every_form_of_rfc_3339() {
         for (text, expected) in [
             ("2024-01-20T10:30:01Z", Some(1_705_746_601_000)),
@@ -215,7 +355,54 @@ mod tests {
         assert_eq!(parse_timestamp(&now.to_string()), Some(now));
     }
 
+    /// Any JSON value, with white space and escapes.
+    fn json() -> impl Strategy<Value = String> {
+        let space = || prop::sample::select(vec!["", "", " ", "\n\t\r "]);
+        let text = prop_oneof![
+            "[a-z]{0,9}".prop_map(|text| format!("\"{text}\"")),
+            any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+            Just(r#""\\""#.to_owned()),
+            Just(r#""\"}\u0022,{""#.to_owned()),
+            Just(r#""command_id""#.to_owned()),
+        ];
+        let leaf = prop_oneof![
+            2 => text.clone(),
+            1 => prop::sample::select(vec!["null", "true", "-1.5e3", "0"]).prop_map(str::to_owned),
+        ];
+        leaf.prop_recursive(4, 24, 5, move |inner| {
+            let list = prop::collection::vec((space(), inner.clone(), space()), 0..4);
+            let object =
+                prop::collection::vec((space(), text.clone(), space(), inner, space()), 0..5);
+            prop_oneof![
+                list.prop_map(|items| {
+                    let items: Vec<_> = items
+                        .iter()
+                        .map(|(a, item, b)| format!("{a}{item}{b}"))
+                        .collect();
+                    format!("[{}]", items.join(","))
+                }),
+                object.prop_map(|items| {
+                    let items: Vec<_> = items
+                        .iter()
+                        .map(|(a, key, b, item, c)| format!("{a}{key}{b}:{c}{item}{a}"))
+                        .collect();
+                    format!("{{{}}}", items.join(","))
+                }),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn fields_are_found_as_serde_finds_them(json in json()) {
+            let payload = of(&json);
+            let slowly: Option<Entries<'_>> = serde_json::from_str(&json).ok();
+            let slowly = slowly.map(|Entries(entries)| {
+                entries.into_iter().map(|(name, value)| (name, value.get())).collect::<Vec<_>>()
+            });
+            prop_assert_eq!(Fields::of(&payload).ok().map(|Fields(fields)| fields), slowly);
+        }
+
         #[test]
         fn hostile_payloads_and_timestamps_never_panic(json in "[\\[\\]{}\":,0-9a-e\\\\u ]{0,60}", text in ".{0,40}") {
             let _ = parse_timestamp(&text);

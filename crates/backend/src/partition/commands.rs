@@ -2,10 +2,10 @@
 //! the answer where there is no room to give it.
 
 use super::rooms::{has_ended, system};
-use super::{Asked, ListQuery, Partition, Taken, Turn, journal_record, name};
+use super::{Asked, ListQuery, Partition, Taken, Turn, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
 use crate::names::{self, ROOM_NAME_CHARS_MAX};
-use crate::outgoing::Event;
+use crate::outgoing::{Event, Family};
 use crate::store::{ListingChange, Store, StoreError};
 use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope};
@@ -50,11 +50,12 @@ impl Partition {
             Err(invalid) => invalid.command_id,
         };
         let command_id = given.unwrap_or_else(|| id_of_event(&envelope.event_id));
-        let id_text = command_id.to_string();
+        let mut id_text = Uuid::encode_buffer();
+        let id_text: &str = command_id.0.hyphenated().encode_lower(&mut id_text);
         let asked = Asked {
             command_id: Some(command_id),
             is_kept: true,
-            correlation_id: envelope.correlation_id.as_deref().unwrap_or(&id_text),
+            correlation_id: envelope.correlation_id.as_deref().unwrap_or(id_text),
             user,
             socket_id: &envelope.actor.socket_id,
             chat: record.topic.as_str() == topics::CHAT_COMMANDS,
@@ -116,7 +117,7 @@ impl Partition {
         answer: Answer,
     ) {
         let kept = (user, Answered(command_id, answer));
-        self.journal(turn, journal_record(None, Some(&kept)));
+        self.journal(turn, None, Some(&kept));
         self.keep_answer(turn.batch_no, turn.now, user, kept.1);
     }
 
@@ -459,15 +460,12 @@ impl Partition {
         &self,
         turn: &mut Turn<'_, S>,
         asked: Asked<'_>,
-        event_type: &str,
+        (family, name): (Family, &str),
         room: Option<&RoomId>,
         body: &str,
     ) {
-        let name = event_type
-            .strip_prefix("games.event.")
-            .unwrap_or(event_type);
         let event = Event {
-            event_type,
+            family,
             name,
             room_id: room,
             audience: AudienceKind::User,
@@ -493,12 +491,12 @@ impl Partition {
             return;
         }
         let body = messages::error_body(refusal, asked.socket_id);
-        let event_type = if asked.chat {
-            "chat.event.error"
+        let family = if asked.chat {
+            Family::Chat
         } else {
-            "games.event.error"
+            Family::Games
         };
-        self.answer(turn, asked, event_type, room, &body);
+        self.answer(turn, asked, (family, "error"), room, &body);
     }
 
     /// Tells that a repeated command was applied, and how far its room is since.
@@ -510,7 +508,8 @@ impl Partition {
         room_seq: u64,
     ) {
         let body = messages::command_applied_body(room_seq);
-        self.answer(turn, asked, "games.event.command_applied", room, &body);
+        let what = (Family::Games, "command_applied");
+        self.answer(turn, asked, what, room, &body);
     }
 
     fn send_not_in_room<S: Store>(
@@ -521,7 +520,8 @@ impl Partition {
     ) -> Taken {
         let room_name = turn.store.ended_room(room_id)?.unwrap_or_default();
         let body = messages::gone_room_body(&room_name);
-        self.answer(turn, asked, "games.event.not_in_room", Some(room_id), &body);
+        let what = (Family::Games, "not_in_room");
+        self.answer(turn, asked, what, Some(room_id), &body);
         Ok(())
     }
 
@@ -535,7 +535,7 @@ impl Partition {
             socket_id: "",
             chat: false,
         };
-        self.answer(turn, asked, "games.event.room_list", None, body);
+        self.answer(turn, asked, (Family::Games, "room_list"), None, body);
     }
 
     /// Puts a record aside that is not what its topic carries.

@@ -1,7 +1,7 @@
 //! What moves money, and who hears of it.
 
 use super::{Asked, Taken, Turn};
-use crate::outgoing::{Cause, Event};
+use crate::outgoing::{Cause, Event, Family};
 use crate::store::Store;
 use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::messages;
@@ -70,7 +70,7 @@ pub(super) fn move_money<S: Store>(
             reason: transfer.kind.as_str().to_owned(),
         });
         let event = Event {
-            event_type: "wallet.event.balance_changed",
+            family: Family::Wallet,
             name: "balance_changed",
             room_id: transfer.room_id.as_ref(),
             audience: AudienceKind::User,

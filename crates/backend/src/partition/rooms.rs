@@ -1,7 +1,8 @@
 //! Rooms: decide on a copy, then keep what came of it: state, money, journal, deadline, listing.
 
+use super::journal::{JournaledNow, put_journal};
 use super::money::{move_money, payment_record};
-use super::{Asked, Dirty, JournaledNow, Opened, Partition, Taken, Turn, journal_record};
+use super::{Asked, Dirty, Opened, Partition, Taken, Turn};
 use crate::inbox::{Answer, Answered};
 use crate::store::{
     JournalDigest, Listing, ListingChange, RoomArchive, RoomSnapshot, Store, StoreError,
@@ -215,20 +216,19 @@ impl Partition {
             .filter(|asked| asked.is_kept)
             .and_then(|asked| Some((asked.user, Answered(asked.command_id?, answer))));
 
-        let mut journal = answered
-            .as_ref()
-            .filter(|_| !effects.changed)
-            .map(|answered| journal_record(None, Some(answered)));
+        let topic = &self.topics.journal;
         if effects.changed {
             let begin = slot.inputs.len();
-            serde_json::to_writer(&mut slot.inputs, input).expect("inputs are plain JSON values");
-            let now = JournaledNow {
+            input.write_json(&mut slot.inputs);
+            let applied = JournaledNow {
                 room_id,
                 after_seq: seq_before,
                 input: &slot.inputs[begin..],
                 opened,
             };
-            journal = Some(journal_record(Some(now), answered.as_ref()));
+            turn.outgoing.plain(topic, number, |out| {
+                put_journal(out, Some(applied), answered.as_ref());
+            });
             slot.inputs.push(b'\n');
             if slot.dirty_since.is_none() {
                 slot.dirty_since = Some(turn.batch_no);
@@ -238,13 +238,14 @@ impl Partition {
             if listing_changed {
                 relist(turn, slot, room_id);
             }
+        } else if answered.is_some() {
+            turn.outgoing.plain(topic, number, |out| {
+                put_journal(out, None, answered.as_ref());
+            });
         }
         let (is_over, is_long) = (slot.room.is_over(), slot.inputs.len() > JOURNAL_BYTES_MAX);
         let deadline = slot.room.next_deadline().filter(|_| !is_over);
         self.set_deadline(room_id, deadline);
-        if let Some(journal) = journal {
-            self.journal(turn, journal);
-        }
         if let Some((user, answered)) = answered {
             self.keep_answer(turn.batch_no, turn.now, user, answered);
         }

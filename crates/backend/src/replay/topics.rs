@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::journal::{Journal, unreadable};
-use crate::outgoing::{Event, Outgoing};
+use crate::outgoing::{Event, Family, Outgoing};
 use crate::partition::decided_on_copy;
 use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
@@ -309,7 +309,7 @@ impl<'c> ToldRecords<'c> {
             reason: transfer.kind.as_str().to_owned(),
         });
         let event = Event {
-            event_type: "wallet.event.balance_changed",
+            family: Family::Wallet,
             name: "balance_changed",
             room_id: transfer.room_id.as_ref(),
             audience: AudienceKind::User,

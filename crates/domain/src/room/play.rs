@@ -11,14 +11,15 @@ use crate::game::{
     GameDefinition, GameEvent, OnDisconnect, Outcome, Seat, SeatedPlayer, Table, To, Viewer,
 };
 use crate::ids::{Millis, UserId};
+use crate::json::JsonObject;
 use crate::refusal::{Refusal, RefusalCode};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 impl Play {
-    pub(super) fn body_of_view(&self, viewer: Viewer) -> Box<RawValue> {
+    pub(super) fn body_of_view(&self, viewer: Viewer) -> JsonObject {
         let view = self.game.view(viewer, &self.players);
-        to_raw_value(&view).expect("a JSON value serialises")
+        JsonObject::of(&view).expect("a view is a JSON object")
     }
 }
 
@@ -368,7 +369,7 @@ impl Room {
             EventAudience::Room => self.next_order(),
             _ => Order::After(self.room_seq),
         };
-        let name = Cow::Owned(format!("{}.{}", self.game_type, event.name));
+        let name = Cow::Owned([self.game_type, ".", &event.name].concat());
         let (body, membership) = (event.body, Vec::new());
         out.events.push(RoomEvent {
             name,

@@ -7,11 +7,11 @@ use super::{Action, Effects, EventAudience, Input, Membership, Order, RoomEvent}
 use crate::fairness::{Dice, RoomSecret, Seed};
 use crate::game::{GameDefinition, Games, OnDisconnect, RunningGame, Seat, SeatedPlayer, is_false};
 use crate::ids::{Millis, RoomId, UserId};
+use crate::json::JsonObject;
 use crate::ledger::Transfer;
 use crate::money::Cents;
 use crate::refusal::{Refusal, RefusalCode};
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -134,8 +134,8 @@ pub(super) struct Out {
     pub transfers: Vec<Transfer>,
 }
 
-fn body_of(event: &impl EventBody) -> Box<RawValue> {
-    to_raw_value(event).expect("events are structs of strings, numbers and lists")
+fn body_of(event: &impl EventBody) -> JsonObject {
+    JsonObject::of(event).expect("events are structs of strings, numbers and lists")
 }
 
 impl Room {

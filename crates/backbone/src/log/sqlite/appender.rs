@@ -41,6 +41,9 @@ struct Buffers {
     records: Vec<Record>,
     section_of_slot: Vec<u32>,
     body: Vec<u8>,
+    /// How many records and sections the last batch had: as much room the next one gets at once.
+    records_before: usize,
+    sections_before: usize,
 }
 
 /// One commit's records: in memory until [`SqliteAppender::write`]. Dropping it is rolling it back.
@@ -167,14 +170,16 @@ impl SqliteAppender {
 
     /// A new batch, whose records carry `now`.
     pub fn begin(&mut self, now: Millis) -> Batch {
+        let mut buffers = std::mem::take(&mut self.spare);
+        buffers.records.reserve(buffers.records_before);
         Batch {
             shared: Arc::clone(&self.shared),
             catalog: self.shared.catalog(),
             batch_no: self.next_batch_no(),
             now,
-            sections: Vec::new(),
-            section_of_record: Vec::new(),
-            buffers: std::mem::take(&mut self.spare),
+            sections: Vec::with_capacity(buffers.sections_before),
+            section_of_record: Vec::with_capacity(buffers.records_before),
+            buffers,
         }
     }
 
@@ -269,6 +274,7 @@ impl SqliteAppender {
             mut buffers,
             ..
         } = batch;
+        buffers.records_before = buffers.records.len();
         self.last_batch_no = batch_no;
         self.oldest = self.oldest.or(Some((batch_no, now)));
         let mut tails = self.shared.tails.lock();
@@ -311,6 +317,7 @@ impl SqliteAppender {
             let slot = entry.first_slot + section.partition as usize;
             buffers.section_of_slot[slot] = NO_SECTION;
         }
+        buffers.sections_before = sections.len();
         buffers.records.clear();
         buffers.body.clear();
         buffers.body.shrink_to(KEPT_BYTES);
