@@ -42,26 +42,27 @@ pub struct Input {
 impl Input {
     /// Adds its JSON, byte for byte as serde writes it: moves, which are most inputs, by hand.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        let (
-            Input {
-                now, by, balances, ..
-            },
-            Action::Move {
-                game_type,
-                name,
-                fields,
-            },
-        ) = (self, &self.action)
+        let Input {
+            now,
+            by:
+                SeatedPlayer {
+                    user_id,
+                    username,
+                    is_bot: false,
+                },
+            balances,
+            action:
+                Action::Move {
+                    game_type,
+                    name,
+                    fields,
+                },
+        } = self
         else {
-            return serde_json::to_writer(out, self).expect("inputs are plain JSON values");
+            return self.write_any(out);
         };
-        let SeatedPlayer {
-            user_id,
-            username,
-            is_bot,
-        } = by;
-        if *is_bot || !balances.is_empty() {
-            return serde_json::to_writer(out, self).expect("inputs are plain JSON values");
+        if !balances.is_empty() {
+            return self.write_any(out);
         }
         out.reserve(fields.get().len() + 192);
         out.extend_from_slice(br#"{"now":"#);
@@ -77,6 +78,10 @@ impl Input {
         out.extend_from_slice(br#","fields":"#);
         out.extend_from_slice(fields.get().as_bytes());
         out.extend_from_slice(b"}}}");
+    }
+
+    fn write_any(&self, out: &mut Vec<u8>) {
+        serde_json::to_writer(out, self).expect("inputs are plain JSON values");
     }
 }
 
