@@ -1,5 +1,9 @@
 //! Commit–reveal: how dice are drawn so that neither the house nor a player can choose them.
 
+mod public_record;
+
+pub use public_record::{Findings, PublicRecord};
+
 use crate::ids::RoomId;
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,7 @@
 //! or draws randomness of its own; `now` and secrets are arguments, and the same inputs give the
 //! same outputs for ever, which is what recovery and replay stand on.
 
+pub mod difference;
 pub mod fairness;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

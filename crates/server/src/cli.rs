@@ -26,6 +26,9 @@ pub enum Command {
     /// Play a room again from its journal: every event, winner, payouts; exit code 1 if ledger or topics say
     /// otherwise, 3 if it was played by other rules
     Replay(ReplayArgs),
+    /// Check a room's seeds and rolls from its public events alone, without keys; exit code 1 if they
+    /// contradict each other
+    Verify(VerifyArgs),
     /// Measure a running server
     Bench(BenchArgs),
 }
@@ -82,6 +85,21 @@ pub struct TailArgs {
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where the data is.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A transcript (JSON lines: frames as a client saw them, or what `tail games.events` prints), `-` for
+    /// standard input, or a room's id, whose events are read from the topics
+    #[arg(value_name = "FILE|ROOM")]
+    pub source: String,
+    /// One JSON object a room
     #[arg(long)]
     pub json: bool,
     /// Where the data is.

@@ -23,5 +23,6 @@ mod replay;
 pub mod serve;
 mod tail;
 mod telemetry;
+mod verify;
 
 pub use program::{Server, ServerBuilder};

@@ -3,9 +3,10 @@
 
 use crate::cli::{
     AuditArgs, BenchArgs, Command, CommandLine, Load, ReplayArgs, RoomsArgs, ServeArgs, TailArgs,
+    VerifyArgs,
 };
 use crate::config::Sources;
-use crate::{audit, bench, replay, serve, tail, telemetry};
+use crate::{audit, bench, replay, serve, tail, telemetry, verify};
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
 use std::io::Write;
@@ -55,6 +56,7 @@ impl ServerBuilder {
             Command::Tail(args) => self.tail(&args),
             Command::Audit(args) => self.audit(&args),
             Command::Replay(args) => self.replay(&args),
+            Command::Verify(args) => self.verify(&args),
             Command::Bench(BenchArgs {
                 url,
                 load: Load::Rooms(args),
@@ -120,6 +122,18 @@ impl ServerBuilder {
             Ok(false) => ExitCode::FAILURE,
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) if replay::is_of_another_version(&error) => failed(OTHER_VERSION, error),
+            Err(error) => failed(ASKED_WRONGLY, error),
+        }
+    }
+
+    fn verify(&self, args: &VerifyArgs) -> ExitCode {
+        let mut out = std::io::stdout().lock();
+        let verified = runtime()
+            .and_then(|runtime| runtime.block_on(verify::run(args, &self.games, &mut out)));
+        match verified {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => failed(ASKED_WRONGLY, error),
         }
     }

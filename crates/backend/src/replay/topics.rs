@@ -9,6 +9,7 @@ use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::log::{Headers, LogError, NewRecord, Record};
 use blazing_sun_backbone::messages::{BalanceChanged, PaymentKind, PaymentRecord, header};
 use blazing_sun_backbone::topics;
+use blazing_sun_domain::difference::first_difference;
 use blazing_sun_domain::room::{Action, Input, Order, Room};
 use blazing_sun_domain::{Account, Cents, Games, Millis, RoomId, SeatedPlayer, Transfer, UserId};
 use rusqlite::{Connection, OptionalExtension};
@@ -379,34 +380,7 @@ fn difference(expected: &NewRecord, found: &Record, now: Millis) -> Option<Strin
         let mut names = names.filter(|name| right.headers.get(*name) != is.headers.get(*name));
         return Some(format!("header {} differs", names.next()?));
     }
-    differing_field("", &right.value, &is.value)
-}
-
-/// `payload.roll is 6, replayed 3`, for the first field that differs.
-fn differing_field(at: &str, right: &Value, is: &Value) -> Option<String> {
-    match (right, is) {
-        (Value::Object(one), Value::Object(other)) => {
-            let names = one
-                .keys()
-                .chain(other.keys().filter(|name| !one.contains_key(*name)));
-            names.into_iter().find_map(|name| {
-                let dot = if at.is_empty() { "" } else { "." };
-                let at = format!("{at}{dot}{name}");
-                match (one.get(name), other.get(name)) {
-                    (Some(right), Some(is)) => differing_field(&at, right, is),
-                    (Some(_), None) => Some(format!("{at} is missing")),
-                    (None, _) => Some(format!("{at} is there, and not in the replay")),
-                }
-            })
-        }
-        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
-            let mut pairs = one.iter().zip(other).enumerate();
-            pairs.find_map(|(index, (right, is))| {
-                differing_field(&format!("{at}[{index}]"), right, is)
-            })
-        }
-        _ => (right != is).then(|| format!("{at} is {is}, replayed {right}")),
-    }
+    first_difference(&right.value, &is.value)
 }
 
 /// What the room answers its recipient who asks how it stands, as records.

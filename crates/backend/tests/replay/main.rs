@@ -466,7 +466,7 @@ async fn another_event_in_the_log_is_named() {
             "games.event.turn_changed",
             "\"turn_number\":1",
             "\"turn_number\":2",
-            "payload.turn_number is 2, replayed 1",
+            "payload.turn_number is 2, must be 1",
         ),
         (
             "seeded",
@@ -480,21 +480,21 @@ async fn another_event_in_the_log_is_named() {
             "wallet.event.balance_changed",
             "\"change_cents\":-1000",
             "\"change_cents\":-1001",
-            "payload.change_cents is -1001, replayed -1000",
+            "payload.change_cents is -1001, must be -1000",
         ),
         (
             "left",
             "wallet.event.balance_changed",
             "\"balance_cents\":4000",
             "\"balance_cents\":4001",
-            "payload.balance_cents is 4001, replayed 4000",
+            "payload.balance_cents is 4001, must be 4000",
         ),
         (
             "voided",
             "games.event.seed_voided",
             "\"user_id\":\"6\"",
             "\"user_id\":\"5\"",
-            "payload.user_id is \"5\", replayed \"6\"",
+            "payload.user_id is \"5\", must be \"6\"",
         ),
         (
             "running",
@@ -531,7 +531,7 @@ async fn another_event_in_the_log_is_named() {
     let copy = copy_of(dir.path());
     let more = prize.replace("1600", "1700");
     forge(copy.path(), *batch_no, prize.as_bytes(), more.as_bytes());
-    assert_differs(copy.path(), "seeded", "amount_cents is 1700, replayed 1600");
+    assert_differs(copy.path(), "seeded", "amount_cents is 1700, must be 1600");
 
     let copy = copy_of(dir.path());
     change(
@@ -628,7 +628,7 @@ async fn what_can_not_be_replayed_says_why() {
         ),
         (
             "room_name = 'Other'",
-            "room_name: archived is Other, replayed Free",
+            "room_name: archived is Other, must be Free",
         ),
     ];
     for (set, wanted) in decisive {

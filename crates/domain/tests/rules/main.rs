@@ -14,6 +14,7 @@ mod other_games;
 mod payloads;
 mod playing;
 mod properties;
+mod public_record;
 mod scene;
 mod seats;
 mod tree;

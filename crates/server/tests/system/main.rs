@@ -7,6 +7,7 @@ mod hostile_http;
 mod hostile_sockets;
 mod intruders;
 mod life;
+mod proof;
 mod repeats;
 mod topics;
 mod wrong_input;
