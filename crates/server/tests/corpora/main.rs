@@ -14,8 +14,15 @@ use std::path::{Path, PathBuf};
 #[global_allocator]
 static MEMORY: cap::Cap<System> = cap::Cap::new(System, 256 * 1024 * 1024);
 
-/// Mutations of all files of a target together.
+/// Mutations of all files of a target together; `MUTATIONS=1000000` in the environment makes a long run.
 const MUTATIONS: usize = 4_000;
+
+fn mutations() -> usize {
+    let wanted = std::env::var("MUTATIONS").ok();
+    wanted.map_or(MUTATIONS, |wanted| {
+        wanted.parse().expect("MUTATIONS is a number")
+    })
+}
 
 /// A small generator with a fixed start (SplitMix64), so that what fails here fails everywhere.
 struct Dice(u64);
@@ -144,7 +151,7 @@ fn run(target: &str, check: fn(&[u8])) {
     for (path, bytes) in &files {
         check_one(check, path, bytes);
     }
-    for n in 0..MUTATIONS {
+    for n in 0..mutations() {
         let (path, seed) = &files[n % files.len()];
         let mut dice = Dice(n as u64);
         let other = &files[dice.below(files.len())].1;
