@@ -6,7 +6,8 @@ use crate::envelope::EventEnvelope;
 use crate::log::Headers;
 use crate::log::sqlite::codec;
 use crate::messages::{
-    CheckoutFinished, CheckoutRequest, Entries, parse_command, parse_presence, parse_timestamp,
+    CheckoutFinished, CheckoutRequest, Command, Entries, parse_command, parse_presence,
+    parse_timestamp,
 };
 use blazing_sun_domain::{Millis, UserId};
 use bytes::Bytes;
@@ -40,7 +41,17 @@ pub fn command(bytes: &[u8]) {
         return;
     };
     match parse_command(event_type, &payload) {
-        Ok((_, command)) => assert!(!format!("{command:?}").contains("hunter2")),
+        Ok((_, command)) => {
+            let password = match &command {
+                Command::CreateRoom(create) => create.password.as_deref(),
+                Command::JoinRoom(join) => join.password.as_deref(),
+                _ => None,
+            };
+            // Said once, it is the password alone.
+            if password == Some("hunter2") && payload.get().matches("hunter2").count() == 1 {
+                assert!(!format!("{command:?}").contains("hunter2"));
+            }
+        }
         Err(invalid) => {
             let message = &invalid.refusal.message;
             assert!(!message.is_empty() && message.len() < 1_024, "{message}");
