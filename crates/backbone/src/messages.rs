@@ -10,8 +10,8 @@ mod replies;
 
 pub use checkout::{CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP};
 pub use commands::{
-    Command, CreateRoom, InvalidCommand, JoinRoom, demo_grant, parse_command, player_disconnected,
-    sync_room, sync_user, with_room_id,
+    CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, credit, demo_grant,
+    parse_command, player_disconnected, sync_room, sync_user, with_room_id,
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
@@ -53,6 +53,9 @@ pub const OPEN_MATCHED_ROOM: &str = "games.command.open_matched_room";
 /// Internal: demo money for a new account.
 pub const DEMO_GRANT: &str = "wallet.command.demo_grant";
 
+/// Internal: demo money that an operator gives.
+pub const CREDIT: &str = "wallet.command.credit";
+
 /// Commands that no client may send: a gateway answers them with `unknown_command`.
 pub const INTERNAL_COMMANDS: &[&str] = &[
     SYNC_USER,
@@ -60,4 +63,5 @@ pub const INTERNAL_COMMANDS: &[&str] = &[
     PLAYER_DISCONNECTED,
     OPEN_MATCHED_ROOM,
     DEMO_GRANT,
+    CREDIT,
 ];

@@ -2,10 +2,15 @@
 //! ledger is not written here; what concerns money is submitted as a command.
 
 mod demo_grant;
+mod ledger_commands;
+mod operator;
 mod passwords;
 mod rules;
 mod tokens;
 
+pub use operator::{
+    Credited, OperatorError, OperatorToken, Profile, ROLES, TOKEN_MINUTES_MAX, UserRef, Wanted,
+};
 pub use passwords::{PasswordCost, Passwords, PasswordsError};
 pub use rules::{Email, InvalidField, NewPassword, Password, Username};
 pub use tokens::RefreshToken;
@@ -16,7 +21,7 @@ use crate::store::reads::ReadSide;
 use blazing_sun_backbone::credentials::{Claims, TokenSigner};
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_domain::{Cents, Millis, UserId};
-use demo_grant::DemoGrants;
+use ledger_commands::LedgerCommands;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -43,7 +48,7 @@ pub struct AccountsConfig {
     pub access_token_life: Duration,
     /// How long a refresh token is good. 30 days.
     pub refresh_token_life: Duration,
-    /// How long an answer waits for the demo money to arrive. 5 s.
+    /// How long an answer waits for money to arrive that was asked for. 5 s.
     pub grant_wait: Duration,
 }
 
@@ -155,7 +160,7 @@ impl std::fmt::Debug for AccessToken {
 pub struct Accounts {
     store: Arc<dyn AccountStore>,
     reads: Arc<dyn ReadSide>,
-    grants: Option<DemoGrants>,
+    ledger: LedgerCommands,
     signer: TokenSigner,
     passwords: Passwords,
     clock: Clock,
@@ -175,19 +180,17 @@ impl Accounts {
             clock,
             config,
         } = parts;
-        let grants = config.demo_grants.then(|| {
-            DemoGrants::new(
-                log,
-                reads.clone(),
-                commits,
-                clock.clone(),
-                config.grant_wait,
-            )
-        });
+        let ledger = LedgerCommands {
+            log,
+            reads: reads.clone(),
+            commits,
+            clock: clock.clone(),
+            wait_max: config.grant_wait,
+        };
         Accounts {
             store,
             reads,
-            grants,
+            ledger,
             signer,
             passwords,
             clock,
@@ -310,9 +313,7 @@ impl Accounts {
         refresh_token: RefreshToken,
     ) -> Result<SignedIn, AccountsError> {
         // Also here, not at creation alone: a kill may have come between account and command.
-        if let Some(grants) = &self.grants {
-            grants.ensure(&user).await?;
-        }
+        self.ensure_demo_grant(&user).await?;
         let balance = self.reads.balance(user.id).await?;
         let life_s = i64::try_from(self.config.access_token_life.as_secs()).unwrap_or(i64::MAX);
         let roles: Vec<&str> = user.roles.iter().map(String::as_str).collect();
@@ -325,6 +326,13 @@ impl Accounts {
             refresh_token_life: self.config.refresh_token_life,
             user,
         })
+    }
+
+    async fn ensure_demo_grant(&self, user: &User) -> Result<(), StoreError> {
+        match self.config.demo_grants {
+            true => demo_grant::ensure(&self.ledger, user).await,
+            false => Ok(()),
+        }
     }
 
     fn new_family(&self) -> Result<Uuid, AccountsError> {

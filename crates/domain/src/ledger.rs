@@ -2,7 +2,7 @@
 //! players and escrows never fall below 0. Storing them is the backend's.
 
 use crate::game::SeatedPlayer;
-use crate::ids::{RoomId, UserId};
+use crate::ids::{CommandId, RoomId, UserId};
 use crate::money::Cents;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -57,6 +57,8 @@ pub enum TransferKind {
     Rake,
     /// Money bought from the payment provider.
     TopUp,
+    /// Demo money that an operator gives.
+    Credit,
 }
 
 impl TransferKind {
@@ -69,6 +71,7 @@ impl TransferKind {
             TransferKind::Prize => "prize",
             TransferKind::Rake => "rake",
             TransferKind::TopUp => "top_up",
+            TransferKind::Credit => "credit",
         }
     }
 }
@@ -77,7 +80,7 @@ impl TransferKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
     /// `fee/room/user/n` and `refund/room/user/n` for the n-th selection of that player in that
-    /// room; `prize/room/user`, `rake/room`, `demo_grant/user`.
+    /// room; `prize/room/user`, `rake/room`, `demo_grant/user`, `credit/command`.
     pub key: String,
     /// Why.
     pub kind: TransferKind,
@@ -101,6 +104,20 @@ impl Transfer {
         Transfer {
             key: format!("demo_grant/{}", player.user_id),
             kind: TransferKind::DemoGrant,
+            from: Account::DemoMint,
+            to: Account::Player(player.user_id),
+            amount,
+            room_id: None,
+            player: Some(player),
+            total_players: None,
+        }
+    }
+
+    /// Demo money that an operator gives by this command.
+    pub fn credit(player: SeatedPlayer, command: CommandId, amount: Cents) -> Transfer {
+        Transfer {
+            key: format!("credit/{command}"),
+            kind: TransferKind::Credit,
             from: Account::DemoMint,
             to: Account::Player(player.user_id),
             amount,
@@ -199,6 +216,7 @@ mod tests {
             Transfer::refund(room.clone(), ann(), 2, Cents(1_000)),
             Transfer::prize(room.clone(), ann(), Cents(1_600), 2),
             Transfer::rake(room, Cents(400)),
+            Transfer::credit(ann(), CommandId(uuid::Uuid::from_u128(7)), Cents(250)),
         ];
         assert_eq!(
             all.each_ref().map(told),
@@ -208,6 +226,7 @@ mod tests {
                 "refund/r/7/2: escrow/r -> player/7 1000",
                 "prize/r/7: escrow/r -> player/7 1600",
                 "rake/r: escrow/r -> house/rake 400",
+                "credit/00000000-0000-0000-0000-000000000007: demo/mint -> player/7 250",
             ]
         );
         assert_eq!(all[3].total_players, Some(2));
@@ -217,6 +236,6 @@ mod tests {
             .flat_map(|t| [&t.from, &t.to])
             .filter(|a| a.is_bounded())
             .count();
-        assert_eq!(bounded, 8);
+        assert_eq!(bounded, 9);
     }
 }

@@ -25,6 +25,20 @@ pub struct Gateway {
     tasks: Vec<JoinHandle<()>>,
 }
 
+/// Closes the connections of users who were banned.
+#[derive(Clone)]
+pub struct UserCloser(Arc<Shared>);
+
+impl UserCloser {
+    /// Closes all of a user's connections to the gateway.
+    pub fn close_user(&self, user: UserId) {
+        self.0
+            .tables
+            .lock()
+            .close_user(user, Closing::policy("banned"));
+    }
+}
+
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the gateway cannot read the event topics")]
@@ -70,10 +84,12 @@ impl Gateway {
 
     /// Closes all of a user's connections to this gateway: the user was banned.
     pub fn close_user(&self, user: UserId) {
-        self.shared
-            .tables
-            .lock()
-            .close_user(user, Closing::policy("banned"));
+        self.user_closer().close_user(user);
+    }
+
+    /// Does the same from elsewhere, for as long as it is kept.
+    pub fn user_closer(&self) -> UserCloser {
+        UserCloser(self.shared.clone())
     }
 
     /// Takes no more connections, tells all clients to come back elsewhere (1012), and waits until they are gone and

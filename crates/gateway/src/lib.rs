@@ -22,4 +22,4 @@ mod socket;
 mod upgrade;
 
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
-pub use gateway::{Gateway, StartError};
+pub use gateway::{Gateway, StartError, UserCloser};

@@ -139,6 +139,7 @@ fn authenticate(
             }
             let message = match error {
                 TokenError::Expired => "the access token has expired",
+                TokenError::Forbidden => "this account can not be used any more",
                 _ => "the access token is not valid",
             };
             return Err(Refused::new("auth_failed", message));
@@ -159,6 +160,11 @@ fn authenticate(
             // Before the question about the rooms: its answers must find the socket.
             let mut tables = shared.tables.lock();
             if socket.state.lock().left {
+                return Ok(());
+            }
+            // Forbidden since its token was read: whoever forbids closes the sockets that are in the tables.
+            if shared.verifier.forbids(claims.sub) {
+                socket.close(Closing::policy("banned"));
                 return Ok(());
             }
             // The rates could not count it for the user before.

@@ -136,6 +136,11 @@ async fn what_is_no_command_is_refused_by_name() {
             "",
         ),
         (
+            json!({"type": "wallet.command.credit", "user_id": "1", "amount_cents": 100}),
+            "unknown_command",
+            "",
+        ),
+        (
             json!({"type": "system.event.maintenance"}),
             "unknown_command",
             "",

@@ -2,6 +2,7 @@
 
 use crate::bench::Played;
 use crate::config::Flag;
+use blazing_sun_domain::{CommandId, UserId};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -12,6 +13,9 @@ pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Results, and errors on standard error, as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
 }
 
 /// What the program can do.
@@ -19,7 +23,7 @@ pub struct CommandLine {
 pub enum Command {
     /// Serve the pages, the HTTP API and the socket, with everything kept in one folder
     Serve(ServeArgs),
-    /// Print the records of a topic as JSON, one a line, also beside a running server
+    /// Print the records of topics, one JSON object a line, also beside a running server
     Tail(TailArgs),
     /// Check every cent and every room of the stored data; exit code 1 if anything differs
     Audit(AuditArgs),
@@ -29,6 +33,10 @@ pub enum Command {
     /// Check a room's seeds and rolls from its public events alone, without keys; exit code 1 if they
     /// contradict each other
     Verify(VerifyArgs),
+    /// Look at a user, or change what one has and may do; works beside a running server and without
+    User(UserArgs),
+    /// Print every configuration key in force, its value and where that came from; secrets are masked
+    Config(ServedArgs),
     /// Measure a running server
     Bench(BenchArgs),
 }
@@ -65,8 +73,18 @@ pub struct BenchTokens {
 /// `tail`
 #[derive(Debug, Args)]
 pub struct TailArgs {
-    /// games.events, games.commands, bigger_dice.win_prize, …
-    pub topic: String,
+    /// games.events, games.commands, bigger_dice.win_prize, …; several are printed together
+    #[arg(required = true, value_name = "TOPIC")]
+    pub topics: Vec<String>,
+    /// Only what follows from this command; may be repeated
+    #[arg(long = "correlation-id", value_name = "ID")]
+    pub correlation_ids: Vec<String>,
+    /// Only records with this key, a room's id or a user's; may be repeated
+    #[arg(long = "key", value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// Only this event type, or those that begin so with * at the end; may be repeated
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
+    pub types: Vec<String>,
     /// Begin with the oldest record that is kept; otherwise with the next one
     #[arg(long)]
     pub from_beginning: bool,
@@ -121,6 +139,132 @@ pub struct ReplayArgs {
     /// Where the data is.
     #[command(flatten)]
     pub data: DataArgs,
+}
+
+/// `config`: what `serve` would be told.
+#[derive(Debug, Args)]
+pub struct ServedArgs {
+    /// As for `serve`
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// As for `serve`
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// A TOML file; see docs/configuration.md
+    #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// `user`
+#[derive(Debug, Args)]
+pub struct UserArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: UserAction,
+    /// Whose user.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
+}
+
+/// A deployment, as `serve` was told of it.
+#[derive(Debug, Args)]
+pub struct DeploymentArgs {
+    /// Folder of the server's database and keys [default: ./data]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// The server's TOML file; see docs/configuration.md
+    #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// What can be done about a user.
+#[derive(Debug, Subcommand)]
+pub enum UserAction {
+    /// Print a user's id, name, email, roles, status and balance
+    Show {
+        /// An id, an email, or @ and a name
+        user: String,
+    },
+    /// Make a user
+    Create(CreateArgs),
+    /// Give demo money, by a command on the log; the same command id gives it once
+    Credit(CreditArgs),
+    /// Give a role or take it; access tokens keep the roles that they were made with
+    Role {
+        /// An id, an email, or @ and a name
+        user: String,
+        /// What to do with the role
+        #[arg(value_enum)]
+        change: RoleChange,
+        /// player, guest, bot, moderator or admin
+        role: String,
+    },
+    /// Ban a user: sockets close at once, tokens are refused from then on
+    Ban {
+        /// An id, an email, or @ and a name
+        user: String,
+        /// Kept with the account
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Lift a ban
+    Unban {
+        /// An id, an email, or @ and a name
+        user: String,
+    },
+    /// Print an access token, for scripts and load tools
+    Token {
+        /// An id, an email, or @ and a name
+        user: String,
+        /// How long it lives, 1 to 1440 [default: as those of a sign-in]
+        #[arg(long, value_name = "N")]
+        minutes: Option<u32>,
+    },
+}
+
+/// Whether a role is given or taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum RoleChange {
+    /// Give it.
+    Add,
+    /// Take it.
+    Remove,
+}
+
+/// `user create`
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// The name shown to others
+    #[arg(long, value_name = "NAME")]
+    pub username: String,
+    /// The id, below 2^53 and not used before [default: the next one]
+    #[arg(long, value_name = "N")]
+    pub id: Option<UserId>,
+    /// To sign in with; the password is asked for, or read with --password-stdin
+    #[arg(long, value_name = "EMAIL")]
+    pub email: Option<String>,
+    /// Read the password from standard input, up to the first line's end
+    #[arg(long, requires = "email")]
+    pub password_stdin: bool,
+    /// player, guest, bot, moderator or admin; may be repeated [default: player, without an email guest]
+    #[arg(long = "role", value_name = "ROLE")]
+    pub roles: Vec<String>,
+}
+
+/// `user credit`
+#[derive(Debug, Args)]
+pub struct CreditArgs {
+    /// An id, an email, or @ and a name
+    pub user: String,
+    /// How much, 1 to 100000000
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub amount_cents: i64,
+    /// Kept in the command's record
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// To repeat a credit safely [default: a new UUIDv7, which is printed]
+    #[arg(long, value_name = "UUID")]
+    pub command_id: Option<CommandId>,
 }
 
 /// Where a server has its data.
@@ -194,16 +338,34 @@ pub struct RoomsArgs {
 impl ServeArgs {
     /// What was given on the command line, by key.
     pub fn flags(&self) -> Vec<Flag> {
-        let listen = self
-            .listen
-            .iter()
-            .map(|listen| Flag::new("--listen", "server.listen", listen));
-        let data_dir = self
-            .data_dir
-            .iter()
-            .map(|path| Flag::new("--data-dir", "server.data_dir", path.to_string_lossy()));
-        listen.chain(data_dir).collect()
+        served_flags(&self.listen, &self.data_dir)
     }
+}
+
+impl ServedArgs {
+    /// What was given on the command line, by key.
+    pub fn flags(&self) -> Vec<Flag> {
+        served_flags(&self.listen, &self.data_dir)
+    }
+}
+
+fn served_flags(listen: &Option<String>, data_dir: &Option<PathBuf>) -> Vec<Flag> {
+    let listen = listen
+        .iter()
+        .map(|listen| Flag::new("--listen", "server.listen", listen));
+    listen.chain(data_dir_flag(data_dir)).collect()
+}
+
+impl DeploymentArgs {
+    /// What was given on the command line, by key.
+    pub fn flags(&self) -> Vec<Flag> {
+        data_dir_flag(&self.data_dir).into_iter().collect()
+    }
+}
+
+fn data_dir_flag(data_dir: &Option<PathBuf>) -> Option<Flag> {
+    let path = data_dir.as_ref()?.to_string_lossy();
+    Some(Flag::new("--data-dir", "server.data_dir", path))
 }
 
 fn parse_bench_tokens(text: &str) -> Result<BenchTokens, String> {
@@ -216,6 +378,14 @@ fn parse_bench_tokens(text: &str) -> Result<BenchTokens, String> {
             count,
         }),
         _ => Err("takes FILE:N, a file's path and a number from 1 to 1000000".to_owned()),
+    }
+}
+
+fn parse_type(text: &str) -> Result<String, String> {
+    let name = text.strip_suffix('*').unwrap_or(text);
+    match !text.is_empty() && !name.contains('*') {
+        true => Ok(text.to_owned()),
+        false => Err("takes an event type, or its beginning and *".to_owned()),
     }
 }
 
@@ -234,6 +404,9 @@ fn parse_rate(text: &str) -> Result<f64, String> {
         .filter(|rate| *rate > 0.0 && *rate <= 10_000_000.0);
     rate.ok_or_else(|| "takes a number of commands a second above 0".to_owned())
 }
+
+#[cfg(test)]
+mod reference;
 
 #[cfg(test)]
 mod tests {
@@ -269,6 +442,8 @@ mod tests {
             vec!["bench", "rooms", "--seconds", "-1"],
             vec!["bench", "rooms", "--game", "chess"],
             vec!["tail"],
+            vec!["tail", "games.events", "--type", ""],
+            vec!["tail", "games.events", "--type", "*.rolled"],
             vec!["dance"],
         ] {
             let line = std::iter::once("blazing-sun").chain(bad.iter().copied());

@@ -5,6 +5,8 @@ mod keys;
 mod sections;
 mod sources;
 
+pub mod in_force;
+
 pub use keys::{KEYS, Key};
 pub use sections::{
     Accounts, Config, Format, GameSettings, Gateway, Limits, Log, Rate, Server, Telemetry,
@@ -111,11 +113,15 @@ impl Sources {
 
     /// The configuration in force.
     pub fn load(&self) -> Result<Config, ConfigError> {
+        checked(&self.figment()?)
+    }
+
+    fn figment(&self) -> Result<Figment, ConfigError> {
         let mut figment = Figment::from(Serialized::defaults(Config::default()));
         if let Some(path) = &self.file {
             figment = figment.merge(toml(path)?);
         }
-        self.load_over(figment)
+        Ok(self.over(figment))
     }
 
     /// The same with a file of this text.
@@ -123,10 +129,10 @@ impl Sources {
     pub(crate) fn load_text(&self, text: &str) -> Result<Config, ConfigError> {
         check_toml(Path::new("file"), text)?;
         let figment = Figment::from(Serialized::defaults(Config::default()));
-        self.load_over(figment.merge(Toml::string(text)))
+        checked(&self.over(figment.merge(Toml::string(text))))
     }
 
-    fn load_over(&self, mut figment: Figment) -> Result<Config, ConfigError> {
+    fn over(&self, mut figment: Figment) -> Figment {
         for (name, value) in &self.environment {
             if let Some(setting) = sources::variable(name, value) {
                 figment = figment.merge(setting);
@@ -135,14 +141,7 @@ impl Sources {
         for flag in &self.flags {
             figment = figment.merge(flag);
         }
-        check_keys(&figment)?;
-        let config: Config = figment
-            .extract()
-            .map_err(|error| wrong_type(&figment, &error))?;
-        match config.out_of_range() {
-            Some(key) => Err(bad_value(&figment, &key)),
-            None => Ok(config),
-        }
+        figment
     }
 
     /// Refuses to start where the environment asks for what this build cannot be.
@@ -156,6 +155,17 @@ impl Sources {
             Some(variable) => Err(ConfigError::NotEmbedded { variable }),
             None => Ok(()),
         }
+    }
+}
+
+fn checked(figment: &Figment) -> Result<Config, ConfigError> {
+    check_keys(figment)?;
+    let config: Config = figment
+        .extract()
+        .map_err(|error| wrong_type(figment, &error))?;
+    match config.out_of_range() {
+        Some(key) => Err(bad_value(figment, &key)),
+        None => Ok(config),
     }
 }
 

@@ -77,6 +77,11 @@ impl DataDir {
         }
     }
 
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The database.
     pub fn database(&self) -> PathBuf {
         database_in(&self.path)

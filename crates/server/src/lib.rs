@@ -17,12 +17,14 @@ pub mod config;
 pub mod data_dir;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod operator;
 mod pages;
 mod program;
 mod replay;
 pub mod serve;
 mod tail;
 mod telemetry;
+mod user;
 mod verify;
 
 pub use program::{Server, ServerBuilder};

@@ -2,11 +2,12 @@
 //! 3 is of another version.
 
 use crate::cli::{
-    AuditArgs, BenchArgs, Command, CommandLine, Load, ReplayArgs, RoomsArgs, ServeArgs, TailArgs,
-    VerifyArgs,
+    AuditArgs, BenchArgs, Command, CommandLine, Load, ReplayArgs, RoomsArgs, ServeArgs, ServedArgs,
+    TailArgs, UserArgs, VerifyArgs,
 };
-use crate::config::Sources;
-use crate::{audit, bench, replay, serve, tail, telemetry, verify};
+use crate::config::{Sources, in_force};
+use crate::operator::{Failure, Target};
+use crate::{audit, bench, replay, serve, tail, telemetry, user, verify};
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
 use std::io::Write;
@@ -46,17 +47,24 @@ impl ServerBuilder {
         let line = match CommandLine::try_parse() {
             Ok(line) => line,
             Err(error) => {
+                let code = u8::try_from(error.exit_code()).unwrap_or(ASKED_WRONGLY);
+                if code != 0 && wants_json() {
+                    let text = error.render().to_string();
+                    return told(code, "usage", text.trim_end());
+                }
                 // Help goes to standard output, errors to standard error; there is nobody else to tell.
                 let _ = error.print();
-                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ASKED_WRONGLY));
+                return ExitCode::from(code);
             }
         };
         match line.command {
             Command::Serve(args) => self.serve(&args),
-            Command::Tail(args) => self.tail(&args),
+            Command::Tail(args) => self.tail(&args, line.json),
             Command::Audit(args) => self.audit(&args),
             Command::Replay(args) => self.replay(&args),
             Command::Verify(args) => self.verify(&args),
+            Command::User(args) => self.user(&args, line.json),
+            Command::Config(args) => config(&args, line.json),
             Command::Bench(BenchArgs {
                 url,
                 load: Load::Rooms(args),
@@ -95,14 +103,14 @@ impl ServerBuilder {
         }
     }
 
-    fn tail(&self, args: &TailArgs) -> ExitCode {
+    fn tail(&self, args: &TailArgs, json: bool) -> ExitCode {
         let mut games = self.games.clone();
         games.insert(serve::relay());
         let mut out = std::io::stdout().lock();
         let tailed = runtime().and_then(|runtime| {
             runtime.block_on(async {
                 tokio::select! {
-                    tailed = tail::run(args, &games, &mut out) => tailed,
+                    tailed = tail::run(args, json, &games, &mut out) => tailed,
                     asked = serve::asked_to_stop() => asked,
                 }
             })
@@ -138,12 +146,52 @@ impl ServerBuilder {
         }
     }
 
+    fn user(&self, args: &UserArgs, json: bool) -> ExitCode {
+        let sources = Sources::of_process(args.deployment.config.clone(), args.deployment.flags());
+        let config = match sources.check_embedded().and_then(|()| sources.load()) {
+            Ok(config) => config,
+            Err(error) => return failed(ASKED_WRONGLY, error.into()),
+        };
+        let mut games = self.games.clone();
+        games.insert(serve::relay());
+        let target = Target { config, games };
+        let done = runtime().map(|runtime| {
+            let done = runtime.block_on(user::run(&args.action, json, &target));
+            runtime.shutdown_background();
+            done
+        });
+        match done {
+            Ok(Ok(text)) => match say(&text) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed(ASKED_WRONGLY, error),
+            },
+            Ok(Err(failure)) => told(exit_code_of(&failure), &failure.code, &failure.message),
+            Err(error) => failed(1, error),
+        }
+    }
+
     fn audit(&self, args: &AuditArgs) -> ExitCode {
         match audit::run(args, &mut std::io::stdout().lock()) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed(ASKED_WRONGLY, error),
         }
+    }
+}
+
+fn config(args: &ServedArgs, json: bool) -> ExitCode {
+    let sources = Sources::of_process(args.config.clone(), args.flags());
+    let settings = match in_force::settings(&sources) {
+        Ok(settings) => settings,
+        Err(error) => return failed(ASKED_WRONGLY, error.into()),
+    };
+    let text = match json {
+        true => serde_json::to_string_pretty(&settings).map_err(Into::into),
+        false => Ok(in_force::table(&settings)),
+    };
+    match text.and_then(|text| say(&text)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(1, error),
     }
 }
 
@@ -192,9 +240,38 @@ fn say(text: &str) -> anyhow::Result<()> {
 }
 
 fn failed(code: u8, error: anyhow::Error) -> ExitCode {
+    let text = format!("{error:#}");
+    match error.downcast_ref::<Failure>() {
+        Some(failure) => told(code, &failure.code, &text),
+        None if code == ASKED_WRONGLY => told(code, "invalid", &text),
+        None => told(code, "failed", &text),
+    }
+}
+
+/// Says on standard error what went wrong: in words, or with a name for programs where JSON is asked for.
+fn told(exit_code: u8, kind: &str, message: &str) -> ExitCode {
+    let line = if wants_json() {
+        serde_json::json!({ "error": message, "code": kind }).to_string()
+    } else {
+        format!("blazing-sun: {message}")
+    };
     // Standard error may be closed; the exit code says it too.
-    let _ = writeln!(std::io::stderr(), "blazing-sun: {error:#}");
-    ExitCode::from(code)
+    let _ = writeln!(std::io::stderr(), "{line}");
+    ExitCode::from(exit_code)
+}
+
+/// Looked for in the arguments themselves: where they can not be understood, nothing else says it.
+fn wants_json() -> bool {
+    let arguments = std::env::args_os().take_while(|argument| argument != "--");
+    arguments.skip(1).any(|argument| argument == "--json")
+}
+
+/// What lies with whoever asked is 2; what may be well another time is 1.
+fn exit_code_of(failure: &Failure) -> u8 {
+    match failure.code.as_str() {
+        "unavailable" | "failed" => 1,
+        _ => ASKED_WRONGLY,
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -7,6 +7,7 @@ mod parts;
 use crate::cli::BenchTokens;
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::operator;
 use crate::pages;
 use anyhow::{Context, bail};
 use axum::Router;
@@ -15,11 +16,14 @@ use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_domain::games::relay::Relay;
 use blazing_sun_domain::{Cents, GameDefinition, Games};
 use connections::Bounds;
-use parts::Parts;
+pub use parts::Parts;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// Sockets have so long to be gone, and answers to be on the log.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -89,6 +93,7 @@ pub async fn run(
         address,
         bench_tokens,
         &keys,
+        data_dir.path(),
         serving,
     )
     .await;
@@ -104,10 +109,12 @@ async fn serve(
     address: SocketAddr,
     bench_tokens: Option<BenchTokens>,
     keys: &Keys,
+    data_dir: &Path,
     serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
     let routes = with_pages(parts.router());
+    let operators = serve_operators(data_dir, parts.operator(), stopped.clone());
     let mut http = tokio::spawn(connections::serve(listener, routes, bounds, stopped));
     if let Some(wanted) = &bench_tokens {
         bench_guests::write_tokens(wanted, address, keys).await?;
@@ -131,9 +138,32 @@ async fn serve(
     {
         http.abort();
     }
+    if let Some(operators) = operators {
+        operators.abort();
+        // Its part in the accounts goes with it, so that the engine is alone when it ends.
+        let _ = operators.await;
+    }
     parts.stop().await;
     tracing::info!("stopped");
     outcome
+}
+
+/// Answers operators' tools. Without the socket everything else works on.
+fn serve_operators(
+    data_dir: &Path,
+    operator: operator::Operator,
+    stopped: watch::Receiver<bool>,
+) -> Option<JoinHandle<()>> {
+    match operator::Listener::bind(data_dir) {
+        Ok(listener) => Some(tokio::spawn(listener.serve(operator, stopped))),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "no operator socket in the data directory: tools that change something need the server stopped"
+            );
+            None
+        }
+    }
 }
 
 fn with_pages(routes: Router) -> Router {

@@ -1,52 +1,61 @@
-//! `blazing-sun tail`: prints a topic's records as a console consumer does, beside a running server
+//! `blazing-sun tail`: prints topics' records as a console consumer does, beside a running server
 //! and without ever getting in its way.
 
 use crate::cli::TailArgs;
 use crate::data_dir::existing_database;
-use anyhow::{Context, bail};
+use crate::operator::Failure;
+use anyhow::Context;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::log::{Bounds, EventLog, LogError, Record, Start, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::Games;
-use serde_json::Value;
+use filter::Filter;
+use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
+
+mod filter;
 
 const MASKED: &str = "password";
 const UNREADABLE: &str = "\"not JSON, and perhaps with a password\"";
 
 /// Prints until it is told to stop, or as many as were asked for.
-pub async fn run(args: &TailArgs, games: &Games, out: &mut impl Write) -> anyhow::Result<()> {
+pub async fn run(
+    args: &TailArgs,
+    json: bool,
+    games: &Games,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let database = existing_database(&args.data.data_dir)?;
     let log = open(&database)?;
-    let topic = Topic::new(&args.topic);
-    let bounds = match log.bounds(&topic).await {
-        Ok(bounds) if !args.topic.starts_with('_') => bounds,
-        Ok(_) | Err(LogError::UnknownPartition { .. }) => {
-            let names = existing_topics(&log, games).await.join(", ");
-            bail!("there is no topic `{}`; there are: {names}", args.topic);
+    let filter = Filter::of(args);
+    let mut from = Vec::new();
+    let mut ends = HashMap::new();
+    for name in &args.topics {
+        let topic = Topic::new(name);
+        let bounds = bounds_of(&log, &topic, games).await?;
+        for (partition, Bounds { earliest, end }) in (0..).zip(bounds) {
+            let start = if args.from_beginning {
+                if end > earliest {
+                    ends.insert((topic.clone(), partition), end);
+                }
+                Start::Offset(earliest)
+            } else {
+                Start::End
+            };
+            if !from
+                .iter()
+                .any(|(other, at, _)| *other == topic && *at == partition)
+            {
+                from.push((topic.clone(), partition, start));
+            }
         }
-        Err(error) => return Err(error).context("cannot read the event log"),
-    };
-    let from = |partition: usize, bounds: &Bounds| {
-        let start = if args.from_beginning {
-            Start::Offset(bounds.earliest)
-        } else {
-            Start::End
-        };
-        (topic.clone(), partition as u32, start)
-    };
-    let from = bounds
-        .iter()
-        .enumerate()
-        .map(|(partition, bounds)| from(partition, bounds))
-        .collect();
+    }
     let mut wanted = Wanted {
         records: args.max.unwrap_or(u64::MAX),
-        ends: args
-            .until_end
-            .then(|| Wanted::ends(&bounds, args.from_beginning)),
+        ends: args.until_end.then_some(ends),
     };
     if wanted.is_over() {
         return Ok(());
@@ -54,8 +63,12 @@ pub async fn run(args: &TailArgs, games: &Games, out: &mut impl Write) -> anyhow
     let mut subscription = log.subscribe(from)?;
     loop {
         for record in subscription.next().await? {
-            if wanted.takes(&record) {
-                writeln!(out, "{}", line_of(&record.payload))?;
+            if wanted.may_take(&record) && filter.matches(&record) {
+                wanted.records -= 1;
+                match json {
+                    true => writeln!(out, "{}", placed(&record))?,
+                    false => writeln!(out, "{}", line_of(&record.payload))?,
+                }
             }
             if wanted.is_over() {
                 return Ok(out.flush()?);
@@ -68,6 +81,18 @@ pub async fn run(args: &TailArgs, games: &Games, out: &mut impl Write) -> anyhow
 fn open(database: &Path) -> anyhow::Result<SqliteLog> {
     let opened = SqliteLog::open_read_only(database);
     opened.with_context(|| format!("cannot read the event log in {}", database.display()))
+}
+
+async fn bounds_of(log: &SqliteLog, topic: &Topic, games: &Games) -> anyhow::Result<Vec<Bounds>> {
+    match log.bounds(topic).await {
+        Ok(bounds) if !topic.as_str().starts_with('_') => Ok(bounds),
+        Ok(_) | Err(LogError::UnknownPartition { .. }) => {
+            let names = existing_topics(log, games).await.join(", ");
+            let message = format!("there is no topic `{topic}`; there are: {names}");
+            Err(Failure::new("topic_not_found", message).into())
+        }
+        Err(error) => Err(error).context("cannot read the event log"),
+    }
 }
 
 async fn existing_topics(log: &SqliteLog, games: &Games) -> Vec<String> {
@@ -84,40 +109,43 @@ async fn existing_topics(log: &SqliteLog, games: &Games) -> Vec<String> {
 /// When to stop.
 struct Wanted {
     records: u64,
-    /// Of each partition: one past the last wanted offset, while it has not come.
-    ends: Option<Vec<Option<u64>>>,
+    /// One past the last wanted offset of each partition in which one is still to come.
+    ends: Option<HashMap<(Topic, u32), u64>>,
 }
 
 impl Wanted {
-    fn ends(bounds: &[Bounds], from_beginning: bool) -> Vec<Option<u64>> {
-        let end = |bounds: &Bounds| {
-            Some(bounds.end).filter(|end| from_beginning && *end > bounds.earliest)
+    /// Whether the record is not past the end.
+    fn may_take(&mut self, record: &Record) -> bool {
+        let Some(ends) = &mut self.ends else {
+            return true;
         };
-        bounds.iter().map(end).collect()
-    }
-
-    fn takes(&mut self, record: &Record) -> bool {
-        if let Some(end) = self
-            .ends
-            .as_mut()
-            .and_then(|ends| ends.get_mut(record.partition as usize))
-        {
-            let Some(last) = *end else { return false };
-            if record.offset + 1 >= last {
-                *end = None;
-            }
-            if record.offset >= last {
-                return false;
-            }
+        let partition = (record.topic.clone(), record.partition);
+        let Some(end) = ends.get(&partition).copied() else {
+            return false;
+        };
+        if record.offset + 1 >= end {
+            ends.remove(&partition);
         }
-        self.records = self.records.saturating_sub(1);
-        true
+        record.offset < end
     }
 
     fn is_over(&self) -> bool {
-        let ended = |ends: &Vec<Option<u64>>| ends.iter().all(Option::is_none);
-        self.records == 0 || self.ends.as_ref().is_some_and(ended)
+        self.records == 0 || self.ends.as_ref().is_some_and(HashMap::is_empty)
     }
+}
+
+/// A record with where it stands, as one line.
+fn placed(record: &Record) -> Value {
+    let line = line_of(&record.payload);
+    let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| line.into());
+    json!({
+        "topic": record.topic.as_str(),
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp.to_string(),
+        "key": String::from_utf8_lossy(&record.key),
+        "value": value,
+    })
 }
 
 /// A payload as one line: passwords masked, and nothing in it that a terminal would obey.
@@ -244,34 +272,25 @@ mod tests {
             headers: Default::default(),
             payload: Default::default(),
         };
-        let bounds = [
-            Bounds {
-                earliest: 0,
-                end: 2,
-            },
-            Bounds {
-                earliest: 3,
-                end: 3,
-            },
-        ];
         let mut wanted = Wanted {
             records: u64::MAX,
-            ends: Some(Wanted::ends(&bounds, true)),
+            ends: Some(HashMap::from([((Topic::new("t"), 0), 2)])),
         };
-        assert!(wanted.takes(&record(0, 0)) && !wanted.is_over());
-        assert!(!wanted.takes(&record(1, 3)));
-        assert!(wanted.takes(&record(0, 1)) && wanted.is_over());
-        let mut wanted = Wanted {
+        assert!(wanted.may_take(&record(0, 0)) && !wanted.is_over());
+        assert!(!wanted.may_take(&record(1, 3)));
+        assert!(wanted.may_take(&record(0, 1)) && wanted.is_over());
+        assert!(!wanted.may_take(&record(0, 2)));
+        let mut endless = Wanted {
             records: 1,
             ends: None,
         };
-        assert!(wanted.takes(&record(0, 9)) && wanted.is_over());
-        assert!(
-            Wanted {
-                records: 1,
-                ends: Some(Wanted::ends(&bounds, false))
-            }
-            .is_over()
-        );
+        assert!(endless.may_take(&record(0, 9)) && !endless.is_over());
+        endless.records -= 1;
+        assert!(endless.is_over());
+        let nothing = Wanted {
+            records: 1,
+            ends: Some(HashMap::new()),
+        };
+        assert!(nothing.is_over());
     }
 }

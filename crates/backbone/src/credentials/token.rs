@@ -7,8 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use blazing_sun_domain::{Millis, UserId};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -71,6 +73,9 @@ pub enum TokenError {
     /// Its time is over.
     #[error("the access token has expired")]
     Expired,
+    /// Its user may not sign in any more.
+    #[error("the user of the access token may not sign in")]
+    Forbidden,
 }
 
 /// The fields of a JOSE header that count. Others (`jku`, `x5u`, `jwk`, `typ`) are not looked at.
@@ -89,6 +94,8 @@ struct Header<'a> {
 #[derive(Clone)]
 pub struct TokenVerifier {
     keys: Arc<[(String, VerifyingKey)]>,
+    /// Users whose tokens are refused although their time is not over; all clones share them.
+    forbidden: Arc<RwLock<HashSet<UserId>>>,
 }
 
 impl fmt::Debug for TokenVerifier {
@@ -103,7 +110,23 @@ impl TokenVerifier {
     pub(super) fn new(keys: impl Iterator<Item = (String, VerifyingKey)>) -> TokenVerifier {
         TokenVerifier {
             keys: keys.collect(),
+            forbidden: Arc::default(),
         }
+    }
+
+    /// From now on this verifier and its clones refuse the user's tokens.
+    pub fn forbid(&self, user: UserId) {
+        self.forbidden.write().insert(user);
+    }
+
+    /// Takes the user's tokens again.
+    pub fn allow(&self, user: UserId) {
+        self.forbidden.write().remove(&user);
+    }
+
+    /// Whether the user's tokens are refused.
+    pub fn forbids(&self, user: UserId) -> bool {
+        self.forbidden.read().contains(&user)
     }
 
     /// The claims of a valid token. The algorithm is pinned, the key is found by `kid` alone, and
@@ -163,6 +186,9 @@ impl TokenVerifier {
         }
         if claims.exp.saturating_add(LEEWAY_S) <= now {
             return Err(TokenError::Expired);
+        }
+        if self.forbids(claims.sub) {
+            return Err(TokenError::Forbidden);
         }
         Ok(claims)
     }
@@ -251,6 +277,23 @@ mod tests {
         assert_eq!(after(905), Err(TokenError::Expired));
         assert!(after(-5).is_ok());
         assert!(matches!(after(-6), Err(TokenError::Invalid(_))));
+    }
+
+    #[test]
+    fn a_forbidden_user_is_refused_by_all_clones_until_allowed() {
+        let keys = keys();
+        let token = keys.signer().sign(&claims());
+        let (verifier, user) = (keys.verifier(), claims().sub);
+        let clone = verifier.clone();
+        verifier.forbid(user);
+        assert_eq!(clone.verify(&token, NOW), Err(TokenError::Forbidden));
+        let other = Claims {
+            sub: UserId::new(8).unwrap(),
+            ..claims()
+        };
+        assert!(clone.verify(&keys.signer().sign(&other), NOW).is_ok());
+        clone.allow(user);
+        assert!(verifier.verify(&token, NOW).is_ok());
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! Commands: from event type and payload to what is asked.
 
 use super::fields::{Fields, InvalidField};
-use super::{DEMO_GRANT, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
+use super::{CREDIT, DEMO_GRANT, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
 use blazing_sun_domain::fairness::{Commitment, Seed};
-use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, UserId};
+use blazing_sun_domain::{Cents, CommandId, Refusal, RefusalCode, RoomId, UserId};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
+
+/// The most that one `wallet.command.credit` gives.
+pub const CREDIT_CENTS_MAX: Cents = Cents(100_000_000);
 
 /// What a command asks.
 #[derive(Debug, Clone)]
@@ -113,6 +116,13 @@ pub enum Command {
         /// The user's name.
         username: String,
     },
+    /// Internal.
+    Credit {
+        /// For whom.
+        user_id: UserId,
+        /// From 1 to [`CREDIT_CENTS_MAX`].
+        amount: Cents,
+    },
 }
 
 /// `create_room`. Its `Debug` shows no password.
@@ -186,9 +196,10 @@ impl Command {
         match self {
             Command::CreateRoom(create) => create.room_id.as_ref(),
             Command::JoinRoom(join) => join.room_id.as_ref(),
-            Command::ListRooms { .. } | Command::SyncUser { .. } | Command::DemoGrant { .. } => {
-                None
-            }
+            Command::ListRooms { .. }
+            | Command::SyncUser { .. }
+            | Command::DemoGrant { .. }
+            | Command::Credit { .. } => None,
             Command::RejoinRoom { room_id }
             | Command::LeaveRoom { room_id }
             | Command::SelectPlayer { room_id, .. }
@@ -242,6 +253,16 @@ fn read(
     if event_type == DEMO_GRANT {
         let (user_id, username) = (f.required("user_id")?, f.required("username")?);
         return Ok(Some(Command::DemoGrant { user_id, username }));
+    }
+    if event_type == CREDIT {
+        let (user_id, amount) = (f.required("user_id")?, f.required("amount_cents")?);
+        if !(Cents(1)..=CREDIT_CENTS_MAX).contains(&amount) {
+            return Err(InvalidField::Invalid {
+                name: "amount_cents",
+                expected: format!("expected 1 to {CREDIT_CENTS_MAX}"),
+            });
+        }
+        return Ok(Some(Command::Credit { user_id, amount }));
     }
     let Some(name) = event_type.strip_prefix("games.command.") else {
         return Ok(None);
@@ -377,6 +398,20 @@ pub fn sync_user(command_id: Uuid, user: UserId, rooms: &[RoomId]) -> Box<RawVal
 /// The payload of [`DEMO_GRANT`].
 pub fn demo_grant(command_id: Uuid, user: UserId, username: &str) -> Box<RawValue> {
     raw(&json!({ "command_id": command_id, "user_id": user, "username": username }))
+}
+
+/// The payload of [`CREDIT`]; `reason` is for whoever reads the log.
+pub fn credit(
+    command_id: Uuid,
+    user: UserId,
+    amount: Cents,
+    reason: Option<&str>,
+) -> Box<RawValue> {
+    let mut payload = json!({ "command_id": command_id, "user_id": user, "amount_cents": amount });
+    if let Some(reason) = reason {
+        payload["reason"] = reason.into();
+    }
+    raw(&payload)
 }
 
 /// A payload with the room that its `room_name` was found to be.

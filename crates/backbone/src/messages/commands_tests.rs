@@ -261,6 +261,11 @@ fn internal_commands_read_what_they_are_written_as() {
             "SyncUser",
         ),
         (DEMO_GRANT, demo_grant(id, user, "Ann"), "DemoGrant"),
+        (
+            CREDIT,
+            credit(id, user, Cents(5), Some("won a bet")),
+            "Credit",
+        ),
     ] {
         let (command_id, command) = parse_command(event_type, &payload).unwrap();
         assert_eq!(command_id, Some(CommandId(id)));
@@ -273,6 +278,32 @@ fn internal_commands_read_what_they_are_written_as() {
         &room,
     );
     assert_eq!(payload.get(), r#"{"room_id":"r","room_name":"n","x":[1]}"#);
+}
+
+#[test]
+fn a_credit_has_bounds() {
+    let parse = |amount: &str| {
+        let payload =
+            RawValue::from_string(format!(r#"{{"user_id":"7","amount_cents":{amount}}}"#));
+        parse_command(CREDIT, &payload.unwrap()).map(|(_, command)| command)
+    };
+    for amount in [1, CREDIT_CENTS_MAX.0] {
+        let command = parse(&amount.to_string()).unwrap();
+        assert!(
+            matches!(&command, Command::Credit { user_id, amount: found }
+                if user_id.get() == 7 && found.0 == amount),
+            "{command:?}"
+        );
+    }
+    for amount in ["0", "-1", "100000001", "9223372036854775807"] {
+        let invalid = parse(amount).unwrap_err().refusal;
+        assert_eq!(invalid.code, RefusalCode::InvalidFormat);
+        assert_eq!(invalid.message, "`amount_cents`: expected 1 to 100000000");
+    }
+    for amount in ["1e99", "1.5", "\"5\"", "null", "[]"] {
+        let invalid = parse(amount).unwrap_err().refusal;
+        assert!(invalid.message.contains("amount_cents"), "{invalid}");
+    }
 }
 
 proptest! {

@@ -15,7 +15,7 @@ pub struct BalanceChanged {
     pub change_cents: Cents,
     /// Lower case.
     pub currency: String,
-    /// `fee`, `refund`, `prize`, `demo_grant`, `top_up`.
+    /// `fee`, `refund`, `prize`, `demo_grant`, `credit`, `top_up`.
     pub reason: String,
 }
 

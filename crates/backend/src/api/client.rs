@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use super::{ApiConfig, ApiState};
+use crate::accounts::AccountsError;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -219,6 +220,7 @@ impl FromRequestParts<ApiState> for Bearer {
                     detail,
                 ))
             }
+            Err(TokenError::Forbidden) => Err(AccountsError::AccountClosed.into()),
             Err(TokenError::Invalid(_)) => {
                 Err(Problem::unauthenticated("The access token is not valid."))
             }

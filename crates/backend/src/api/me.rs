@@ -42,7 +42,7 @@ pub struct Transactions {
 /// A change of the user's balance.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Transaction {
-    /// `demo_grant`, `fee`, `refund`, `prize`, `top_up`.
+    /// `demo_grant`, `credit`, `fee`, `refund`, `prize`, `top_up`.
     pub kind: String,
     /// Above 0 what came in, below 0 what went out.
     pub change_cents: Cents,

@@ -2,7 +2,7 @@
 //! stored balances.
 
 use super::{AuditCheck, AuditTotals, Result, has_table, house_accounts, one};
-use blazing_sun_domain::{Cents, RoomId, SeatedPlayer, Transfer, TransferKind, UserId};
+use blazing_sun_domain::{Cents, CommandId, RoomId, SeatedPlayer, Transfer, TransferKind, UserId};
 use rusqlite::{Connection, Row, Rows};
 use std::collections::BTreeMap;
 
@@ -50,6 +50,7 @@ impl TransferRow {
             TransferKind::Prize,
             TransferKind::Rake,
             TransferKind::TopUp,
+            TransferKind::Credit,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == self.kind)
@@ -99,6 +100,13 @@ impl TransferRow {
                 Ok(Transfer::prize(room(at)?, player(user)?, amount, 0))
             }
             (TransferKind::Rake, [_, at]) => Ok(Transfer::rake(room(at)?, amount)),
+            (TransferKind::Credit, [_, command]) => {
+                let command = command
+                    .parse::<CommandId>()
+                    .map_err(|_| "its key names no command")?;
+                let user = self.user.ok_or("it is for no user")?.to_string();
+                Ok(Transfer::credit(player(&user)?, command, amount))
+            }
             (TransferKind::TopUp, _) => Err("a deployment of demo money sells none"),
             _ => Err("its key is not of its kind's form"),
         }

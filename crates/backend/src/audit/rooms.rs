@@ -161,7 +161,7 @@ impl Moved {
                 self.is_settled = true;
                 -amount
             }
-            TransferKind::DemoGrant | TransferKind::TopUp => return None,
+            TransferKind::DemoGrant | TransferKind::Credit | TransferKind::TopUp => return None,
         };
         if was_settled && !matches!(row.kind(), Some(TransferKind::Rake)) {
             wrong = wrong.or_else(|| Some(format!("transfer {key} moves money after the pay-out")));

@@ -154,6 +154,10 @@ impl Partition {
                 self.demo_grant(turn, asked, player)?;
                 return Ok(Outcome::NotKept);
             }
+            Command::Credit { user_id, amount } => {
+                self.credit(turn, asked, user_id, amount)?;
+                return Ok(Outcome::NotKept);
+            }
             Command::SyncRoom { room_id, user_id } => {
                 self.tell_state(turn, asked, &room_id, user_id)?;
                 return Ok(Outcome::NotKept);

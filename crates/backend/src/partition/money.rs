@@ -22,7 +22,10 @@ pub(super) fn payment_record<S: Store>(
         TransferKind::Fee => messages::PaymentKind::Participation,
         TransferKind::Refund => messages::PaymentKind::Refund,
         TransferKind::Prize => messages::PaymentKind::Prize,
-        TransferKind::DemoGrant | TransferKind::Rake | TransferKind::TopUp => return,
+        TransferKind::DemoGrant
+        | TransferKind::Credit
+        | TransferKind::Rake
+        | TransferKind::TopUp => return,
     };
     let record = messages::PaymentRecord::new(
         kind,

@@ -9,7 +9,7 @@ use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Record};
 use blazing_sun_backbone::messages::{self, PresenceMessage};
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_domain::room::Membership;
-use blazing_sun_domain::{Millis, RoomId, SeatedPlayer, Transfer, UserId};
+use blazing_sun_domain::{Cents, Millis, RoomId, SeatedPlayer, Transfer, UserId};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -286,13 +286,37 @@ impl Partition {
         player: SeatedPlayer,
     ) -> Taken {
         let transfer = Transfer::demo_grant(player, turn.rules.demo_grant);
-        let in_this_batch = |key: &str| {
-            turn.writes
-                .transfers
-                .iter()
-                .any(|(earlier, _)| earlier.key == key)
+        self.move_once(turn, asked, transfer)
+    }
+
+    /// Demo money that an operator gives, once for each command. Who never had a demo grant is nobody
+    /// here: the tools give a new account its grant first.
+    pub(super) fn credit<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        user_id: UserId,
+        amount: Cents,
+    ) -> Taken {
+        let Some(command_id) = asked.command_id else {
+            return Ok(());
         };
-        if in_this_batch(&transfer.key) || turn.store.is_transferred(&transfer.key)? {
+        let player = SeatedPlayer::person(user_id, "");
+        let grant = Transfer::demo_grant(player.clone(), turn.rules.demo_grant);
+        if !is_transferred(turn, &grant.key)? {
+            tracing::warn!(user.id = %user_id, command.id = %command_id, "a credit for nobody was refused");
+            return Ok(());
+        }
+        self.move_once(turn, asked, Transfer::credit(player, command_id, amount))
+    }
+
+    fn move_once<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        transfer: Transfer,
+    ) -> Taken {
+        if is_transferred(turn, &transfer.key)? {
             return Ok(());
         }
         move_money(turn, self.number, transfer, Some(asked))
@@ -322,4 +346,14 @@ impl Partition {
             }
         }
     }
+}
+
+/// Whether a transfer with this key is stored, or in this batch.
+fn is_transferred<S: Store>(turn: &mut Turn<'_, S>, key: &str) -> Result<bool, StoreError> {
+    let in_this_batch = turn
+        .writes
+        .transfers
+        .iter()
+        .any(|(earlier, _)| earlier.key == key);
+    Ok(in_this_batch || turn.store.is_transferred(key)?)
 }

@@ -22,6 +22,8 @@ pub struct User {
     pub roles: Vec<String>,
     /// Whether the user may sign in.
     pub status: UserStatus,
+    /// Why not, where an operator has said so.
+    pub ban_reason: Option<String>,
     /// When the account was made.
     pub created: Millis,
     /// The last sign-in or renewal.
@@ -88,6 +90,17 @@ pub struct NewUser {
     pub roles: Vec<String>,
 }
 
+/// What came of making a user with an id or email of one's own choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creation {
+    /// The user is there.
+    Created(User),
+    /// Another user has the email.
+    EmailTaken,
+    /// Another user has the id.
+    IdTaken,
+}
+
 /// A refresh token to keep.
 #[derive(Debug, Clone, Copy)]
 pub struct NewToken {
@@ -136,6 +149,9 @@ pub trait AccountStore: Send + Sync + 'static {
     /// The user with this id.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
+    /// Users of this name, compared exactly; at most `limit`, the oldest first.
+    async fn users_named(&self, username: &str, limit: u32) -> Result<Vec<User>, StoreError>;
+
     /// The user with this email, compared without regard to case.
     async fn user_by_email(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError>;
 
@@ -163,6 +179,32 @@ pub trait AccountStore: Send + Sync + 'static {
     /// Revokes all families of a user: after a change of password.
     async fn revoke_user(&self, user: UserId) -> Result<(), StoreError>;
 
-    /// Changes whether a user may sign in; one who may not keeps no family. False if there is no such user.
-    async fn set_status(&self, user: UserId, status: UserStatus) -> Result<bool, StoreError>;
+    /// Changes whether a user may sign in, and keeps why not; one who may not keeps no family. False if
+    /// there is no such user.
+    async fn set_status(
+        &self,
+        user: UserId,
+        status: UserStatus,
+        reason: Option<&str>,
+    ) -> Result<bool, StoreError>;
+
+    /// Adds a user who has not signed in yet. A given id leaves the ids of all others as they would
+    /// have been.
+    async fn create_user(
+        &self,
+        user: NewUser,
+        id: Option<UserId>,
+        now: Millis,
+    ) -> Result<Creation, StoreError>;
+
+    /// Gives a user a role, or takes it, and answers with the user; none if there is no such.
+    async fn change_role(
+        &self,
+        user: UserId,
+        role: &str,
+        has_it: bool,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// All who may not sign in.
+    async fn forbidden_users(&self) -> Result<Vec<UserId>, StoreError>;
 }

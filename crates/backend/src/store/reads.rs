@@ -28,8 +28,11 @@ pub trait ReadSide: Send + Sync + 'static {
     /// A player's balance; 0 for one without transfers.
     async fn balance(&self, user: UserId) -> Result<Cents, StoreError>;
 
-    /// Whether a transfer with this key exists.
-    async fn is_transferred(&self, key: &str) -> Result<bool, StoreError>;
+    /// Whose money the transfer with this key moved, and how much of it; none if there is no such.
+    async fn transferred(&self, key: &str) -> Result<Option<(Option<UserId>, Cents)>, StoreError>;
+
+    /// What the deployment's one money is: `demo eur`.
+    async fn money(&self) -> Result<String, StoreError>;
 
     /// The newest `limit` movements of a player, newest first; of those before a position, if given.
     async fn movements(

@@ -15,6 +15,9 @@ use serde_json::json;
 use std::path::Path;
 use tempfile::TempDir;
 
+/// The command that has credited user 5.
+const CREDIT: uuid::Uuid = uuid::Uuid::from_u128(5);
+
 /// `done` was played to its end, `running` is in play, `free` never had money, all is saved.
 async fn play() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -22,6 +25,10 @@ async fn play() -> TempDir {
     for user in 1..=5 {
         rig.grant(user).await;
     }
+    let credit = json!({ "user_id": "5", "amount_cents": 70 });
+    rig.send_as(0, "wallet.command.credit", credit, CREDIT, "")
+        .await;
+    rig.expect("wallet.event.balance_changed").await;
     begin_with_a_refund(&mut rig, "done", [1, 2]).await;
     rig.play_to_the_end("done").await;
     begin_with_a_refund(&mut rig, "running", [3, 4]).await;
@@ -205,6 +212,19 @@ async fn money_that_moved_otherwise_is_named() {
              UPDATE account_balance SET balance = balance + 4000 WHERE account = 'player/1';"
                 .to_owned(),
             "by transfer demo_grant/1 it is user 1, demo_grant of 9000 to 9000".to_owned(),
+        ),
+        (
+            "a credit goes to another",
+            "UPDATE ledger_transfer SET user_id = 1, to_account = 'player/1' WHERE kind = 'credit';
+             UPDATE account_balance SET balance = balance - 70 WHERE account = 'player/5';
+             UPDATE account_balance SET balance = balance + 70 WHERE account = 'player/1';"
+                .to_owned(),
+            format!("by transfer credit/{CREDIT} it is user 1, credit of 70 to 5070"),
+        ),
+        (
+            "a credit by no command",
+            "UPDATE ledger_transfer SET key = 'credit/mine' WHERE kind = 'credit';".to_owned(),
+            "transfer credit/mine (credit): its key names no command".to_owned(),
         ),
         (
             "an invented kind",

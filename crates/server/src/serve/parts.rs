@@ -3,10 +3,12 @@
 
 use crate::config::{self, Config};
 use crate::data_dir::DataDir;
+use crate::operator::{Edge, Operator};
 use anyhow::Context;
 use axum::Router;
-use blazing_sun_backbone::credentials::Keys;
-use blazing_sun_backbone::log::sqlite::SqliteLogOptions;
+use blazing_sun_backbone::credentials::{Keys, TokenVerifier};
+use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
+use blazing_sun_backbone::log::{EventLog, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::accounts::{
     Accounts, AccountsConfig, AccountsParts, PasswordCost, Passwords, system_clock,
@@ -31,6 +33,8 @@ pub struct Parts {
     engine: Arc<Engine>,
     gateway: Gateway,
     api: Router,
+    accounts: Arc<Accounts>,
+    verifier: TokenVerifier,
 }
 
 impl Parts {
@@ -47,40 +51,68 @@ impl Parts {
         for spec in &mut specs {
             spec.retention_ms = i64::from(config.log.retention_days) * DAY_MS;
         }
-        let options = EngineOptions {
-            path: data_dir.database(),
-            partitions: config.log.partitions,
-            games: games.clone(),
-            sealer: keys.sealer(),
-            mac: keys.cluster_mac(),
-            demo_grant: DEMO_GRANT,
-            currency: CURRENCY.to_owned(),
-            log: SqliteLogOptions::default(),
-            gone_ms: GONE_MS,
-            gone_after_restart_ms: GONE_AFTER_RESTART_MS,
-        };
-        let started = tokio::task::spawn_blocking(move || Engine::start(options)).await?;
-        let database = data_dir.database();
-        let engine =
-            Arc::new(started.with_context(|| format!("cannot start on {}", database.display()))?);
+        let engine = start_engine(data_dir, config.log.partitions, keys, games.clone()).await?;
         engine
             .log()
             .ensure_topics(&specs)
             .await
             .context("cannot prepare the topics")?;
+        let accounts = Arc::new(accounts(config, keys, &engine)?);
+        // One for all, so that who is banned is refused everywhere.
+        let verifier = keys.verifier();
+        for user in accounts.forbidden().await? {
+            verifier.forbid(user);
+        }
         let gateway = Gateway::start(
             gateway_config(&config.gateway, bench)?,
             engine.log(),
-            keys.verifier(),
+            verifier.clone(),
             keys.sealer(),
         )
         .await?;
-        let api = api(config, keys, games, &engine, bench)?;
+        let api = api(
+            config,
+            keys,
+            games,
+            &engine,
+            accounts.clone(),
+            verifier.clone(),
+            bench,
+        )?;
         Ok(Parts {
             engine,
             gateway,
             api,
+            accounts,
+            verifier,
         })
+    }
+
+    /// Engine and accounts alone, on data that is there, as it is: for tools while no server runs.
+    pub async fn start_backend(
+        config: &Config,
+        data_dir: &DataDir,
+        keys: &Keys,
+        games: Games,
+    ) -> anyhow::Result<(Arc<Engine>, Arc<Accounts>)> {
+        let database = data_dir.database();
+        let partitions = SqliteLog::open_read_only(&database)
+            .with_context(|| format!("cannot read {}", database.display()))?
+            .bounds(&Topic::new(topics::GAMES_COMMANDS))
+            .await
+            .map_or(config.log.partitions, |bounds| bounds.len() as u32);
+        let engine = start_engine(data_dir, partitions, keys, games).await?;
+        let accounts = Arc::new(accounts(config, keys, &engine)?);
+        Ok((engine, accounts))
+    }
+
+    /// What operators' tools ask.
+    pub fn operator(&self) -> Operator {
+        let edge = Edge {
+            verifier: self.verifier.clone(),
+            closer: self.gateway.user_closer(),
+        };
+        Operator::new(self.accounts.clone(), Some(edge))
     }
 
     /// All their routes.
@@ -111,18 +143,36 @@ impl Parts {
     }
 }
 
-fn api(
-    config: &Config,
+async fn start_engine(
+    data_dir: &DataDir,
+    partitions: u32,
     keys: &Keys,
     games: Games,
-    engine: &Engine,
-    unlimited: bool,
-) -> anyhow::Result<Router> {
+) -> anyhow::Result<Arc<Engine>> {
+    let options = EngineOptions {
+        path: data_dir.database(),
+        partitions,
+        games,
+        sealer: keys.sealer(),
+        mac: keys.cluster_mac(),
+        demo_grant: DEMO_GRANT,
+        currency: CURRENCY.to_owned(),
+        log: SqliteLogOptions::default(),
+        gone_ms: GONE_MS,
+        gone_after_restart_ms: GONE_AFTER_RESTART_MS,
+    };
+    let started = tokio::task::spawn_blocking(move || Engine::start(options)).await?;
+    let database = data_dir.database();
+    Ok(Arc::new(started.with_context(|| {
+        format!("cannot start on {}", database.display())
+    })?))
+}
+
+fn accounts(config: &Config, keys: &Keys, engine: &Engine) -> anyhow::Result<Accounts> {
     let settings = &config.accounts;
-    let reads = Arc::new(SqliteReads::new(engine.access()));
-    let accounts = Accounts::new(AccountsParts {
+    Ok(Accounts::new(AccountsParts {
         store: Arc::new(SqliteAccounts::new(engine.access())),
-        reads: reads.clone(),
+        reads: Arc::new(SqliteReads::new(engine.access())),
         log: engine.log(),
         commits: engine.committed(),
         signer: keys.signer(),
@@ -134,18 +184,30 @@ fn api(
             access_token_life: Duration::from_secs(60 * u64::from(settings.access_token_minutes)),
             ..AccountsConfig::default()
         },
-    });
+    }))
+}
+
+fn api(
+    config: &Config,
+    keys: &Keys,
+    games: Games,
+    engine: &Engine,
+    accounts: Arc<Accounts>,
+    verifier: TokenVerifier,
+    unlimited: bool,
+) -> anyhow::Result<Router> {
+    let settings = &config.accounts;
     let proxies = config
         .gateway
         .trusted_proxies
         .iter()
         .map(|proxy| proxy.parse());
     let state = ApiState::new(ApiParts {
-        accounts: Arc::new(accounts),
-        reads,
+        accounts,
+        reads: Arc::new(SqliteReads::new(engine.access())),
         log: engine.log(),
         games: Arc::new(games),
-        verifier: keys.verifier(),
+        verifier,
         jwks: keys.jwks(),
         clock: system_clock(),
         config: ApiConfig {

@@ -10,4 +10,5 @@ mod life;
 mod proof;
 mod repeats;
 mod topics;
+mod users;
 mod wrong_input;

@@ -530,7 +530,7 @@ async fn who_is_banned_is_out() {
     assert!(
         world
             .store
-            .set_status(user_id(&answer), UserStatus::Banned)
+            .set_status(user_id(&answer), UserStatus::Banned, None)
             .await
             .unwrap()
     );

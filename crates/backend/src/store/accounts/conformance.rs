@@ -17,6 +17,9 @@ pub async fn all(store: Arc<dyn AccountStore>) {
     a_token_ends_at_its_instant(&*store).await;
     a_reused_token_ends_its_family_alone(&*store).await;
     who_is_banned_keeps_no_family(&*store).await;
+    chosen_ids_leave_the_others_alone(&*store).await;
+    roles_come_and_go(&*store).await;
+    users_are_found_by_name(&*store).await;
     all_families_of_a_user_can_be_revoked(&*store).await;
     expired_tokens_are_cleared_away(&*store).await;
 }
@@ -240,25 +243,114 @@ async fn a_reused_token_ends_its_family_alone(store: &dyn AccountStore) {
 async fn who_is_banned_keeps_no_family(store: &dyn AccountStore) {
     let (user, first) = add(store, guest()).await;
     for status in [UserStatus::Banned, UserStatus::Closed] {
-        assert!(store.set_status(user.id, status).await.unwrap());
-        assert_eq!(store.user(user.id).await.unwrap().unwrap().status, status);
+        assert!(
+            store
+                .set_status(user.id, status, Some("cheated"))
+                .await
+                .unwrap()
+        );
+        let found = store.user(user.id).await.unwrap().unwrap();
+        assert_eq!(
+            (found.status, found.ban_reason.as_deref()),
+            (status, Some("cheated"))
+        );
+        assert!(store.forbidden_users().await.unwrap().contains(&user.id));
         let opened = store
             .open_family(user.id, Uuid::new_v4(), token(hash()), NOW.plus(9))
             .await;
         assert!(!opened.unwrap());
     }
     assert_eq!(rotate(store, first, NOW).await.0, Rotation::Unknown);
-    assert!(store.set_status(user.id, UserStatus::Active).await.unwrap());
+    assert!(
+        store
+            .set_status(user.id, UserStatus::Active, None)
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.user(user.id).await.unwrap().unwrap().ban_reason, None);
+    assert!(!store.forbidden_users().await.unwrap().contains(&user.id));
     assert_eq!(rotate(store, first, NOW).await.0, Rotation::Unknown);
     assert_eq!(store.user(user.id).await.unwrap().unwrap().last_seen, NOW);
     let nobody = UserId::new((1 << 53) - 1).unwrap();
-    assert!(!store.set_status(nobody, UserStatus::Banned).await.unwrap());
+    assert!(
+        !store
+            .set_status(nobody, UserStatus::Banned, None)
+            .await
+            .unwrap()
+    );
     assert!(
         !store
             .open_family(nobody, Uuid::new_v4(), token(hash()), NOW)
             .await
             .unwrap()
     );
+}
+
+async fn chosen_ids_leave_the_others_alone(store: &dyn AccountStore) {
+    let (before, _) = add(store, guest()).await;
+    let create = |user: NewUser, id: u64| store.create_user(user, UserId::new(id), NOW);
+    let id = |id: u64| UserId::new(id).unwrap();
+    let (last, next) = ((1 << 53) - 2, before.id.get() + 1);
+    for chosen in [last, next, next + 2] {
+        let user = create(with_email(&format!("{chosen}@chosen.example")), chosen).await;
+        let Creation::Created(user) = user.unwrap() else {
+            panic!("{chosen} is free");
+        };
+        assert_eq!(
+            (user.id, user.created, user.status),
+            (id(chosen), NOW, UserStatus::Active)
+        );
+        assert_eq!(store.user(user.id).await.unwrap(), Some(user));
+    }
+    let again = create(with_email("other@chosen.example"), last)
+        .await
+        .unwrap();
+    assert_eq!(again, Creation::IdTaken);
+    let mail = format!("{last}@CHOSEN.example");
+    assert_eq!(
+        create(with_email(&mail), 77_777).await.unwrap(),
+        Creation::EmailTaken
+    );
+    assert_eq!(store.user(id(77_777)).await.unwrap(), None);
+    let ids = [add(store, guest()).await, add(store, guest()).await].map(|(user, _)| user.id);
+    assert_eq!(ids, [id(next + 1), id(next + 3)]);
+}
+
+async fn roles_come_and_go(store: &dyn AccountStore) {
+    let (user, _) = add(store, guest()).await;
+    for (role, has_it, roles) in [
+        ("admin", true, &["guest", "admin"][..]),
+        ("admin", true, &["guest", "admin"]),
+        ("guest", false, &["admin"]),
+        ("guest", false, &["admin"]),
+    ] {
+        let changed = store
+            .change_role(user.id, role, has_it)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(changed.roles, roles);
+        assert_eq!(store.user(user.id).await.unwrap(), Some(changed));
+    }
+    let nobody = UserId::new((1 << 53) - 1).unwrap();
+    assert_eq!(
+        store.change_role(nobody, "admin", true).await.unwrap(),
+        None
+    );
+}
+
+async fn users_are_found_by_name(store: &dyn AccountStore) {
+    let named = |name: &str| NewUser {
+        username: name.to_owned(),
+        ..guest()
+    };
+    let (first, _) = add(store, named("Zoë")).await;
+    let (second, _) = add(store, named("Zoë")).await;
+    add(store, named("zoë")).await;
+    let both = store.users_named("Zoë", 5).await.unwrap();
+    assert_eq!(both, [first.clone(), second]);
+    assert_eq!(store.users_named("Zoë", 1).await.unwrap(), [first]);
+    assert_eq!(store.users_named("Zo", 5).await.unwrap(), []);
 }
 
 async fn all_families_of_a_user_can_be_revoked(store: &dyn AccountStore) {

@@ -3,8 +3,8 @@
 use super::SqliteAccess;
 use crate::store::StoreError;
 use crate::store::accounts::{
-    AccountStore, NewToken, NewUser, PasswordHash, REUSE_GRACE_MS, Rotation, TokenHash, User,
-    UserStatus,
+    AccountStore, Creation, NewToken, NewUser, PasswordHash, REUSE_GRACE_MS, Rotation, TokenHash,
+    User, UserStatus,
 };
 use async_trait::async_trait;
 use blazing_sun_domain::{Millis, UserId};
@@ -14,7 +14,8 @@ use uuid::Uuid;
 /// Expired tokens that each new one clears away at most, so that none pays for all.
 const CLEARED_AT_ONCE: u32 = 8;
 
-const USER: &str = "SELECT id, email, username, roles, status, created_ms, last_seen_ms";
+const USER: &str =
+    "SELECT id, email, username, roles, status, created_ms, last_seen_ms, ban_reason";
 
 /// Accounts in the embedded store's file.
 #[derive(Clone)]
@@ -39,7 +40,13 @@ impl AccountStore for SqliteAccounts {
         now: Millis,
     ) -> Result<Option<User>, StoreError> {
         self.access
-            .write(move |connection| insert_user(connection, user, family, token, now))
+            .write(move |connection| {
+                let added = insert_user(connection, user, None, now)?;
+                if let Some(user) = &added {
+                    insert_token(connection, user.id, family, token, now)?;
+                }
+                Ok(added)
+            })
             .await
     }
 
@@ -49,13 +56,25 @@ impl AccountStore for SqliteAccounts {
             .await
     }
 
+    async fn users_named(&self, username: &str, limit: u32) -> Result<Vec<User>, StoreError> {
+        let username = username.to_owned();
+        let find = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "{USER} FROM users WHERE username = ?1 ORDER BY id LIMIT ?2"
+            ))?;
+            let found = statement.query_map(params![username, limit], StoredUser::of)?;
+            found.map(|user| user?.read()).collect()
+        };
+        self.access.read(find).await
+    }
+
     async fn user_by_email(&self, email: &str) -> Result<Option<(User, PasswordHash)>, StoreError> {
         let email = email.to_owned();
         let find = move |connection: &Connection| {
             let mut statement = connection.prepare_cached(&format!(
                 "{USER}, password_hash FROM users WHERE email = ?1"
             ))?;
-            let found = statement.query_row([email], |row| Ok((StoredUser::of(row)?, row.get(7)?)));
+            let found = statement.query_row([email], |row| Ok((StoredUser::of(row)?, row.get(8)?)));
             let Some((user, hash)) = found.optional()? else {
                 return Ok(None);
             };
@@ -113,11 +132,18 @@ impl AccountStore for SqliteAccounts {
             .await
     }
 
-    async fn set_status(&self, user: UserId, status: UserStatus) -> Result<bool, StoreError> {
+    async fn set_status(
+        &self,
+        user: UserId,
+        status: UserStatus,
+        reason: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let reason = reason.map(str::to_owned);
         let set = move |connection: &Connection| {
-            let mut statement =
-                connection.prepare_cached("UPDATE users SET status = ?2 WHERE id = ?1")?;
-            let is_known = statement.execute(params![stored(user), status.as_str()])? == 1;
+            let mut statement = connection
+                .prepare_cached("UPDATE users SET status = ?2, ban_reason = ?3 WHERE id = ?1")?;
+            let row = params![stored(user), status.as_str(), reason];
+            let is_known = statement.execute(row)? == 1;
             if status != UserStatus::Active {
                 delete_families(connection, user)?;
             }
@@ -125,6 +151,63 @@ impl AccountStore for SqliteAccounts {
         };
         self.access.write(set).await
     }
+
+    async fn create_user(
+        &self,
+        user: NewUser,
+        id: Option<UserId>,
+        now: Millis,
+    ) -> Result<Creation, StoreError> {
+        let create = move |connection: &Connection| {
+            if let Some(id) = id
+                && find_user(connection, id)?.is_some()
+            {
+                return Ok(Creation::IdTaken);
+            }
+            let created = insert_user(connection, user, id, now)?;
+            Ok(created.map_or(Creation::EmailTaken, Creation::Created))
+        };
+        self.access.write(create).await
+    }
+
+    async fn change_role(
+        &self,
+        user: UserId,
+        role: &str,
+        has_it: bool,
+    ) -> Result<Option<User>, StoreError> {
+        let role = role.to_owned();
+        let change = move |connection: &Connection| {
+            let Some(mut user) = find_user(connection, user)? else {
+                return Ok(None);
+            };
+            user.roles.retain(|other| *other != role);
+            if has_it {
+                user.roles.push(role);
+            }
+            let mut statement =
+                connection.prepare_cached("UPDATE users SET roles = ?2 WHERE id = ?1")?;
+            statement.execute(params![stored(user.id), json_of(&user.roles)])?;
+            Ok(Some(user))
+        };
+        self.access.write(change).await
+    }
+
+    async fn forbidden_users(&self) -> Result<Vec<UserId>, StoreError> {
+        let find = |connection: &Connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT id FROM users WHERE status <> 'active'")?;
+            let ids = statement.query_map([], |row| row.get::<_, i64>(0))?;
+            let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+            let id = |id| u64::try_from(id).ok().and_then(UserId::new);
+            Ok(ids.into_iter().filter_map(id).collect())
+        };
+        self.access.read(find).await
+    }
+}
+
+fn json_of(roles: &[String]) -> String {
+    serde_json::Value::from(roles.to_vec()).to_string()
 }
 
 fn stored(user: UserId) -> i64 {
@@ -139,6 +222,7 @@ struct StoredUser {
     status: String,
     created_ms: i64,
     last_seen_ms: i64,
+    ban_reason: Option<String>,
 }
 
 impl StoredUser {
@@ -151,6 +235,7 @@ impl StoredUser {
             status: row.get(4)?,
             created_ms: row.get(5)?,
             last_seen_ms: row.get(6)?,
+            ban_reason: row.get(7)?,
         })
     }
 
@@ -164,6 +249,7 @@ impl StoredUser {
             roles: serde_json::from_str(&self.roles).map_err(|_| corrupt("roles"))?,
             status: UserStatus::parse(&self.status).ok_or_else(|| corrupt("status"))?,
             email: self.email,
+            ban_reason: self.ban_reason,
             username: self.username,
             created: Millis(self.created_ms),
             last_seen: Millis(self.last_seen_ms),
@@ -182,27 +268,66 @@ fn find_user(connection: &Connection, id: UserId) -> Result<Option<User>, StoreE
 fn insert_user(
     connection: &Connection,
     user: NewUser,
-    family: Uuid,
-    token: NewToken,
+    id: Option<UserId>,
     now: Millis,
 ) -> Result<Option<User>, StoreError> {
+    let id = match id {
+        Some(id) => chosen_id(connection, stored(id))?,
+        None => next_id(connection)?,
+    };
     let (email, hash) = user
         .credentials
         .map(|(email, hash)| (email, hash.0))
         .unzip();
-    let roles = serde_json::Value::from(user.roles).to_string();
+    let roles = json_of(&user.roles);
     let mut statement = connection.prepare_cached(
-        "INSERT INTO users (email, username, roles, password_hash, created_ms, last_seen_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (email) DO NOTHING
-         RETURNING id, email, username, roles, status, created_ms, last_seen_ms",
+        "INSERT INTO users (id, email, username, roles, password_hash, created_ms, last_seen_ms)
+         VALUES (?6, ?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (email) DO NOTHING
+         RETURNING id, email, username, roles, status, created_ms, last_seen_ms, ban_reason",
     )?;
-    let row = params![email, user.username, roles, hash, now.0];
-    let Some(user) = statement.query_row(row, StoredUser::of).optional()? else {
-        return Ok(None);
-    };
-    let user = user.read()?;
-    insert_token(connection, user.id, family, token, now)?;
-    Ok(Some(user))
+    let row = params![email, user.username, roles, hash, now.0, id];
+    let added = statement.query_row(row, StoredUser::of).optional()?;
+    added.map(StoredUser::read).transpose()
+}
+
+/// The next id, past those that operators have chosen. SQLite's own choice would go on from the
+/// greatest id that there is, and end at once where an operator has chosen the last.
+fn next_id(connection: &Connection) -> Result<i64, StoreError> {
+    let mut id = last_id(connection)?;
+    let mut taken = connection.prepare_cached("SELECT 1 FROM users WHERE id = ?1")?;
+    loop {
+        id += 1;
+        if !taken.exists([id])? {
+            break;
+        }
+    }
+    keep_last_id(connection, id)?;
+    Ok(id)
+}
+
+/// An id that an operator has chosen. Those that follow each other, as in an import, are passed over.
+fn chosen_id(connection: &Connection, id: i64) -> Result<i64, StoreError> {
+    let last = last_id(connection)?;
+    keep_last_id(connection, if id == last + 1 { id } else { last })?;
+    Ok(id)
+}
+
+/// The last id that was not chosen.
+fn last_id(connection: &Connection) -> Result<i64, StoreError> {
+    let mut last = connection.prepare_cached(
+        "SELECT ifnull((SELECT CAST(value AS INTEGER) FROM deployment WHERE name = 'last_user_id'),
+                       ifnull((SELECT max(id) FROM users), 0))",
+    )?;
+    Ok(last.query_row([], |row| row.get(0))?)
+}
+
+fn keep_last_id(connection: &Connection, id: i64) -> Result<(), StoreError> {
+    let mut keep = connection.prepare_cached(
+        "INSERT INTO deployment (name, value) VALUES ('last_user_id', CAST(?1 AS TEXT))
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )?;
+    keep.execute([id])?;
+    Ok(())
 }
 
 /// Marks an active user as seen; false for any other.

@@ -36,13 +36,26 @@ impl ReadSide for SqliteReads {
         self.access.read(read).await
     }
 
-    async fn is_transferred(&self, key: &str) -> Result<bool, StoreError> {
+    async fn transferred(&self, key: &str) -> Result<Option<(Option<UserId>, Cents)>, StoreError> {
         let key = key.to_owned();
         let read = move |connection: &Connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT 1 FROM ledger_transfer WHERE key = ?1")?;
-            Ok(statement.exists([key])?)
+            let mut statement = connection.prepare_cached(
+                "SELECT user_id, amount_cents FROM ledger_transfer WHERE key = ?1",
+            )?;
+            let found = statement.query_row([key], |row| {
+                let user: Option<i64> = row.get(0)?;
+                let user = user.and_then(|user| UserId::new(u64::try_from(user).ok()?));
+                Ok((user, Cents(row.get(1)?)))
+            });
+            Ok(found.optional()?)
         };
+        self.access.read(read).await
+    }
+
+    async fn money(&self) -> Result<String, StoreError> {
+        let query = "SELECT value FROM deployment WHERE name = 'money'";
+        let read =
+            move |connection: &Connection| Ok(connection.query_row(query, [], |row| row.get(0))?);
         self.access.read(read).await
     }
 

@@ -1,0 +1,119 @@
+//! What an operator asks of a deployment, however it is reached: over the socket in the data directory
+//! of a running server, or on the directory itself while no server runs. See docs/tools.md.
+
+mod client;
+mod protocol;
+mod socket;
+
+pub use client::Target;
+pub use protocol::{Credentials, Failure, Request};
+pub use socket::Listener;
+
+use blazing_sun_backbone::credentials::TokenVerifier;
+use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
+use blazing_sun_domain::UserId;
+use blazing_sun_gateway::UserCloser;
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Does what operators ask for.
+#[derive(Clone)]
+pub struct Operator {
+    accounts: Arc<Accounts>,
+    edge: Option<Edge>,
+}
+
+/// What serves players here.
+#[derive(Clone)]
+pub struct Edge {
+    /// Asked about every access token.
+    pub verifier: TokenVerifier,
+    /// Ends a user's connections.
+    pub closer: UserCloser,
+}
+
+impl Operator {
+    /// On the accounts of an engine that runs, with what serves players beside it, if anything does.
+    pub fn new(accounts: Arc<Accounts>, edge: Option<Edge>) -> Operator {
+        Operator { accounts, edge }
+    }
+
+    /// Does it, and says what came of it.
+    pub async fn answer(&self, request: Request) -> Result<Value, Failure> {
+        let accounts = &self.accounts;
+        match request {
+            Request::ShowUser { user } => told(accounts.profile(&named(&user)?).await?),
+            Request::CreateUser {
+                id,
+                username,
+                credentials,
+                roles,
+            } => {
+                let credentials = credentials.map(|given| (given.email, given.password));
+                let wanted = Wanted {
+                    id,
+                    username,
+                    credentials,
+                    roles,
+                };
+                told(accounts.create(wanted).await?)
+            }
+            Request::ChangeRole { user, role, has_it } => {
+                told(accounts.change_role(&named(&user)?, &role, has_it).await?)
+            }
+            Request::Ban { user, reason } => {
+                let who = named(&user)?;
+                let profile = accounts.set_banned(&who, true, reason.as_deref()).await?;
+                self.shut_out(profile.user_id);
+                told(profile)
+            }
+            Request::Unban { user } => {
+                let profile = accounts.set_banned(&named(&user)?, false, None).await?;
+                if let Some(edge) = &self.edge {
+                    edge.verifier.allow(profile.user_id);
+                }
+                told(profile)
+            }
+            Request::Token { user, minutes } => {
+                told(accounts.token(&named(&user)?, minutes).await?)
+            }
+            Request::Credit {
+                user,
+                amount_cents,
+                reason,
+                command_id,
+            } => {
+                let who = named(&user)?;
+                let credited = accounts
+                    .credit(&who, amount_cents, reason.as_deref(), command_id)
+                    .await?;
+                told(credited)
+            }
+        }
+    }
+}
+
+impl Operator {
+    /// Refused first, closed then: who signs in between is refused by the gateway's second look.
+    fn shut_out(&self, user: UserId) {
+        if let Some(edge) = &self.edge {
+            edge.verifier.forbid(user);
+            edge.closer.close_user(user);
+        }
+    }
+}
+
+fn named(user: &str) -> Result<UserRef, OperatorError> {
+    user.parse()
+}
+
+fn told(answer: impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(answer).map_err(|error| Failure::new("failed", error.to_string()))
+}
+
+impl From<OperatorError> for Failure {
+    fn from(error: OperatorError) -> Failure {
+        Failure::new(error.code(), format!("{:#}", anyhow::Error::from(error)))
+    }
+}

@@ -1,0 +1,112 @@
+//! Reaching a deployment: the running server, else the data directory itself. What is asked and
+//! answered is the same.
+
+use super::protocol::{self, Failure, Request};
+use super::{Operator, socket};
+use crate::config::Config;
+use crate::data_dir::{DataDir, DataDirError, existing_database};
+use crate::serve::Parts;
+use blazing_sun_backbone::credentials::Keys;
+use blazing_sun_domain::Games;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::Instant;
+
+/// A server that starts or ends has so long until its directory or its socket can be had.
+const REACH_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// An answer comes within so long: hashing a password and a commit are far below it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// A deployment to ask.
+pub struct Target {
+    /// Names the data directory and the keys.
+    pub config: Config,
+    /// The games, for the engine where no server runs.
+    pub games: Games,
+}
+
+impl Target {
+    /// Asks, waits for the answer, and leaves everything else as it was.
+    pub async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
+        let path = &self.config.server.data_dir;
+        existing_database(path).map_err(|error| Failure::new("no_data", error.to_string()))?;
+        let until = Instant::now() + REACH_WITHIN;
+        loop {
+            match socket::connect(path).await {
+                Ok(stream) => return over(stream, request).await,
+                Err(error) if is_absent(&error) => {}
+                Err(error) => return Err(cannot_reach(&error)),
+            }
+            match DataDir::take(path) {
+                Ok(data_dir) => return self.directly(data_dir, request).await,
+                Err(DataDirError::InUse { .. }) if Instant::now() < until => {}
+                Err(error) => return Err(Failure::new("unavailable", chain(error))),
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn directly<T: DeserializeOwned>(
+        &self,
+        data_dir: DataDir,
+        request: &Request,
+    ) -> Result<T, Failure> {
+        let keys_path = self.config.keys.clone();
+        let keys = Keys::load(&keys_path.unwrap_or_else(|| data_dir.keys()))
+            .map_err(|error| Failure::new("no_keys", chain(error)))?;
+        let started = Parts::start_backend(&self.config, &data_dir, &keys, self.games.clone());
+        let (engine, accounts) = started
+            .await
+            .map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
+        let answer = Operator::new(accounts, None).answer(request.clone()).await;
+        let stopped = tokio::task::spawn_blocking(move || engine.stop()).await;
+        drop(data_dir);
+        stopped.map_err(|error| Failure::new("failed", error.to_string()))?;
+        protocol::read_answer(&protocol::line_of_answer(&answer))
+    }
+}
+
+async fn over<T: DeserializeOwned>(
+    mut stream: UnixStream,
+    request: &Request,
+) -> Result<T, Failure> {
+    let line = protocol::line_of_request(request)
+        .map_err(|error| Failure::new("failed", error.to_string()))?;
+    let asked = async {
+        stream.write_all(line.as_bytes()).await?;
+        let mut read = BufReader::new(stream);
+        socket::next_line(&mut read).await
+    };
+    let answer = tokio::time::timeout(ANSWER_WITHIN, asked)
+        .await
+        .map_err(|_| Failure::new("unavailable", "the server did not answer in time"))?
+        .map_err(|error| cannot_reach(&error))?;
+    match answer {
+        Some(line) => protocol::read_answer(&line?),
+        None => Err(Failure::new(
+            "unavailable",
+            "the server ended before it answered; ask again",
+        )),
+    }
+}
+
+/// No server, or one that was killed and left its socket.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn cannot_reach(error: &io::Error) -> Failure {
+    let message = format!("cannot reach the server at its operator socket: {error}");
+    Failure::new("unavailable", message)
+}
+
+fn chain(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
+}
