@@ -2,8 +2,8 @@
 //! gateway makes them and a reader of `games.events`.
 //!
 //! `cargo run --release -p blazing-sun-backend --example engine_load -- [--game bigger_dice]
-//! [--commands N] [--rooms N] [--in-flight N]` prints commands per second and the engine thread's
-//! CPU time. Under `valgrind --tool=callgrind --separate-threads=yes`, the difference between two runs
+//! [--commands N] [--rooms N] [--in-flight N | --rate N]` prints commands per second, the engine
+//! thread's CPU time and, at a rate, how long commands take until they are durable. Under `valgrind --tool=callgrind --separate-threads=yes`, the difference between two runs
 //! with different `--commands`, by the number of commands, is the instructions of one command.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring tool")]
 
@@ -15,7 +15,7 @@ use blazing_sun_backend::engine::{Engine, EngineOptions};
 use blazing_sun_domain::{Cents, GameDefinition, Millis};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 const PARTITIONS: u32 = 12;
@@ -65,10 +65,43 @@ fn command(user: usize, event_type: &str, room: &str, fields: &str) -> NewRecord
 struct Load {
     log: Arc<dyn EventLog>,
     in_flight: usize,
+    /// Commands a second, one by one, instead of lots.
+    rate: Option<f64>,
 }
 
 impl Load {
+    /// One by one, each when it is due.
+    fn pace(&self, commands: impl Iterator<Item = NewRecord>, rate: f64) {
+        let (done, times) = mpsc::channel();
+        let begin = Instant::now();
+        for (at, record) in commands.enumerate() {
+            let due = begin + Duration::from_secs_f64(at as f64 / rate);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let done = done.clone();
+            let appended = Box::new(move |outcome: Result<_, _>| {
+                outcome.map(drop).unwrap();
+                done.send(due.elapsed()).unwrap();
+            });
+            self.log.append(vec![record], appended).unwrap();
+        }
+        drop(done);
+        let mut times: Vec<Duration> = times.iter().collect();
+        times.sort();
+        let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
+        println!(
+            "p50 {:.2} p90 {:.2} p99 {:.2} p99.9 {:.2} max {:.2} ms",
+            at(0.5),
+            at(0.9),
+            at(0.99),
+            at(0.999),
+            at(1.0)
+        );
+    }
+
     fn send(&self, commands: impl Iterator<Item = NewRecord>) {
+        if let Some(rate) = self.rate {
+            return self.pace(commands, rate);
+        }
         let mut commands = commands.peekable();
         while commands.peek().is_some() {
             let lot: Vec<NewRecord> = commands.by_ref().take(self.in_flight).collect();
@@ -93,6 +126,7 @@ struct Options {
     commands: usize,
     rooms: usize,
     in_flight: usize,
+    rate: Option<f64>,
 }
 
 fn options() -> Options {
@@ -101,6 +135,7 @@ fn options() -> Options {
         commands: 200_000,
         rooms: 100,
         in_flight: 32,
+        rate: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -110,6 +145,7 @@ fn options() -> Options {
             "--commands" => options.commands = value.parse().unwrap(),
             "--rooms" => options.rooms = value.parse().unwrap(),
             "--in-flight" => options.in_flight = value.parse().unwrap(),
+            "--rate" => options.rate = Some(value.parse().unwrap()),
             _ => panic!("unknown option {name}"),
         }
     }
@@ -226,6 +262,7 @@ fn main() {
     let load = Load {
         log: engine.log(),
         in_flight: options.in_flight,
+        rate: options.rate,
     };
     let events = Topic::new(topics::GAMES_EVENTS);
     let from = (0..PARTITIONS).map(|partition| (events.clone(), partition, Start::End));

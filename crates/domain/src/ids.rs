@@ -1,5 +1,6 @@
 //! Typed identifiers and instants. Nowhere else does a bare string or integer stand for one of them.
 
+use crate::json::digits;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -68,7 +69,10 @@ impl FromStr for UserId {
 
 impl Serialize for UserId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match std::str::from_utf8(digits(self.0, &mut [0; 20])) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => serializer.collect_str(self),
+        }
     }
 }
 
@@ -234,9 +238,23 @@ impl Millis {
     }
 }
 
-impl fmt::Display for Millis {
-    /// RFC 3339, UTC, milliseconds: `2024-01-20T10:30:01.000Z`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A year from 0 to 9999 as RFC 3339 has it, in bytes.
+const TIMESTAMP: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+
+/// Puts the decimal digits of a number over those that stand there.
+fn put_digits(digits: &mut [u8], mut number: i64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + number.rem_euclid(10) as u8;
+        number /= 10;
+    }
+}
+
+impl Millis {
+    /// Hands `take` the instant as RFC 3339, UTC, milliseconds.
+    pub(crate) fn with_text<T>(
+        self,
+        take: impl FnOnce(fmt::Arguments<'_>, Option<&str>) -> T,
+    ) -> T {
         let (days, of_day) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
         // Days to a civil date, counted in 400-year eras that begin on 1 March 0000.
         let shifted = days + 719_468;
@@ -255,10 +273,37 @@ impl fmt::Display for Millis {
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
         let (second, milli) = (of_day / 1_000 % 60, of_day % 1_000);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+        let mut text = *TIMESTAMP;
+        let places = [
+            (0..4, year),
+            (5..7, month),
+            (8..10, day),
+            (11..13, hour),
+            (14..16, minute),
+            (17..19, second),
+            (20..23, milli),
+        ];
+        for (place, number) in places {
+            put_digits(&mut text[place], number);
+        }
+        let is_usual = (0..10_000).contains(&year);
+        let usual = std::str::from_utf8(&text).ok().filter(|_| is_usual);
+        take(
+            format_args!(
+                "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+            ),
+            usual,
         )
+    }
+}
+
+impl fmt::Display for Millis {
+    /// RFC 3339, UTC, milliseconds: `2024-01-20T10:30:01.000Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with_text(|any, usual| match usual {
+            Some(text) => f.write_str(text),
+            None => f.write_fmt(any),
+        })
     }
 }
 
@@ -309,6 +354,17 @@ mod tests {
             "2000-02-29T00:00:00.000Z"
         );
         assert_eq!(Millis(-1).to_string(), "1969-12-31T23:59:59.999Z");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn instants_and_users_are_written_as_formatted(ms in -99_999_999_999_999_i64..999_999_999_999_999, user in 0..1_u64 << 53) {
+            let instant = Millis(ms);
+            let any = instant.with_text(|any, _| any.to_string());
+            proptest::prop_assert_eq!(instant.to_string(), any);
+            let user = UserId::new(user).unwrap();
+            proptest::prop_assert_eq!(serde_json::to_string(&user).unwrap(), format!("\"{user}\""));
+        }
     }
 
     #[test]

@@ -66,9 +66,8 @@ pub fn push_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Adds a number in decimal digits.
-pub fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
+/// A number's decimal digits, at the end of the buffer.
+pub fn digits(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let mut at = digits.len();
     loop {
         at -= 1;
@@ -78,7 +77,12 @@ pub fn push_number(out: &mut Vec<u8>, mut number: u64) {
             break;
         }
     }
-    out.extend_from_slice(&digits[at..]);
+    &digits[at..]
+}
+
+/// Adds a number in decimal digits.
+pub fn push_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(digits(number, &mut [0; 20]));
 }
 
 /// Adds a number in decimal digits, with its sign where it is below 0.

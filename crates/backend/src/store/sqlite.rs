@@ -43,6 +43,9 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
 }
 
+/// What the write-ahead log's file keeps of its size once it begins anew.
+const WAL_BYTES_KEPT: i64 = 64 << 20;
+
 /// The one connection that writes.
 pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
@@ -51,6 +54,7 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -32_000)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

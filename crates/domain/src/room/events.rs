@@ -24,7 +24,10 @@ pub struct Timestamp(pub Millis);
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        self.0.with_text(|any, usual| match usual {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_str(&any),
+        })
     }
 }
 

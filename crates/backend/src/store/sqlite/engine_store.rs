@@ -24,7 +24,16 @@ pub struct SqliteStore {
     /// Changes of the HTTP API that go with the next commit.
     jobs: Vec<WriteJob>,
     outcomes: Vec<JobOutcome>,
+    /// About how much the write-ahead log holds that is not written back.
+    wal_bytes: usize,
 }
+
+/// From so much on the write-ahead log is written back when nothing waits for it, …
+const WAL_BYTES_IDLE: usize = 1 << 20;
+/// … and from so much on at once.
+const WAL_BYTES_MAX: usize = 16 << 20;
+/// What a commit takes of it beside its records: the pages that every commit changes.
+const WAL_BYTES_PER_COMMIT: usize = 6 * 4_096;
 
 impl SqliteStore {
     /// A store on a migrated connection.
@@ -34,6 +43,37 @@ impl SqliteStore {
             appender,
             jobs: Vec::new(),
             outcomes: Vec::new(),
+            wal_bytes: 0,
+        }
+    }
+
+    /// From now on the write-ahead log is written back by [`SqliteStore::write_back`] alone.
+    pub fn write_back_is_ours(&self) -> Result<(), StoreError> {
+        Ok(self
+            .connection
+            .pragma_update(None, "wal_autocheckpoint", 0)?)
+    }
+
+    /// Writes the write-ahead log back into the file, if it has grown so long. SQLite would do it
+    /// within a commit, before anybody hears of that; this comes after the answers, and while little
+    /// happens often, so that each time is short.
+    pub fn write_back(&mut self, is_idle: bool) {
+        let bound = if is_idle {
+            WAL_BYTES_IDLE
+        } else {
+            WAL_BYTES_MAX
+        };
+        if self.wal_bytes < bound {
+            return;
+        }
+        self.wal_bytes = 0;
+        let written = self
+            .connection
+            .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")
+            .and_then(|mut statement| statement.query_row([], |_| Ok(())));
+        if let Err(error) = written {
+            // Nothing is lost: all of it is in the write-ahead log.
+            tracing::warn!(error = %error, "the write-ahead log was not written back");
         }
     }
 
@@ -299,6 +339,7 @@ impl Store for SqliteStore {
         writes: &Writes,
     ) -> Result<(), StoreError> {
         self.write_all(ownership, batch, writes)?;
+        self.wal_bytes += batch.len_bytes() + WAL_BYTES_PER_COMMIT;
         ownership.batch_no += 1;
         Ok(())
     }
@@ -531,6 +572,9 @@ mod tests {
     use crate::store::conformance::{self, Subject};
     use crate::store::sqlite::{migrate, open_writer};
     use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
+    use blazing_sun_backbone::log::{Headers, NewRecord, Topic};
+    use blazing_sun_backbone::topics::TopicSpec;
+    use bytes::Bytes;
 
     struct File(tempfile::TempDir);
 
@@ -560,6 +604,45 @@ mod tests {
             }
             outcome
         }
+    }
+
+    #[test]
+    fn the_write_ahead_log_stays_short_while_idle_and_bounded_while_busy() {
+        let file = File(tempfile::tempdir().unwrap());
+        let mut store = file.open();
+        store.write_back_is_ours().unwrap();
+        let topic = TopicSpec {
+            name: "topic".to_owned(),
+            partitions: 1,
+            retention_ms: -1,
+        };
+        store
+            .appender
+            .ensure_topics(&[topic], &store.connection)
+            .unwrap();
+        let mut by = store.take_over(Millis(1)).unwrap();
+        let mut grown_to = |is_idle: bool| {
+            for _ in 0..400 {
+                let mut batch = store.appender.begin(Millis(1));
+                let record = NewRecord {
+                    topic: Topic::new("topic"),
+                    partition: Some(0),
+                    key: Bytes::new(),
+                    headers: Headers::default(),
+                    payload: vec![b'x'; 100_000].into(),
+                };
+                batch.push(record).unwrap();
+                store.commit(&mut by, &batch, &Writes::default()).unwrap();
+                store.appender.committed(batch);
+                store.write_back(is_idle);
+            }
+            let wal = file.0.path().join("store.db-wal");
+            std::fs::metadata(wal).unwrap().len() as usize
+        };
+        assert!(grown_to(true) < 2 * WAL_BYTES_IDLE);
+        let busy = grown_to(false);
+        assert!(busy > WAL_BYTES_MAX / 2, "not written back all the time");
+        assert!(busy < WAL_BYTES_MAX + WAL_BYTES_MAX / 4, "{busy}");
     }
 
     #[test]
