@@ -252,6 +252,20 @@ impl Follow {
             .push_back((index, frame));
     }
 
+    /// Adds a frame for this socket alone behind all that it reads here, with `end` the ring's end; gives
+    /// it back where there is nothing left to read.
+    pub(crate) fn insert_last(&mut self, end: u64, frame: Bytes) -> Option<Bytes> {
+        let last = self.later.as_ref().and_then(|later| later.roles.back());
+        let index = match (last, self.role) {
+            (Some((_, Some(_))), _) | (None, Some(_)) => end,
+            // Once the user has left, nothing is read any more.
+            (Some((left, None)), _) => *left,
+            (None, None) => return Some(frame),
+        };
+        self.insert(index, frame);
+        None
+    }
+
     /// Reads from there, in this role; what was to happen before is void.
     pub(crate) fn restart(&mut self, index: u64, role: Role) {
         (self.cursor, self.role, self.later) = (index, Some(role), None);

@@ -194,3 +194,24 @@ fn without_numbers_nothing_is_resumed_until_one_comes() {
     room.ring.lock().incomplete_before(9);
     assert_eq!(room.ring.lock().index_behind(8), None);
 }
+
+#[test]
+fn what_comes_after_the_end_does_not_overtake_what_is_still_to_be_read() {
+    let room = room(None);
+    let mut follow = Follow::from(room.clone(), 0, Role::Player);
+    add(&room, &[(Some(Place::at(1)), Recipients::All, b'a')]);
+    follow.change_role(1, None);
+    let mut taker = Taker {
+        taken: Vec::new(),
+        left: usize::MAX,
+    };
+    assert_eq!(follow.insert_last(1, Bytes::from_static(b"x")), None);
+    // Others go on; this one has left.
+    add(&room, &[(Some(Place::at(2)), Recipients::All, b'b')]);
+    assert_eq!(follow.insert_last(2, Bytes::from_static(b"y")), None);
+    follow.read(user(1), &mut taker).unwrap();
+    assert_eq!(taker.taken, b"aaxy");
+    assert!(follow.is_over());
+    let late = Bytes::from_static(b"z");
+    assert_eq!(follow.insert_last(2, late.clone()), Some(late));
+}

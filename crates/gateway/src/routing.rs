@@ -365,6 +365,8 @@ impl Tables {
         let Some(envelope) = lazy.get() else { return };
         let place = behind(envelope);
         let keeps = may_keep && place.is_some();
+        // Also of a room that nothing is known of here yet.
+        let may_wait = !refusal && place.is_some();
         let asker = refusal
             .then(|| envelope.payload.read::<String>("socket_id"))
             .flatten();
@@ -401,12 +403,12 @@ impl Tables {
             if !goes_on {
                 let frame = frames::text(&self.body);
                 let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
-                match (
-                    followed.filter(|follow| follow.role_at_end().is_some()),
-                    entry,
-                ) {
-                    (Some(follow), Some(entry)) => follow.insert(entry.next(), frame),
-                    _ => state.push(frame),
+                let left = match (followed, entry) {
+                    (Some(follow), Some(entry)) => follow.insert_last(entry.next(), frame),
+                    _ => Some(frame),
+                };
+                if let Some(frame) = left {
+                    state.push(frame);
                 }
                 self.to_wake.push(socket.clone());
             }
@@ -422,20 +424,28 @@ impl Tables {
                     continue;
                 }
                 let mut state = socket.state.lock();
-                let waits = keeps && (member || state.asks_for(route.room.as_ref()));
+                let asks = may_wait && state.asks_for(route.room.as_ref());
+                let waits = asks || (keeps && member);
                 let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
-                let followed = followed.filter(|follow| follow.role_at_end().is_some());
+                let follows = followed
+                    .as_ref()
+                    .is_some_and(|follow| follow.role_at_end().is_some());
                 let mut frame = || {
                     frame
                         .get_or_insert_with(|| frames::text(&self.body))
                         .clone()
                 };
-                match (followed, entry.as_deref()) {
-                    (Some(_), Some(_)) if in_ring => {}
-                    (Some(follow), Some(entry)) if !refusal => follow.insert(entry.next(), frame()),
+                let left = match (followed, entry.as_deref()) {
+                    (Some(_), Some(_)) if follows && in_ring => None,
                     // What the room's state, or the ring, is about to tell this socket.
-                    (None, _) if waits => continue,
-                    _ => state.push(frame()),
+                    _ if !follows && waits => continue,
+                    (Some(follow), Some(entry)) if !refusal => {
+                        follow.insert_last(entry.next(), frame())
+                    }
+                    _ => Some(frame()),
+                };
+                if let Some(frame) = left {
+                    state.push(frame);
                 }
                 self.to_wake.push(socket.clone());
             }
@@ -578,6 +588,8 @@ fn change_role(entry: &RoomEntry, user: Option<&User>, role: Role) {
 fn follow_with(entry: &mut RoomEntry, role: Role, socket: &Arc<Socket>, frame: Bytes) {
     let index = entry.next();
     let mut state = socket.state.lock();
+    // What its client stopped at is behind this state: to go on from there would be to go back.
+    state.forget_asked(Some(&entry.room.id));
     match state.follow_of(&entry.room.id) {
         Some(follow) => {
             if follow.role_at_end().is_none() {

@@ -293,3 +293,33 @@ async fn a_foreign_backends_room_is_followed_without_headers() {
     let frames: Vec<Value> = world.settle(&mut client).await;
     assert_eq!(numbers(&frames), [1]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_comes_before_the_answer_is_not_followed_by_what_it_holds() {
+    let world = World::start().await;
+    let mut stays = world.sign_in(2).await;
+    world.enter("r", 2, "lobby", 1);
+    for seq in 2..=5 {
+        world.publish(&wide(seq));
+    }
+    world.settle(&mut stays).await;
+    let (mut back, sync) = come_back(&world, 1, 3).await;
+    world.publish(&room_state("r", 1, "lobby", 5));
+    answer(&world, &sync, 1, "lobby", 5);
+    world.publish(&wide(6));
+    let frames = world.settle(&mut back).await;
+    assert_eq!(types(&frames), ["games.event.room_state", "games.event.x"]);
+    assert_eq!(numbers(&frames[1..]), [6]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_narrow_event_of_a_room_that_is_asked_for_waits_for_its_state() {
+    let world = World::start().await;
+    let (mut back, sync) = come_back(&world, 1, 3).await;
+    world.publish(&narrow(1, 4, 104));
+    answer(&world, &sync, 1, "lobby", 4);
+    world.publish(&narrow(1, 4, 105));
+    let frames = world.settle(&mut back).await;
+    assert_eq!(types(&frames)[..2], STATE);
+    assert_eq!(numbers(&frames[2..]), [105]);
+}
