@@ -10,6 +10,7 @@ DATA_DIR ?= ./data
 LISTEN   ?= 127.0.0.1:8080
 
 BIN := $(or $(CARGO_TARGET_DIR),target)/release/blazing-sun
+BIN_DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
 
 # The server embeds the pages, so they are built before it. Folders count as sources too: removing a
 # file changes nothing but its folder.
@@ -43,6 +44,13 @@ run: build ## Build and serve; DATA_DIR=./data LISTEN=127.0.0.1:8080
 .PHONY: test
 test: setup $(WEB_INSTALLED) ## Run every check and test there is
 	@dev/test.sh
+
+# The debug build: its overflow checks and assertions look too.
+.PHONY: soak
+soak: setup-build $(WEB_BUILT) ## Kill, drain and plant faults for some ten minutes; SOAK_ROUNDS=200 SOAK_SEED=…
+	cargo build --workspace --locked --features blazing-sun-soak/failpoints \
+	  --bin blazing-sun-soak --bin blazing-sun-under-fault
+	$(BIN_DEBUG)/blazing-sun-soak
 
 .PHONY: fmt
 fmt: $(WEB_INSTALLED) ## Format the code, Rust and web

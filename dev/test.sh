@@ -11,7 +11,7 @@ source dev/tools.sh
 export NO_COLOR=1 CARGO_TERM_COLOR=never
 unset FORCE_COLOR CLICOLOR_FORCE
 
-readonly ALL=(text typos fmt web-lint web-unit web-build deny clippy rust e2e)
+readonly ALL=(text typos fmt web-lint web-unit web-build deny clippy rust soak e2e)
 
 suite_text() { dev/check-text.sh; }
 suite_typos() { "$TYPOS"; }
@@ -20,8 +20,13 @@ suite_web-lint() { npm --prefix web run lint; }
 suite_web-unit() { npm --prefix web run test; }
 suite_web-build() { env -u MAKEFLAGS -u MAKELEVEL make web; }
 suite_deny() { "$CARGO_DENY" --locked check --hide-inclusion-graph licenses bans sources; }
-suite_clippy() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
+suite_clippy() {
+  cargo clippy --workspace --all-targets --locked -- -D warnings
+  cargo clippy --workspace --all-targets --locked --features blazing-sun-soak/failpoints -- -D warnings
+}
 suite_rust() { cargo test --workspace --locked --no-fail-fast; }
+# The feature is named here alone, so that no other suite runs a program with kill points in it.
+suite_soak() { cargo test --workspace --locked --features blazing-sun-soak/failpoints --test soak; }
 # Not among ALL: the suite `rust` compares these files, this one writes them.
 suite_generated() {
   UPDATE_GENERATED=1 cargo test --workspace --locked generated
@@ -79,7 +84,7 @@ run_suite() {
   ((status == 0)) || { verdict=FAILED note="exit code $status"; }
 
   case $suite in
-    rust | web-unit | e2e | generated)
+    rust | soak | web-unit | e2e | generated)
       read -r tests skipped < <(count_tests "$log")
       note="${note:+$note, }$tests tests passed"
       if ((tests == 0)); then

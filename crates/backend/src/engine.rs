@@ -380,6 +380,8 @@ impl Running {
             for accepted in accepted.drain(..) {
                 (accepted.appended)(accepted.outcome);
             }
+            // Long enough for clients to hear of it.
+            std::thread::sleep(Duration::from_millis(20));
         }
         let decided = self.decide(&mut batch, &mut writes, &mut queries, &work);
         let changed = !batch.records().is_empty()

@@ -3,10 +3,16 @@
 use blazing_sun_backbone::failpoints::poison;
 use blazing_sun_backbone::log::NewRecord;
 use blazing_sun_backbone::log::sqlite::Batch;
+use blazing_sun_backbone::topics;
 
 /// Puts an unreadable record behind the last one, if one is due.
 pub(super) fn push_poison(batch: &mut Batch) {
-    let Some(last) = batch.records().last() else {
+    let is_read = |topic: &str| matches!(topic, topics::GAMES_COMMANDS | topics::GATEWAY_PRESENCE);
+    let Some(last) = batch
+        .records()
+        .last()
+        .filter(|last| is_read(last.topic.as_str()))
+    else {
         return;
     };
     if let Some(payload) = poison() {

@@ -1,0 +1,348 @@
+//! A random player on real sockets: makes rooms, plays, leaves, loses connections, repeats commands and
+//! says nonsense, over every outage, and keeps what it heard.
+
+mod choices;
+mod line;
+mod view;
+
+use crate::checks::is_answer;
+use crate::crew::{Offer, Shared};
+use crate::history::text;
+use blazing_sun_harness::Guest;
+use fastrand::Rng;
+use line::Line;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+use view::{Phase, View};
+
+/// A command may take so long to be answered, on a connection that lives.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+/// After so long without news a player tries something else.
+const BORED_AFTER: Duration = Duration::from_millis(150);
+/// Commands that are sent again later on.
+const REMEMBERED: usize = 12;
+
+/// A command under way.
+struct Pending {
+    name: String,
+    frame: Value,
+    room: Option<String>,
+    /// Copies sent, by connection.
+    copies: [usize; 2],
+    answers: BTreeSet<String>,
+    has_event: bool,
+    is_refused: bool,
+    acks: usize,
+    since: Instant,
+}
+
+impl Pending {
+    fn is_answered(&self) -> bool {
+        let copies = self.copies[0] + self.copies[1];
+        copies > 0
+            && self.answers.len() + usize::from(self.has_event) >= copies
+            && self.acks >= copies
+    }
+}
+
+/// The player.
+pub struct Player {
+    guest: Guest,
+    user: i64,
+    random: Rng,
+    shared: Arc<Shared>,
+    lines: [Option<Line>; 2],
+    known: BTreeMap<String, u64>,
+    view: View,
+    pending: BTreeMap<String, Pending>,
+    done: VecDeque<(String, Value)>,
+    left: Option<String>,
+    seed: Option<String>,
+    heard_at: Instant,
+    balance_cents: i64,
+}
+
+impl Player {
+    /// Not yet connected.
+    pub fn new(guest: Guest, random: Rng, shared: Arc<Shared>) -> Player {
+        let user = guest.user_id.parse().expect("a user id is a number");
+        shared.secret(guest.token.clone(), user);
+        Player {
+            user,
+            balance_cents: guest.balance_cents,
+            guest,
+            random,
+            shared,
+            lines: [None, None],
+            known: BTreeMap::new(),
+            view: View::default(),
+            pending: BTreeMap::new(),
+            done: VecDeque::new(),
+            left: None,
+            seed: None,
+            heard_at: Instant::now(),
+        }
+    }
+
+    /// Plays until the crew is sent home.
+    pub async fn play(mut self) {
+        while self.shared.is_up(self.user).await {
+            if self.connect(0).await {
+                self.shared.is_back(self.user);
+                self.session().await;
+                self.hang_up(1).await;
+            } else {
+                self.shared.is_down(self.user).await;
+                self.shared.wait_in_line(&mut self.random).await;
+            }
+        }
+        self.hang_up(0).await;
+        self.hang_up(1).await;
+    }
+
+    /// From sign-in to the loss of the connection.
+    async fn session(&mut self) {
+        self.send_unanswered().await;
+        while self.lines[0].is_some() {
+            let [first, second] = &mut self.lines;
+            tokio::select! {
+                frame = Line::next(first) => self.heard(0, frame).await,
+                frame = Line::next(second) => self.heard(1, frame).await,
+                () = tokio::time::sleep(BORED_AFTER) => {}
+                () = self.shared.goes_home() => return,
+            }
+            if self.lines[0].is_some() {
+                self.give_up_waiting();
+                if self.pending.is_empty() && self.view.is_fresh(self.heard_at, BORED_AFTER) {
+                    self.act().await;
+                }
+            }
+        }
+    }
+
+    async fn connect(&mut self, which: usize) -> bool {
+        let resume = if which == 0 {
+            self.known.clone()
+        } else {
+            BTreeMap::new()
+        };
+        let connected = Line::sign_in(self.shared.address(), &self.guest, self.user, resume).await;
+        let is_connected = connected.is_some();
+        self.lines[which] = connected;
+        is_connected
+    }
+
+    async fn hang_up(&mut self, which: usize) {
+        if let Some(line) = self.lines[which].take() {
+            if which == 0 {
+                self.known.clone_from(&line.known);
+                if let Some(room) = &self.view.room {
+                    self.known.retain(|known, _| known == room);
+                } else {
+                    self.known.clear();
+                }
+            }
+            // Which copies got through is not known: they count anew.
+            for pending in self.pending.values_mut() {
+                if pending.copies[which] > 0 {
+                    pending.copies = [0, 0];
+                    pending.answers.clear();
+                    pending.has_event = false;
+                    pending.acks = 0;
+                    pending.since = Instant::now();
+                }
+            }
+            self.shared.keep(line.transcript);
+        }
+    }
+
+    async fn heard(&mut self, which: usize, frame: Option<Value>) {
+        let Some(frame) = frame else {
+            self.hang_up(which).await;
+            if which == 1 {
+                self.send_unanswered().await;
+            }
+            return;
+        };
+        self.heard_at = Instant::now();
+        self.shared.count_frame();
+        let kind = text(&frame["type"]).to_owned();
+        let id = frame["command_id"].as_str().map(str::to_owned);
+        if kind == "wallet.event.balance_changed" {
+            self.balance_cents = frame["balance_cents"].as_i64().unwrap_or_default();
+            self.shared
+                .secret(text(&frame["event_id"]).to_owned(), self.user);
+        }
+        if kind.ends_with(".error")
+            && let Some(id) = &id
+        {
+            let code = text(&frame["code"]);
+            if !matches!(code, "unavailable" | "rate_limited") {
+                self.shared.secret(id.clone(), self.user);
+            }
+            if self.shared.offers_fail(code)
+                && let Some(room) = self
+                    .pending
+                    .get(id)
+                    .and_then(|pending| pending.room.clone())
+            {
+                self.shared.withdraw(&room);
+            }
+        }
+        if which == 0 {
+            self.view.note(&frame, self.user);
+            if let (Some(room), Some(password)) = (&self.view.made, self.view.password.take()) {
+                self.shared.offer(Offer {
+                    room: room.clone(),
+                    password,
+                });
+                self.view.made = None;
+            }
+        }
+        self.note_answer(&frame, &kind);
+    }
+
+    fn note_answer(&mut self, frame: &Value, kind: &str) {
+        const ANSWERS: [&str; 4] = [
+            "games.event.room_state",
+            "games.event.command_applied",
+            "games.event.error",
+            "games.event.not_in_room",
+        ];
+        let cause = frame["correlation_id"]
+            .as_str()
+            .or(frame["command_id"].as_str());
+        if kind == "games.event.room_state" {
+            // It may hold what a command under way has done; that is then not told again.
+            for pending in self.pending.values_mut() {
+                if pending.room.as_deref() == frame["room_id"].as_str() {
+                    pending.has_event |= frame["command_id"].is_null()
+                        || frame["correlation_id"].as_str() != pending.frame["command_id"].as_str();
+                }
+            }
+        }
+        let Some(id) = cause else { return };
+        let Some(pending) = self.pending.get_mut(id) else {
+            return;
+        };
+        let is_entering = matches!(&*pending.name, "create_room" | "join_room" | "rejoin_room");
+        if kind == "system.ack" {
+            pending.acks += 1;
+        } else if ANSWERS.contains(&kind) && is_answer(frame, id) {
+            pending.is_refused |= kind == "games.event.error";
+            pending.answers.insert(text(&frame["event_id"]).to_owned());
+        } else if kind == "system.error" {
+            // The gateway's own refusal is not on the log, and so not acknowledged.
+            pending.acks += 1;
+            pending.is_refused = true;
+            let nth = pending.answers.len().to_string();
+            pending.answers.insert(nth);
+        } else if frame["room_seq"].is_u64() && !is_entering {
+            pending.has_event = true;
+        }
+        if pending.is_answered() {
+            if pending.name == "leave_room" && !pending.is_refused {
+                if self.view.phase == Phase::Playing {
+                    self.left = self.view.room.clone();
+                }
+                self.view.leave();
+            }
+            let pending = self.pending.remove(id).expect("it was just there");
+            self.done.push_back((id.to_owned(), pending.frame));
+            if self.done.len() > REMEMBERED {
+                self.done.pop_front();
+            }
+            self.shared.count_answer();
+        }
+    }
+
+    fn give_up_waiting(&mut self) {
+        let late = |pending: &Pending| pending.since.elapsed() > ANSWERED_WITHIN;
+        let ids: Vec<String> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| late(pending))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in ids {
+            let pending = self.pending.remove(&id).expect("it was just there");
+            self.shared.violated(
+                "I9 repeats",
+                format!(
+                    "{} {id} of {}: of {:?} copies {} were acknowledged, {} answered{}",
+                    pending.name,
+                    self.user,
+                    pending.copies,
+                    pending.acks,
+                    pending.answers.len(),
+                    if pending.has_event {
+                        " and its event heard"
+                    } else {
+                        ""
+                    },
+                ),
+            );
+        }
+    }
+
+    /// After a reconnect: what has no answer is sent again under its id.
+    async fn send_unanswered(&mut self) {
+        let unanswered: Vec<String> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.copies == [0, 0])
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in unanswered {
+            self.send_copies(&id, 1).await;
+        }
+    }
+
+    async fn send_copies(&mut self, id: &str, copies: usize) {
+        for _ in 0..copies {
+            let second = self.lines[1].is_some() && self.random.bool();
+            let which = usize::from(second);
+            let Some(pending) = self.pending.get_mut(id) else {
+                return;
+            };
+            pending.copies[which] += 1;
+            let frame = pending.frame.clone();
+            if let Some(line) = &mut self.lines[which] {
+                self.shared.count_copy();
+                line.send(&frame, id).await;
+            }
+        }
+    }
+
+    async fn command(&mut self, name: &str, mut fields: Value) {
+        let id = Uuid::now_v7().to_string();
+        fields["type"] = format!("games.command.{name}").into();
+        fields["command_id"] = id.as_str().into();
+        self.pend(id, name, fields).await;
+    }
+
+    async fn pend(&mut self, id: String, name: &str, frame: Value) {
+        let copies = if self.random.u8(..10) < 2 {
+            self.random.usize(2..=5)
+        } else {
+            1
+        };
+        let pending = Pending {
+            name: name.to_owned(),
+            room: frame["room_id"].as_str().map(str::to_owned),
+            frame,
+            copies: [0, 0],
+            answers: BTreeSet::new(),
+            // One seed of several is taken without a word.
+            has_event: name == "reveal_seed",
+            is_refused: false,
+            acks: 0,
+            since: Instant::now(),
+        };
+        self.pending.insert(id.clone(), pending);
+        self.send_copies(&id, copies).await;
+    }
+}

@@ -1,0 +1,72 @@
+//! Short fault runs, with committed seeds.
+
+use blazing_sun_harness::{built, command};
+use blazing_sun_soak::drain::drain;
+use blazing_sun_soak::planted::PLANTED;
+use blazing_sun_soak::run::{Kill, PROGRAM, Plan, run};
+use blazing_sun_soak::slow::slow;
+
+const SEED: u64 = 0x5eed_b1a2;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_at_every_point_lose_and_double_nothing() {
+    let kills = ["K1", "K2", "K3", "K9"].map(Kill::Point);
+    let plan = Plan {
+        kills: [Kill::Signal, Kill::Drain]
+            .into_iter()
+            .chain(kills)
+            .collect(),
+        ..Plan::new(SEED, 18, 16)
+    };
+    let report = run(&plan, |_| ()).await.expect("a run");
+    assert!(report.violations.is_empty(), "{report}");
+    assert!(report.games > 10, "hardly anything was played: {report}");
+    assert!(report.letters > 0 && report.panics > 0, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planted_faults_are_noticed_one_by_one() {
+    for planted in PLANTED {
+        let report = run(&planted.plan(SEED), |_| ()).await.expect("a run");
+        for name in planted.noticed_by {
+            let mut found = report.violations.iter();
+            assert!(
+                found.any(|violation| violation.invariant == *name),
+                "{}: {name} did not notice: {report}",
+                planted.fault
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_loses_no_command_and_all_come_back() {
+    let drained = drain(SEED, 60).await.expect("a run");
+    assert!(drained.violations.is_empty(), "{drained}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_who_never_read_are_cut_off_and_the_others_miss_nothing() {
+    slow(4, 2).await.expect("a run");
+}
+
+#[tokio::test]
+async fn an_unknown_point_or_fault_is_refused_at_the_start() {
+    let folder = std::env::temp_dir().join("blazing-sun-soak-refused");
+    for (name, value) in [
+        ("BLAZING_SUN_FAILPOINT", "K7:1"),
+        ("BLAZING_SUN_FAULT", "gremlin"),
+        ("BLAZING_SUN_POISON", "often"),
+    ] {
+        let output = command(&built(PROGRAM), &["serve", "--data-dir"])
+            .arg(&folder)
+            .env(name, value)
+            .output()
+            .await
+            .expect("an output");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(name), "{said}");
+    }
+    assert!(!folder.exists());
+}
