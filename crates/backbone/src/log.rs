@@ -71,6 +71,11 @@ pub fn put_header_with(out: &mut Vec<u8>, name: &str, write: impl FnOnce(&mut Ve
 }
 
 impl HeadersBuilder {
+    /// No headers yet, and room for so many bytes of them.
+    pub fn with_capacity(bytes: usize) -> HeadersBuilder {
+        HeadersBuilder(Vec::with_capacity(bytes))
+    }
+
     /// Adds a header; a name has at most 255 bytes, and what is longer is cut.
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Self {
         put_header(&mut self.0, name, value.as_ref());

@@ -437,6 +437,13 @@ mod tests {
             Order::Room(4),
             r#"{"player":{"score":0}}"#,
         );
+        // Gateways read exactly this at known places, and anything else more slowly.
+        let text = std::str::from_utf8(&record.payload).unwrap();
+        let behind_the_id = text.split_once(r#","event_type""#).unwrap().1;
+        assert_eq!(
+            behind_the_id,
+            r#":"games.event.player_selected","timestamp":"2024-01-20T10:30:01.000Z","correlation_id":"c-1","producer":"blazing_sun","actor":{"user_id":"0","username":"system","socket_id":"","roles":[]},"audience":{"type":"room","user_ids":[],"room_id":"room-1","game_id":null},"payload":{"type":"player_selected","room_id":"room-1","room_seq":4,"player":{"score":0}}}"#
+        );
         let mut value: Value = serde_json::from_slice(&record.payload).unwrap();
         value["event_id"] = json!("id");
         assert_eq!(

@@ -1,7 +1,8 @@
 //! What a client's text message asks for: its shape is checked and, for a command, its record made.
 //! Which commands exist is the backend's to know.
 
-use crate::events::{Fields, push_string};
+use crate::events::push_string;
+use crate::json::{self, Fields, Invalid};
 use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::messages::INTERNAL_COMMANDS;
 use blazing_sun_domain::{CommandId, RoomId, UserId};
@@ -108,14 +109,14 @@ pub(crate) struct Command<'a> {
 }
 
 const FIELDS_MAX: usize = 64;
-const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: u32 = 32;
 const ROOMS_MAX: usize = 16;
 const NAME_BYTES_MAX: usize = 120;
 const CREATE_ROOM: &str = "games.command.create_room";
 
 /// Whether arrays and objects stand deeper in each other than any command needs.
 fn is_too_deep(text: &str) -> bool {
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    let (mut depth, mut in_text, mut escaped) = (0_u32, false, false);
     for byte in text.bytes() {
         if in_text {
             match byte {
@@ -142,14 +143,12 @@ fn is_too_deep(text: &str) -> bool {
 }
 
 fn text_of<'a>(fields: &Fields<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Refused> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     let Some(value) = fields.get(name) else {
         return Ok(None);
     };
-    match serde_json::from_str::<Text<'a>>(value.get()) {
-        Ok(Text(text)) => Ok(Some(text)),
-        Err(_) => Err(Refused::field(name, "a string")),
+    match json::string(value) {
+        Some(text) => Ok(Some(text)),
+        None => Err(Refused::field(name, "a string")),
     }
 }
 
@@ -157,7 +156,7 @@ fn seen_of(fields: &Fields<'_>, name: &str) -> Result<Vec<Seen>, Refused> {
     let Some(value) = fields.get(name) else {
         return Ok(Vec::new());
     };
-    let rooms = serde_json::from_str::<Vec<Seen>>(value.get()).ok();
+    let rooms = serde_json::from_str::<Vec<Seen>>(value).ok();
     let invalid = || {
         Refused::field(
             name,
@@ -178,20 +177,20 @@ fn seen_of(fields: &Fields<'_>, name: &str) -> Result<Vec<Seen>, Refused> {
 
 /// Reads a message. `new_id` makes the command_id where the client sent none.
 pub(crate) fn parse(text: &str, new_id: impl FnOnce() -> Uuid) -> Result<Message<'_>, Refused> {
-    if is_too_deep(text) {
-        return Err(Refused::new(
-            "invalid_format",
-            "the message is nested too deeply",
-        ));
-    }
-    let fields: Fields<'_> = serde_json::from_str(text)
-        .map_err(|_| Refused::new("invalid_format", "the message is not a JSON object"))?;
-    if fields.0.len() > FIELDS_MAX {
+    let fields = Fields::parse_within(text, DEPTH_MAX).map_err(|Invalid| {
+        let what = if is_too_deep(text) {
+            "the message is nested too deeply"
+        } else {
+            "the message is not a JSON object"
+        };
+        Refused::new("invalid_format", what)
+    })?;
+    if fields.list.len() > FIELDS_MAX {
         let message = format!("the message has more than {FIELDS_MAX} fields");
         return Err(Refused::new("invalid_format", message));
     }
-    for (at, (key, _)) in fields.0.iter().enumerate() {
-        if fields.0[..at].iter().any(|(other, _)| other == key) {
+    for (at, (key, _)) in fields.list.iter().enumerate() {
+        if fields.list[..at].iter().any(|(other, _)| other == key) {
             let shown: String = key.chars().take(80).collect();
             return Err(Refused::field(&shown, "there only once"));
         }
@@ -230,7 +229,7 @@ pub(crate) fn parse(text: &str, new_id: impl FnOnce() -> Uuid) -> Result<Message
                     room_id,
                     password: text_of(&fields, "password")?,
                     event_type: kind,
-                    fields: Fields(Vec::new()),
+                    fields: Fields::default(),
                 })
             }
         })
@@ -285,6 +284,14 @@ impl Command<'_> {
         }
     }
 
+    /// About how long the record's payload is.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        let fields = self.fields.list.iter();
+        128 + fields
+            .map(|(key, value)| key.len() + value.len() + 4)
+            .sum::<usize>()
+    }
+
     /// Adds the record's payload: the client's fields but those that the gateway decides.
     pub(crate) fn write_payload(
         &self,
@@ -292,7 +299,11 @@ impl Command<'_> {
         password_sealed: Option<&str>,
         out: &mut Vec<u8>,
     ) {
-        out.extend_from_slice(format!("{{\"command_id\":\"{}\"", self.command_id).as_bytes());
+        out.extend_from_slice(b"{\"command_id\":\"");
+        let mut id_text = Uuid::encode_buffer();
+        let id: &str = self.command_id.hyphenated().encode_lower(&mut id_text);
+        out.extend_from_slice(id.as_bytes());
+        out.push(b'"');
         if let Some(room) = room {
             out.extend_from_slice(b",\"room_id\":");
             push_string(out, room.as_str());
@@ -301,7 +312,7 @@ impl Command<'_> {
             out.extend_from_slice(b",\"password_sealed\":");
             push_string(out, sealed);
         }
-        for (key, value) in &self.fields.0 {
+        for (key, value) in &self.fields.list {
             let decided_here = match &**key {
                 "type" | "command_id" | "password" | "password_sealed" => true,
                 "room_id" => room.is_some() || self.event_type == CREATE_ROOM,
@@ -311,7 +322,7 @@ impl Command<'_> {
                 out.push(b',');
                 push_string(out, key);
                 out.push(b':');
-                out.extend_from_slice(value.get().as_bytes());
+                out.extend_from_slice(value.as_bytes());
             }
         }
         out.push(b'}');

@@ -1,112 +1,215 @@
 //! Records of the event topics: what their headers say, and the frame that a socket gets of them.
 
+use crate::json::{self, Fields, Invalid};
+use crate::shared::SYSTEM_ACTOR;
 use blazing_sun_backbone::envelope::{Audience, AudienceKind};
 use blazing_sun_backbone::log::{Headers, Record};
 use blazing_sun_backbone::messages::Entries;
 use blazing_sun_domain::{RoomId, UserId};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// The fields of a JSON object, in order, their values as they stand.
-#[derive(Debug)]
-pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Entries::deserialize(deserializer).map(|Entries(fields)| Fields(fields))
-    }
-}
-
-impl<'a> Fields<'a> {
-    fn read_from<'de: 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Fields<'a>, D::Error> {
-        Fields::deserialize(deserializer)
-    }
-
-    /// The value under this name, as it stands; null is as if it were not there.
-    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let found = self
-            .0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| *value);
-        found.filter(|value| value.get() != "null")
-    }
-
-    /// The value under this name, if it reads as a `T`.
-    pub(crate) fn read<T: Deserialize<'a>>(&self, name: &str) -> Option<T> {
-        serde_json::from_str(self.get(name)?.get()).ok()
-    }
-}
+use std::io::Write as _;
 
 /// An envelope's fields that a gateway needs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Envelope<'a> {
-    #[serde(borrow)]
     pub(crate) event_id: Cow<'a, str>,
-    #[serde(borrow)]
     pub(crate) event_type: Cow<'a, str>,
-    #[serde(borrow)]
     pub(crate) timestamp: Cow<'a, str>,
-    #[serde(borrow, default)]
     pub(crate) correlation_id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     pub(crate) audience: Audience<'a>,
-    #[serde(deserialize_with = "Fields::read_from")]
     pub(crate) payload: Fields<'a>,
 }
 
 impl<'a> Envelope<'a> {
+    /// Reads a record's payload: at known places what our backend wrote, and anything else field by field.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Envelope<'a>, serde_json::Error> {
-        serde_json::from_slice(bytes)
+        match Envelope::of_backend(bytes) {
+            Some(envelope) => Ok(envelope),
+            None => Envelope::of_anyone(bytes),
+        }
+    }
+
+    fn of_anyone(bytes: &'a [u8]) -> Result<Envelope<'a>, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Written<'a> {
+            #[serde(borrow)]
+            event_id: Cow<'a, str>,
+            #[serde(borrow)]
+            event_type: Cow<'a, str>,
+            #[serde(borrow)]
+            timestamp: Cow<'a, str>,
+            #[serde(borrow, default)]
+            correlation_id: Option<Cow<'a, str>>,
+            #[serde(borrow)]
+            audience: Audience<'a>,
+            #[serde(borrow)]
+            payload: &'a RawValue,
+        }
+        let written: Written<'a> = serde_json::from_slice(bytes)?;
+        let payload = match Fields::parse(written.payload.get()) {
+            Ok(fields) => fields,
+            // It may be deeper than what is read in one pass.
+            Err(Invalid) => {
+                let Entries(list) = serde_json::from_str(written.payload.get())?;
+                let list = list.into_iter().map(|(key, value)| (key, value.get()));
+                Fields {
+                    list: list.collect(),
+                    compact: None,
+                }
+            }
+        };
+        Ok(Envelope {
+            event_id: written.event_id,
+            event_type: written.event_type,
+            timestamp: written.timestamp,
+            correlation_id: written.correlation_id,
+            audience: written.audience,
+            payload,
+        })
+    }
+
+    /// Reads exactly what a backend of this version writes; none: it is something else.
+    fn of_backend(bytes: &'a [u8]) -> Option<Envelope<'a>> {
+        let mut rest = Written(std::str::from_utf8(bytes).ok()?);
+        rest.pass("{\"event_id\":")?;
+        let event_id = rest.text()?;
+        rest.pass(",\"event_type\":")?;
+        let event_type = rest.text()?;
+        rest.pass(",\"timestamp\":")?;
+        let timestamp = rest.text()?;
+        rest.pass(",\"correlation_id\":")?;
+        let correlation_id = rest.text_or_null()?;
+        rest.pass(",\"producer\":\"blazing_sun\",\"actor\":")?;
+        rest.pass(SYSTEM_ACTOR)?;
+        rest.pass(",\"audience\":{\"type\":")?;
+        let kind = AudienceKind::parse(rest.text()?)?;
+        rest.pass(",\"user_ids\":[")?;
+        let mut user_ids = Vec::new();
+        while rest.pass("]").is_none() {
+            if !user_ids.is_empty() {
+                rest.pass(",")?;
+            }
+            user_ids.push(rest.text()?.parse().ok()?);
+        }
+        rest.pass(",\"room_id\":")?;
+        let room_id = rest.text_or_null()?;
+        rest.pass(",\"game_id\":null},\"payload\":")?;
+        let payload = Fields::parse(rest.0.strip_suffix('}')?).ok()?;
+        Some(Envelope {
+            event_id: event_id.into(),
+            event_type: event_type.into(),
+            timestamp: timestamp.into(),
+            correlation_id: correlation_id.map(Cow::Borrowed),
+            audience: Audience {
+                kind,
+                user_ids,
+                room_id: room_id.map(Cow::Borrowed),
+                game_id: None,
+            },
+            payload,
+        })
     }
 
     /// The dense number that a room-wide event has in its room.
     pub(crate) fn room_seq(&self) -> Option<u64> {
-        self.payload.read("room_seq")
+        self.payload.number("room_seq")
     }
 
     /// Adds the frame's JSON text. The payload's fields stand where one has a name of ours.
     pub(crate) fn write_frame(&self, room_seq: Option<u64>, out: &mut Vec<u8>) {
-        let has = |name: &str| self.payload.0.iter().any(|(key, _)| key == name);
+        let (mut types, mut event_id, mut correlation_id) = (0, false, false);
+        let (mut timestamp, mut numbered) = (false, false);
+        for (key, _) in &self.payload.list {
+            match &**key {
+                "type" => types += 1,
+                "event_id" => event_id = true,
+                "correlation_id" => correlation_id = true,
+                "timestamp" => timestamp = true,
+                "room_seq" => numbered = true,
+                _ => {}
+            }
+        }
         out.extend_from_slice(b"{\"type\":");
         push_string(out, &self.event_type);
-        let mut field = |name: &str, value: Option<&str>| {
-            if !has(name) {
-                out.extend_from_slice(b",\"");
-                out.extend_from_slice(name.as_bytes());
-                out.extend_from_slice(b"\":");
-                match value {
-                    Some(value) => push_string(out, value),
-                    None => out.extend_from_slice(b"null"),
+        if !event_id {
+            out.extend_from_slice(b",\"event_id\":");
+            push_string(out, &self.event_id);
+        }
+        if !correlation_id {
+            out.extend_from_slice(b",\"correlation_id\":");
+            match &self.correlation_id {
+                Some(id) => push_string(out, id),
+                None => out.extend_from_slice(b"null"),
+            }
+        }
+        if !timestamp {
+            out.extend_from_slice(b",\"timestamp\":");
+            push_string(out, &self.timestamp);
+        }
+        if let Some(room_seq) = room_seq.filter(|_| !numbered) {
+            out.extend_from_slice(b",\"room_seq\":");
+            push_number(out, room_seq);
+        }
+        match (self.payload.compact, self.payload.list.first()) {
+            // Behind the type, all as it stands.
+            (Some(text), Some((key, value))) if types == 1 && key == "type" => {
+                out.extend_from_slice(&text.as_bytes()["\"type\":".len() + value.len()..]);
+            }
+            _ => {
+                for (key, value) in self.payload.list.iter().filter(|(key, _)| key != "type") {
+                    out.push(b',');
+                    push_string(out, key);
+                    out.push(b':');
+                    out.extend_from_slice(value.as_bytes());
                 }
             }
-        };
-        field("event_id", Some(&self.event_id));
-        field("correlation_id", self.correlation_id.as_deref());
-        field("timestamp", Some(&self.timestamp));
-        if let Some(room_seq) = room_seq.filter(|_| !has("room_seq")) {
-            out.extend_from_slice(format!(",\"room_seq\":{room_seq}").as_bytes());
-        }
-        for (key, value) in self.payload.0.iter().filter(|(key, _)| key != "type") {
-            out.push(b',');
-            push_string(out, key);
-            out.push(b':');
-            out.extend_from_slice(value.get().as_bytes());
         }
         out.push(b'}');
     }
 }
 
+/// The rest of a text whose order of fields is known.
+struct Written<'a>(&'a str);
+
+impl<'a> Written<'a> {
+    fn pass(&mut self, expected: &str) -> Option<()> {
+        self.0 = self.0.strip_prefix(expected)?;
+        Some(())
+    }
+
+    /// A string without escapes.
+    fn text(&mut self) -> Option<&'a str> {
+        let inner = self.0.strip_prefix('"')?;
+        let (text, rest) = inner.split_at(json::plain(inner.as_bytes()));
+        self.0 = rest.strip_prefix('"')?;
+        Some(text)
+    }
+
+    fn text_or_null(&mut self) -> Option<Option<&'a str>> {
+        match self.pass("null") {
+            Some(()) => Some(None),
+            None => self.text().map(Some),
+        }
+    }
+}
+
 /// Adds a JSON string.
 pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+    if json::plain(text.as_bytes()) == text.len() {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
     } else {
         serde_json::to_writer(out, text).expect("a text is JSON and a Vec takes it");
     }
+}
+
+/// Adds a whole number.
+pub(crate) fn push_number(out: &mut Vec<u8>, number: u64) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{number}");
 }
 
 /// How a user stands to a room from a record on.
@@ -142,7 +245,11 @@ fn parse_users(text: &str) -> Vec<UserId> {
     ids.filter_map(|id| id.parse().ok()).collect()
 }
 
-struct Known<'a> {
+/// What a record's headers say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// The dense number that its topic's partition gave it.
+    pub(crate) outbox_seq: Option<u64>,
     audience: Option<&'a str>,
     recipients: Option<&'a str>,
     room_id: Option<&'a str>,
@@ -152,8 +259,10 @@ struct Known<'a> {
     membership: Option<&'a [u8]>,
 }
 
-fn known(headers: &Headers) -> Known<'_> {
+/// Reads a record's headers once.
+pub(crate) fn known(headers: &Headers) -> Known<'_> {
     let mut known = Known {
+        outbox_seq: None,
         audience: None,
         recipients: None,
         room_id: None,
@@ -169,6 +278,7 @@ fn known(headers: &Headers) -> Known<'_> {
                 .filter(|text| !text.is_empty())
         };
         match name {
+            b"outbox_seq" => known.outbox_seq = text().and_then(|seq| seq.parse().ok()),
             b"audience" => known.audience = text(),
             b"recipients" => known.recipients = text(),
             b"room_id" => known.room_id = text(),
@@ -184,8 +294,7 @@ fn known(headers: &Headers) -> Known<'_> {
 
 impl<'a> Route<'a> {
     /// Reads the headers, and the envelope where they do not say enough. An error: nobody can read it.
-    pub(crate) fn of(record: &'a Record) -> Result<Route<'a>, serde_json::Error> {
-        let known = known(&record.headers);
+    pub(crate) fn of(record: &'a Record, known: Known<'a>) -> Result<Route<'a>, serde_json::Error> {
         let kind = known.audience.and_then(AudienceKind::parse);
         let named = !matches!(kind, Some(AudienceKind::User | AudienceKind::Users))
             || known.recipients.is_some();
@@ -304,68 +413,5 @@ impl LobbyChange {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(envelope: &str, room_seq: Option<u64>) -> String {
-        let mut out = Vec::new();
-        Envelope::parse(envelope.as_bytes())
-            .unwrap()
-            .write_frame(room_seq, &mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    fn envelope(payload: &str) -> String {
-        format!(
-            r#"{{"event_id":"e1","event_type":"games.event.x","timestamp":"t1","correlation_id":"c1",
-            "producer":"blazing_sun","actor":{{"user_id":"0"}},
-            "audience":{{"type":"room","user_ids":[],"room_id":"r","game_id":null}},"payload":{payload}}}"#
-        )
-    }
-
-    #[test]
-    fn a_frame_is_the_payload_behind_the_envelopes_fields() {
-        assert_eq!(
-            frame(
-                &envelope(r#"{"type":"x","room_id":"r","room_seq":7,"n":[1, {"a":2}]}"#),
-                Some(7)
-            ),
-            r#"{"type":"games.event.x","event_id":"e1","correlation_id":"c1","timestamp":"t1","room_id":"r","room_seq":7,"n":[1, {"a":2}]}"#
-        );
-        assert_eq!(
-            frame(&envelope("{}"), Some(7)),
-            r#"{"type":"games.event.x","event_id":"e1","correlation_id":"c1","timestamp":"t1","room_seq":7}"#
-        );
-    }
-
-    #[test]
-    fn the_payloads_fields_stand_on_a_collision() {
-        assert_eq!(
-            frame(
-                &envelope(r#"{"type":"x","timestamp":5,"event_id":"own","ty\"pe":1}"#),
-                None
-            ),
-            r#"{"type":"games.event.x","correlation_id":"c1","timestamp":5,"event_id":"own","ty\"pe":1}"#
-        );
-    }
-
-    #[test]
-    fn recipients_read_in_every_form() {
-        let expected: Vec<UserId> = vec!["7".parse().unwrap(), "12".parse().unwrap()];
-        for text in ["7,12", r#"["7","12"]"#, "[7, 12]", "7 12"] {
-            assert_eq!(parse_users(text), expected, "{text}");
-        }
-        assert_eq!(parse_users("[]"), []);
-    }
-
-    #[test]
-    fn an_envelope_alone_routes_too() {
-        let payload = r#"{"type":"player_left","user_id":9,"room_seq":3}"#;
-        let text = envelope(payload).replace("games.event.x", "games.event.player_left");
-        let envelope = Envelope::parse(text.as_bytes()).unwrap();
-        let route = Route::from_envelope(envelope, None).unwrap();
-        assert_eq!(route.kind, AudienceKind::Room);
-        assert_eq!(route.room_seq, Some(3));
-        assert_eq!(route.membership, [("9".parse().unwrap(), Standing::None)]);
-    }
-}
+#[path = "events_tests.rs"]
+mod tests;

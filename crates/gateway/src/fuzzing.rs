@@ -1,6 +1,7 @@
 //! What corpora and fuzzers run: each function takes any bytes, and panics where something does not hold.
 
 use crate::commands::{self, Message};
+use crate::events;
 use crate::frames::{Decoder, Frame};
 use crate::limits::Addresses;
 use crate::routing::Tables;
@@ -154,9 +155,10 @@ pub fn event_record(bytes: &[u8]) {
     let mut tables = Tables::new(64 * 1024);
     tables.sign_in(user(7), &member);
     tables.sign_in(user(8), &stranger);
-    tables.route(&record(ROOM_STATE, 0));
+    let mut route = |record: &Record| tables.route(record, events::known(&record.headers));
+    route(&record(ROOM_STATE, 0));
     for offset in 1..3 {
-        tables.route(&record(bytes, offset));
+        route(&record(bytes, offset));
     }
     tables.finish();
     tables.flush_lobby();

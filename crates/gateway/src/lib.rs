@@ -10,6 +10,7 @@ mod frames;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod gateway;
+mod json;
 mod limits;
 mod messages;
 mod presence;

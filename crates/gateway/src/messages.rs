@@ -236,6 +236,7 @@ fn ask<const N: usize>(
             correlation_id: Some(id),
             actor: &identity.actor,
             addressee: Addressee::User(identity.user),
+            payload_bytes: 128 + 80 * named.len(),
         },
         |out| {
             let payload = sync_user(id, identity.user, &named);
@@ -294,6 +295,7 @@ fn submit(
             Some(room) => Addressee::Room(room),
             None => Addressee::User(identity.user),
         },
+        payload_bytes: command.payload_bytes() + sealed.as_ref().map_or(0, String::len),
     };
     let record = shared.record(&draft, |out| {
         command.write_payload(room.as_ref(), sealed.as_deref(), out)

@@ -22,6 +22,7 @@ pub(crate) fn records(
         correlation_id: None,
         actor: &identity.actor,
         addressee,
+        payload_bytes: 256,
     };
     let (presence, system) = match online {
         true => ("presence.event.user_online", "system.event.user_connected"),
@@ -103,6 +104,7 @@ pub(crate) async fn beat(shared: Arc<Shared>, every: Duration) {
                 correlation_id: None,
                 actor: SYSTEM_ACTOR,
                 addressee: Addressee::Everyone,
+                payload_bytes: 128,
             },
             |out| {
                 let own = serde_json::json!({

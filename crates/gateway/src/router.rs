@@ -1,5 +1,6 @@
 //! The one task that reads the event topics and hands every record to the tables.
 
+use crate::events;
 use crate::frames;
 use crate::messages;
 use crate::shared::{Answer, Shared};
@@ -7,7 +8,6 @@ use crate::socket::Closing;
 use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::log::{LogError, Record, Start, Subscription, Topic};
 use blazing_sun_backbone::topics;
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -22,8 +22,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// Reads all partitions of the event topics, across failures of the log.
 pub(crate) struct Reader {
     subscription: Box<dyn Subscription>,
-    /// Where each partition goes on.
-    places: FxHashMap<(Topic, u32), Place>,
+    /// Where each partition goes on, by topic.
+    places: Vec<(Topic, Vec<Place>)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,20 +36,19 @@ struct Place {
 impl Reader {
     /// Reads from the end on.
     pub(crate) async fn open(shared: &Shared) -> Result<Reader, LogError> {
-        let mut places = FxHashMap::default();
+        let mut places = Vec::new();
         for name in [
             topics::GAMES_EVENTS,
             topics::CHAT_EVENTS,
             topics::SYSTEM_EVENTS,
         ] {
             let topic = Topic::new(name);
-            for (partition, bounds) in (0..).zip(shared.log.bounds(&topic).await?) {
-                let place = Place {
-                    next: bounds.end,
-                    outbox_seq: None,
-                };
-                places.insert((topic.clone(), partition), place);
-            }
+            let bounds = shared.log.bounds(&topic).await?;
+            let of_topic = bounds.iter().map(|bounds| Place {
+                next: bounds.end,
+                outbox_seq: None,
+            });
+            places.push((topic, of_topic.collect()));
         }
         let subscription = subscribe(shared, &places)?;
         Ok(Reader {
@@ -59,18 +58,17 @@ impl Reader {
     }
 
     /// Whether the record is new.
-    fn admits(&mut self, record: &Record) -> bool {
-        let Some(place) = self
+    fn admits(&mut self, record: &Record, outbox_seq: Option<u64>) -> bool {
+        let of_topic = self
             .places
-            .get_mut(&(record.topic.clone(), record.partition))
+            .iter_mut()
+            .find(|(topic, _)| *topic == record.topic);
+        let Some(place) =
+            of_topic.and_then(|(_, places)| places.get_mut(record.partition as usize))
         else {
             return true;
         };
         place.next = record.offset + 1;
-        let outbox_seq = record
-            .headers
-            .text("outbox_seq")
-            .and_then(|seq| seq.parse::<u64>().ok());
         if outbox_seq.is_some() && outbox_seq <= place.outbox_seq {
             return false;
         }
@@ -81,11 +79,12 @@ impl Reader {
 
 fn subscribe(
     shared: &Shared,
-    places: &FxHashMap<(Topic, u32), Place>,
+    places: &[(Topic, Vec<Place>)],
 ) -> Result<Box<dyn Subscription>, LogError> {
-    let from = places
-        .iter()
-        .map(|((topic, partition), place)| (topic.clone(), *partition, Start::Offset(place.next)));
+    let from = places.iter().flat_map(|(topic, places)| {
+        let of_topic = (0..).zip(places);
+        of_topic.map(|(partition, place)| (topic.clone(), partition, Start::Offset(place.next)))
+    });
     shared.log.subscribe(from.collect())
 }
 
@@ -151,9 +150,10 @@ async fn route(
                 && count < SLICE_RECORDS
                 && bytes < SLICE_BYTES
             {
-                if reader.admits(record) {
+                let known = events::known(&record.headers);
+                if reader.admits(record, known.outbox_seq) {
                     kill_point!(Routed);
-                    tables.route(record);
+                    tables.route(record, known);
                 }
                 count += 1;
                 bytes += record.payload.len();

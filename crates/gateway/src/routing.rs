@@ -1,7 +1,7 @@
 //! Which socket gets what: the tables of users, rooms and lobby watchers, and the one place that
 //! decides for every record who may see it.
 
-use crate::events::{self, Envelope, LobbyChange, NOT_IN_ROOM, ROOM_STATE, Route, Standing};
+use crate::events::{self, Envelope, Known, LobbyChange, NOT_IN_ROOM, ROOM_STATE, Route, Standing};
 use crate::fanout::{Follow, Place, Recipients, Role};
 use crate::frames;
 use crate::limits::Meter;
@@ -191,8 +191,8 @@ impl Tables {
     }
 
     /// Routes one record; nobody is woken before [`Tables::finish`].
-    pub(crate) fn route(&mut self, record: &Record) {
-        let mut route = match Route::of(record) {
+    pub(crate) fn route(&mut self, record: &Record, known: Known<'_>) {
+        let mut route = match Route::of(record, known) {
             Ok(route) => route,
             Err(error) => return unreadable(record, &error),
         };
@@ -305,7 +305,7 @@ impl Tables {
             };
             let Some(envelope) = lazy.get() else { return };
             let entry = self.rooms.entry(room.clone()).or_insert_with(|| {
-                let after_seq = envelope.payload.read("after_seq");
+                let after_seq = envelope.payload.number("after_seq");
                 let of_room = || envelope.payload.read::<Room>("room")?.room_seq;
                 RoomEntry::new(room.clone(), after_seq.or_else(of_room))
             });
@@ -550,7 +550,7 @@ fn touch(touched: &mut Vec<RoomId>, room: &RoomId) {
 }
 
 fn behind(envelope: &Envelope<'_>) -> Option<Place> {
-    envelope.payload.read("after_seq").map(Place::behind)
+    envelope.payload.number("after_seq").map(Place::behind)
 }
 
 fn is_id_of(text: &str, socket: &Socket) -> bool {

@@ -9,10 +9,11 @@ use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
 use blazing_sun_backbone::envelope::PRODUCER_GATEWAY;
 use blazing_sun_backbone::log::{EventLog, HeadersBuilder, LogError, NewRecord, Topic};
 use blazing_sun_backbone::topics;
-use blazing_sun_domain::{RoomId, UserId};
+use blazing_sun_domain::{Millis, RoomId, UserId};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -67,12 +68,32 @@ pub(crate) struct Draft<'a> {
     /// As JSON.
     pub(crate) actor: &'a str,
     pub(crate) addressee: Addressee<'a>,
+    /// About how long its payload is.
+    pub(crate) payload_bytes: usize,
 }
+
+/// Two ids and a room's, with the headers' names.
+const HEADERS_BYTES: usize = 224;
+/// What stands around an envelope's type, actor and payload, a room's id and a correlation id included.
+const ENVELOPE_BYTES: usize = 400;
 
 pub(crate) const SYSTEM_ACTOR: &str =
     "{\"user_id\":\"0\",\"username\":\"system\",\"socket_id\":\"\",\"roles\":[]}";
 
 pub(crate) use blazing_sun_backbone::clock::now;
+
+/// Gives the instant as text, which is made once for all that happens within it.
+fn with_text_of(now: Millis, read: impl FnOnce(&str)) {
+    thread_local! {
+        static LAST: RefCell<(Millis, String)> = const { RefCell::new((Millis(i64::MIN), String::new())) };
+    }
+    LAST.with_borrow_mut(|(last, text)| {
+        if *last != now {
+            (*last, *text) = (now, now.to_string());
+        }
+        read(text);
+    });
+}
 
 /// A bijection that spreads neighbours (splitmix64's).
 fn mixed(number: u64) -> u64 {
@@ -128,12 +149,16 @@ impl Shared {
     /// A fresh UUIDv7. Its random part is mixed from a counter and this boot's random number: unique, which is all
     /// that is asked of it, and without a system call for every record.
     pub(crate) fn fresh_id(&self) -> Uuid {
+        self.id_at(now())
+    }
+
+    fn id_at(&self, now: Millis) -> Uuid {
         let (high, low) = self.boot_id.as_u64_pair();
         let count = self.ids.fetch_add(1, Ordering::Relaxed);
         let mut random = [0; 10];
         random[..8].copy_from_slice(&mixed(count.wrapping_add(high)).to_be_bytes());
         random[8..].copy_from_slice(&mixed(count ^ low).to_be_bytes()[..2]);
-        let now_ms = u64::try_from(now().0).unwrap_or_default();
+        let now_ms = u64::try_from(now.0).unwrap_or_default();
         uuid::Builder::from_unix_timestamp_millis(now_ms, &random).into_uuid()
     }
 
@@ -144,26 +169,28 @@ impl Shared {
         payload: impl FnOnce(&mut Vec<u8>),
     ) -> NewRecord {
         let mut id_text = Uuid::encode_buffer();
-        let event_id: &str = self.fresh_id().hyphenated().encode_lower(&mut id_text);
+        let now = now();
+        let event_id: &str = self.id_at(now).hyphenated().encode_lower(&mut id_text);
         let mut correlation_text = Uuid::encode_buffer();
         let correlation_id: Option<&str> = draft
             .correlation_id
             .map(|id| &*id.hyphenated().encode_lower(&mut correlation_text));
-        let mut headers = HeadersBuilder::default();
+        let mut headers = HeadersBuilder::with_capacity(HEADERS_BYTES + draft.event_type.len());
         headers
             .push("event_id", event_id)
             .push("event_type", draft.event_type);
         if let Some(id) = correlation_id {
             headers.push("correlation_id", id);
         }
-        let mut out = Vec::with_capacity(640);
+        let fixed = ENVELOPE_BYTES + draft.event_type.len() + draft.actor.len();
+        let mut out = Vec::with_capacity(fixed + draft.payload_bytes);
         let mut part = |name: &str, text: &str| {
             out.extend_from_slice(name.as_bytes());
             push_string(&mut out, text);
         };
         part("{\"event_id\":", event_id);
         part(",\"event_type\":", draft.event_type);
-        part(",\"timestamp\":", &now().to_string());
+        with_text_of(now, |text| part(",\"timestamp\":", text));
         match correlation_id {
             Some(id) => part(",\"correlation_id\":", id),
             None => out.extend_from_slice(b",\"correlation_id\":null"),
