@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 /// How many answers of a user a partition keeps.
 pub const ANSWERS_MAX: usize = 128;
+/// Below this, no more is reserved than is kept: most users who rest gave few commands.
+const FEW_ANSWERS: usize = 4;
 /// How long before its record an id may have been made.
 pub const AGE_MS_MAX: i64 = 3_600_000;
 /// How far ahead of its record an id may have been made: clocks differ.
@@ -101,6 +103,9 @@ impl Inbox {
     /// Keeps an answer; the oldest beyond the bound, and those older than an hour, are forgotten.
     pub fn keep(&mut self, answered: Answered, now: Millis) {
         self.newest = self.newest.max(Some(answered.0));
+        if self.answers.len() < FEW_ANSWERS {
+            self.answers.reserve_exact(1);
+        }
         self.answers.push_back(answered);
         while self.answers.len() > ANSWERS_MAX {
             self.forget_oldest();

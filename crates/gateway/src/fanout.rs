@@ -103,6 +103,8 @@ pub(crate) struct Ring {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Overtaken;
 
+/// Below this, no more is reserved than is kept: most rooms that rest have few frames.
+const FEW_ENTRIES: usize = 8;
 /// An entry beside its bytes.
 const ENTRY_BYTES: usize = size_of::<Entry>();
 
@@ -126,8 +128,11 @@ impl Ring {
     }
 
     /// Adds frames whose bytes stand one after another in `bytes`.
-    pub(crate) fn extend(&mut self, bytes: &Bytes, staged: impl Iterator<Item = Staged>) {
+    pub(crate) fn extend(&mut self, bytes: &Bytes, staged: impl ExactSizeIterator<Item = Staged>) {
         let mut start = 0;
+        if self.entries.len() < FEW_ENTRIES {
+            self.entries.reserve_exact(staged.len());
+        }
         for frame in staged {
             let length = frame.end - start;
             self.total += length as u64;

@@ -10,6 +10,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
+/// Below this, no more is reserved than is there: most rooms have few members.
+const FEW: usize = 4;
+
 impl Standing {
     /// The role; none for one who is not in the room.
     pub(crate) fn role(self) -> Option<Role> {
@@ -105,6 +108,9 @@ impl RoomEntry {
                 } else {
                     self.next
                 };
+                if self.members.len() < FEW {
+                    self.members.reserve_exact(1);
+                }
                 self.members.insert(
                     at,
                     Member {
@@ -215,6 +221,9 @@ impl RoomEntry {
             .iter()
             .any(|follower| Arc::ptr_eq(follower, socket))
         {
+            if self.followers.len() < FEW {
+                self.followers.reserve_exact(1);
+            }
             self.followers.push(socket.clone());
         }
     }

@@ -123,6 +123,14 @@ impl Session {
         self.unsent.get_or_insert_default().0.extend(pieces.rest(0));
     }
 
+    /// What a client does not take would stay in the kernel for minutes after the end.
+    fn forget_unsent(&self) {
+        if self.unsent.is_some() {
+            let reset_at_once = Some(std::time::Duration::ZERO);
+            let _ = socket2::SockRef::from(&self.stream).set_linger(reset_at_once);
+        }
+    }
+
     fn begin_close(&mut self, closing: Closing) {
         if closing != Closing::SLOW {
             self.flush_answers();
@@ -174,14 +182,7 @@ impl Session {
             if pieces.is_empty() {
                 return Poll::Ready(Ok(false));
             }
-            let mut slices = [IoSlice::new(&[]); 64];
-            let mut count = 0;
-            for (slice, piece) in slices.iter_mut().zip(pieces.iter()) {
-                *slice = IoSlice::new(piece);
-                count += 1;
-            }
-            let stream = Pin::new(&mut self.stream);
-            let written = match stream.poll_write_vectored(cx, &slices[..count]) {
+            let written = match write_once(&mut self.stream, cx, pieces.iter()) {
                 Poll::Ready(Ok(written)) => written,
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
                 Poll::Pending => 0,
@@ -197,14 +198,7 @@ impl Session {
         let Some(Unsent(unsent)) = self.unsent.as_deref_mut() else {
             return Poll::Ready(Ok(true));
         };
-        let mut slices = [IoSlice::new(&[]); 64];
-        let mut count = 0;
-        for (slice, bytes) in slices.iter_mut().zip(unsent.iter()) {
-            *slice = IoSlice::new(bytes);
-            count += 1;
-        }
-        let stream = Pin::new(&mut self.stream);
-        match stream.poll_write_vectored(cx, &slices[..count]) {
+        match write_once(&mut self.stream, cx, unsent.iter().map(|bytes| &bytes[..])) {
             Poll::Ready(Ok(mut written)) => {
                 self.socket.blocked_since.store(0, Ordering::Relaxed);
                 while let Some(first) = unsent.front_mut()
@@ -246,6 +240,7 @@ impl Session {
     fn poll_rounds(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
         for _ in 0..ROUNDS_MAX {
             if self.socket.is_killed() {
+                self.forget_unsent();
                 return Poll::Ready(Gone);
             }
             self.socket.listen(cx.waker());
@@ -269,6 +264,25 @@ impl Session {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+/// One system call; the plain one where there is one piece, for that costs less.
+fn write_once<'a>(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Poll<std::io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); 64];
+    let mut count = 0;
+    for (slice, piece) in slices.iter_mut().zip(pieces) {
+        *slice = IoSlice::new(piece);
+        count += 1;
+    }
+    let stream = Pin::new(stream);
+    match &slices[..count] {
+        [one] => stream.poll_write(cx, one),
+        many => stream.poll_write_vectored(cx, many),
     }
 }
 

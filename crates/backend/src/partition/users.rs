@@ -170,6 +170,8 @@ impl Partition {
                 connection_id,
             });
         }
+        // Most users have one, so no more than that is reserved.
+        known.reserve_exact(1);
         known.push(connection.clone());
         turn.writes.presence.push(PresenceChange::Put(connection));
     }
