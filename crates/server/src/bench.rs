@@ -4,12 +4,18 @@
 mod accounts;
 mod command;
 mod dice;
+mod fanout;
+mod figures;
 mod frames;
+mod idle;
 mod machine;
 mod relay;
 mod report;
 mod sockets;
 
+pub use fanout::{FanoutOptions, run as fanout};
+pub use figures::Figures;
+pub use idle::{IdleOptions, run as idle};
 pub use report::Report;
 
 use accounts::{Accounts, Tokens};
@@ -192,6 +198,16 @@ fn until_all(
     connections: std::ops::Range<usize>,
     wanted: &[u8],
 ) -> anyhow::Result<()> {
+    until_each(sockets, connections, wanted, &mut |_| {})
+}
+
+/// Like [`until_all`]; hands over each text that was waited for.
+fn until_each(
+    sockets: &mut Sockets,
+    connections: std::ops::Range<usize>,
+    wanted: &[u8],
+    found: &mut dyn FnMut(&[u8]),
+) -> anyhow::Result<()> {
     let finder = memchr::memmem::Finder::new(wanted);
     let mut missing: std::collections::BTreeSet<usize> = connections.collect();
     let mut refusal = None;
@@ -201,12 +217,14 @@ fn until_all(
             Duration::from_millis(50),
             &mut |index, _, arrived, _| match arrived {
                 Arrived::Text(text) if finder.find(text).is_some() => {
-                    missing.remove(&index);
+                    if missing.remove(&index) {
+                        found(text);
+                    }
                 }
                 Arrived::Text(text) if is_refusal(text) => {
                     refusal = Some(String::from_utf8_lossy(text).into_owned());
                 }
-                Arrived::Text(_) => {}
+                Arrived::Text(_) | Arrived::Open => {}
                 Arrived::Closed(why) => {
                     refusal = Some(format!("the server closed a connection: {why}"))
                 }

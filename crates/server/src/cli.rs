@@ -301,6 +301,68 @@ pub struct BenchArgs {
 pub enum Load {
     /// Rooms of two players: a command, its event at both, then the other's turn
     Rooms(RoomsArgs),
+    /// One publisher and many subscribers in one room
+    Fanout(FanoutArgs),
+    /// Connections at rest: their memory, and how fast new ones get in
+    Idle(IdleArgs),
+}
+
+/// `bench fanout`
+#[derive(Debug, Args)]
+pub struct FanoutArgs {
+    /// Connections that listen
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(2..=50_000))]
+    pub subscribers: u64,
+    /// Messages a second, latency from the scheduled time; with --ramp, to begin with [default: 20, with --ramp 40]
+    #[arg(long, value_name = "R", value_parser = parse_rate)]
+    pub rate: Option<f64>,
+    /// Looks for the highest rate with p99 ≤ 100 ms
+    #[arg(long, conflicts_with = "stalled")]
+    pub ramp: bool,
+    /// So many of the subscribers stop reading halfway: compares the others' p99, and says when the server closes these
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub stalled: Option<f64>,
+    /// Measured seconds of each step [default: 10, with --ramp 3]
+    #[arg(long, value_name = "S", value_parser = parse_seconds)]
+    pub seconds: Option<f64>,
+    /// Seconds before each step that do not count
+    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = parse_seconds)]
+    pub warmup: f64,
+    /// How often to measure
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub rounds: u64,
+    /// Bytes of the JSON object that is relayed
+    #[arg(long, value_name = "BYTES", default_value_t = 300, value_parser = clap::value_parser!(u64).range(40..=15_000))]
+    pub payload_bytes: u64,
+    /// Access tokens, one a line [default: guests are signed in]
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench idle`
+#[derive(Debug, Args)]
+pub struct IdleArgs {
+    /// How many connections
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(2..=200_000))]
+    pub connections: u64,
+    /// Members of each room; 0: in no room
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=1_000))]
+    pub room_size: u64,
+    /// Seconds of rest before the memory is read
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = parse_seconds)]
+    pub seconds: f64,
+    /// How often to measure
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub rounds: u64,
+    /// Access tokens, one a line [default: guests are signed in]
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `bench rooms`
@@ -397,6 +459,14 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "takes a number of seconds from 0 to 86400".to_owned())
 }
 
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let percent = text
+        .parse()
+        .ok()
+        .filter(|percent| *percent > 0.0 && *percent < 100.0);
+    percent.ok_or_else(|| "takes a number between 0 and 100".to_owned())
+}
+
 fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = text
         .parse()
@@ -441,6 +511,10 @@ mod tests {
             vec!["bench", "rooms", "--rate", "0"],
             vec!["bench", "rooms", "--seconds", "-1"],
             vec!["bench", "rooms", "--game", "chess"],
+            vec!["bench", "fanout", "--stalled", "100"],
+            vec!["bench", "fanout", "--stalled", "10", "--ramp"],
+            vec!["bench", "fanout", "--subscribers", "1"],
+            vec!["bench", "idle", "--connections", "0"],
             vec!["tail"],
             vec!["tail", "games.events", "--type", ""],
             vec!["tail", "games.events", "--type", "*.rolled"],

@@ -2,8 +2,8 @@
 //! 3 is of another version.
 
 use crate::cli::{
-    AuditArgs, BenchArgs, Command, CommandLine, Load, ReplayArgs, RoomsArgs, ServeArgs, ServedArgs,
-    TailArgs, UserArgs, VerifyArgs,
+    AuditArgs, BenchArgs, Command, CommandLine, FanoutArgs, IdleArgs, Load, ReplayArgs, RoomsArgs,
+    ServeArgs, ServedArgs, TailArgs, UserArgs, VerifyArgs,
 };
 use crate::config::{Sources, in_force};
 use crate::operator::{Failure, Target};
@@ -65,10 +65,14 @@ impl ServerBuilder {
             Command::Verify(args) => self.verify(&args),
             Command::User(args) => self.user(&args, line.json),
             Command::Config(args) => config(&args, line.json),
-            Command::Bench(BenchArgs {
-                url,
-                load: Load::Rooms(args),
-            }) => rooms(url, &args),
+            Command::Bench(BenchArgs { url, load }) => {
+                serve::raise_open_files();
+                match load {
+                    Load::Rooms(args) => rooms(url, &args),
+                    Load::Fanout(args) => fanout(url, &args),
+                    Load::Idle(args) => idle(url, &args),
+                }
+            }
         }
     }
 
@@ -207,18 +211,56 @@ fn rooms(url: String, args: &RoomsArgs) -> ExitCode {
         payload_bytes: args.payload_bytes as usize,
         tokens: args.tokens.clone(),
     };
-    serve::raise_open_files();
-    let report = match bench::rooms(&options) {
-        Ok(report) => report,
-        Err(error) => return failed(ASKED_WRONGLY, error),
+    let measured = bench::rooms(&options);
+    report(args.json, measured, |report| {
+        (report.to_json(), report.to_string(), report.is_complete())
+    })
+}
+
+fn fanout(url: String, args: &FanoutArgs) -> ExitCode {
+    let options = bench::FanoutOptions {
+        url,
+        subscribers: args.subscribers as usize,
+        rate: args.rate.unwrap_or(if args.ramp { 40.0 } else { 20.0 }),
+        ramp: args.ramp,
+        stalled_percent: args.stalled,
+        seconds: args.seconds.unwrap_or(if args.ramp { 3.0 } else { 10.0 }),
+        warmup: args.warmup,
+        rounds: args.rounds as usize,
+        payload_bytes: args.payload_bytes as usize,
+        tokens: args.tokens.clone(),
     };
-    let text = if args.json {
-        format!("{:#}", report.to_json())
-    } else {
-        report.to_string()
+    report(args.json, bench::fanout(&options), figures)
+}
+
+fn idle(url: String, args: &IdleArgs) -> ExitCode {
+    let options = bench::IdleOptions {
+        url,
+        connections: args.connections as usize,
+        room_size: args.room_size as usize,
+        seconds: args.seconds,
+        rounds: args.rounds as usize,
+        tokens: args.tokens.clone(),
     };
+    report(args.json, bench::idle(&options), figures)
+}
+
+fn figures(figures: &bench::Figures) -> (serde_json::Value, String, bool) {
+    (figures.to_json(), figures.to_string(), figures.is_complete)
+}
+
+fn report<T>(
+    json: bool,
+    measured: anyhow::Result<T>,
+    read: impl Fn(&T) -> (serde_json::Value, String, bool),
+) -> ExitCode {
+    let (value, text, is_complete) = match &measured {
+        Ok(measured) => read(measured),
+        Err(error) => return failed(ASKED_WRONGLY, anyhow::anyhow!("{error:#}")),
+    };
+    let text = if json { format!("{value:#}") } else { text };
     match say(text.trim_end()) {
-        Ok(()) if report.is_complete() => ExitCode::SUCCESS,
+        Ok(()) if is_complete => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
         Err(error) => failed(ASKED_WRONGLY, error),
     }

@@ -154,6 +154,21 @@ impl Tokens {
         token
     }
 
+    /// So many users' tokens, or as many as there are, at least two.
+    pub fn up_to(&mut self, count: usize) -> anyhow::Result<Vec<String>> {
+        let mut tokens = Vec::new();
+        while tokens.len() < count
+            && let Some(token) = self.next()
+        {
+            tokens.push(token);
+        }
+        if tokens.len() < count.min(2) {
+            let why = self.ended_because().unwrap_or_default();
+            bail!("at least {} users are needed: {why}", count.min(2));
+        }
+        Ok(tokens)
+    }
+
     /// The next user's token if it is there already.
     pub fn ready(&mut self) -> Option<String> {
         let token = self.source.try_recv();

@@ -38,6 +38,19 @@ impl CommandIds {
     }
 }
 
+/// The number that an id of [`CommandIds`] carries.
+pub fn number_of(id: &Uuid) -> u32 {
+    let [.., a, b, c, d] = *id.as_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// The same of the id's text.
+pub fn number_in(id: &[u8]) -> Option<u32> {
+    id.last_chunk::<8>()?.iter().try_fold(0, |number, digit| {
+        Some(number << 4 | char::from(*digit).to_digit(16)?)
+    })
+}
+
 /// A command whose fields are JSON text already: `"room_id":"…"`, without braces.
 pub fn text(into: &mut String, name: &str, id: Uuid, fields: &str) {
     into.clear();
@@ -60,6 +73,10 @@ mod tests {
         let many: std::collections::HashSet<Uuid> = (0..10_000).map(|_| ids.next()).collect();
         assert_eq!(many.len(), 10_000);
         assert!(many.iter().all(|id| id.get_version_num() == 7));
+        let id = ids.next();
+        assert_eq!(number_of(&id), 10_001);
+        assert_eq!(number_in(id.to_string().as_bytes()), Some(10_001));
+        assert_eq!(number_in(b"not-an-id"), None);
     }
 
     #[test]

@@ -213,6 +213,7 @@ impl<'a> Hall<'a> {
                             outbox,
                         );
                     }
+                    Arrived::Open => {}
                     Arrived::Closed(why) => {
                         round.error(why.as_bytes());
                         tables[table].retire();

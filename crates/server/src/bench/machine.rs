@@ -61,6 +61,16 @@ impl Machine {
         list.and_then(cores_in).unwrap_or(1)
     }
 
+    /// What the server holds in memory now; none where it is not visible.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.server?)).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib * 1024)
+    }
+
     /// CPU seconds until now.
     pub fn sample(&self) -> Sample {
         let machine = fs::read_to_string("/proc/stat").unwrap_or_default();
@@ -159,6 +169,7 @@ mod tests {
         let sample = machine.sample();
         assert!(sample.server_s.is_some() && sample.busy_s > 0.0);
         assert!(sample.server_thread_s <= sample.server_s);
+        assert!(machine.resident_bytes() > Some(100_000));
     }
 
     #[test]

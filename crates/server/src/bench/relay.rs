@@ -131,6 +131,7 @@ impl Rooms {
         let text = match arrived {
             Arrived::Text(text) => text,
             Arrived::Closed(why) => return round.error(why.as_bytes()),
+            Arrived::Open => return,
         };
         let Some(sequence) = self
             .finder

@@ -1,13 +1,12 @@
 //! What was measured, for a person and as JSON: medians over the rounds with minimum and maximum.
 
+use super::figures::{Spread, Used, latencies, percentile_ms, row, saturated};
 use super::machine::Sample;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::fmt;
 
 const ERRORS_SHOWN: usize = 3;
-/// What took longer counts as this.
-const LATENCY_NS_MAX: u64 = 600_000_000_000;
 
 /// One round.
 pub struct Round {
@@ -27,22 +26,10 @@ pub struct Round {
     used: Used,
 }
 
-/// CPU during a round, in cores.
-#[derive(Debug, Clone, Copy, Default)]
-struct Used {
-    server: Option<f64>,
-    server_thread: Option<f64>,
-    own: f64,
-    others: f64,
-    disk_wait: f64,
-    steal: f64,
-}
-
 impl Default for Round {
     fn default() -> Round {
         Round {
-            latency_ns: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3)
-                .expect("bounds and digits are valid"),
+            latency_ns: latencies(),
             lost: 0,
             doubled: 0,
             errors: 0,
@@ -78,20 +65,8 @@ impl Round {
 
     /// Notes the CPU used between two samples, `seconds` apart.
     pub fn measured(&mut self, seconds: f64, before: &Sample, after: &Sample) {
-        let cores = |before: f64, after: f64| ((after - before) / seconds).max(0.0);
-        let both = |before: Option<f64>, after: Option<f64>| Some(cores(before?, after?));
-        let server = both(before.server_s, after.server_s);
-        let own = cores(before.own_s, after.own_s);
-        let busy = cores(before.busy_s, after.busy_s);
         self.seconds = seconds;
-        self.used = Used {
-            server,
-            server_thread: both(before.server_thread_s, after.server_thread_s),
-            own,
-            others: (busy - own - server.unwrap_or(0.0)).max(0.0),
-            disk_wait: cores(before.disk_wait_s, after.disk_wait_s),
-            steal: cores(before.steal_s, after.steal_s),
-        };
+        self.used = Used::between(seconds, before, after);
     }
 
     fn commands_per_s(&self) -> f64 {
@@ -103,7 +78,7 @@ impl Round {
     }
 
     fn percentile_ms(&self, percent: f64) -> f64 {
-        self.latency_ns.value_at_percentile(percent) as f64 / 1e6
+        percentile_ms(&self.latency_ns, percent)
     }
 
     fn server_us_per_command(&self) -> Option<f64> {
@@ -135,44 +110,6 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
-/// Median, minimum and maximum.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn over(values: impl Iterator<Item = f64>) -> Spread {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let (Some(min), Some(max)) = (values.first(), values.last()) else {
-            return Spread {
-                median: 0.0,
-                min: 0.0,
-                max: 0.0,
-            };
-        };
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            values[middle]
-        } else {
-            (values[middle - 1] + values[middle]) / 2.0
-        };
-        Spread {
-            median,
-            min: *min,
-            max: *max,
-        }
-    }
-
-    fn json(self) -> Value {
-        let rounded = |value: f64| (value * 1_000.0).round() / 1_000.0;
-        json!({ "median": rounded(self.median), "min": rounded(self.min), "max": rounded(self.max) })
-    }
-}
-
 impl Report {
     /// Whether each command arrived once at each player.
     pub fn is_complete(&self) -> bool {
@@ -186,8 +123,7 @@ impl Report {
     }
 
     fn visible(&self, of: impl Fn(&Round) -> Option<f64>) -> Option<Spread> {
-        let values: Option<Vec<f64>> = self.rounds.iter().map(of).collect();
-        values.map(|values| Spread::over(values.into_iter()))
+        Spread::of_visible(self.rounds.iter().map(of))
     }
 
     fn sum(&self, of: impl Fn(&Round) -> u64) -> u64 {
@@ -196,35 +132,20 @@ impl Report {
 
     /// What kept it from being faster.
     fn limited_by(&self) -> String {
-        let own = self.spread(|round| round.used.own).median;
-        let server = self
-            .visible(|round| round.used.server)
-            .map_or(0.0, |spread| spread.median);
-        let thread = self
-            .visible(|round| round.used.server_thread)
-            .map_or(0.0, |spread| spread.median);
-        let disk = self.spread(|round| round.used.disk_wait).median;
-        let others = self.spread(|round| round.used.others).median;
-        let cores = self.server_cores.unwrap_or(1) as f64;
         if let Some(rate) = self.rate {
             let reached = self.spread(Round::commands_per_s).median;
             if reached >= rate * 0.98 {
                 return format!("the chosen rate of {rate} commands/s");
             }
         }
-        if own >= 0.9 {
-            "the load tool: its one thread was busy".into()
-        } else if server >= 0.9 * cores {
-            "the server: its cores were busy".into()
-        } else if thread >= 0.85 {
-            "the server: its busiest thread was busy".into()
-        } else if disk >= 0.1 {
-            "the disk: cores stood idle waiting for it".into()
-        } else if others >= 0.25 {
-            "other programs on this machine".into()
-        } else {
-            "nothing was saturated: the time of a command's way, its write to disk included".into()
-        }
+        let used: Vec<Used> = self.rounds.iter().map(|round| round.used).collect();
+        saturated(&used, self.server_cores).map_or_else(
+            || {
+                "nothing was saturated: the time of a command's way, its write to disk included"
+                    .into()
+            },
+            str::to_owned,
+        )
     }
 
     /// Everything, for programs.
@@ -271,18 +192,6 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row =
-            |f: &mut fmt::Formatter<'_>, name: &str, spread: Option<Spread>, digits: usize| {
-                match spread {
-                    Some(Spread { median, min, max }) => {
-                        writeln!(
-                            f,
-                            "{name:<24}{median:>12.digits$}{min:>12.digits$}{max:>12.digits$}"
-                        )
-                    }
-                    None => writeln!(f, "{name:<24}{:>12}", "not visible"),
-                }
-            };
         let pace = self.rate.map_or("as fast as possible".into(), |rate| {
             format!("{rate} commands/s")
         });
@@ -294,7 +203,7 @@ impl fmt::Display for Report {
             self.rounds.len(),
             self.rounds.first().map_or(0.0, |round| round.seconds),
         )?;
-        writeln!(f, "{:<24}{:>12}{:>12}{:>12}", "", "median", "min", "max")?;
+        writeln!(f, "{:<28}{:>12}{:>12}{:>12}", "", "median", "min", "max")?;
         row(
             f,
             "commands_per_s",
@@ -365,21 +274,6 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_spread_is_the_median_with_its_bounds() {
-        let spread = Spread::over([3.0, 1.0, 2.0].into_iter());
-        assert_eq!(
-            spread,
-            Spread {
-                median: 2.0,
-                min: 1.0,
-                max: 3.0
-            }
-        );
-        assert_eq!(Spread::over([1.0, 2.0].into_iter()).median, 1.5);
-        assert_eq!(Spread::over(std::iter::empty()).median, 0.0);
-    }
 
     fn report(own: f64, server: Option<f64>) -> Report {
         let mut round = Round {

@@ -2,20 +2,26 @@
 //! handled in place. It has to cost less than the server that it loads.
 
 use super::frames;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use rustix::event::epoll;
 use rustix::event::epoll::{EventData, EventFlags};
 use rustix::fd::OwnedFd;
+use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_BYTES: usize = 256 * 1024;
+const REPLY_BYTES_MAX: usize = 16 * 1024;
+/// Below the number of ports that one address gives to connections of its own.
+const CONNECTIONS_PER_SOURCE: usize = 20_000;
 
 /// What came from a connection.
 #[derive(Debug)]
 pub enum Arrived<'a> {
+    /// The upgrade that `begin` asked for is done.
+    Open,
     /// A text message.
     Text(&'a [u8]),
     /// The connection is gone, and why.
@@ -47,7 +53,69 @@ struct Connection {
     partial: Vec<u8>,
     /// What the kernel did not take yet.
     unsent: Vec<u8>,
+    /// The answer to the upgrade is still to come.
+    upgrading: bool,
+    /// It is not read.
+    stalled: bool,
     open: bool,
+}
+
+impl Connection {
+    fn interest(&self) -> EventFlags {
+        let reading = if self.stalled {
+            EventFlags::RDHUP
+        } else {
+            EventFlags::IN
+        };
+        if self.unsent.is_empty() {
+            reading
+        } else {
+            reading | EventFlags::OUT
+        }
+    }
+
+    /// Takes the answer to the upgrade out of what came; whether frames follow.
+    fn is_upgraded(&mut self, fresh: &mut &[u8]) -> Result<bool, String> {
+        if !self.upgrading {
+            return Ok(true);
+        }
+        self.partial.extend_from_slice(std::mem::take(fresh));
+        let Some(end) = end_of_reply(&self.partial)? else {
+            return Ok(false);
+        };
+        self.partial.drain(..end);
+        self.upgrading = false;
+        Ok(true)
+    }
+}
+
+fn ask_for_upgrade(stream: &mut TcpStream, server: SocketAddr) -> std::io::Result<()> {
+    let key = "YmxhemluZy1zdW4tYmVuY2g=";
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: {server}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes())
+}
+
+/// Where the answer to an upgrade ends; none while it is incomplete.
+fn end_of_reply(reply: &[u8]) -> Result<Option<usize>, String> {
+    let Some(end) = memchr::memmem::find(reply, b"\r\n\r\n") else {
+        return if reply.len() > REPLY_BYTES_MAX {
+            Err("did not answer the WebSocket upgrade in HTTP".to_owned())
+        } else {
+            Ok(None)
+        };
+    };
+    if reply.starts_with(b"HTTP/1.1 101") {
+        return Ok(Some(end + 4));
+    }
+    let status = reply
+        .split(|byte| *byte == b'\r')
+        .next()
+        .unwrap_or_default();
+    let status = String::from_utf8_lossy(status);
+    Err(format!("refused the WebSocket upgrade: {status}"))
 }
 
 /// The connections, by the number that `open` gave them.
@@ -80,23 +148,13 @@ impl Sockets {
 
     /// Connects and upgrades; what the server has sent meanwhile is kept for `poll`.
     pub fn open(&mut self, server: SocketAddr) -> anyhow::Result<usize> {
-        let mut stream = TcpStream::connect_timeout(&server, HANDSHAKE_TIMEOUT)
-            .with_context(|| format!("cannot connect to {server}"))?;
-        stream.set_nodelay(true)?;
+        let mut stream = self.connect(server)?;
         stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
-        let key = "YmxhemluZy1zdW4tYmVuY2g=";
-        write!(
-            stream,
-            "GET /ws HTTP/1.1\r\nHost: {server}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )?;
+        ask_for_upgrade(&mut stream, server)?;
         let mut reply = Vec::new();
         let body_at = loop {
-            if let Some(end) = memchr::memmem::find(&reply, b"\r\n\r\n") {
-                break end + 4;
-            }
-            if reply.len() > 16 * 1024 {
-                bail!("{server} did not answer the WebSocket upgrade in HTTP");
+            if let Some(end) = end_of_reply(&reply).map_err(|why| anyhow!("{server} {why}"))? {
+                break end;
             }
             let count = stream
                 .read(&mut self.scratch)
@@ -106,32 +164,57 @@ impl Sockets {
             }
             reply.extend_from_slice(&self.scratch[..count]);
         };
-        if !reply.starts_with(b"HTTP/1.1 101") {
-            let status = reply
-                .split(|byte| *byte == b'\r')
-                .next()
-                .unwrap_or_default();
-            bail!(
-                "{server} refused the WebSocket upgrade: {}",
-                String::from_utf8_lossy(status)
-            );
+        let partial = reply.split_off(body_at);
+        self.add(stream, partial, false)
+    }
+
+    /// Connects and asks for the upgrade; `poll` says when it is done.
+    pub fn begin(&mut self, server: SocketAddr) -> anyhow::Result<usize> {
+        let mut stream = self.connect(server)?;
+        ask_for_upgrade(&mut stream, server)?;
+        self.add(stream, Vec::new(), true)
+    }
+
+    fn connect(&self, server: SocketAddr) -> anyhow::Result<TcpStream> {
+        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
+        if server.ip() == Ipv4Addr::LOCALHOST {
+            // Another source now and then, so that the ports suffice.
+            let number = 1 + self.connections.len() / CONNECTIONS_PER_SOURCE;
+            let source = Ipv4Addr::new(127, 0, 0, u8::try_from(number).unwrap_or(u8::MAX));
+            socket.bind(&SocketAddr::from((source, 0)).into())?;
         }
+        socket
+            .connect_timeout(&server.into(), HANDSHAKE_TIMEOUT)
+            .with_context(|| format!("cannot connect to {server}"))?;
+        socket.set_tcp_nodelay(true)?;
+        Ok(socket.into())
+    }
+
+    fn add(
+        &mut self,
+        stream: TcpStream,
+        partial: Vec<u8>,
+        upgrading: bool,
+    ) -> anyhow::Result<usize> {
         stream.set_nonblocking(true)?;
         let index = self.connections.len();
-        epoll::add(
-            &self.epoll,
-            &stream,
-            EventData::new_u64(index as u64),
-            EventFlags::IN,
-        )?;
-        let partial = reply.split_off(body_at);
+        let data = EventData::new_u64(index as u64);
+        epoll::add(&self.epoll, &stream, data, EventFlags::IN)?;
         self.connections.push(Connection {
             stream,
             partial,
             unsent: Vec::new(),
+            upgrading,
+            stalled: false,
             open: true,
         });
         Ok(index)
+    }
+
+    /// Reads no more from a connection; that it was closed is still noticed.
+    pub fn stall(&mut self, index: usize) -> anyhow::Result<()> {
+        self.connections[index].stalled = true;
+        Ok(watch(&self.epoll, index, &self.connections[index])?)
     }
 
     /// Sends a text message; what the kernel does not take now follows later.
@@ -174,7 +257,11 @@ impl Sockets {
             if flags.contains(EventFlags::OUT) {
                 self.resume_sending(index);
             }
-            if flags.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
+            if self.connections[index].stalled {
+                if flags.intersects(EventFlags::RDHUP | EventFlags::ERR | EventFlags::HUP) {
+                    self.lost(index, handle);
+                }
+            } else if flags.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
                 self.read(index, handle);
             }
         }
@@ -202,9 +289,21 @@ impl Sockets {
             connection.unsent.drain(..count);
         }
         if connection.unsent.is_empty() {
-            let data = EventData::new_u64(index as u64);
-            let _ = epoll::modify(&self.epoll, &connection.stream, data, EventFlags::IN);
+            let _ = watch(&self.epoll, index, connection);
         }
+    }
+
+    /// A connection that is not read was closed.
+    fn lost(&mut self, index: usize, handle: &mut dyn FnMut(usize, u64, Arrived<'_>, &mut Outbox)) {
+        if !self.connections[index].open {
+            return;
+        }
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let now_ns = self.now_ns();
+        handle(index, now_ns, Arrived::Closed("lost"), &mut outbox);
+        self.close(index);
+        self.flush(&mut outbox);
+        self.outbox = outbox;
     }
 
     fn read(&mut self, index: usize, handle: &mut dyn FnMut(usize, u64, Arrived<'_>, &mut Outbox)) {
@@ -217,6 +316,11 @@ impl Sockets {
             Ok(count) => {
                 let now_ns = self.now_ns();
                 let connection = &mut self.connections[index];
+                let (before, mut fresh) = (connection.upgrading, &self.scratch[..count]);
+                let upgraded = connection.is_upgraded(&mut fresh);
+                if before && upgraded == Ok(true) {
+                    handle(index, now_ns, Arrived::Open, &mut outbox);
+                }
                 let mut each = |frame: frames::Frame<'_>| match frame.opcode {
                     frames::TEXT => {
                         handle(index, now_ns, Arrived::Text(frame.body), &mut outbox);
@@ -229,7 +333,11 @@ impl Sockets {
                     frames::CLOSE => Err(closed_because(frame.body)),
                     _ => Ok(()),
                 };
-                take_frames(&mut connection.partial, &self.scratch[..count], &mut each)
+                match upgraded {
+                    Ok(true) => take_frames(&mut connection.partial, fresh, &mut each),
+                    Ok(false) => Ok(()),
+                    Err(why) => Err(why),
+                }
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
@@ -247,6 +355,11 @@ impl Sockets {
     }
 }
 
+fn watch(epoll: &OwnedFd, index: usize, connection: &Connection) -> rustix::io::Result<()> {
+    let data = EventData::new_u64(index as u64);
+    epoll::modify(epoll, &connection.stream, data, connection.interest())
+}
+
 fn send(epoll: &OwnedFd, index: usize, connection: &mut Connection, bytes: &[u8]) {
     if !connection.open {
         return;
@@ -261,9 +374,7 @@ fn send(epoll: &OwnedFd, index: usize, connection: &mut Connection, bytes: &[u8]
     if sent < bytes.len() {
         connection.unsent.extend_from_slice(&bytes[sent..]);
         if !waiting {
-            let flags = EventFlags::IN | EventFlags::OUT;
-            let data = EventData::new_u64(index as u64);
-            let _ = epoll::modify(epoll, &connection.stream, data, flags);
+            let _ = watch(epoll, index, connection);
         }
     }
 }

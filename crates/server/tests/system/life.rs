@@ -202,6 +202,130 @@ async fn measuring_plays_whole_games_too() {
     assert_eq!(server.audit().await["clean"], true);
 }
 
+async fn measured(arguments: &[&str]) -> serde_json::Value {
+    let output = within("a short measurement", program(arguments).output());
+    let output = output.await.expect("an output");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success(),
+        "{error}{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[tokio::test]
+async fn fan_out_and_rest_are_measured() {
+    let server = TestServer::start_with(&["--bench"]).await;
+    let url = server.url("");
+    let report = measured(&[
+        "bench",
+        "fanout",
+        "--url",
+        &url,
+        "--subscribers",
+        "10",
+        "--rate",
+        "50",
+        "--seconds",
+        "0.5",
+        "--warmup",
+        "0.1",
+        "--rounds",
+        "1",
+        "--json",
+    ])
+    .await;
+    assert_eq!(report["subscribers"], 10);
+    let rate = report["deliveries_per_s"]["median"].as_f64();
+    assert!(rate.is_some_and(|rate| rate > 0.0), "{report:#}");
+    assert_eq!(
+        (&report["lost"], &report["doubled"]),
+        (&json!(0), &json!(0))
+    );
+
+    let report = measured(&[
+        "bench",
+        "idle",
+        "--url",
+        &url,
+        "--connections",
+        "20",
+        "--seconds",
+        "0.2",
+        "--rounds",
+        "2",
+        "--json",
+    ])
+    .await;
+    assert_eq!(
+        (&report["connections"], &report["lost"]),
+        (&json!(20), &json!(0))
+    );
+    let rate = report["connections_per_s"]["median"].as_f64();
+    assert!(rate.is_some_and(|rate| rate > 0.0), "{report:#}");
+}
+
+#[tokio::test]
+async fn who_stops_reading_is_closed_while_fan_out_is_measured() {
+    let server = TestServer::start_with(&["--bench"]).await;
+    let report = measured(&[
+        "bench",
+        "fanout",
+        "--url",
+        &server.url(""),
+        "--subscribers",
+        "10",
+        "--stalled",
+        "20",
+        "--rate",
+        "100",
+        "--payload-bytes",
+        "8000",
+        "--seconds",
+        "0.5",
+        "--warmup",
+        "0.1",
+        "--rounds",
+        "1",
+        "--json",
+    ])
+    .await;
+    assert_eq!(
+        (&report["lost"], &report["stalled_and_left_open"]),
+        (&json!(0), &json!(0))
+    );
+    let closed = report["closed_after_stalling_s"]["max"].as_f64();
+    assert!(closed.is_some_and(|seconds| seconds > 0.0), "{report:#}");
+}
+
+#[tokio::test]
+async fn fan_out_is_measured_within_a_servers_limits() {
+    let server = TestServer::start().await;
+    let report = measured(&[
+        "bench",
+        "fanout",
+        "--url",
+        &server.url(""),
+        "--subscribers",
+        "12",
+        "--seconds",
+        "0.5",
+        "--warmup",
+        "0.1",
+        "--rounds",
+        "1",
+        "--json",
+    ])
+    .await;
+    assert_eq!(
+        (&report["rate"], &report["lost"]),
+        (&json!(15.0), &json!(0))
+    );
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("limits"), "{notes}");
+}
+
 /// Whole requests are served while half of one, sent bit by bit, is waited for no longer than configured.
 #[tokio::test]
 async fn half_a_request_is_closed_while_others_are_served() {
