@@ -323,13 +323,9 @@ impl<'a> Check<'a> {
         let Some(listed) = fields["commitments"].as_array() else {
             return self.wrong(format!("{place}: it has no list of commitments"));
         };
-        let Some(commitments) = self.optional_list(listed, "commitments", place) else {
+        let Some(seats) = self.optional_list::<Commitment>(listed, "commitments", place) else {
             return;
         };
-        let seats: Vec<_> = commitments
-            .iter()
-            .map(|it: &Option<Commitment>| *it)
-            .collect();
         if self.selected.len() == seats.len() {
             for (user, commitment) in self.selected.clone().iter().zip(&seats) {
                 self.as_sent(place, *user, *commitment);
