@@ -61,6 +61,8 @@ pub struct Launch {
     pub arguments: Vec<String>,
     /// More of its environment.
     pub environment: Vec<(String, String)>,
+    /// Where it listens first; a free port of the system's choice where none is given.
+    pub listen: Option<SocketAddr>,
     /// Its folder of data, if it is not one of its own.
     pub data_dir: Option<PathBuf>,
 }
@@ -94,7 +96,9 @@ impl TestServer {
     /// On a fresh folder, as is said.
     pub async fn launch(launch: Launch) -> TestServer {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        TestServer::on(folder, "127.0.0.1:0", launch).await
+        let listen = launch.listen.map(|listen| listen.to_string());
+        let listen = listen.as_deref().unwrap_or("127.0.0.1:0").to_owned();
+        TestServer::on(folder, &listen, launch).await
     }
 
     async fn on(folder: Arc<TempDir>, listen: &str, launch: Launch) -> TestServer {

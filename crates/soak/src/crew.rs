@@ -70,6 +70,8 @@ pub struct Shared {
     canaries: Mutex<Canaries>,
     violations: Mutex<Vec<Violation>>,
     fee_cents_max: i64,
+    /// What each player is at, for one that does not come.
+    at: Mutex<BTreeMap<i64, &'static str>>,
     /// What was counted.
     pub counts: Counts,
     news: Notify,
@@ -100,6 +102,7 @@ impl Shared {
             canaries: Mutex::default(),
             violations: Mutex::default(),
             fee_cents_max,
+            at: Mutex::default(),
             counts: Counts::default(),
             news: Notify::new(),
         }
@@ -142,6 +145,11 @@ impl Shared {
             let told = state.wait_for(|state| *state != seen);
             let _ = tokio::time::timeout(Duration::from_millis(50), told).await;
         }
+    }
+
+    /// What a player does now.
+    pub(crate) fn is_at(&self, user: i64, what: &'static str) {
+        lock(&self.at).insert(user, what);
     }
 
     /// A player has signed in.
@@ -310,8 +318,12 @@ impl Crew {
             }
         };
         if tokio::time::timeout(NOTICED_WITHIN, waiting).await.is_err() {
-            let (down, back) = (lock(&self.shared.down).len(), lock(&self.shared.back).len());
-            panic!("not all players have noticed {what}: {down} are down, {back} are back");
+            let (down, back) = (lock(&self.shared.down), lock(&self.shared.back));
+            let at = lock(&self.shared.at);
+            let everyone = lock(&self.shared.everyone);
+            panic!(
+                "not all players have noticed {what}: {everyone:?} play, {down:?} are down, {back:?} are back: {at:?}"
+            );
         }
     }
 

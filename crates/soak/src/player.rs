@@ -90,10 +90,13 @@ impl Player {
     /// Plays until the crew is sent home.
     pub async fn play(mut self) {
         while self.shared.is_up(self.user).await {
+            self.shared.is_at(self.user, "signing in");
             if self.connect(0).await {
+                self.shared.is_at(self.user, "connected");
                 self.shared.is_back(self.user);
                 self.session().await;
                 self.hang_up(1).await;
+                self.shared.is_at(self.user, "disconnected");
             } else {
                 self.shared.is_down(self.user).await;
                 self.shared.wait_in_line(&mut self.random).await;
@@ -117,7 +120,9 @@ impl Player {
             if self.lines[0].is_some() {
                 self.give_up_waiting();
                 if self.pending.is_empty() && self.view.is_fresh(self.heard_at, BORED_AFTER) {
+                    self.shared.is_at(self.user, "acting");
                     self.act().await;
+                    self.shared.is_at(self.user, "listening");
                 }
             }
         }

@@ -12,8 +12,9 @@ use blazing_sun_harness::{Launch, TestServer, built};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// The program with kill points, planted faults and the game that panics.
@@ -198,8 +199,20 @@ pub fn launch(environment: &[(&str, String)]) -> Launch {
     Launch {
         program: Some(built(PROGRAM)),
         environment: all,
+        listen: Some(quiet_port()),
         ..Launch::default()
     }
+}
+
+/// A free port below those that the system gives out: while the server is away nobody else may take
+/// its port, and no client's own socket may get it.
+fn quiet_port() -> SocketAddr {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let ports = 20_000..32_000;
+    let begin = std::process::id() as u16 % 12_000 + TAKEN.fetch_add(1, Ordering::Relaxed) % 1_000;
+    let mut free = ports.clone().cycle().skip(begin.into()).take(ports.len());
+    let free = free.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    (Ipv4Addr::LOCALHOST, free.expect("a free port")).into()
 }
 
 /// All checkers over one folder of data.

@@ -32,8 +32,18 @@ impl Line {
         user: i64,
         resume: BTreeMap<String, u64>,
     ) -> Option<Line> {
+        let signing_in = Line::try_sign_in(address, guest, user, resume);
+        tokio::time::timeout(STEP, signing_in).await.ok()?
+    }
+
+    async fn try_sign_in(
+        address: SocketAddr,
+        guest: &Guest,
+        user: i64,
+        resume: BTreeMap<String, u64>,
+    ) -> Option<Line> {
         let connecting = tokio_tungstenite::connect_async(format!("ws://{address}/ws"));
-        let (socket, _) = tokio::time::timeout(STEP, connecting).await.ok()?.ok()?;
+        let (socket, _) = connecting.await.ok()?;
         let mut line = Line {
             socket,
             transcript: Transcript {
