@@ -628,7 +628,7 @@ async fn what_can_not_be_replayed_says_why() {
         ),
         (
             "room_name = 'Other'",
-            "room_name: archived is Other, must be Free",
+            "room_name: archived is Other, replayed Free",
         ),
     ];
     for (set, wanted) in decisive {
