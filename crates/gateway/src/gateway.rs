@@ -25,11 +25,20 @@ pub struct Gateway {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Closes the connections of users who were banned.
+/// What operators may ask of a running gateway.
 #[derive(Clone)]
-pub struct UserCloser(Arc<Shared>);
+pub struct Control(Arc<Shared>);
 
-impl UserCloser {
+impl Control {
+    /// The next offset that it reads of each partition of the event topics; none if it does not answer in time.
+    pub async fn positions(&self) -> Option<Vec<ReadPosition>> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.0.positions_asked.lock().push(sender);
+        self.0.asked.notify_one();
+        let answer = tokio::time::timeout(POSITIONS_WITHIN, receiver).await;
+        answer.ok()?.ok()
+    }
+
     /// Closes all of a user's connections to the gateway.
     pub fn close_user(&self, user: UserId) {
         self.0
@@ -38,6 +47,19 @@ impl UserCloser {
             .close_user(user, Closing::policy("banned"));
     }
 }
+
+/// How far a gateway has read a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadPosition {
+    /// Its topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: u32,
+    /// The next offset.
+    pub next: u64,
+}
+
+const POSITIONS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -84,12 +106,12 @@ impl Gateway {
 
     /// Closes all of a user's connections to this gateway: the user was banned.
     pub fn close_user(&self, user: UserId) {
-        self.user_closer().close_user(user);
+        self.control().close_user(user);
     }
 
-    /// Does the same from elsewhere, for as long as it is kept.
-    pub fn user_closer(&self) -> UserCloser {
-        UserCloser(self.shared.clone())
+    /// What operators may ask of it, for as long as it is kept.
+    pub fn control(&self) -> Control {
+        Control(self.shared.clone())
     }
 
     /// Takes no more connections, tells all clients to come back elsewhere (1012), and waits until they are gone and

@@ -23,4 +23,4 @@ mod socket;
 mod upgrade;
 
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
-pub use gateway::{Gateway, StartError, UserCloser};
+pub use gateway::{Control, Gateway, ReadPosition, StartError};

@@ -2,6 +2,7 @@
 
 use crate::events;
 use crate::frames;
+use crate::gateway::ReadPosition;
 use crate::messages;
 use crate::shared::{Answer, Shared};
 use crate::socket::Closing;
@@ -116,8 +117,10 @@ pub(crate) async fn run(shared: Arc<Shared>, mut reader: Reader) {
             () = shared.answered.notified(), if answers_due.is_none() => {
                 answers_due = Some(Instant::now() + ANSWERS_WAIT);
             }
+            () = shared.asked.notified() => {}
             () = timer => {}
         }
+        tell_positions(&shared, &reader);
         let now = Instant::now();
         if answers_due.is_some_and(|due| due <= now) {
             answers_due = None;
@@ -131,6 +134,21 @@ pub(crate) async fn run(shared: Arc<Shared>, mut reader: Reader) {
         if lobby_due.is_none() && tables.lobby_waits() {
             lobby_due = Some(now + shared.config.lobby_every);
         }
+    }
+}
+
+fn tell_positions(shared: &Shared, reader: &Reader) {
+    for asked in shared.positions_asked.lock().drain(..) {
+        let positions = reader.places.iter().flat_map(|(topic, places)| {
+            let of_topic = (0..).zip(places);
+            of_topic.map(|(partition, place)| ReadPosition {
+                topic: topic.to_string(),
+                partition,
+                next: place.next,
+            })
+        });
+        // Who asked may have gone away.
+        let _ = asked.send(positions.collect());
     }
 }
 

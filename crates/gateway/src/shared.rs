@@ -2,6 +2,7 @@
 
 use crate::config::GatewayConfig;
 use crate::events::push_string;
+use crate::gateway::ReadPosition;
 use crate::limits::Addresses;
 use crate::routing::Tables;
 use crate::socket::Socket;
@@ -17,7 +18,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 pub(crate) struct Shared {
@@ -40,6 +41,9 @@ pub(crate) struct Shared {
     answers: Mutex<Vec<Answer>>,
     pub(crate) answered: Notify,
     in_flight: AtomicUsize,
+    /// Who waits to hear how far the router has read.
+    pub(crate) positions_asked: Mutex<Vec<oneshot::Sender<Vec<ReadPosition>>>>,
+    pub(crate) asked: Notify,
     pub(crate) draining: AtomicBool,
     /// Departures that the log did not take yet.
     pub(crate) owed: Mutex<Vec<NewRecord>>,
@@ -129,6 +133,8 @@ impl Shared {
             answers: Mutex::default(),
             answered: Notify::new(),
             in_flight: AtomicUsize::new(0),
+            positions_asked: Mutex::default(),
+            asked: Notify::new(),
             draining: AtomicBool::new(false),
             owed: Mutex::default(),
         }

@@ -33,6 +33,10 @@ pub enum Command {
     /// Check a room's seeds and rolls from its public events alone, without keys; exit code 1 if they
     /// contradict each other
     Verify(VerifyArgs),
+    /// Topics with partitions, records, offsets, bytes, retention, oldest and newest record
+    Topics(TopicsArgs),
+    /// How far each consumer group has read each partition, and its lag
+    Groups(DataArgs),
     /// Look at a user, or change what one has and may do; works beside a running server and without
     User(UserArgs),
     /// Print every configuration key in force, its value and where that came from; secrets are masked
@@ -139,6 +143,24 @@ pub struct ReplayArgs {
     /// Where the data is.
     #[command(flatten)]
     pub data: DataArgs,
+}
+
+/// `topics`
+#[derive(Debug, Args)]
+pub struct TopicsArgs {
+    /// What to do [default: list]
+    #[command(subcommand)]
+    pub action: Option<TopicsAction>,
+    /// Where the data is.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// What can be done about topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum TopicsAction {
+    /// Say which topics there are; here a server makes its own when it starts
+    Create,
 }
 
 /// `config`: what `serve` would be told.
@@ -274,6 +296,7 @@ pub struct DataArgs {
     #[arg(
         long,
         value_name = "DIR",
+        global = true,
         default_value = "./data",
         env = "BLAZING_SUN_SERVER__DATA_DIR"
     )]

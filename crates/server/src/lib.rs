@@ -24,6 +24,7 @@ mod replay;
 pub mod serve;
 mod tail;
 mod telemetry;
+mod topics;
 mod user;
 mod verify;
 

@@ -6,13 +6,13 @@ mod protocol;
 mod socket;
 
 pub use client::Target;
-pub use protocol::{Credentials, Failure, Request};
+pub use protocol::{Credentials, Failure, GatewayPosition, Request};
 pub use socket::Listener;
 
 use blazing_sun_backbone::credentials::TokenVerifier;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
 use blazing_sun_domain::UserId;
-use blazing_sun_gateway::UserCloser;
+use blazing_sun_gateway::{Control, ReadPosition};
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ pub struct Operator {
 pub struct Edge {
     /// Asked about every access token.
     pub verifier: TokenVerifier,
-    /// Ends a user's connections.
-    pub closer: UserCloser,
+    /// Ends users' connections, and tells how far it has read.
+    pub gateway: Control,
 }
 
 impl Operator {
@@ -75,6 +75,7 @@ impl Operator {
                 }
                 told(profile)
             }
+            Request::GatewayPositions => told(self.gateway_positions().await?),
             Request::Token { user, minutes } => {
                 told(accounts.token(&named(&user)?, minutes).await?)
             }
@@ -95,11 +96,26 @@ impl Operator {
 }
 
 impl Operator {
+    async fn gateway_positions(&self) -> Result<Vec<GatewayPosition>, Failure> {
+        let Some(edge) = &self.edge else {
+            return Ok(Vec::new());
+        };
+        let positions = edge.gateway.positions().await;
+        let positions = positions
+            .ok_or_else(|| Failure::new("unavailable", "the gateway did not answer in time"))?;
+        let of = |position: ReadPosition| GatewayPosition {
+            topic: position.topic,
+            partition: position.partition,
+            next: position.next,
+        };
+        Ok(positions.into_iter().map(of).collect())
+    }
+
     /// Refused first, closed then: who signs in between is refused by the gateway's second look.
     fn shut_out(&self, user: UserId) {
         if let Some(edge) = &self.edge {
             edge.verifier.forbid(user);
-            edge.closer.close_user(user);
+            edge.gateway.close_user(user);
         }
     }
 }

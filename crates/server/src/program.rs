@@ -3,13 +3,14 @@
 
 use crate::cli::{
     AuditArgs, BenchArgs, Command, CommandLine, FanoutArgs, IdleArgs, Load, ReplayArgs, RoomsArgs,
-    ServeArgs, ServedArgs, TailArgs, UserArgs, VerifyArgs,
+    ServeArgs, ServedArgs, TailArgs, TopicsAction, UserArgs, VerifyArgs,
 };
 use crate::config::{Sources, in_force};
 use crate::operator::{Failure, Target};
-use crate::{audit, bench, replay, serve, tail, telemetry, user, verify};
+use crate::{audit, bench, replay, serve, tail, telemetry, topics, user, verify};
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
+use serde_json::json;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -58,11 +59,22 @@ impl ServerBuilder {
             }
         };
         match line.command {
-            Command::Serve(args) => self.serve(&args),
+            Command::Serve(args) => self.serve(&args, line.json),
             Command::Tail(args) => self.tail(&args, line.json),
             Command::Audit(args) => self.audit(&args),
             Command::Replay(args) => self.replay(&args),
             Command::Verify(args) => self.verify(&args),
+            Command::Topics(args) => self.shown(|games| async move {
+                match args.action {
+                    None => topics::topics(&args.data, line.json).await,
+                    Some(TopicsAction::Create) => {
+                        topics::create(&args.data, &games, line.json).await
+                    }
+                }
+            }),
+            Command::Groups(data) => {
+                self.shown(|games| async move { topics::groups(&data, &games, line.json).await })
+            }
             Command::User(args) => self.user(&args, line.json),
             Command::Config(args) => config(&args, line.json),
             Command::Bench(BenchArgs { url, load }) => {
@@ -76,7 +88,7 @@ impl ServerBuilder {
         }
     }
 
-    fn serve(self, args: &ServeArgs) -> ExitCode {
+    fn serve(self, args: &ServeArgs, json: bool) -> ExitCode {
         let sources = Sources::of_process(args.config.clone(), args.flags());
         let config = match sources.check_embedded().and_then(|()| sources.load()) {
             Ok(config) => config,
@@ -95,7 +107,11 @@ impl ServerBuilder {
         };
         let served = runtime().and_then(|runtime| {
             let served = runtime.block_on(serve::run(options, |address| {
-                say(&format!("blazing-sun serves on http://{address}"))
+                let told = json!({ "address": address, "url": format!("http://{address}") });
+                match json {
+                    true => say(&told.to_string()),
+                    false => say(&format!("blazing-sun serves on http://{address}")),
+                }
             }));
             // Blocking reads of clients that are gone must not hold up the end.
             runtime.shutdown_background();
@@ -147,6 +163,22 @@ impl ServerBuilder {
             Ok(false) => ExitCode::FAILURE,
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => failed(ASKED_WRONGLY, error),
+        }
+    }
+
+    /// Prints what a tool that only reads has found.
+    fn shown<F: Future<Output = anyhow::Result<String>>>(
+        &self,
+        find: impl FnOnce(Games) -> F,
+    ) -> ExitCode {
+        let found = runtime().and_then(|runtime| runtime.block_on(find(self.games.clone())));
+        match found.and_then(|text| say(&text)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => match error.downcast_ref::<Failure>() {
+                Some(failure) => failed(exit_code_of(failure), error),
+                None => failed(ASKED_WRONGLY, error),
+            },
         }
     }
 

@@ -7,6 +7,7 @@
 mod appender;
 mod catalog;
 pub(crate) mod codec;
+mod describe;
 mod error;
 mod queue;
 mod reader;
@@ -15,6 +16,7 @@ mod standalone;
 mod tail;
 
 pub use appender::{Batch, SqliteAppender};
+pub use describe::TopicDescription;
 pub use error::SqliteLogError;
 pub use queue::{PendingAppend, Waited};
 

@@ -10,6 +10,7 @@ use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_domain::Games;
 use serde::de::DeserializeOwned;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -30,6 +31,18 @@ pub struct Target {
 }
 
 impl Target {
+    /// Asks the server that runs; none where none does.
+    pub async fn ask_running<T: DeserializeOwned>(
+        data_dir: &Path,
+        request: &Request,
+    ) -> Result<Option<T>, Failure> {
+        match socket::connect(data_dir).await {
+            Ok(stream) => over(stream, request).await.map(Some),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(cannot_reach(&error)),
+        }
+    }
+
     /// Asks, waits for the answer, and leaves everything else as it was.
     pub async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
         let path = &self.config.server.data_dir;

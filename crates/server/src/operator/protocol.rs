@@ -56,6 +56,8 @@ pub enum Request {
         /// Whom.
         user: String,
     },
+    /// How far the gateway has read the event topics; nothing where none runs.
+    GatewayPositions,
     /// An access token.
     Token {
         /// For whom.
@@ -85,6 +87,17 @@ pub struct Credentials {
     pub email: String,
     /// The password, which is hashed where it arrives.
     pub password: String,
+}
+
+/// How far the gateway has read a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayPosition {
+    /// Its topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: u32,
+    /// The next offset.
+    pub next: u64,
 }
 
 /// Why a request was not done.

@@ -110,7 +110,7 @@ impl Parts {
     pub fn operator(&self) -> Operator {
         let edge = Edge {
             verifier: self.verifier.clone(),
-            closer: self.gateway.user_closer(),
+            gateway: self.gateway.control(),
         };
         Operator::new(self.accounts.clone(), Some(edge))
     }

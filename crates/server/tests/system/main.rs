@@ -9,6 +9,7 @@ mod intruders;
 mod life;
 mod proof;
 mod repeats;
+mod tools;
 mod topics;
 mod users;
 mod wrong_input;
