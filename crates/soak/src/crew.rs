@@ -119,12 +119,20 @@ impl Shared {
     /// Waits until there is a server; false once the run is over.
     pub(crate) async fn is_up(&self, user: i64) -> bool {
         let mut state = self.state.subscribe();
-        if *state.borrow_and_update() == State::Down {
-            lock(&self.down).insert(user);
-            self.noticed.notify_one();
+        loop {
+            let seen = *state.borrow_and_update();
+            match seen {
+                State::Up(_) => return true,
+                State::Over => return false,
+                State::Down => {
+                    lock(&self.down).insert(user);
+                    self.noticed.notify_one();
+                }
+            }
+            if state.changed().await.is_err() {
+                return false;
+            }
         }
-        let waited = state.wait_for(|state| *state != State::Down).await;
-        waited.is_ok_and(|state| *state != State::Over)
     }
 
     /// Waits until the run is over.
