@@ -3,7 +3,7 @@
 use blazing_sun_soak::drain::{BACK_WITHIN, drain};
 use blazing_sun_soak::planted::PLANTED;
 use blazing_sun_soak::run::{Plan, run};
-use blazing_sun_soak::slow::slow;
+use blazing_sun_soak::slow::{CLOSED_WITHIN, slow};
 use clap::{Parser, ValueEnum};
 use std::io::Write;
 use std::process::ExitCode;
@@ -101,7 +101,12 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
         }
     }
     if wants(Part::Slow) {
-        say(slow(18, 2).await?);
+        let slow = slow(18, 2).await?;
+        say(&slow);
+        if slow.gone_in > CLOSED_WITHIN {
+            say(format!("  later than {CLOSED_WITHIN:?}"));
+            is_well = false;
+        }
     }
     if wants(Part::Faults) {
         for planted in PLANTED {

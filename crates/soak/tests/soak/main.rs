@@ -20,7 +20,7 @@ async fn kills_at_every_point_lose_and_double_nothing() {
     };
     let report = run(&plan, |_| ()).await.expect("a run");
     assert!(report.violations.is_empty(), "{report}");
-    assert!(report.games > 10, "hardly anything was played: {report}");
+    assert!(report.games > 0, "no game was played to its end: {report}");
     assert!(report.letters > 0 && report.panics > 0, "{report}");
 }
 
