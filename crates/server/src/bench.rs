@@ -213,6 +213,7 @@ fn until_each(
     let mut refusal = None;
     let deadline_ns = sockets.now_ns() + SETUP_NS;
     while !missing.is_empty() {
+        sockets.beat();
         sockets.poll(
             Duration::from_millis(50),
             &mut |index, _, arrived, _| match arrived {
@@ -221,7 +222,7 @@ fn until_each(
                         found(text);
                     }
                 }
-                Arrived::Text(text) if is_refusal(text) => {
+                Arrived::Text(text) if is_refusal(text) && !is_there_already(text) => {
                     refusal = Some(String::from_utf8_lossy(text).into_owned());
                 }
                 Arrived::Text(_) | Arrived::Open => {}
@@ -244,6 +245,11 @@ fn until_each(
 fn is_refusal(text: &[u8]) -> bool {
     let head = &text[..text.len().min(64)];
     memchr::memmem::find(head, br#".error""#).is_some()
+}
+
+/// The state of the room comes all the same, for the sign-in asked for it.
+fn is_there_already(text: &[u8]) -> bool {
+    memchr::memmem::find(text, br#""already_in_room""#).is_some()
 }
 
 fn authenticate(token: &str) -> String {

@@ -5,7 +5,7 @@ use super::command::{self, CommandIds};
 use super::figures::{Figures, Used, saturated};
 use super::machine::{self, Machine};
 use super::sockets::{Arrived, Sockets};
-use super::{HEARTBEAT, HEARTBEAT_NS, Played, SECOND_NS, SETUP_NS, address_of, authenticate};
+use super::{Played, SECOND_NS, SETUP_NS, address_of, authenticate};
 use anyhow::bail;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -187,7 +187,7 @@ fn round(
     }
     let join_s = since(&crowd, join_ns);
     let resident_at_once = machine.resident_bytes();
-    crowd.rest((options.seconds * SECOND_NS as f64) as u64, &all)?;
+    crowd.rest((options.seconds * SECOND_NS as f64) as u64)?;
     let resident = machine.resident_bytes();
     let lost = crowd.lost;
     if let Some(rooms) = options.connections.checked_div(options.room_size) {
@@ -223,6 +223,7 @@ impl Crowd {
         let (mut begun, mut done, mut refusal) = (0, 0, None);
         let late_ns = self.sockets.now_ns() + SETUP_NS.max(count as u64 * SECOND_NS / 100);
         while done < count {
+            self.sockets.beat();
             while begun < count && begun - done < OPENING_MAX {
                 self.sockets.begin(server)?;
                 begun += 1;
@@ -263,6 +264,7 @@ impl Crowd {
         let (mut sent, mut done, mut refusal) = (0, 0, None);
         let late_ns = self.sockets.now_ns() + SETUP_NS;
         while done < connections.len() {
+            self.sockets.beat();
             while sent < connections.len() && sent - done < OPENING_MAX {
                 let connection = connections[sent];
                 let fields = format!(
@@ -301,18 +303,11 @@ impl Crowd {
     }
 
     /// Sends nothing but signs of life.
-    fn rest(&mut self, span_ns: u64, connections: &[usize]) -> anyhow::Result<()> {
+    fn rest(&mut self, span_ns: u64) -> anyhow::Result<()> {
         let start_ns = self.sockets.now_ns();
-        let mut heartbeat_ns = start_ns;
         let mut lost = 0;
         while self.sockets.now_ns() < start_ns + span_ns {
-            let now_ns = self.sockets.now_ns();
-            if now_ns >= heartbeat_ns + HEARTBEAT_NS / 2 {
-                heartbeat_ns = now_ns;
-                for connection in connections {
-                    self.sockets.text(*connection, HEARTBEAT);
-                }
-            }
+            self.sockets.beat();
             self.sockets
                 .poll(Duration::from_millis(20), &mut |_, _, arrived, _| {
                     lost += u64::from(matches!(arrived, Arrived::Closed(_)));

@@ -1,7 +1,7 @@
 //! Many WebSocket connections on one thread: level-triggered epoll, one `read` a readiness, frames
 //! handled in place. It has to cost less than the server that it loads.
 
-use super::frames;
+use super::{HEARTBEAT, HEARTBEAT_NS, frames};
 use anyhow::{Context, anyhow, bail};
 use rustix::event::epoll;
 use rustix::event::epoll::{EventData, EventFlags};
@@ -126,6 +126,7 @@ pub struct Sockets {
     events: Vec<epoll::Event>,
     outbox: Outbox,
     started: Instant,
+    heartbeat_ns: u64,
 }
 
 impl Sockets {
@@ -138,6 +139,7 @@ impl Sockets {
             events: Vec::with_capacity(512),
             outbox: Outbox::default(),
             started: Instant::now(),
+            heartbeat_ns: 0,
         })
     }
 
@@ -223,6 +225,20 @@ impl Sockets {
         outbox.text(to, text);
         self.flush(&mut outbox);
         self.outbox = outbox;
+    }
+
+    /// Tells the server now and then that all are there.
+    pub fn beat(&mut self) {
+        let now_ns = self.now_ns();
+        if now_ns < self.heartbeat_ns + HEARTBEAT_NS {
+            return;
+        }
+        self.heartbeat_ns = now_ns;
+        for index in 0..self.connections.len() {
+            if !self.connections[index].upgrading {
+                self.text(index, HEARTBEAT);
+            }
+        }
     }
 
     /// Closes a connection; nothing is reported about it any more.

@@ -3,7 +3,7 @@
 use super::FanoutOptions;
 use crate::bench::command::{self, CommandIds};
 use crate::bench::sockets::Sockets;
-use crate::bench::{HEARTBEAT, HEARTBEAT_NS, authenticate, until_all, until_each};
+use crate::bench::{authenticate, until_all, until_each};
 use anyhow::Context;
 use std::net::SocketAddr;
 
@@ -45,7 +45,6 @@ pub struct Crowd {
     said: u64,
     text: String,
     errors: Vec<String>,
-    heartbeat_ns: u64,
 }
 
 impl Crowd {
@@ -73,7 +72,6 @@ impl Crowd {
             said: 0,
             text: String::new(),
             errors: Vec::new(),
-            heartbeat_ns: 0,
         };
         for member in 0..count {
             // The publisher's user is nobody else's, where there are enough.
@@ -87,6 +85,7 @@ impl Crowd {
                 is_second: member >= users.len(),
             });
             crowd.open(member)?;
+            crowd.sockets.beat();
         }
         until_all(&mut crowd.sockets, 0..count, br#""system.authenticated""#)?;
         crowd.enter_room()?;
@@ -203,21 +202,6 @@ impl Crowd {
         self.closed_ns[member].get_or_insert(self.sockets.now_ns());
     }
 
-    /// Tells the server that all are there, now and then.
-    pub fn beat(&mut self) {
-        let now_ns = self.sockets.now_ns();
-        if now_ns < self.heartbeat_ns + HEARTBEAT_NS {
-            return;
-        }
-        self.heartbeat_ns = now_ns;
-        for member in 0..self.members.len() {
-            if self.closed_ns[member].is_none() {
-                self.sockets
-                    .text(self.members[member].connection, HEARTBEAT);
-            }
-        }
-    }
-
     /// Notes that a connection is gone; of one that is not read that is no error.
     pub fn lost(&mut self, member: usize, at_ns: u64, why: &str) {
         self.closed_ns[member] = Some(at_ns);
@@ -241,6 +225,8 @@ impl Crowd {
         let first_new = self.member_of.len();
         for member in &closed {
             self.open(*member)?;
+            // Whoever was gone for long has left the room; the others hear that they are in it.
+            self.command(*member, "join_room", &self.room_field.clone());
         }
         let all_new = first_new..self.member_of.len();
         until_all(&mut self.sockets, all_new, br#""games.event.room_state""#)?;

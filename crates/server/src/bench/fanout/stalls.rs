@@ -116,7 +116,7 @@ fn round(
             published += 1;
         }
         crowd.take(SECOND_NS / 500, &mut tally, &mut |_, _| {})?;
-        crowd.beat();
+        crowd.sockets.beat();
     }
     let seconds =
         |from_ns: u64, to_ns: u64| to_ns.saturating_sub(from_ns) as f64 / SECOND_NS as f64;

@@ -221,7 +221,7 @@ impl Crowd {
                     latency_ns.saturating_record(now_ns.saturating_sub(due_ns));
                 }
             })?;
-            self.beat();
+            self.sockets.beat();
             let now_ns = self.sockets.now_ns();
             if now_ns >= end_ns && (tally.missing() == 0 || now_ns > end_ns + DRAIN_NS) {
                 break;
