@@ -2,6 +2,7 @@
 //! ledger is not written here; what concerns money is submitted as a command.
 
 mod demo_grant;
+mod house_bots;
 mod ledger_commands;
 mod operator;
 mod passwords;
@@ -103,6 +104,9 @@ pub enum AccountsError {
     /// The refresh token is unknown, expired, revoked, or was used before.
     #[error("you are not signed in any more")]
     SignedOut,
+    /// Bots play for demo money alone.
+    #[error("house bots play for demo money, and the money of this deployment is `{0}`")]
+    BotsForRealMoney(String),
     /// Too many wait for their password to be hashed.
     #[error("too many are signing in right now; try again in a moment")]
     Busy,

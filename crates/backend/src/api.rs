@@ -49,6 +49,8 @@ pub struct ApiConfig {
     pub is_https: bool,
     /// What one address and one email may ask for.
     pub rates: Rates,
+    /// Games that the house's bot plays here. None.
+    pub bot_games: Vec<String>,
     /// Lifts all rates: for `serve --bench` on loopback. `false`.
     pub unlimited: bool,
 }
@@ -104,7 +106,7 @@ impl ApiState {
             config,
         } = parts;
         ApiState(Arc::new(Shared {
-            games: lists::describe(&games, accounts.currency()),
+            games: lists::describe(&games, accounts.currency(), &config.bot_games),
             game_types: games.iter().map(|game| game.name.to_owned()).collect(),
             limits: Limits::new(&config),
             jwks: jwks.to_string(),

@@ -123,6 +123,8 @@ impl TestServer {
                 "10000",
             )
             .env("BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__BURST", "10000")
+            // Tests that are about people are not to be joined by it.
+            .env("BLAZING_SUN_BOT__ENABLED", "false")
             .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log.expect("a log file"))

@@ -9,7 +9,7 @@ pub mod in_force;
 
 pub use keys::{KEYS, Key};
 pub use sections::{
-    Accounts, Config, Format, GameSettings, Gateway, Limits, Log, Rate, Server, Telemetry,
+    Accounts, Bot, Config, Format, GameSettings, Gateway, Limits, Log, Rate, Server, Telemetry,
 };
 pub use sources::Flag;
 

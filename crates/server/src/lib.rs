@@ -17,6 +17,7 @@ pub mod config;
 pub mod data_dir;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod house_bot;
 mod operator;
 mod pages;
 mod program;

@@ -5,8 +5,9 @@ mod connections;
 mod parts;
 
 use crate::cli::BenchTokens;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::data_dir::DataDir;
+use crate::house_bot::HouseBot;
 use crate::operator;
 use crate::pages;
 use anyhow::{Context, bail};
@@ -53,7 +54,7 @@ pub async fn run(
     serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let Options {
-        config,
+        mut config,
         games,
         bench,
         bench_tokens,
@@ -62,6 +63,8 @@ pub async fn run(
     if bench && !listen.ip().is_loopback() {
         bail!("--bench lifts all limits and so listens on loopback alone, not on {listen}");
     }
+    // It would play with those who measure.
+    config.bot.enabled &= !bench;
     let games = priced(games, &config, bench)?;
     raise_open_files();
     let data_dir = DataDir::take(&config.server.data_dir)?;
@@ -94,6 +97,7 @@ pub async fn run(
         bench_tokens,
         &keys,
         data_dir.path(),
+        &config.bot,
         serving,
     )
     .await;
@@ -110,6 +114,7 @@ async fn serve(
     bench_tokens: Option<BenchTokens>,
     keys: &Keys,
     data_dir: &Path,
+    bot: &config::Bot,
     serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
@@ -119,6 +124,10 @@ async fn serve(
     if let Some(wanted) = &bench_tokens {
         bench_guests::write_tokens(wanted, address, keys).await?;
     }
+    let house_bot = match bot.enabled {
+        true => Some(HouseBot::start(bot, address, parts.accounts()).await?),
+        false => None,
+    };
     serving(address)?;
     tracing::info!(server.address = %address, "serving");
     let outcome = tokio::select! {
@@ -127,6 +136,9 @@ async fn serve(
         ended = &mut http => Err(anyhow::anyhow!("the listener ended: {ended:?}")),
     };
     tracing::info!("stopping");
+    if let Some(house_bot) = house_bot {
+        house_bot.stop().await;
+    }
     if !parts.drain(DRAIN).await {
         tracing::warn!("not every socket was gone in time");
     }

@@ -38,8 +38,12 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-async function start(listen: string): Promise<void> {
-  server = spawn(BIN, ["serve", "--data-dir", dataDir, "--listen", listen], { stdio: ["ignore", "pipe", "pipe"] });
+/** Without the house's bot, which would join whoever waits for another page. */
+async function start(listen: string, hasBot = false): Promise<void> {
+  server = spawn(BIN, ["serve", "--data-dir", dataDir, "--listen", listen], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, BLAZING_SUN_BOT__ENABLED: String(hasBot) },
+  });
   server.stderr?.setEncoding("utf8").on("data", (printed) => stderr.add(printed));
   try {
     origin = await addressOf(server);
@@ -180,4 +184,69 @@ game("a game goes on where it was after the server is killed, without a touch of
   expect([...host.complaints, ...guest.complaints]).toEqual([]);
   await stop("SIGTERM");
   await audit();
+});
+
+game("one page alone plays a whole game against the house bot, and it is plain that it is a bot", async () => {
+  await stop("SIGTERM");
+  await start("127.0.0.1:0", true);
+  const { page, complaints } = await player(browser, { colorScheme: "dark" });
+  const me = await enterAsGuest(page, origin);
+  await balanceReaches(page, 5_000);
+  const button = page.getByTestId("play-bot");
+  expect(await button.textContent()).toBe("Play the bot for 10.00\u00a0€");
+  await shot(page, "bot-lobby-dark");
+  await button.click();
+  await page.getByTestId("die").waitFor();
+  await balanceReaches(page, 4_000);
+  const mark = page.getByTestId("bot-mark");
+  expect(await mark.count()).toBe(1);
+  expect(await mark.textContent()).toBe("Bot, a computer player of the house");
+  await rollToTheEnd([page], async (rolls) => {
+    if (rolls === 4) await shot(page, "bot-game-dark");
+  });
+  const winner = await page.getByTestId("result").getAttribute("data-winner");
+  await balanceReaches(page, winner === me ? 5_600 : 4_000);
+  expect(await page.getByTestId("result").getByTestId("bot-mark").count()).toBe(1);
+  await page.locator('[data-testid="verdict"][data-right="true"]').waitFor();
+  expect(await page.getByTestId("draws-checked").textContent()).toMatch(/\d+ throws checked and correct/);
+  expect(await page.getByTestId("bot-seed").isVisible()).toBe(true);
+  await shot(page, "bot-result-dark");
+  expect(complaints).toEqual([]);
+  await stop("SIGTERM");
+  await audit();
+});
+
+game("the bot comes by itself to who waits alone, and goes when somebody joins", async () => {
+  await stop("SIGTERM");
+  await start("127.0.0.1:0", true);
+  const narrow = { width: 360, height: 740 };
+  const host = await player(browser, { colorScheme: "light", viewport: narrow });
+  await enterAsGuest(host.page, origin);
+  await shot(host.page, "bot-lobby-light-360");
+  await host.page.getByTestId("create-room").click();
+  await host.page.getByTestId("confirm-create").click();
+  const playBot = host.page.getByTestId("play-bot-here");
+  await playBot.waitFor();
+  expect(await host.page.getByTestId("lobby").getByTestId("bot-mark").count()).toBe(1);
+  await shot(host.page, "bot-room-light-360");
+
+  const guest = await player(browser, { colorScheme: "dark" });
+  const guestId = await enterAsGuest(guest.page, origin);
+  const card = guest.page.getByTestId("room-card");
+  await card.getByText("1 here · 2 seats").waitFor();
+  await shot(guest.page, "bot-waits-dark");
+  await card.getByTestId("join-button").click();
+  await guest.page.getByTestId("confirm-join").click();
+  await host.page.getByTestId(`select-${guestId}`).waitFor();
+  await host.page.getByTestId("bot-mark").waitFor({ state: "detached" });
+  expect(await playBot.count()).toBe(0);
+
+  await guest.page.getByTestId("leave-room").click();
+  await playBot.click();
+  await host.page.getByTestId("die").waitFor();
+  await host.page.getByTestId("bot-mark").waitFor();
+  await shot(host.page, "bot-game-light-360");
+  const width = await host.page.evaluate(() => document.documentElement.scrollWidth);
+  expect(width).toBeLessThanOrEqual(narrow.width);
+  expect([...host.complaints, ...guest.complaints]).toEqual([]);
 });

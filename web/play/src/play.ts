@@ -31,6 +31,8 @@ export class Play {
   /** Whether it is known if somebody is signed in. */
   isRestored = false;
   isUnreachable = false;
+  /** The room that was made to play against the bot: it begins without another touch. */
+  botRoomId: string | undefined;
   route: Route = routeOf(location.pathname);
   toasts: readonly Toast[] = [];
 

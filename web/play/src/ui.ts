@@ -141,6 +141,19 @@ export const ui = css`
     background: var(--bad-soft);
     color: var(--bad);
   }
+  .chip.bot {
+    border: 1px solid color-mix(in srgb, var(--accent) 55%, var(--line));
+    background: transparent;
+    color: var(--text);
+  }
+  .unseen {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
   .soft {
     color: var(--text-2);
   }

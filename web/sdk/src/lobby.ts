@@ -17,7 +17,7 @@ export class Lobby {
     client.on("games.event.room_created", (frame) => this.put(summaryOf(frame)));
     client.on("games.event.room_updated", (frame) => {
       const known = this.rooms.get(frame.room_id);
-      if (known || frame.room_name !== undefined) this.put({ ...known, ...frame } as RoomSummary);
+      if (known || frame.room_name !== undefined) this.put({ ...known, bot_count: 0, ...frame } as RoomSummary);
     });
     client.on("games.event.room_removed", (frame) => {
       if (this.rooms.delete(frame.room_id)) this.emit();
@@ -91,5 +91,6 @@ function summaryOf(frame: EventFrame<"games.event.room_created">): RoomSummary {
     allow_spectators: frame.allow_spectators,
     entry_fee_cents: frame.entry_fee_cents,
     prize_cents: frame.prize_cents,
+    invites_bot: frame.invites_bot ?? false,
   };
 }

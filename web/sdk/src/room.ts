@@ -6,6 +6,8 @@ export interface Member {
   readonly username: string;
   readonly score: number;
   readonly isReady: boolean;
+  /** A program of the house, and no person. */
+  readonly isBot: boolean;
   readonly isAuto: boolean;
   readonly isGone: boolean;
   /** When a member who is gone is taken out of the room, in milliseconds of server time; null where never. */
@@ -65,6 +67,8 @@ export interface RoomView {
   readonly entryFeeCents: Cents;
   readonly prizeCents: Cents;
   readonly isPasswordProtected: boolean;
+  /** The host asked for the house's bot. */
+  readonly invitesBot: boolean;
   readonly roomSeq: number;
   /** The last `<game>.state`. */
   readonly gameState: Frame | null;
@@ -272,6 +276,7 @@ function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.eve
     entryFeeCents: room.entry_fee_cents ?? 0,
     prizeCents: room.prize_cents ?? 0,
     isPasswordProtected: room.is_password_protected ?? false,
+    invitesBot: room.invites_bot ?? false,
     roomSeq: room.room_seq ?? frame.after_seq ?? 0,
     gameState: known?.gameState ?? null,
     gameEvents: known?.gameEvents ?? [],
@@ -305,6 +310,7 @@ function memberFrom(player: Player, earlier?: Member): Member {
     username: player.username,
     score: player.score ?? earlier?.score ?? 0,
     isReady: player.is_ready ?? earlier?.isReady ?? false,
+    isBot: player.is_bot ?? earlier?.isBot ?? false,
     isAuto: earlier?.isAuto ?? false,
     isGone: earlier?.isGone ?? false,
     goneUntil: earlier?.goneUntil ?? null,
@@ -339,7 +345,8 @@ function afterLeaving(view: RoomView, id: UserId, frame: Frame, me: UserId, reas
   }
   const members = view.members.filter((member) => member.userId !== id);
   const named = userIdOf(frame.host_id);
-  const heir = members.find((member) => !member.isGone) ?? members[0];
+  const people = members.filter((member) => !member.isBot);
+  const heir = people.find((member) => !member.isGone) ?? people[0];
   const hostId = named || (view.hostId === id ? (heir?.userId ?? view.hostId) : view.hostId);
   const next = { ...view, members, hostId, selected: view.selected.filter((other) => other !== id) };
   if (id === me) {

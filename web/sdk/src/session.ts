@@ -22,6 +22,8 @@ export interface GameInfo {
   entry_fee_cents: Cents;
   prize_percent: number;
   currency: string;
+  /** The house's bot plays it with whoever is alone. */
+  has_bot?: boolean;
   moves?: Record<string, unknown>;
 }
 

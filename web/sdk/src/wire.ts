@@ -13,6 +13,8 @@ export type ChatChannel = "lobby" | "players" | "spectators";
 export interface UserRef {
   user_id: UserId;
   username: string;
+  /** A bot of the house; left out for people. */
+  is_bot?: boolean;
 }
 
 export interface Player extends UserRef {
@@ -59,6 +61,8 @@ export interface RoomSnapshot {
   seed_commitment?: string;
   room_seq?: number;
   recovered?: boolean;
+  /** The host asked for the house's bot; left out where not. */
+  invites_bot?: boolean;
 }
 
 /** A line of the list of rooms. */
@@ -76,6 +80,9 @@ export interface RoomSummary {
   allow_spectators: boolean;
   entry_fee_cents: Cents;
   prize_cents?: Cents;
+  /** Bots among the players; left out where there are none. */
+  bot_count?: number;
+  invites_bot?: boolean;
   can_rejoin?: boolean;
   rejoin_role?: string | null;
 }
@@ -108,6 +115,7 @@ export interface Events {
     entry_fee_cents: Cents;
     prize_cents: Cents;
     seed_commitment?: string;
+    invites_bot?: boolean;
   };
   "games.event.room_updated": Partial<RoomSummary> & InRoom;
   "games.event.room_removed": InRoom & { room_name?: string; reason?: "game_started" | "abandoned" | "cancelled" };
@@ -235,6 +243,8 @@ export interface Commands {
     password?: string;
     max_players?: number;
     allow_spectators?: boolean;
+    /** Asks for the house's bot to come at once. */
+    invites_bot?: boolean;
   };
   "games.command.join_room": { room_id?: RoomId; room_name?: string; password?: string };
   "games.command.quick_match": { game_type: string; cancel?: boolean };

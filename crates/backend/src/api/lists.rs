@@ -38,6 +38,9 @@ pub struct GameInfo {
     pub prize_percent: u8,
     /// The deployment's currency.
     pub currency: String,
+    /// Whether the house's bot plays it with lone visitors; left out where it does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_bot: bool,
     /// A JSON Schema of each move's fields.
     pub moves: BTreeMap<String, serde_json::Value>,
 }
@@ -45,7 +48,7 @@ pub struct GameInfo {
 /// The answer to `GET games`, which stays the same while the server runs.
 pub(super) type GamesAnswer = String;
 
-pub(super) fn describe(games: &Games, currency: &str) -> GamesAnswer {
+pub(super) fn describe(games: &Games, currency: &str, bot_games: &[String]) -> GamesAnswer {
     let info = |game: &blazing_sun_domain::GameDefinition| GameInfo {
         game_type: game.name.to_owned(),
         name: title(game.name),
@@ -54,6 +57,7 @@ pub(super) fn describe(games: &Games, currency: &str) -> GamesAnswer {
         entry_fee_cents: game.entry_fee,
         prize_percent: game.prize_percent,
         currency: currency.to_owned(),
+        has_bot: bot_games.iter().any(|name| name == game.name),
         moves: (*game.moves).clone(),
     };
     let list = GameList {

@@ -142,7 +142,9 @@ impl From<AccountsError> for Problem {
     fn from(error: AccountsError) -> Problem {
         let (status, code) = match error {
             AccountsError::Store(error) => return error.into(),
-            AccountsError::Passwords(_) => return Problem::internal(&error),
+            AccountsError::Passwords(_) | AccountsError::BotsForRealMoney(_) => {
+                return Problem::internal(&error);
+            }
             AccountsError::Busy => return Problem::unavailable(),
             AccountsError::EmailTaken => (StatusCode::CONFLICT, "email_taken"),
             AccountsError::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong_credentials"),

@@ -149,6 +149,15 @@ pub trait AccountStore: Send + Sync + 'static {
     /// The user with this id.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
+    /// So many users without email who have the role of the house's bots, the oldest first; where there are
+    /// fewer, the others are added under this name.
+    async fn house_bots(
+        &self,
+        count: u32,
+        username: &str,
+        now: Millis,
+    ) -> Result<Vec<User>, StoreError>;
+
     /// Users of this name, compared exactly; at most `limit`, the oldest first.
     async fn users_named(&self, username: &str, limit: u32) -> Result<Vec<User>, StoreError>;
 

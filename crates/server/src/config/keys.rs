@@ -176,6 +176,30 @@ pub const KEYS: &[Key] = &[
         "How long an access token lives; clients renew it by themselves",
     ),
     key(
+        "bot.enabled",
+        "true or false",
+        "true",
+        "Whether the house's bot plays with lone visitors, for demo money; not with --bench",
+    ),
+    key(
+        "bot.joins_after_ms",
+        "milliseconds, 0 to 600000",
+        "2000",
+        "How long somebody waits alone in an open room before the bot comes; at once to who asks for it",
+    ),
+    key(
+        "bot.move_after_ms",
+        "milliseconds, 0 to 4000",
+        "700",
+        "How long the bot takes to be ready, and for a move",
+    ),
+    key(
+        "bot.rooms_max",
+        "a number from 1 to 500",
+        "50",
+        "Rooms that the bot is in at once; each 16 take one account and one connection",
+    ),
+    key(
         "games.<name>.entry_fee_cents",
         "cents, 0 to 100000000",
         "the game's own: 1000",

@@ -18,6 +18,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// Who may sign in.
     pub accounts: Accounts,
+    /// The house's bot.
+    pub bot: Bot,
     /// Money of each game, by its name.
     pub games: BTreeMap<String, GameSettings>,
     /// The event log.
@@ -99,6 +101,20 @@ pub struct Accounts {
     pub attempts_per_quarter_hour: NonZeroU32,
     /// How long an access token lives.
     pub access_token_minutes: u32,
+}
+
+/// The house's bot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Bot {
+    /// Whether it plays.
+    pub enabled: bool,
+    /// How long somebody waits alone in an open room before it comes by itself.
+    pub joins_after_ms: u32,
+    /// How long it takes for a move.
+    pub move_after_ms: u32,
+    /// Rooms that it is in at once.
+    pub rooms_max: u32,
 }
 
 /// A game's money.
@@ -203,6 +219,17 @@ impl Default for Accounts {
     }
 }
 
+impl Default for Bot {
+    fn default() -> Bot {
+        Bot {
+            enabled: true,
+            joins_after_ms: 2_000,
+            move_after_ms: 700,
+            rooms_max: 50,
+        }
+    }
+}
+
 fn count(count: u32) -> NonZeroU32 {
     NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
 }
@@ -232,6 +259,7 @@ impl Config {
             server,
             gateway,
             accounts,
+            bot,
             log,
             telemetry,
             ..
@@ -294,6 +322,9 @@ impl Config {
                 (1..=1_440).contains(&accounts.access_token_minutes),
                 "accounts.access_token_minutes",
             ),
+            (bot.joins_after_ms <= 600_000, "bot.joins_after_ms"),
+            (bot.move_after_ms <= 4_000, "bot.move_after_ms"),
+            ((1..=500).contains(&bot.rooms_max), "bot.rooms_max"),
             ((1..=1_024).contains(&log.partitions), "log.partitions"),
             (
                 (1..=3_650).contains(&log.retention_days),

@@ -3,6 +3,7 @@
 
 use crate::config::{self, Config};
 use crate::data_dir::DataDir;
+use crate::house_bot;
 use crate::operator::{Edge, Operator};
 use anyhow::Context;
 use axum::Router;
@@ -106,6 +107,11 @@ impl Parts {
         Ok((engine, accounts))
     }
 
+    /// Who may sign in.
+    pub fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
     /// What operators' tools ask.
     pub fn operator(&self) -> Operator {
         let edge = Edge {
@@ -197,6 +203,9 @@ fn api(
     unlimited: bool,
 ) -> anyhow::Result<Router> {
     let settings = &config.accounts;
+    let bot_games = games.iter().map(|game| game.name);
+    let bot_games = bot_games.filter(|name| config.bot.enabled && house_bot::plays(name));
+    let bot_games = bot_games.map(str::to_owned).collect();
     let proxies = config
         .gateway
         .trusted_proxies
@@ -218,6 +227,7 @@ fn api(
                 attempts_per_address_quarter_hour: settings.attempts_per_quarter_hour,
                 ..Rates::default()
             },
+            bot_games,
             unlimited,
             ..ApiConfig::default()
         },

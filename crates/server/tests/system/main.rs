@@ -5,6 +5,7 @@ mod games;
 mod hostile_disk;
 mod hostile_http;
 mod hostile_sockets;
+mod house_bot;
 mod intruders;
 mod life;
 mod proof;

@@ -342,7 +342,7 @@ async fn a_deep_data_directory_works_too() {
         .await
         .expect("read")
         .expect("a line");
-    let (code, _, _) = refusal(&["user", "show", "1"], &deep).await;
+    let (code, _, _) = refusal(&["user", "show", "999"], &deep).await;
     assert_eq!(code, "user_not_found");
     within("its end", child.kill()).await.expect("killed");
 }

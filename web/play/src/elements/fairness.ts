@@ -26,6 +26,7 @@ export class FairnessPanel extends LitElement {
       <details ?open=${serverSeed !== null} data-testid="fairness">
         <summary>${text.fairness} ${this.badge()}</summary>
         <p class="soft">${text.fairnessLead}</p>
+        ${this.room.members.some((member) => member.isBot) ? html`<p class="soft" data-testid="bot-seed">${text.botSeed}</p>` : nothing}
         <dl>
           <dt>${text.commitment}</dt>
           <dd data-testid="commitment">${commitment ?? "–"}</dd>

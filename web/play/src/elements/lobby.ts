@@ -1,4 +1,4 @@
-import type { RoomSummary } from "@blazing-sun/client";
+import type { GameInfo, RoomSummary } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { money } from "../format.js";
@@ -14,12 +14,14 @@ import type { JoinRoom } from "./join_room.js";
 import "./join_room.js";
 
 export class LobbyPage extends PlayElement {
-  static override properties = { rooms: { state: true } };
+  static override properties = { rooms: { state: true }, isBusy: { state: true } };
+  declare private isBusy: boolean;
   declare private rooms: readonly RoomSummary[];
 
   constructor() {
     super();
     this.rooms = [];
+    this.isBusy = false;
   }
 
   override connectedCallback(): void {
@@ -43,6 +45,7 @@ export class LobbyPage extends PlayElement {
           <h1>${text.lobbyTitle}</h1>
           <p class="soft">${text.lobbyLead}</p>
         </div>
+        ${this.botButton()}
         <button class="primary" data-testid="create-room" @click=${this.create}>${text.createRoom}</button>
       </div>
       ${
@@ -81,11 +84,45 @@ export class LobbyPage extends PlayElement {
     </div>`;
   }
 
+  /** Joining is consent to the fee, so that the button names it. */
+  private botButton(): TemplateResult | typeof nothing {
+    const game = this.botGame();
+    if (!game) return nothing;
+    const isPoor = (this.play.account?.balance_cents ?? 0) < game.entry_fee_cents;
+    return html`<button data-testid="play-bot" ?disabled=${isPoor || this.isBusy} title=${isPoor ? text.joinPoor : text.playBot}
+      @click=${this.playBot}>${text.playBotFee(money(game.entry_fee_cents, game.currency))}</button>`;
+  }
+
+  private botGame(): GameInfo | undefined {
+    return this.play.games.find((game) => game.has_bot);
+  }
+
+  private readonly playBot = async () => {
+    const { client, account } = this.play;
+    const game = this.botGame();
+    if (!client || !game || this.isBusy) return;
+    this.isBusy = true;
+    const answer = client.command("games.command.create_room", {
+      game_type: game.game_type,
+      room_name: text.botRoomName(account?.username ?? ""),
+      max_players: game.min_players,
+      invites_bot: true,
+    });
+    if (await this.play.run(answer)) {
+      const frame = await answer;
+      const roomId = "room" in frame ? frame.room.room_id : frame.room_id;
+      this.play.botRoomId = roomId;
+      if (roomId) this.play.go({ page: "room", roomId });
+    }
+    this.isBusy = false;
+  };
+
   private card(room: RoomSummary): TemplateResult {
     const fee = money(room.entry_fee_cents, this.play.currency);
     const prize = room.prize_cents === undefined ? "–" : money(room.prize_cents, this.play.currency);
     const isOwn = room.can_rejoin || this.play.client?.rooms.get(room.room_id) !== undefined;
-    const filled = Math.min(room.player_count, room.max_players);
+    const people = room.player_count - (room.bot_count ?? 0);
+    const filled = Math.min(people, room.max_players);
     return html`
       <article class="card room" data-testid="room-card" data-room-id=${room.room_id}>
         <div class="row top">
@@ -101,11 +138,11 @@ export class LobbyPage extends PlayElement {
           <div class="prize"><dt>${text.prize}</dt><dd data-testid="prize">${prize}</dd></div>
         </dl>
         <div class="row">
-          <span class="grow seats" title=${text.seatsOf(room.player_count, room.max_players)}>
+          <span class="grow seats" title=${text.seatsOf(people, room.max_players)}>
             <span class="dots" aria-hidden="true">
               ${Array.from({ length: room.max_players }, (_, seat) => html`<i ?data-on=${seat < filled}></i>`)}
             </span>
-            <span class="soft small number">${text.seatsOf(room.player_count, room.max_players)}</span>
+            <span class="soft small number">${text.seatsOf(people, room.max_players)}</span>
           </span>
           ${
             isOwn
@@ -122,7 +159,7 @@ export class LobbyPage extends PlayElement {
     return html`<div class="empty card">
       <bs-face .value=${1}></bs-face>
       <h2>${text.noRooms}</h2>
-      <p class="soft">${text.noRoomsLead}</p>
+      <p class="soft">${this.botGame() ? text.noRoomsBot : text.noRoomsLead}</p>
     </div>`;
   }
 
@@ -137,6 +174,14 @@ export class LobbyPage extends PlayElement {
     css`
       .head {
         margin: var(--space-4) 0 var(--space-5);
+      }
+      @media (max-width: 46rem) {
+        .head .grow {
+          flex-basis: 100%;
+        }
+        .head button {
+          flex: 1 1 auto;
+        }
       }
       .rooms {
         display: grid;

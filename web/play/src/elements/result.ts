@@ -4,6 +4,7 @@ import { money } from "../format.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import "./avatar.js";
+import { botMark } from "./bot_mark.js";
 import { PlayElement } from "./element.js";
 
 export class Result extends PlayElement {
@@ -30,7 +31,8 @@ export class Result extends PlayElement {
             ({ userId, username, score }) => html`
               <li ?data-first=${userId === result.winnerId}>
                 <bs-avatar .userId=${userId} .name=${username}></bs-avatar>
-                <span class="grow ellipsis"><b>${username}</b> ${userId === me ? html`<span class="soft">(${text.you})</span>` : nothing}</span>
+                <span class="grow ellipsis"><b>${username}</b> ${userId === me ? html`<span class="soft">(${text.you})</span>` : nothing}
+                  ${botMark(this.room.members.find((member) => member.userId === userId)?.isBot)}</span>
                 <span class="number score" data-testid="score-${userId}" data-score=${score}>${score}</span>
               </li>
             `,

@@ -1,11 +1,13 @@
 import type { Member, RoomSummary, RoomView } from "@blazing-sun/client";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import { botToPlay, startAgainstBot } from "../against_bot.js";
 import { money } from "../format.js";
 import { gamePage } from "../games.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import "./avatar.js";
+import { botMark } from "./bot_mark.js";
 import "./countdown.js";
 import { PlayElement } from "./element.js";
 import "./fairness.js";
@@ -110,6 +112,10 @@ export class RoomPage extends PlayElement {
   }
 
   protected override updated(): void {
+    if (this.room && this.play.botRoomId === this.room.roomId && botToPlay(this.room, this.me)) {
+      this.play.botRoomId = undefined;
+      this.playBot();
+    }
     const dialog = this.renderRoot.querySelector("dialog");
     if (dialog && !dialog.open) dialog.showModal();
   }
@@ -160,7 +166,7 @@ export class RoomPage extends PlayElement {
     const lobby = room.members.filter((member) => !room.selected.includes(member.userId));
     const empty = Math.max(0, room.seats - room.selected.length);
     return html`
-      ${this.steps(room)}
+      ${this.steps(room)} ${this.againstBot(room)}
       <div class="columns">
         <section class="card stack">
           <h2>${text.seats} <span class="soft number">${room.selected.length} / ${room.seats}</span></h2>
@@ -200,6 +206,17 @@ export class RoomPage extends PlayElement {
         </section>
       </div>
     `;
+  }
+
+  private againstBot(room: RoomView): TemplateResult | typeof nothing {
+    const isHere = botToPlay(room, this.me) !== undefined;
+    const isAwaited = room.invitesBot && room.members.length === 1 && room.phase === "waiting";
+    if (isAwaited) return html`<p class="card bot" role="status" data-testid="bot-comes">${text.botComes}</p>`;
+    if (!isHere || room.selected.length >= room.seats) return nothing;
+    return html`<div class="card bot row">
+      <p class="grow">${text.botLeaves}</p>
+      <button class="primary" data-testid="play-bot-here" ?disabled=${this.isBusy} @click=${this.playBot}>${text.playBot}</button>
+    </div>`;
   }
 
   private steps(room: RoomView): TemplateResult {
@@ -252,6 +269,7 @@ export class RoomPage extends PlayElement {
       <bs-avatar .userId=${member.userId} .name=${member.username}></bs-avatar>
       <span class="grow ellipsis"><b>${member.username}</b>
         ${member.userId === this.me ? html`<span class="soft">(${text.you})</span>` : nothing}</span>
+      ${botMark(member.isBot)}
       ${member.userId === room.hostId ? html`<span class="chip warn">${text.host}</span>` : nothing}
       ${member.isGone ? html`<span class="chip bad">${text.isGone}</span>` : nothing}
     `;
@@ -321,6 +339,11 @@ export class RoomPage extends PlayElement {
       </div>
     </div>`;
   }
+
+  private readonly playBot = () =>
+    void this.busy(async (client) => {
+      if (this.room) await this.play.run(startAgainstBot(client, this.room, this.me));
+    });
 
   private readonly askToLeave = () => {
     if (this.room?.phase === "playing" && this.room.selected.includes(this.me)) this.isLeaving = true;
@@ -417,6 +440,10 @@ export class RoomPage extends PlayElement {
       }
       .deadline {
         margin-bottom: var(--space-4);
+      }
+      .bot {
+        margin-bottom: var(--space-4);
+        padding: var(--space-3) var(--space-4);
       }
       .seats {
         display: grid;

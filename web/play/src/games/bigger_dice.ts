@@ -2,6 +2,7 @@ import { type Member, type RoomView, type ServerClock, scoresOf, type UserId, us
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import "../elements/avatar.js";
+import { botMark } from "../elements/bot_mark.js";
 import "../elements/countdown.js";
 import "../elements/die.js";
 import type { GameContext, GamePage } from "../games.js";
@@ -196,6 +197,7 @@ export class BiggerDice extends LitElement {
             <div class="ellipsis"><b>${username}</b>
               ${userId === this.context.me ? html`<span class="soft">(${text.you})</span>` : nothing}</div>
             <div class="row badges">
+              ${botMark(player.isBot)}
               ${isTied ? html`<span class="chip warn" data-testid="tied-${userId}">${text.dice.tieBadge}</span>` : nothing}
               ${isOut ? html`<span class="chip">${text.dice.sitsOut}</span>` : nothing}
               ${player.isAuto ? html`<span class="chip" data-testid="auto-${userId}">${text.isAuto}</span>` : nothing}

@@ -22,6 +22,7 @@ pub async fn all(store: Arc<dyn AccountStore>) {
     users_are_found_by_name(&*store).await;
     all_families_of_a_user_can_be_revoked(&*store).await;
     expired_tokens_are_cleared_away(&*store).await;
+    house_bots_are_made_once(&*store).await;
 }
 
 fn hash() -> TokenHash {
@@ -74,6 +75,31 @@ async fn rotate(
         store.rotate(presented, token(next), now).await.unwrap(),
         next,
     )
+}
+
+async fn house_bots_are_made_once(store: &dyn AccountStore) {
+    let bots = store.house_bots(2, "Bot", NOW).await.unwrap();
+    assert_eq!(bots.len(), 2);
+    for bot in &bots {
+        assert_eq!((bot.email.as_deref(), bot.username.as_str()), (None, "Bot"));
+        assert_eq!(bot.roles, ["bot"]);
+    }
+    let with_role = NewUser {
+        roles: vec!["bot".to_owned()],
+        ..with_email("no.bot@example.com")
+    };
+    add(store, with_role).await;
+    add(store, guest()).await;
+    let later = NOW.plus(1);
+    assert_eq!(store.house_bots(1, "New", later).await.unwrap(), bots[..1]);
+    let more = store.house_bots(3, "New", later).await.unwrap();
+    assert_eq!((&more[..2], more[2].username.as_str()), (&bots[..], "New"));
+    store
+        .set_status(bots[0].id, UserStatus::Banned, None)
+        .await
+        .unwrap();
+    let again = store.house_bots(3, "New", later).await.unwrap();
+    assert_eq!((again.len(), again[0].status), (3, UserStatus::Banned));
 }
 
 fn is_rotated(outcome: &(Rotation, TokenHash)) -> bool {

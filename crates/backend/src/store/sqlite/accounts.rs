@@ -7,6 +7,7 @@ use crate::store::accounts::{
     User, UserStatus,
 };
 use async_trait::async_trait;
+use blazing_sun_backbone::envelope::BOT_ROLE;
 use blazing_sun_domain::{Millis, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
@@ -53,6 +54,18 @@ impl AccountStore for SqliteAccounts {
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.access
             .read(move |connection| find_user(connection, id))
+            .await
+    }
+
+    async fn house_bots(
+        &self,
+        count: u32,
+        username: &str,
+        now: Millis,
+    ) -> Result<Vec<User>, StoreError> {
+        let username = username.to_owned();
+        self.access
+            .write(move |connection| house_bots(connection, count, &username, now))
             .await
     }
 
@@ -328,6 +341,31 @@ fn keep_last_id(connection: &Connection, id: i64) -> Result<(), StoreError> {
     )?;
     keep.execute([id])?;
     Ok(())
+}
+
+fn house_bots(
+    connection: &Connection,
+    count: u32,
+    username: &str,
+    now: Millis,
+) -> Result<Vec<User>, StoreError> {
+    let mut find = connection.prepare_cached(&format!(
+        "{USER} FROM users WHERE email IS NULL
+         AND EXISTS (SELECT 1 FROM json_each(users.roles) WHERE value = ?1) ORDER BY id LIMIT ?2"
+    ))?;
+    let found = find.query_map(params![BOT_ROLE, count], StoredUser::of)?;
+    let mut bots: Vec<User> = found
+        .map(|user| user?.read())
+        .collect::<Result<_, StoreError>>()?;
+    for _ in bots.len()..count as usize {
+        let bot = NewUser {
+            username: username.to_owned(),
+            roles: vec![BOT_ROLE.to_owned()],
+            credentials: None,
+        };
+        bots.extend(insert_user(connection, bot, None, now)?);
+    }
+    Ok(bots)
 }
 
 /// Marks an active user as seen; false for any other.
