@@ -1,7 +1,7 @@
 //! The one rule for names that people make up and others see: of users and of rooms.
 //!
 //! It stands before the rules of rooms, not in them: what was decided once replays for ever, while the
-//! tables of look-alikes grow with Unicode.
+//! tables of lookalikes grow with Unicode.
 
 use std::collections::HashSet;
 use std::fmt;

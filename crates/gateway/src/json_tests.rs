@@ -52,7 +52,7 @@ fn what_is_json_and_what_is_not() {
         r#"{"a":+1}"#,
         r#"{"a":-}"#,
         r#"{"a":1e}"#,
-        r#"{"a":tru}"#,
+        r#"{"a":tr}"#,
         r#"{"a":True}"#,
         r#"{"a":"\x"}"#,
         r#"{"a":"\u12g4"}"#,
