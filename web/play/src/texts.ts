@@ -104,7 +104,7 @@ export const text = {
   playBotFee: (fee: string) => `Play the bot for ${fee}`,
   botRoomName: (name: string) => `${name} against the bot`,
   botComes: "The house bot is on its way…",
-  botLeaves: "It makes room as soon as somebody else joins.",
+  botLeaves: "The house bot is here. It makes room as soon as somebody else joins.",
   botSeed: "The house bot adds no seed: this game’s dice follow from the server’s seed and yours.",
   noRooms: "No open rooms yet",
   noRoomsLead: "Open one, and others will see it here at once.",

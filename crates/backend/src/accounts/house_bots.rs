@@ -1,12 +1,12 @@
 //! The accounts of the house's bots: without email or password, found again by their role.
 
-use super::{AccessToken, Accounts, AccountsError};
+use super::{AccessToken, Accounts, AccountsError, Username};
 use crate::store::accounts::{User, UserStatus};
 use blazing_sun_backbone::credentials::Claims;
 use std::time::Duration;
 
-/// The name of every house bot, which nobody else can have.
-pub(super) const BOT_NAME: &str = "House bot";
+/// The name of every house bot; it is reserved.
+const BOT_NAME: &str = "House bot";
 
 impl Accounts {
     /// So many house bots, the oldest first; made where there are fewer. Those who are banned or closed
@@ -16,7 +16,8 @@ impl Accounts {
         if !money.starts_with("demo ") {
             return Err(AccountsError::BotsForRealMoney(money));
         }
-        let bots = self.store.house_bots(count, BOT_NAME, self.now()).await?;
+        let name = String::from(Username::of_the_house(BOT_NAME));
+        let bots = self.store.house_bots(count, &name, self.now()).await?;
         let mut active = Vec::with_capacity(bots.len());
         for bot in bots {
             if bot.status == UserStatus::Active {

@@ -211,9 +211,9 @@ export class RoomPage extends PlayElement {
   private againstBot(room: RoomView): TemplateResult | typeof nothing {
     const isHere = botToPlay(room, this.me) !== undefined;
     const isAwaited = room.invitesBot && room.members.length === 1 && room.phase === "waiting";
-    if (isAwaited) return html`<p class="card bot" role="status" data-testid="bot-comes">${text.botComes}</p>`;
+    if (isAwaited) return html`<p class="card against" role="status" data-testid="bot-comes">${text.botComes}</p>`;
     if (!isHere || room.selected.length >= room.seats) return nothing;
-    return html`<div class="card bot row">
+    return html`<div class="card against row">
       <p class="grow">${text.botLeaves}</p>
       <button class="primary" data-testid="play-bot-here" ?disabled=${this.isBusy} @click=${this.playBot}>${text.playBot}</button>
     </div>`;
@@ -441,7 +441,7 @@ export class RoomPage extends PlayElement {
       .deadline {
         margin-bottom: var(--space-4);
       }
-      .bot {
+      .against {
         margin-bottom: var(--space-4);
         padding: var(--space-3) var(--space-4);
       }
@@ -495,8 +495,12 @@ export class RoomPage extends PlayElement {
         .person {
           flex-wrap: wrap;
         }
-        .seat .ellipsis {
+        .seat .ellipsis,
+        .person .ellipsis {
           min-width: 40%;
+        }
+        .against > * {
+          flex: 1 1 100%;
         }
       }
     `,
