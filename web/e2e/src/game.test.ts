@@ -132,6 +132,26 @@ async function begin(): Promise<[host: Player, guest: Player]> {
   ];
 }
 
+/** What the page says of a whole game's draws, and that its record passes the program's own check. */
+async function provenFair({ page }: Player): Promise<void> {
+  const panel = page.getByTestId("fairness");
+  const words = async (testId: string) => (await panel.getByTestId(testId).textContent())?.trim();
+  await panel.locator('[data-testid="verdict"][data-right="true"]').waitFor();
+  expect(await words("check-server")).toContain("The server could not choose the throws");
+  expect(await words("check-own")).toContain("Your own seed was part of the draw");
+  expect(await words("check-seats")).toContain("Gave a seed that matches");
+  expect(await words("draws-checked")).toMatch(/^\d+ throws checked and correct\.$/);
+  const downloading = page.waitForEvent("download");
+  await panel.getByTestId("download-record").click();
+  const file = await (await downloading).path();
+  const { stdout } = await promisify(execFile)(BIN, ["verify", file, "--json"]);
+  const found = JSON.parse(stdout) as { right: boolean; checked: string[]; wrong: string[] };
+  expect(found.wrong).toEqual([]);
+  expect(found.right).toBe(true);
+  expect(found.checked.join("\n")).toContain("is what that user sent with ready");
+  expect(found.checked.join("\n")).toMatch(/rounds, points and the winner \(.+\) follow from the rolls/);
+}
+
 /** Both pages show the same winner, and each the balance that follows. */
 async function settled(players: readonly Player[]): Promise<void> {
   const winner = await players[0]?.page.getByTestId("result").getAttribute("data-winner");
@@ -161,6 +181,23 @@ game("two guests play Bigger Dice to the end, one reloads, and every cent is acc
   });
   await settled([host, guest]);
   await shot(host.page, "real-result");
+  expect(await host.page.getByTestId("check-result").textContent()).toContain("The points add up");
+  await provenFair(host);
+  await provenFair(guest);
+  for (const [page, scheme] of [
+    [host.page, "dark"],
+    [guest.page, "light"],
+  ] as const) {
+    await page.setViewportSize({ width: 360, height: 800 });
+    await page.getByTestId("download-record").scrollIntoViewIfNeeded();
+    await shot(page, `real-fairness-${scheme}`);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+    expect(overflow).toBe(false);
+  }
+  // The room is gone, and the page's record of it is not.
+  await host.page.reload();
+  await host.page.getByTestId("not-in-room").waitFor();
+  await provenFair(host);
   expect([...host.complaints, ...guest.complaints]).toEqual([]);
   await stop("SIGTERM");
   await audit();

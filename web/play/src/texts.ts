@@ -190,11 +190,45 @@ export const text = {
   commitment: "Server’s commitment (SHA-256)",
   serverSeed: "Server seed",
   seedHidden: "Shown when the game ends",
-  checkMatches: "The seed matches the commitment.",
-  checkFails: "The seed does NOT match the commitment.",
   drawsMatch: (count: number) =>
     count === 1 ? "1 throw checked and correct." : `${count} throws checked and correct.`,
   drawsFail: (count: number) => `${count} throws do NOT follow from the seeds.`,
+  checks: {
+    notHere:
+      "Your browser offers the means to check this on secure pages only (https, or this computer’s own address).",
+    server: {
+      right: "The server could not choose the throws: its seed is the one that it had fixed before play.",
+      wrong: "The server’s seed is NOT the one that it had fixed before play.",
+      hidden: "The server has fixed its seed. When the game ends it is shown, and everything is checked here.",
+      unknown: "This page did not see what the server had fixed before play, so it cannot tell.",
+    },
+    replaced: (count: number) =>
+      count === 1
+        ? "The seed was replaced when the seats changed, and the old one was as fixed."
+        : `The seed was replaced ${count} times as the seats changed, and each old one was as fixed.`,
+    replacedWrong: (count: number) => `${count} earlier seeds of the server are NOT those that it had fixed.`,
+    own: {
+      right: "Your own seed was part of the draw, so nobody could know a throw before you gave it.",
+      wrong: "The draw does NOT use the seed that you gave.",
+      none: "No seed of yours was part of the draw.",
+    },
+    seatsRight: (names: string) => `Gave a seed that matches what they had fixed: ${names}.`,
+    seatsWrong: (names: string) => `The seed does NOT match what was fixed: ${names}.`,
+    seatsNone: (names: string) => `Took no part in the draw: ${names}.`,
+    bot: (name: string) => `${name} (house bot)`,
+    wrongRoll: (number: number, name: string, value: number, drawn: number | null) =>
+      drawn === null
+        ? `Throw ${number}, by ${name}, has NO place among the draws.`
+        : `Throw ${number}, by ${name}, was shown as ${value}; the seeds give ${drawn}.`,
+    missed: (count: number) =>
+      count === 1
+        ? "1 throw happened while this page was away, so the points cannot be counted again here."
+        : `${count} throws happened while this page was away, so the points cannot be counted again here.`,
+    result: (winner: string) => `The points add up: ${winner} won by these throws.`,
+    resultWrong: "The points or the winner do NOT follow from these throws.",
+    download: "Download the record",
+    downloadLead: "It holds all that this page saw. Anyone can check it without this site:",
+  },
 
   dice: {
     title: "Bigger Dice",

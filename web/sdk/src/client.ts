@@ -9,6 +9,7 @@ import { isBusy, SignedOut } from "./refusal.js";
 import { Rooms } from "./rooms.js";
 import type { SocketConstructor, SocketLike } from "./socket.js";
 import { defaultStorage, type KeyValueStorage } from "./storage.js";
+import { Transcripts } from "./transcripts.js";
 import type { Answer, Commands, CommandType, EventFrame, EventType, Frame, RoomId } from "./wire.js";
 import { userIdOf } from "./wire.js";
 
@@ -111,6 +112,8 @@ export class Client {
   private readonly random: () => number;
   private readonly pending: PendingCommands;
   private readonly ids = new CommandIds(() => this.clock.now());
+  /** What this client has seen of its rooms, for checking them. */
+  readonly transcripts: Transcripts;
   private readonly seeds: SeedVault;
   private readonly knownEvents = new Set<string>();
 
@@ -138,7 +141,9 @@ export class Client {
     this.makeSocket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketConstructor);
     this.random = options.random ?? Math.random;
     this.pending = new PendingCommands(Math.min(options.maxPending ?? PENDING_MAX, PENDING_MAX));
-    this.seeds = new SeedVault(options.storage ?? defaultStorage());
+    const storage = options.storage ?? defaultStorage();
+    this.seeds = new SeedVault(storage);
+    this.transcripts = new Transcripts(storage);
     this.rooms = new Rooms({
       resume: (rooms) => this.send({ type: "system.resume", rooms }),
       me: () => this.signedIn?.userId ?? "",
@@ -217,6 +222,7 @@ export class Client {
       return this.command("games.command.ready", { room_id: roomId, is_ready: isReady });
     }
     const { commitment } = await this.seeds.fresh(user, roomId);
+    this.transcripts.addReady(roomId, user, commitment);
     return this.command("games.command.ready", { room_id: roomId, is_ready: true, seed_commitment: commitment });
   }
 
@@ -400,6 +406,7 @@ export class Client {
         }
       }
     }
+    this.transcripts.add(frame, this.signedIn?.userId ?? "");
     if (frame.type === "games.event.seeds_requested") this.reveal(String(frame.room_id), frame.commitments);
     if (frame.type === "games.event.game_started") {
       const roomId = String(frame.room_id);

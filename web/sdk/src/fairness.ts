@@ -101,10 +101,48 @@ function revealedKey(room: RoomId): string {
 }
 
 /**
- * Draw number `nonce` of a room: HMAC-SHA256(server_seed, room_id ‖ for each seat in order the length of its seed
- * as u32 big-endian and the seed ‖ nonce as u64 big-endian), of whose bytes the first below the largest multiple
- * of `sides` counts. Null where this nonce yields no byte and the next one is taken.
+ * The draws of one game. Draw n is HMAC-SHA256(server_seed, room_id ‖ for each seat in order the length of its seed
+ * as u32 big-endian and the seed ‖ n as u64 big-endian), of whose bytes the first below the largest multiple of
+ * `sides` counts, modulo `sides`.
  */
+export class Draws {
+  private constructor(
+    private readonly key: CryptoKey,
+    /** The last 8 bytes are the counter's. */
+    private readonly message: Uint8Array<ArrayBuffer>,
+  ) {}
+
+  static async of(serverSeed: string, roomId: RoomId, seedsInSeatOrder: readonly (string | null)[]): Promise<Draws> {
+    const parts: Uint8Array[] = [new TextEncoder().encode(roomId)];
+    for (const seed of seedsInSeatOrder) {
+      const bytes = seed ? fromHex(seed) : new Uint8Array(0);
+      const length = new Uint8Array(4);
+      new DataView(length.buffer).setUint32(0, bytes.length);
+      parts.push(length, bytes);
+    }
+    const message = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0) + 8);
+    let at = 0;
+    for (const part of parts) {
+      message.set(part, at);
+      at += part.length;
+    }
+    const hmac = { name: "HMAC", hash: "SHA-256" };
+    const key = await crypto.subtle.importKey("raw", fromHex(serverSeed), hmac, false, ["sign"]);
+    return new Draws(key, message);
+  }
+
+  /** Null where this nonce yields no byte and the next one is taken. */
+  async at(nonce: number, sides = 6): Promise<number | null> {
+    const message = this.message.slice();
+    new DataView(message.buffer).setBigUint64(message.length - 8, BigInt(nonce));
+    const block = new Uint8Array(await crypto.subtle.sign("HMAC", this.key, message));
+    const limit = 256 - (256 % sides);
+    const byte = block.find((candidate) => candidate < limit);
+    return byte === undefined ? null : byte % sides;
+  }
+}
+
+/** One draw of {@link Draws}. */
 export async function draw(
   serverSeed: string,
   roomId: RoomId,
@@ -112,27 +150,5 @@ export async function draw(
   nonce: number,
   sides = 6,
 ): Promise<number | null> {
-  const parts: Uint8Array[] = [new TextEncoder().encode(roomId)];
-  for (const seed of seedsInSeatOrder) {
-    const bytes = seed ? fromHex(seed) : new Uint8Array(0);
-    const length = new Uint8Array(4);
-    new DataView(length.buffer).setUint32(0, bytes.length);
-    parts.push(length, bytes);
-  }
-  const counter = new Uint8Array(8);
-  new DataView(counter.buffer).setBigUint64(0, BigInt(nonce));
-  parts.push(counter);
-
-  const message = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    message.set(part, at);
-    at += part.length;
-  }
-  const hmac = { name: "HMAC", hash: "SHA-256" };
-  const keyed = await crypto.subtle.importKey("raw", fromHex(serverSeed), hmac, false, ["sign"]);
-  const block = new Uint8Array(await crypto.subtle.sign("HMAC", keyed, message));
-  const limit = 256 - (256 % sides);
-  const byte = block.find((candidate) => candidate < limit);
-  return byte === undefined ? null : byte % sides;
+  return (await Draws.of(serverSeed, roomId, seedsInSeatOrder)).at(nonce, sides);
 }

@@ -1,79 +1,107 @@
-import { commitmentOf, draw, type RoomView } from "@blazing-sun/client";
+import {
+  checkFairness,
+  type FairnessReport,
+  isContradicted,
+  type RoomView,
+  type Transcripts,
+} from "@blazing-sun/client";
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 
-interface Verdict {
-  isCommitmentRight: boolean;
-  checked: number;
-  wrong: number;
+/** One sentence of what was checked. */
+interface Finding {
+  readonly tone: "good" | "bad" | "plain";
+  readonly words: string;
+  readonly testId: string;
 }
 
-/** Shows what the server committed to, and checks it against the seed once that is known. */
+/** Checks a room's draws from what this page has seen of it, and says in words what came of it. */
 export class FairnessPanel extends LitElement {
-  static override properties = { room: { attribute: false }, verdict: { state: true } };
-  declare room: RoomView;
-  declare private verdict: Verdict | undefined;
+  static override properties = {
+    roomId: { attribute: false },
+    room: { attribute: false },
+    transcripts: { attribute: false },
+    me: { attribute: false },
+    report: { state: true },
+  };
+  declare roomId: string;
+  /** As it is now; none where only the record of it is left. */
+  declare room: RoomView | undefined;
+  declare transcripts: Transcripts | undefined;
+  declare me: string;
+  declare private report: FairnessReport | undefined;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("roomId")) this.report = undefined;
     const before = changed.get("room");
-    if (changed.has("room") && before?.fairness !== this.room.fairness) void this.check(this.room);
+    const hasNews = changed.has("room") && (!before || before.fairness !== this.room?.fairness);
+    if (hasNews || changed.has("roomId") || changed.has("me")) void this.check();
   }
 
-  override render(): TemplateResult {
-    const { commitment, serverSeed } = this.room.fairness;
+  override render(): TemplateResult | typeof nothing {
+    const { report } = this;
+    if (!this.room && !report) return nothing;
+    const commitment = report?.commitment ?? this.room?.fairness.commitment;
+    const serverSeed = report?.serverSeed ?? this.room?.fairness.serverSeed ?? null;
     return html`
       <details ?open=${serverSeed !== null} data-testid="fairness">
         <summary>${text.fairness} ${this.badge()}</summary>
         <p class="soft">${text.fairnessLead}</p>
-        ${this.room.members.some((member) => member.isBot) ? html`<p class="soft" data-testid="bot-seed">${text.botSeed}</p>` : nothing}
+        ${this.room?.members.some((member) => member.isBot) ? html`<p class="soft" data-testid="bot-seed">${text.botSeed}</p>` : nothing}
+        ${this.findings()}
         <dl>
           <dt>${text.commitment}</dt>
           <dd data-testid="commitment">${commitment ?? "–"}</dd>
           <dt>${text.serverSeed}</dt>
           <dd data-testid="server-seed" ?data-hidden=${serverSeed === null}>${serverSeed ?? text.seedHidden}</dd>
         </dl>
-        ${this.findings()}
+        ${this.record()}
       </details>
     `;
   }
 
   private badge(): TemplateResult | typeof nothing {
-    const { verdict } = this;
-    if (!verdict) return nothing;
-    const isRight = verdict.isCommitmentRight && verdict.wrong === 0;
+    const { report } = this;
+    if (!report) return nothing;
+    const isRight = !isContradicted(report);
+    if (isRight && report.server !== "right") return nothing;
     return html`<span class="chip ${isRight ? "good" : "bad"}" data-testid="verdict" data-right=${isRight}>${isRight ? "✓" : "✗"}</span>`;
   }
 
   private findings(): TemplateResult | typeof nothing {
-    const { verdict } = this;
-    if (!verdict) return nothing;
-    return html`<p class=${verdict.isCommitmentRight ? "good" : "bad"}>
-        ${verdict.isCommitmentRight ? text.checkMatches : text.checkFails}
-      </p>
-      ${
-        verdict.checked > 0
-          ? html`<p class=${verdict.wrong === 0 ? "good" : "bad"} data-testid="draws-checked">
-            ${verdict.wrong === 0 ? text.drawsMatch(verdict.checked) : text.drawsFail(verdict.wrong)}
-          </p>`
-          : nothing
-      }`;
+    if (!canCheck()) return html`<p class="soft">${text.checks.notHere}</p>`;
+    if (!this.report) return nothing;
+    const findings = findingsOf(this.report, this.me);
+    return html`<ul>
+      ${findings.map(({ tone, words, testId }) => html`<li class=${tone} data-testid=${testId}><span>${words}</span></li>`)}
+    </ul>`;
   }
 
-  private async check(room: RoomView): Promise<void> {
-    const { serverSeed, commitment, playerSeeds, draws } = room.fairness;
-    this.verdict = undefined;
-    // Browsers offer their cryptography to secure pages only.
-    if (!serverSeed || !globalThis.crypto?.subtle) return;
-    const isCommitmentRight = (await commitmentOf(serverSeed)) === commitment?.toLowerCase();
-    let wrong = 0;
-    for (const { value, nonce } of playerSeeds ? draws : []) {
-      const drawn = await draw(serverSeed, room.roomId, playerSeeds ?? [], nonce);
-      if (drawn === null || drawn + 1 !== value) wrong += 1;
-    }
-    if (room.fairness === this.room.fairness) {
-      this.verdict = { isCommitmentRight, checked: playerSeeds ? draws.length : 0, wrong };
-    }
+  private record(): TemplateResult | typeof nothing {
+    if (!this.report || this.report.server === "hidden") return nothing;
+    const file = fileName(this.roomId);
+    return html`<button class="small" data-testid="download-record" @click=${this.download}>${text.checks.download}</button>
+      <p class="soft">${text.checks.downloadLead} <code>blazing-sun verify ${file}</code></p>`;
+  }
+
+  private readonly download = () => {
+    const lines = this.transcripts?.file(this.roomId) ?? "";
+    const url = URL.createObjectURL(new Blob([lines], { type: "application/x-ndjson" }));
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = fileName(this.roomId);
+    link.click();
+    // The browser has taken it up by the next turn of its loop.
+    setTimeout(() => URL.revokeObjectURL(url));
+  };
+
+  private async check(): Promise<void> {
+    const { roomId, room, me } = this;
+    const lines = this.transcripts?.lines(roomId) ?? [];
+    if (!canCheck() || lines.length === 0) return;
+    const report = await checkFairness(lines, me);
+    if (roomId === this.roomId && room === this.room) this.report = report;
   }
 
   static override styles = [
@@ -110,16 +138,87 @@ export class FairnessPanel extends LitElement {
         font-family: inherit;
         font-style: italic;
       }
-      p.good {
-        color: var(--good);
-        font-weight: 600;
+      ul {
+        margin: var(--space-3) 0 0;
+        padding: 0;
+        list-style: none;
       }
-      p.bad {
+      li {
+        display: flex;
+        gap: var(--space-2);
+        margin-top: var(--space-1);
+      }
+      li::before {
+        flex: none;
+        width: 1.2em;
+        content: "–";
+        color: var(--text-2);
+      }
+      li.good::before {
+        content: "✓";
+        color: var(--good);
+      }
+      li.bad {
         color: var(--bad);
         font-weight: 700;
       }
+      li.bad::before {
+        content: "✗";
+        color: var(--bad);
+      }
+      code {
+        font-family: var(--mono);
+        overflow-wrap: anywhere;
+      }
+      button {
+        margin-top: var(--space-3);
+      }
     `,
   ];
+}
+
+/** Browsers offer their cryptography to secure pages only. */
+function canCheck(): boolean {
+  return globalThis.crypto?.subtle !== undefined;
+}
+
+function fileName(roomId: string): string {
+  return `room-${roomId}.jsonl`;
+}
+
+/** What a report says, in words. */
+export function findingsOf(report: FairnessReport, me: string): Finding[] {
+  const { checks } = text;
+  const findings: Finding[] = [];
+  const add = (tone: Finding["tone"], testId: string, words: string) => findings.push({ tone, testId, words });
+  const tones = { right: "good", wrong: "bad", hidden: "plain", unknown: "plain" } as const;
+  add(tones[report.server], "check-server", checks.server[report.server]);
+  if (report.replacedWrong > 0) add("bad", "check-replaced", checks.replacedWrong(report.replacedWrong));
+  else if (report.replaced > 0) add("good", "check-replaced", checks.replaced(report.replaced));
+
+  const names = (seed: string) =>
+    report.seats
+      .filter((seat) => seat.seed === seed)
+      .map((seat) => (seat.isBot ? checks.bot(seat.username) : seat.username))
+      .join(", ");
+  if (report.seats.some(({ userId }) => userId === me)) {
+    const tone = { right: "good", wrong: "bad", none: "plain" } as const;
+    add(tone[report.own], "check-own", checks.own[report.own]);
+  }
+  if (names("right")) add("good", "check-seats", checks.seatsRight(names("right")));
+  if (names("wrong")) add("bad", "check-seats-wrong", checks.seatsWrong(names("wrong")));
+  if (names("none")) add("plain", "check-seats-none", checks.seatsNone(names("none")));
+
+  if (report.serverSeed === null || report.seats.length === 0) return findings;
+  if (report.wrongRolls.length === 0) add("good", "draws-checked", text.drawsMatch(report.rolls));
+  for (const { number, username, value, drawn } of report.wrongRolls.slice(0, 5)) {
+    add("bad", "draws-wrong", checks.wrongRoll(number, username, value, drawn));
+  }
+  if (report.wrongRolls.length > 5) add("bad", "draws-checked", text.drawsFail(report.wrongRolls.length));
+  if (report.missedRolls > 0) add("plain", "draws-missed", checks.missed(report.missedRolls));
+  if (report.result === "right") add("good", "check-result", checks.result(report.winner ?? ""));
+  if (report.result === "wrong") add("bad", "check-result", checks.resultWrong);
+  return findings;
 }
 
 customElements.define("bs-fairness", FairnessPanel);

@@ -96,7 +96,7 @@ export class RoomPage extends PlayElement {
   override render(): TemplateResult {
     const { room } = this;
     if (!room) return this.isAbsent ? this.absent() : html`<p class="soft" role="status">${text.opening}</p>`;
-    if (room.phase === "over" && !room.result) return this.closed(room);
+    if (room.phase === "over" && !room.result) return html`${this.closed(room)}${this.fairness(room)}`;
     return html`
       ${this.head(room)}
       ${
@@ -106,7 +106,7 @@ export class RoomPage extends PlayElement {
             ? this.game(room)
             : this.waiting(room)
       }
-      <bs-fairness .room=${room}></bs-fairness>
+      ${this.fairness(room)}
       ${this.isLeaving ? this.leaveDialog() : nothing}
     `;
   }
@@ -321,7 +321,14 @@ export class RoomPage extends PlayElement {
     return html`
       ${this.notice(open?.room_name ?? text.notHere, open ? text.notHereJoin : text.notHereLead, "not-in-room", open)}
       <bs-join-room .play=${this.play}></bs-join-room>
+      ${this.fairness()}
     `;
+  }
+
+  /** Also of a room that has ended, as long as its record is kept. */
+  private fairness(room?: RoomView): TemplateResult {
+    return html`<bs-fairness .roomId=${this.roomId} .room=${room} .me=${this.me}
+      .transcripts=${this.play.client?.transcripts}></bs-fairness>`;
   }
 
   private notice(title: string, lead: string, testId: string, open?: RoomSummary): TemplateResult {

@@ -1,0 +1,138 @@
+import { type KeyValueStorage, MemoryStorage } from "./storage.js";
+import type { Frame, RoomId, UserId } from "./wire.js";
+import { userIdOf } from "./wire.js";
+
+const ROOMS_KEPT = 4;
+const LINES_MAX = 4_000;
+/** Lines that are stored together: what is full is not written again. */
+const LINES_PER_CHUNK = 32;
+const ROOMS_KEY = "blazing-sun.transcripts";
+
+/**
+ * What a client has seen of each of its last rooms: every room-wide event, and the commitments that it sent itself.
+ * As JSON lines it is what `blazing-sun verify` takes. It outlives a reload of the page.
+ */
+export class Transcripts {
+  private readonly rooms = new Map<RoomId, Frame[]>();
+  private readonly unsaved = new MemoryStorage();
+
+  constructor(private readonly storage: KeyValueStorage) {}
+
+  add(frame: Frame, me: UserId): void {
+    if (frame.type === "games.event.room_created") {
+      // Others' rooms are told to everyone in the lobby.
+      if (userIdOf(frame.host_id) === me && typeof frame.room_id === "string") this.push(frame.room_id, frame);
+      return;
+    }
+    if (frame.type === "games.event.room_state") {
+      const room = frame.room as { room_id?: unknown; room_seq?: unknown } | undefined;
+      if (typeof room?.room_id !== "string") return;
+      const seq = typeof room.room_seq === "number" ? room.room_seq : 0;
+      // What follows from the events before tells nothing new.
+      const { length } = this.lines(room.room_id);
+      if (length === 0 || seq > this.lastSeq(room.room_id)) this.push(room.room_id, frame);
+      return;
+    }
+    if (typeof frame.room_id !== "string" || typeof frame.room_seq !== "number") return;
+    if (frame.room_seq > this.lastSeq(frame.room_id)) this.push(frame.room_id, frame);
+  }
+
+  addReady(roomId: RoomId, user: UserId, commitment: string): void {
+    this.push(roomId, {
+      type: "games.command.ready",
+      room_id: roomId,
+      user_id: user,
+      seed_commitment: commitment,
+    });
+  }
+
+  lines(roomId: RoomId): readonly Frame[] {
+    const known = this.rooms.get(roomId);
+    if (known) return known;
+    const read = this.read(roomId);
+    if (read.length > 0) this.rooms.set(roomId, read);
+    return read;
+  }
+
+  /** As a file: one JSON object a line. */
+  file(roomId: RoomId): string {
+    return this.lines(roomId)
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join("");
+  }
+
+  private lastSeq(roomId: RoomId): number {
+    const last = this.lines(roomId).findLast((line) => typeof line.room_seq === "number");
+    return typeof last?.room_seq === "number" ? last.room_seq : -1;
+  }
+
+  private push(roomId: RoomId, line: Frame): void {
+    const lines = [...this.lines(roomId)];
+    if (lines.length >= LINES_MAX) return;
+    if (lines.length === 0) this.makeRoomFor(roomId);
+    lines.push(line);
+    this.rooms.set(roomId, lines);
+    const chunk = Math.floor((lines.length - 1) / LINES_PER_CHUNK);
+    this.write(chunkKey(roomId, chunk), JSON.stringify(lines.slice(chunk * LINES_PER_CHUNK)));
+  }
+
+  private makeRoomFor(roomId: RoomId): void {
+    const listed = this.parse(this.get(ROOMS_KEY)).filter((other): other is string => typeof other === "string");
+    const kept = [...listed.filter((other) => other !== roomId), roomId];
+    for (const old of kept.splice(0, Math.max(0, kept.length - ROOMS_KEPT))) {
+      this.rooms.delete(old);
+      for (let chunk = 0; this.get(chunkKey(old, chunk)) !== null; chunk++) this.remove(chunkKey(old, chunk));
+    }
+    this.write(ROOMS_KEY, JSON.stringify(kept));
+  }
+
+  private read(roomId: RoomId): Frame[] {
+    const lines: Frame[] = [];
+    for (let chunk = 0; lines.length < LINES_MAX; chunk++) {
+      const stored = this.get(chunkKey(roomId, chunk));
+      if (stored === null) break;
+      lines.push(...(this.parse(stored) as Frame[]));
+    }
+    return lines;
+  }
+
+  private parse(stored: string | null): unknown[] {
+    try {
+      const parsed: unknown = JSON.parse(stored ?? "[]");
+      return Array.isArray(parsed) ? parsed : [];
+    } catch {
+      return [];
+    }
+  }
+
+  private get(key: string): string | null {
+    try {
+      return this.unsaved.getItem(key) ?? this.storage.getItem(key);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Never throws: a full or blocked storage must not cost the caller its event. */
+  private write(key: string, value: string): void {
+    try {
+      this.storage.setItem(key, value);
+      this.unsaved.removeItem(key);
+    } catch {
+      this.unsaved.setItem(key, value);
+    }
+  }
+
+  private remove(key: string): void {
+    this.unsaved.removeItem(key);
+    try {
+      this.storage.removeItem(key);
+    } catch {
+      // Blocked since; then there is nothing to read either.
+    }
+  }
+}
+
+function chunkKey(roomId: RoomId, chunk: number): string {
+  return `blazing-sun.transcript.${roomId}.${chunk}`;
+}
