@@ -1,6 +1,7 @@
 //! A whole room's draws, checked from its events alone, as a player would.
 
-use crate::scene::Scene;
+use crate::public_record::{check, public};
+use crate::scene::{SECRET, Scene};
 use blazing_sun_domain::fairness::{Commitment, ProvenRoll, Seed, Transcript};
 use serde_json::Value;
 
@@ -90,4 +91,88 @@ fn every_seed_that_is_replaced_is_shown_to_be_the_one_committed_to() {
         committed = renewal["seed_commitment"].clone();
     }
     assert_ne!(committed, scene.last("room_created")["seed_commitment"]);
+}
+
+/// Each server seed is shown by the one event that ends its use, stands in nothing earlier, and no
+/// commitment to it comes later. What is stored of the room never holds one that is in force.
+#[track_caller]
+pub fn assert_no_seed_is_known_early(scene: &Scene) {
+    let bodies: Vec<&str> = scene.events.iter().map(|event| event.body.get()).collect();
+    let ends = |event: &&blazing_sun_domain::room::RoomEvent| {
+        matches!(&*event.name, "seed_renewed" | "seed_revealed")
+    };
+    let shown = scene.events.iter().filter(ends).count();
+    for number in 0..=shown {
+        let seed = SECRET.server_seed(u32::try_from(number).unwrap());
+        let places = |hex: &str| -> Vec<usize> {
+            let all = bodies.iter().enumerate();
+            all.filter(|(_, body)| body.contains(hex))
+                .map(|(at, _)| at)
+                .collect()
+        };
+        let (of_seed, of_commitment) = (
+            places(&seed.to_hex()),
+            places(&seed.commitment().to_string()),
+        );
+        if number == shown {
+            assert_eq!(of_seed, [0; 0], "seed {number} is in force");
+            let saved = String::from_utf8(scene.room().save().unwrap()).unwrap();
+            let journal = serde_json::to_string(&scene.journal).unwrap();
+            assert!(!saved.contains(&seed.to_hex()) && !journal.contains(&seed.to_hex()));
+            continue;
+        }
+        let [at] = of_seed[..] else {
+            panic!("seed {number} is in the events {of_seed:?}");
+        };
+        assert!(ends(&&scene.events[at]), "{}", scene.events[at].name);
+        assert!(
+            of_commitment.iter().all(|told| *told <= at),
+            "{of_commitment:?} after {at}"
+        );
+    }
+}
+
+/// Whatever takes or frees a seat, and whenever, the next one who commits does so to a new seed.
+#[test]
+fn every_change_of_the_seats_renews_the_seed_before_anyone_commits() {
+    let seated = "ann create bigger_dice 3; bob join; cid join; ann select ann; ann select bob; ann select cid";
+    let frozen = "ann ready seed; bob ready seed; cid ready seed";
+    for change in [
+        "ann deselect cid",
+        "cid leave",
+        "ann ready seed; bob ready seed; ann deselect bob",
+        "ann ready seed; deadline",
+        &format!("{frozen}; cid leave"),
+        &format!("{frozen}; ann reveal; bob leave"),
+        &format!("{frozen}; ann reveal; bob reveal; ann leave"),
+        &format!("{frozen}; ann reveal; deadline"),
+        &format!("{frozen}; deadline"),
+    ] {
+        let mut scene = Scene::after(seated);
+        let before = scene.last("seed_renewed");
+        scene.run(change);
+        let renewed = scene.last("seed_renewed");
+        assert_ne!(renewed, before, "{change}");
+        let previous: Seed = renewed["previous_server_seed"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(
+            before["seed_commitment"],
+            previous.commitment().to_string(),
+            "{change}"
+        );
+        let saved: Value = serde_json::from_slice(&scene.room().save().unwrap()).unwrap();
+        for seat in saved["roster"]["seats"].as_array().unwrap() {
+            assert_eq!(seat["is_ready"], false, "{change}: {seat}");
+            assert!(
+                seat["commitment"].is_null() && seat["revealed"].is_null(),
+                "{change}: {seat}"
+            );
+        }
+        assert_no_seed_is_known_early(&scene);
+        let found = check(&public(&scene));
+        assert_eq!(found.wrong, [""; 0], "{change}");
+    }
 }

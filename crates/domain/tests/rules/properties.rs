@@ -2,7 +2,8 @@
 //! inputs give the same bytes. The referee knows the room from its events alone.
 
 use crate::actions::{game_move, player, roll, seed_of};
-use crate::fairness_of_rooms::transcript;
+use crate::fairness_of_rooms::{assert_no_seed_is_known_early, transcript};
+use crate::public_record::{check, public};
 use crate::scene::{GRANT, SECRET, START, Scene, text};
 use blazing_sun_domain::fairness::Seed;
 use blazing_sun_domain::room::{
@@ -365,6 +366,9 @@ proptest! {
             prop_assert_eq!(scene.money.rake, 0);
         }
 
+        prop_assert_eq!(check(&public(&scene)).wrong, [""; 0]);
+        assert_no_seed_is_known_early(&scene);
+
         // As the journal keeps it: through JSON.
         let journal = serde_json::to_string(&scene.journal).unwrap();
         let journal: Vec<Input> = serde_json::from_str(&journal).unwrap();
@@ -392,6 +396,7 @@ proptest! {
         prop_assert_eq!(scene.room().status(), RoomStatus::Finished);
         prop_assert_eq!(scene.money.rake, i64::from(seats) * 200);
         prop_assert_eq!(transcript(&scene).unwrap().verify(), Ok(()));
+        prop_assert_eq!(check(&public(&scene)).wrong, [""; 0]);
         let (room, told) = replayed(&scene, &scene.journal, true);
         prop_assert_eq!(room.save().unwrap(), scene.room().save().unwrap());
         prop_assert_eq!(told, bytes(&scene.events));

@@ -19,12 +19,12 @@ fn payload(event: &RoomEvent) -> (String, Value) {
 }
 
 /// What everyone in the room sees.
-fn public(scene: &Scene) -> Vec<(String, Value)> {
+pub fn public(scene: &Scene) -> Vec<(String, Value)> {
     let narrow = |event: &&RoomEvent| !matches!(event.audience, EventAudience::User(_));
     scene.events.iter().filter(narrow).map(payload).collect()
 }
 
-fn check(events: &[(String, Value)]) -> Findings {
+pub fn check(events: &[(String, Value)]) -> Findings {
     let mut record = PublicRecord::new("room-1".parse().unwrap());
     for (name, fields) in events {
         record.event(name, fields);
