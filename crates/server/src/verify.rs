@@ -38,11 +38,16 @@ pub async fn run(args: &VerifyArgs, games: &Games, out: &mut impl Write) -> anyh
         bail!("there are no events of a room in it");
     }
     let mut is_right = true;
-    for (room, record) in &rooms.0 {
-        let found = record.check(games);
-        if found.checked.is_empty() && found.wrong.is_empty() {
-            bail!("of room {room} there is nothing to check: its events tell of no seed");
-        }
+    let has_nothing = |found: &Findings| found.checked.is_empty() && found.wrong.is_empty();
+    let all = rooms
+        .0
+        .iter()
+        .map(|(room, record)| (room, record.check(games)));
+    let all: Vec<_> = all.collect();
+    if all.iter().all(|(_, found)| has_nothing(found)) {
+        bail!("there is nothing to check: the events tell of no seed and no commitment");
+    }
+    for (room, found) in all {
         is_right &= found.wrong.is_empty();
         if args.json {
             let mut line = json!(found);

@@ -70,7 +70,11 @@ async fn a_game_is_replayed_and_verified_beside_its_server_and_after_it() {
     );
     let folder = tempfile::tempdir().expect("a folder");
     let events = server.records("games.events").await;
-    for lines in [&other.seen, &host.seen, &events, &lines] {
+    let mut several = events.clone();
+    several.push(
+        json!({ "type": "games.event.error", "room_id": "another", "code": "room_not_found" }),
+    );
+    for lines in [&other.seen, &host.seen, &events, &several, &lines] {
         let path = transcript(folder.path(), lines);
         let verified = tool(&["verify", path.to_str().expect("a path"), "--json"], &data).await;
         assert_said(
@@ -162,7 +166,7 @@ async fn what_can_not_be_proved_says_why() {
                     r#"{"type":"games.event.player_left","room_id":"r"}"#,
                 ),
             ],
-            "there is nothing to check",
+            "there is nothing to check: the events tell of no seed",
         ),
     ] {
         assert_said(&tool(&arguments, &data).await, 2, &[wanted]);
