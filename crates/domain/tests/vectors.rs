@@ -62,7 +62,7 @@ fn set(number: u64) -> Set {
     let room_id: RoomId = letters[..length].parse().unwrap();
     let seed = |seat| seed_of(&format!("seat {number} {seat}"));
     let seeds: Vec<Option<Seed>> = (0..number)
-        .map(|seat| ((number + seat) % 3 != 0).then(|| seed(seat)))
+        .map(|seat| (!(number + seat).is_multiple_of(3)).then(|| seed(seat)))
         .collect();
     let first_nonce = match number % 4 {
         0 => 0,
