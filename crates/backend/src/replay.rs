@@ -245,9 +245,9 @@ impl Replay<'_> {
         take: &mut dyn FnMut(&ReplayedEvent<'_>) -> std::io::Result<()>,
     ) -> Result<()> {
         let mut is_whole = true;
-        for (index, line) in journal.lines().enumerate() {
+        for (index, entry) in journal.entries().enumerate() {
             let number = index as u64 + 1;
-            match self.input(journal, number, line.json, line.after_seq, take)? {
+            match self.input(journal, number, entry.json, entry.after_seq, take)? {
                 Ok(()) => self.report.inputs = number,
                 Err(wrong) => {
                     self.report.differ(format!("input {number}{wrong}"));
@@ -255,7 +255,7 @@ impl Replay<'_> {
                     break;
                 }
             }
-            if line.is_last_saved
+            if entry.is_last_saved
                 && let Some(wrong) = self.compare_saved(journal)
             {
                 self.report.differ(wrong);

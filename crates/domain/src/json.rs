@@ -66,6 +66,15 @@ pub fn push_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// Makes JSON one line: raw line breaks are white space between tokens, in strings they are escaped.
+pub fn put_on_one_line(json: &mut [u8]) {
+    for byte in json {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+}
+
 /// A number's decimal digits, at the end of the buffer.
 pub fn digits(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
     let mut at = digits.len();

@@ -18,7 +18,7 @@ pub use view::{RoomStatus, RoomSummary, RoomView};
 use crate::fairness::{Commitment, Seed};
 use crate::game::{SeatedPlayer, is_false};
 use crate::ids::{Millis, RoomId, UserId};
-use crate::json::{JsonObject, push_number, push_signed, push_text};
+use crate::json::{JsonObject, push_number, push_signed, push_text, put_on_one_line};
 use crate::ledger::Transfer;
 use crate::money::Cents;
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,16 @@ pub struct Input {
 }
 
 impl Input {
-    /// Adds its JSON, byte for byte as serde writes it: moves, which are most inputs, by hand.
+    /// Adds its JSON on one line, otherwise byte for byte as serde writes it: moves, which are most
+    /// inputs, by hand.
     pub fn write_json(&self, out: &mut Vec<u8>) {
+        let begin = out.len();
+        self.write_as_serde(out);
+        // A move's fields are as the player wrote them.
+        put_on_one_line(&mut out[begin..]);
+    }
+
+    fn write_as_serde(&self, out: &mut Vec<u8>) {
         let Input {
             now,
             by:
@@ -306,6 +314,38 @@ mod tests {
                 input.write_json(&mut out);
                 prop_assert_eq!(String::from_utf8(out).unwrap(), format!("before{}", serde_json::to_string(&input).unwrap()));
             }
+        }
+    }
+
+    #[test]
+    fn an_input_is_one_line_however_its_fields_were_written() {
+        for is_bot in [false, true] {
+            let by = SeatedPlayer {
+                is_bot,
+                ..SeatedPlayer::person(UserId::SYSTEM, "a\nb")
+            };
+            let text = "{\"x\":{\r\n\"y\":\t\"\\n\"\n}}";
+            let action = Action::Move {
+                game_type: "g".to_owned(),
+                name: "m".to_owned(),
+                fields: RawValue::from_string(text.to_owned()).unwrap(),
+            };
+            let input = Input {
+                now: Millis(1),
+                by,
+                balances: Vec::new(),
+                action,
+            };
+            let mut out = b"before\n".to_vec();
+            input.write_json(&mut out);
+            let written = String::from_utf8(out).unwrap();
+            let line = written.strip_prefix("before\n").unwrap();
+            assert!(!line.contains(['\n', '\r']), "{line:?}");
+            assert!(
+                line.ends_with("\"fields\":{\"x\":{  \"y\":\t\"\\n\" }}}}}"),
+                "{line:?}"
+            );
+            assert!(line.contains("a\\nb"), "{line:?}");
         }
     }
 }

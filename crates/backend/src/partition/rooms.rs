@@ -9,6 +9,7 @@ use crate::store::{
 };
 use blazing_sun_backbone::{messages, topics};
 use blazing_sun_domain::fairness::RoomSecret;
+use blazing_sun_domain::json::put_on_one_line;
 use blazing_sun_domain::room::{Action, Effects, EventAudience, Input, RULES_VERSION, Room};
 use blazing_sun_domain::{Games, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
 use serde_json::value::RawValue;
@@ -52,7 +53,9 @@ impl RoomSlot {
     }
 
     pub(super) fn add_input(&mut self, input: &RawValue) {
+        let begin = self.inputs.len();
         self.inputs.extend_from_slice(input.get().as_bytes());
+        put_on_one_line(&mut self.inputs[begin..]);
         self.inputs.push(b'\n');
     }
 }

@@ -9,6 +9,7 @@ use blazing_sun_domain::room::{RULES_VERSION, Room, saved_rules_version};
 use blazing_sun_domain::{Games, Millis, RoomId};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// All inputs of a room.
 pub(super) struct Journal {
@@ -35,7 +36,7 @@ struct Archived {
 }
 
 /// One input.
-pub(super) struct Line<'a> {
+pub(super) struct Entry<'a> {
     pub json: &'a [u8],
     /// What the room's `room_seq` was before, where it was written down.
     pub after_seq: Option<u64>,
@@ -179,19 +180,18 @@ impl Journal {
     }
 
     /// Every input, in order.
-    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let saved = self.saved_inputs.split_inclusive(|byte| *byte == b'\n');
-        let mut saved = saved.peekable();
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut saved = json_values(&self.saved_inputs).peekable();
         let has_state = self.saved_state.is_some();
         let saved = std::iter::from_fn(move || {
             let json = saved.next()?;
-            Some(Line {
+            Some(Entry {
                 json,
                 after_seq: None,
                 is_last_saved: has_state && saved.peek().is_none(),
             })
         });
-        let later = self.later.iter().map(|(after_seq, json)| Line {
+        let later = self.later.iter().map(|(after_seq, json)| Entry {
             json,
             after_seq: Some(*after_seq),
             is_last_saved: false,
@@ -205,7 +205,7 @@ impl Journal {
         struct Head {
             now: Millis,
         }
-        let first = self.lines().next()?;
+        let first = self.entries().next()?;
         serde_json::from_slice::<Head>(first.json)
             .ok()
             .map(|head| head.now)
@@ -278,6 +278,19 @@ impl Journal {
         }
         wrongs
     }
+}
+
+/// The values that stand one after another, by their form alone: white space in them may be a line
+/// break too. What comes after the last that can be read is one more.
+fn json_values(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<&RawValue>();
+    std::iter::from_fn(move || {
+        let from = values.byte_offset();
+        match values.next()? {
+            Ok(value) => Some(value.get().as_bytes()),
+            Err(_) => bytes.get(from..),
+        }
+    })
 }
 
 pub(super) fn unreadable(error: &blazing_sun_backbone::log::LogError) -> String {

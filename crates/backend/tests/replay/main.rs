@@ -13,7 +13,8 @@ use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::engine::EngineOptions;
 use blazing_sun_backend::replay::{ReplayError, ReplayReport, replay};
-use blazing_sun_backend::store::sqlite::open_reader;
+use blazing_sun_backend::store::JournalDigest;
+use blazing_sun_backend::store::sqlite::{archived_journal, open_reader};
 use blazing_sun_domain::fairness::Seed;
 use blazing_sun_domain::{Games, Millis};
 use harness::Rig;
@@ -257,6 +258,102 @@ async fn a_replay_of_any_room_equals_play() {
         (vec![1000; 2], vec![1000; 2])
     );
     assert_eq!(voided.winner_id, None);
+}
+
+/// JSON may stand on several lines, also what a player sends as a move. Journals of earlier programs
+/// have it as it came.
+#[tokio::test]
+async fn line_breaks_in_a_move_do_not_break_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start_with(options(dir.path()));
+    for user in 1..=4 {
+        rig.grant(user).await;
+    }
+    let mut copies = Vec::new();
+    for (room, players) in [("ended", [1, 2]), ("running", [3, 4])] {
+        seat(&rig, room, players).await;
+        ready(&rig, room, players[0], false).await;
+        ready(&rig, room, players[1], false).await;
+        let turn = rig.expect("games.event.turn_changed").await;
+        let turn: u64 = turn["payload"]["current_turn"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        roll_with_line_breaks(&rig, room, turn).await;
+        rig.expect("games.event.bigger_dice.rolled").await;
+        // As it stands at a kill, and after a restart from there.
+        copies.push((room, copy_of(dir.path())));
+        if room == "ended" {
+            let next = rig.expect("games.event.turn_changed").await;
+            let next = next["payload"]["current_turn"].as_str().unwrap().to_owned();
+            rig.send(
+                next.parse().unwrap(),
+                "bigger_dice.roll",
+                json!({ "room_id": room }),
+            )
+            .await;
+            rig.play_to_the_end(room).await;
+        }
+    }
+    rig.engine.stop();
+    copies.push(("ended", copy_of(dir.path())));
+    copies.push(("running", dir));
+    for (room, copy) in &copies {
+        let report = replay_of(copy.path(), room).unwrap();
+        assert!(report.is_equal(), "{room}: {report:#?}");
+        Rig::start_with(options(copy.path())).engine.stop();
+        let report = replay_of(copy.path(), room).unwrap();
+        assert!(report.is_equal(), "{room}: {report:#?}");
+        assert_eq!(report.digest_is_right, Some(true), "{room}");
+    }
+
+    let (room, copy) = &copies[2];
+    assert_eq!(*room, "ended");
+    let connection = Connection::open(copy.path().join("blazing-sun.db")).unwrap();
+    let inputs: Vec<u8> = connection
+        .query_row(
+            "SELECT inputs FROM room_archive WHERE room_id = 'ended'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let lines = inputs.split(|byte| *byte == b'\n').count() as u64 - 1;
+    let report = replay_of(copy.path(), room).unwrap();
+    assert_eq!(lines, report.inputs, "one input a line");
+    let raw = "UPDATE room_archive SET inputs = CAST(replace(replace(CAST(inputs AS TEXT),
+         '\"x\":{ }', '\"x\":{' || char(13, 10) || '}'), ',\"by\"', char(10) || ',\"by\"') AS BLOB)";
+    connection.execute_batch(raw).unwrap();
+    let row = archived_journal(&connection, &room.parse().unwrap());
+    let row = row.unwrap().unwrap();
+    let digest = JournalDigest::default().after(&row.archive.last_inputs);
+    let resealed = digest.seal(&row.archive);
+    connection
+        .execute("UPDATE room_archive SET digest = ?1", [resealed])
+        .unwrap();
+    let early = replay_of(copy.path(), room).unwrap();
+    assert!(early.is_equal(), "{early:#?}");
+    assert_eq!(
+        (early.digest_is_right, early.inputs, early.events),
+        (Some(true), report.inputs, report.events)
+    );
+}
+
+async fn roll_with_line_breaks(rig: &Rig, room: &str, user: u64) {
+    let id = Uuid::now_v7();
+    let fields = json!({ "room_id": room, "x": {}, "command_id": id });
+    let envelope = json!({
+        "event_id": Uuid::new_v4(),
+        "event_type": "games.command.bigger_dice.roll",
+        "timestamp": "2024-01-20T10:30:01Z",
+        "correlation_id": id,
+        "producer": "ws_gateway",
+        "actor": { "user_id": user.to_string(), "username": format!("P{user}"), "socket_id": "s", "roles": [] },
+        "audience": { "type": "user", "user_ids": [user.to_string()], "room_id": null, "game_id": null },
+        "payload": fields,
+    });
+    let broken = envelope.to_string().replace("\"x\":{}", "\"x\":{\n}");
+    rig.append(topics::GAMES_COMMANDS, room, broken).await;
 }
 
 /// The payloads of a room's room-wide events, as the log has them.
