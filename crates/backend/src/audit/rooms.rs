@@ -317,7 +317,8 @@ impl Rooms<'_> {
         let archived = self
             .connection
             .prepare_cached(
-                "SELECT substr(inputs, 1, instr(inputs, x'0a')) FROM room_archive WHERE room_id = ?1",
+                "SELECT coalesce(substr(inputs, 1, instr(inputs, x'0a')), x'')
+                 FROM room_archive WHERE room_id = ?1",
             )?
             .query_row([room], |row| row.get::<_, Vec<u8>>(0))
             .optional()?;

@@ -65,10 +65,14 @@ impl Journal {
         let row = found.archive;
         let mut wrongs = Vec::new();
         if digest_is_right == Some(false) {
-            wrongs.push(
-                "the archived journal is not the one that was written: its SHA-256 is another"
-                    .to_owned(),
-            );
+            let why = match (found.lacks, found.digest) {
+                (true, None) => "SHA-256 is missing",
+                (true, Some(_)) => "rules_version is missing",
+                (false, _) => "SHA-256 is another",
+            };
+            wrongs.push(format!(
+                "the archived journal is not the one that was written: its {why}"
+            ));
         }
         Journal {
             room_id: row.room_id,
@@ -113,10 +117,10 @@ impl Journal {
                 let wrong = format!("there are {found} of the {wanted} parts of the saved journal");
                 journal.wrongs.push(wrong);
             } else if journal.digest_is_right == Some(false) {
-                journal.wrongs.push(
-                    "the saved journal is not the one that was written: its SHA-256 is another"
-                        .to_owned(),
-                );
+                let why = if saved.lacks { "missing" } else { "another" };
+                journal.wrongs.push(format!(
+                    "the saved journal is not the one that was written: its SHA-256 is {why}"
+                ));
             }
             journal.partition = saved.partition;
             journal.sealed_secret = saved.sealed_secret;

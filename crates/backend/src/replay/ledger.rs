@@ -1,13 +1,13 @@
 //! The ledger's rows of a room against the transfers that its replay comes to.
 
 use super::{ReplayedTransfer, Result};
-use blazing_sun_domain::{Millis, RoomId, Transfer};
+use blazing_sun_domain::{Account, Millis, RoomId, Transfer};
 use rusqlite::{Connection, OptionalExtension};
 
 /// The ledger, as far as it concerns one room.
 pub(super) struct LedgerRows<'c> {
     connection: &'c Connection,
-    /// Keys of all rows that name the room, in order.
+    /// Keys of all rows that name the room or its escrow, in order.
     keys: Vec<String>,
 }
 
@@ -23,9 +23,12 @@ struct LedgerRow {
 
 impl<'c> LedgerRows<'c> {
     pub fn read(connection: &'c Connection, room: &RoomId) -> Result<LedgerRows<'c>> {
-        let mut statement =
-            connection.prepare("SELECT key FROM ledger_transfer WHERE room_id = ?1 ORDER BY id")?;
-        let keys = statement.query_map([room.as_str()], |row| row.get(0))?;
+        let mut statement = connection.prepare(
+            "SELECT key FROM ledger_transfer
+             WHERE room_id = ?1 OR from_account = ?2 OR to_account = ?2 ORDER BY id",
+        )?;
+        let escrow = Account::Escrow(room.clone()).to_string();
+        let keys = statement.query_map([room.as_str(), &escrow], |row| row.get(0))?;
         let keys = keys.collect::<rusqlite::Result<_>>()?;
         Ok(LedgerRows { connection, keys })
     }

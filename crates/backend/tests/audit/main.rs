@@ -423,6 +423,15 @@ async fn a_changed_journal_is_named() {
             "another version",
             "UPDATE room_archive SET game_version = 2",
         ),
+        ("no digest", "UPDATE room_archive SET digest = NULL"),
+        (
+            "no digest and no input that could be read",
+            "UPDATE room_archive SET digest = NULL, inputs = x''",
+        ),
+        (
+            "no version of the rules",
+            "UPDATE room_archive SET rules_version = NULL",
+        ),
         (
             "another digest",
             "UPDATE room_archive SET digest = CAST(substr(digest, 1, 31) || x'00' AS BLOB)",
@@ -437,10 +446,17 @@ async fn a_changed_journal_is_named() {
          WHERE room_id = 'running'",
         "room running: its saved journal is not",
     );
-    let old = with_fault(
+    let none =
+        "UPDATE room_archive SET digest = NULL; UPDATE room_snapshot SET journal_digest = NULL;";
+    assert_named(
         from,
-        "UPDATE room_archive SET digest = NULL; UPDATE room_snapshot SET journal_digest = NULL;",
+        "no digest of a running room",
+        none,
+        "room running: its saved journal is not",
     );
+    let before =
+        "UPDATE refinery_schema_history SET applied_on = '2100-01-01T00:00:00Z' WHERE version = 3;";
+    let old = with_fault(from, &format!("{none}{before}"));
     assert_clean(old.path());
 }
 

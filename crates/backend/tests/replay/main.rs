@@ -510,11 +510,29 @@ async fn another_ledger_is_named() {
             "UPDATE ledger_transfer SET room_id = 'abandoned' WHERE key = 'rake/seeded'".to_owned(),
             "transfer rake/seeded is in the ledger, and does not follow from the journal",
         ),
+        (
+            "voided",
+            more_of("player/8", "escrow/voided", "NULL"),
+            "transfer more is in the ledger, and does not follow from the journal",
+        ),
+        (
+            "running",
+            more_of("escrow/running", "player/8", "'left'"),
+            "transfer more is in the ledger, and does not follow from the journal",
+        ),
     ] {
         let copy = copy_of(dir.path());
         change(copy.path(), &sql);
         assert_differs(copy.path(), room, wanted);
     }
+}
+
+/// One more transfer.
+fn more_of(from: &str, to: &str, room_id: &str) -> String {
+    format!(
+        "INSERT INTO ledger_transfer (key, kind, from_account, to_account, amount_cents, room_id, user_id, batch_no, at_ms)
+         VALUES ('more', 'refund', '{from}', '{to}', 5, {room_id}, 8, 1, 1)"
+    )
 }
 
 /// Replaces bytes in one batch of the log by as many others, and makes its checksums right again.
@@ -694,15 +712,26 @@ async fn expired_records_are_counted_and_the_rest_is_compared() {
 async fn what_can_not_be_replayed_says_why() {
     let dir = play().await;
     let old = copy_of(dir.path());
-    change(
-        old.path(),
-        "UPDATE room_archive SET digest = NULL; UPDATE room_snapshot SET journal_digest = NULL;",
-    );
+    let none =
+        "UPDATE room_archive SET digest = NULL; UPDATE room_snapshot SET journal_digest = NULL;";
+    change(old.path(), none);
+    for room in ROOMS {
+        assert_differs(old.path(), room, "its SHA-256 is missing");
+    }
+    // As if they had begun under an earlier schema.
+    let later = "UPDATE refinery_schema_history SET applied_on = '2100-01-01T00:00:00.5Z' WHERE version = 3";
+    change(old.path(), later);
     for room in ROOMS {
         let report = replay_of(old.path(), room).unwrap();
         assert!(report.is_equal(), "{room}: {report:#?}");
         assert_eq!(report.digest_is_right, None);
     }
+    let unversioned = copy_of(dir.path());
+    change(
+        unversioned.path(),
+        "UPDATE room_archive SET rules_version = NULL",
+    );
+    assert_differs(unversioned.path(), "seeded", "its rules_version is missing");
     // Without a digest, what decides something is still found.
     let decisive = [
         (

@@ -12,11 +12,16 @@ pub struct ArchivedJournal {
     pub archive: RoomArchive,
     /// What it is held to; none where the room began before there was a digest.
     pub digest: Option<[u8; 32]>,
+    /// Whether a column is null that the row has to have.
+    pub lacks: bool,
 }
 
 impl ArchivedJournal {
-    /// Whether the row is as it was written; none where it has no digest.
+    /// Whether the row is as it was written; none where it has no digest and needs none.
     pub fn is_as_written(&self) -> Option<bool> {
+        if self.lacks {
+            return Some(false);
+        }
         let chain = JournalDigest::default().after(&self.archive.last_inputs);
         Some(chain.seal(&self.archive) == self.digest?)
     }
@@ -43,17 +48,22 @@ pub struct SavedJournal {
     pub inputs: Vec<u8>,
     /// What they are held to; none where the room began before there was a digest.
     pub digest: Option<JournalDigest>,
+    /// Whether there is no digest, and has to be one.
+    pub lacks: bool,
 }
 
 impl SavedJournal {
-    /// Whether the parts are as they were written; none where there is no digest.
+    /// Whether the parts are as they were written; none where there is no digest and needs to be none.
     pub fn is_as_written(&self) -> Option<bool> {
+        if self.lacks {
+            return Some(false);
+        }
         Some(JournalDigest::default().after(&self.inputs) == self.digest?)
     }
 }
 
 const ARCHIVED: &str = "SELECT room_id, partition, game_type, room_name, game_version, ended_ms,
-     sealed_secret, inputs, coalesce(rules_version, 1), digest FROM room_archive";
+     sealed_secret, inputs, rules_version, digest FROM room_archive";
 const SAVED: &str = "SELECT room_id, partition, batch_no, sealed_secret, state, journal_parts,
      journal_digest FROM room_snapshot";
 
@@ -64,7 +74,9 @@ pub fn archived_journal(
 ) -> Result<Option<ArchivedJournal>, StoreError> {
     let mut statement = connection.prepare_cached(&format!("{ARCHIVED} WHERE room_id = ?1"))?;
     let mut rows = statement.query([room.as_str()])?;
-    rows.next()?.map(read_archived).transpose()
+    let since = digests_since(connection)?;
+    let row = rows.next()?;
+    row.map(|row| read_archived(row, since)).transpose()
 }
 
 /// The journal of a running room that has been saved at least once.
@@ -77,7 +89,7 @@ pub fn saved_journal(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    read_saved(connection, row).map(Some)
+    read_saved(connection, row, digests_since(connection)?).map(Some)
 }
 
 /// Calls `take` with every ended room's journal.
@@ -85,10 +97,11 @@ pub fn each_archived_journal(
     connection: &Connection,
     mut take: impl FnMut(Result<ArchivedJournal, StoreError>),
 ) -> Result<(), StoreError> {
+    let since = digests_since(connection)?;
     let mut statement = connection.prepare(ARCHIVED)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        take(read_archived(row));
+        take(read_archived(row, since));
     }
     Ok(())
 }
@@ -98,10 +111,11 @@ pub fn each_saved_journal(
     connection: &Connection,
     mut take: impl FnMut(Result<SavedJournal, StoreError>),
 ) -> Result<(), StoreError> {
+    let since = digests_since(connection)?;
     let mut statement = connection.prepare(SAVED)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        take(read_saved(connection, row));
+        take(read_saved(connection, row, since));
     }
     Ok(())
 }
@@ -113,25 +127,56 @@ pub fn has_digests(connection: &Connection) -> Result<bool, StoreError> {
     Ok(found.is_some())
 }
 
-fn read_archived(row: &Row<'_>) -> Result<ArchivedJournal, StoreError> {
+/// Since when every room that begins has a digest; from ever where the file does not say.
+fn digests_since(connection: &Connection) -> Result<Millis, StoreError> {
+    let sql = "SELECT CAST(unixepoch(applied_on, 'subsec') * 1000 AS INTEGER)
+         FROM refinery_schema_history WHERE version = 3";
+    let found = connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+    Ok(Millis(found.optional()?.flatten().unwrap_or(i64::MIN)))
+}
+
+/// When a room was opened, as far as its first input can be read.
+fn opened_at(inputs: &[u8]) -> Option<Millis> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        now: Millis,
+    }
+    let mut inputs = serde_json::Deserializer::from_slice(inputs).into_iter::<Head>();
+    inputs.next()?.ok().map(|first| first.now)
+}
+
+fn read_archived(row: &Row<'_>, since: Millis) -> Result<ArchivedJournal, StoreError> {
+    let inputs: Vec<u8> = row.get(7)?;
+    let rules_version: Option<u32> = row.get(8)?;
+    let digest: Option<[u8; 32]> = row.get(9)?;
+    let ended = Millis(row.get(5)?);
     Ok(ArchivedJournal {
+        lacks: match digest {
+            Some(_) => rules_version.is_none(),
+            None => opened_at(&inputs).unwrap_or(ended) > since,
+        },
         archive: RoomArchive {
             room_id: parse_room(&row.get::<_, String>(0)?)?,
             partition: row.get(1)?,
             game_type: row.get(2)?,
             room_name: row.get(3)?,
             game_version: row.get(4)?,
-            ended: Millis(row.get(5)?),
+            ended,
             sealed_secret: row.get(6)?,
-            last_inputs: row.get(7)?,
-            rules_version: row.get(8)?,
+            last_inputs: inputs,
+            // Before it was kept there was one.
+            rules_version: rules_version.unwrap_or(1),
             journal_digest: None,
         },
-        digest: row.get(9)?,
+        digest,
     })
 }
 
-fn read_saved(connection: &Connection, row: &Row<'_>) -> Result<SavedJournal, StoreError> {
+fn read_saved(
+    connection: &Connection,
+    row: &Row<'_>,
+    since: Millis,
+) -> Result<SavedJournal, StoreError> {
     let mut saved = SavedJournal {
         room_id: parse_room(&row.get::<_, String>(0)?)?,
         partition: row.get(1)?,
@@ -142,6 +187,7 @@ fn read_saved(connection: &Connection, row: &Row<'_>) -> Result<SavedJournal, St
         parts_found: 0,
         inputs: Vec::new(),
         digest: row.get::<_, Option<_>>(6)?.map(JournalDigest),
+        lacks: false,
     };
     let mut statement = connection.prepare_cached(
         "SELECT inputs FROM room_journal WHERE room_id = ?1 AND part < ?2 ORDER BY part",
@@ -152,5 +198,7 @@ fn read_saved(connection: &Connection, row: &Row<'_>) -> Result<SavedJournal, St
         saved.inputs.extend_from_slice(part);
         saved.parts_found += 1;
     }
+    saved.lacks =
+        saved.digest.is_none() && opened_at(&saved.inputs).is_some_and(|opened| opened > since);
     Ok(saved)
 }
