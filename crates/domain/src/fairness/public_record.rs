@@ -21,6 +21,11 @@ const FRAMING: [&str; 8] = [
     "command_id",
 ];
 
+/// What of `room_created` is held against later events.
+const CREATED: [&str; 3] = ["seed_commitment", "player_count", "prize_cents"];
+/// A `room_seq` above this is none: a page could not count there either.
+const ROOM_SEQ_MAX: u64 = 1 << 53;
+
 /// The events of one room, in whatever order and however often they were read.
 #[derive(Debug, Clone)]
 pub struct PublicRecord {
@@ -30,7 +35,8 @@ pub struct PublicRecord {
     states: BTreeMap<u64, Value>,
     /// Room-wide events by `room_seq`.
     events: BTreeMap<u64, (String, Value)>,
-    contradictory: BTreeSet<u64>,
+    /// What contradicts itself by itself, in sentences.
+    contradictory: BTreeSet<String>,
     /// What each user sent with `ready`.
     sent: BTreeMap<UserId, Vec<Option<String>>>,
 }
@@ -68,19 +74,32 @@ impl PublicRecord {
             own.retain(|field, _| !FRAMING.contains(&field.as_str()));
         }
         match (name, room_seq) {
-            ("room_created", _) => self.created = Some(own),
+            ("room_created", _) => match &self.created {
+                Some(known) if !is_same(known, &own, &CREATED) => self.twice("room_created"),
+                Some(_) => {}
+                None => self.created = Some(own),
+            },
             ("room_state", _) => {
                 let room = &own["room"];
                 let seq = room["room_seq"].as_u64().or(fields["after_seq"].as_u64());
-                if let Some(seq) = seq {
-                    self.states.insert(seq, room.clone());
+                let Some(seq) = seq.filter(|seq| self.is_in_range(*seq)) else {
+                    return;
+                };
+                match self.states.get(&seq) {
+                    Some(known) if !is_same(known, room, &["seed_commitment"]) => {
+                        self.twice(&format!("room_state as of room_seq {seq}"));
+                    }
+                    Some(_) => {}
+                    None => {
+                        self.states.insert(seq, room.clone());
+                    }
                 }
             }
-            (_, Some(seq)) => {
+            (_, Some(seq)) if self.is_in_range(seq) => {
                 let event = (name.to_owned(), own);
                 match self.events.get(&seq) {
                     Some(known) if *known != event => {
-                        self.contradictory.insert(seq);
+                        self.twice(&format!("events with room_seq {seq}"));
                     }
                     Some(_) => {}
                     None => {
@@ -90,6 +109,19 @@ impl PublicRecord {
             }
             _ => {}
         }
+    }
+
+    fn twice(&mut self, what: &str) {
+        let sentence = format!("there are two different {what}");
+        self.contradictory.insert(sentence);
+    }
+
+    fn is_in_range(&mut self, seq: u64) -> bool {
+        if seq > ROOM_SEQ_MAX {
+            let sentence = format!("there is a room_seq above {ROOM_SEQ_MAX}: no room gets there");
+            self.contradictory.insert(sentence);
+        }
+        seq <= ROOM_SEQ_MAX
     }
 
     /// Takes what a user sent with `ready`.
@@ -163,14 +195,15 @@ impl<'a> Check<'a> {
 
     fn walk(&mut self) {
         let record = self.record;
-        for seq in &record.contradictory {
-            self.wrong(format!(
-                "there are two different events with room_seq {seq}"
-            ));
+        for sentence in &record.contradictory {
+            self.wrong(sentence);
         }
         let mut next = match (&record.created, record.states.first_key_value()) {
             (Some(created), _) => {
                 self.current = self.commitment(created, "seed_commitment", "room_created");
+                if let Some(state) = record.states.get(&0) {
+                    self.take_state(state, 0);
+                }
                 1
             }
             (None, Some((seq, state))) => {
@@ -467,6 +500,10 @@ impl<'a> Check<'a> {
             })
             .collect()
     }
+}
+
+fn is_same(one: &Value, other: &Value, fields: &[&str]) -> bool {
+    fields.iter().all(|field| one[*field] == other[*field])
 }
 
 fn user(value: &Value) -> Option<UserId> {

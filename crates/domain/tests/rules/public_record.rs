@@ -115,6 +115,14 @@ fn an_unfinished_a_cut_and_an_unseeded_transcript_say_what_they_do_not_allow() {
         "by the seeds and the rules this never happens",
     );
 
+    // Without its end.
+    let mut endless = events.clone();
+    endless.retain(|(name, _)| name != "bigger_dice.game_over");
+    let found = check(&endless);
+    assert_eq!(found.wrong, [""; 0]);
+    assert_says(&found.checked, "events of the game follow from the seeds");
+    assert_says(&found.unchecked, "the game's end is not in the transcript");
+
     let mut plain = Scene::after(
         "ann create bigger_dice 2; bob join; ann select ann; ann select bob; ann ready; bob ready",
     );
@@ -198,10 +206,21 @@ fn hide(events: &mut Vec<(String, Value)>, at: usize) {
     }
 }
 
+/// All but the first of the game's own events.
+fn hide_play(events: &mut Vec<(String, Value)>, kept: usize) {
+    let is_own = |name: &str| name.starts_with("bigger_dice.") && name != "bigger_dice.state";
+    let own = events.iter().enumerate();
+    let own = own.filter(|(_, (name, _))| is_own(name)).map(|(at, _)| at);
+    let hidden: Vec<usize> = own.skip(kept).collect();
+    for at in hidden.into_iter().rev() {
+        hide(events, at);
+    }
+}
+
 #[test]
 fn every_forgery_is_found_and_named() {
     const OTHER: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-    let forgeries: [(&str, Forgery); 22] = [
+    let forgeries: [(&str, Forgery); 30] = [
         (
             "seed_renewed (room_seq 4): the previous server seed is not the one",
             |events| {
@@ -305,6 +324,52 @@ fn every_forgery_is_found_and_named() {
             twice.1["player"] = json!({});
             events.push(twice);
         }),
+        ("there are two different room_created", |events| {
+            let mut twice = find(events, "room_created", 0).clone();
+            twice["seed_commitment"] = json!(OTHER);
+            events.insert(0, ("room_created".to_owned(), twice));
+        }),
+        ("there are two different room_created", |events| {
+            let mut twice = find(events, "room_created", 0).clone();
+            twice["prize_cents"] = json!(1);
+            events.push(("room_created".to_owned(), twice));
+        }),
+        (
+            "there are two different room_state as of room_seq 2",
+            |events| {
+                let state = |commitment: &str| {
+                    let room = json!({ "room_seq": 2, "seed_commitment": commitment });
+                    ("room_state".to_owned(), json!({ "room": room }))
+                };
+                let first = find(events, "room_created", 0)["seed_commitment"].clone();
+                events.push(state(OTHER));
+                events.push(state(first.as_str().unwrap()));
+            },
+        ),
+        (
+            "room_state as of room_seq 0: its seed_commitment is not the one in force",
+            |events| {
+                let room = json!({ "room_seq": 0, "seed_commitment": OTHER });
+                events.push(("room_state".to_owned(), json!({ "room": room })));
+            },
+        ),
+        ("there is a room_seq above 9007199254740992", |events| {
+            let last = json!({ "room_seq": u64::MAX });
+            events.push(("chat".to_owned(), last));
+        }),
+        ("there is a room_seq above 9007199254740992", |events| {
+            events.retain(|(name, _)| name != "room_created");
+            let room = json!({ "room_seq": u64::MAX, "seed_commitment": OTHER });
+            events.push(("room_state".to_owned(), json!({ "room": room })));
+        }),
+        (
+            "the room ended before the game did: by the seeds and the rules bigger_dice.rolled was still to come",
+            |events| hide_play(events, 0),
+        ),
+        (
+            "the room ended before the game did: by the seeds and the rules bigger_dice.",
+            |events| hide_play(events, 5),
+        ),
         ("is not 32 bytes as 64 hex digits", |events| {
             find(events, "seed_renewed", 1)["previous_server_seed"] = json!("07");
         }),
@@ -320,6 +385,22 @@ fn every_forgery_is_found_and_named() {
             found.wrong
         );
     }
+}
+
+/// A table that the game does not have is neither simulated nor recomputed.
+#[test]
+fn more_seats_than_the_game_has_are_not_played() {
+    let mut events = public(&whole_game());
+    let started = find(&mut events, "game_started", 0);
+    let player = started["players"][1].clone();
+    let (seats, none) = (vec![player; 11], vec![Value::Null; 11]);
+    started["players"] = json!(seats);
+    (started["commitments"], started["seeds"]) = (json!(none), json!(none));
+    find(&mut events, "seeds_requested", 0)["commitments"] = json!(none);
+    let found = check(&events);
+    assert_eq!(found.wrong, [""; 0]);
+    assert_says(&found.unchecked, "can not play bigger_dice with 11 seats");
+    assert!(!found.checked.iter().any(|said| said.contains("recomputed")));
 }
 
 /// Nothing that a stranger's file holds may make the check panic.

@@ -35,6 +35,18 @@ impl Check<'_> {
             self.findings.unchecked.push(words);
             return;
         }
+        let seats = started.players.len();
+        let definition = games.get(&started.game_type);
+        let is_playable = definition.is_some_and(|game| {
+            let playable = game.spec.min_seats..=game.spec.max_seats;
+            u32::try_from(seats).is_ok_and(|seats| playable.contains(&seats))
+        });
+        if !is_playable {
+            let words = format!(
+                "this program can not play {DECIDED_BY_DRAWS} with {seats} seats: its rolls were not checked"
+            );
+            return self.findings.unchecked.push(words);
+        }
         self.check_rolls(&started, server_seed);
         self.check_course(&started, server_seed, games);
     }
@@ -125,6 +137,7 @@ impl Check<'_> {
             rolls,
         };
         match transcript.verify() {
+            Ok(()) if count == 0 => {}
             Ok(()) => self.findings.checked.push(format!(
                 "{count} rolls recomputed from the seeds, none left out"
             )),
@@ -184,11 +197,23 @@ impl Check<'_> {
             }
         }
         let Some((_, _, over)) = claimed else {
-            let words = format!(
-                "{} events of the game follow from the seeds and the rules; its end is not in the transcript",
-                told.len()
-            );
-            return self.findings.checked.push(words);
+            if !told.is_empty() {
+                let count = told.len();
+                let words =
+                    format!("{count} events of the game follow from the seeds and the rules");
+                self.findings.checked.push(words);
+            }
+            // Where nothing is missing, the seed was revealed while the game still ran.
+            match course.next().filter(|_| !self.has_gap_in_play) {
+                Some((next, _)) => self.wrong(format!(
+                    "the room ended before the game did: by the seeds and the rules {DECIDED_BY_DRAWS}.{next} was still to come"
+                )),
+                None => {
+                    let words = "the game's end is not in the transcript";
+                    self.findings.unchecked.push(words.to_owned());
+                }
+            }
+            return;
         };
         let winner = over["winner_username"]
             .as_str()
