@@ -149,8 +149,8 @@ pub trait AccountStore: Send + Sync + 'static {
     /// The user with this id.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// So many users without email who have the role of the house's bots, the oldest first; where there are
-    /// fewer, the others are added under this name.
+    /// So many users without email who have the role of the house's bots and no other, the oldest first;
+    /// where there are fewer, the others are added under this name.
     async fn house_bots(
         &self,
         count: u32,

@@ -89,11 +89,14 @@ async fn house_bots_are_made_once(store: &dyn AccountStore) {
         ..with_email("no.bot@example.com")
     };
     add(store, with_role).await;
-    add(store, guest()).await;
+    let (guest, _) = add(store, guest()).await;
+    let with_role = store.change_role(guest.id, "bot", true).await.unwrap();
+    assert_eq!(with_role.unwrap().roles, ["guest", "bot"]);
     let later = NOW.plus(1);
     assert_eq!(store.house_bots(1, "New", later).await.unwrap(), bots[..1]);
     let more = store.house_bots(3, "New", later).await.unwrap();
     assert_eq!((&more[..2], more[2].username.as_str()), (&bots[..], "New"));
+    assert_ne!(more[2].id, guest.id);
     store
         .set_status(bots[0].id, UserStatus::Banned, None)
         .await

@@ -350,8 +350,7 @@ fn house_bots(
     now: Millis,
 ) -> Result<Vec<User>, StoreError> {
     let mut find = connection.prepare_cached(&format!(
-        "{USER} FROM users WHERE email IS NULL
-         AND EXISTS (SELECT 1 FROM json_each(users.roles) WHERE value = ?1) ORDER BY id LIMIT ?2"
+        "{USER} FROM users WHERE email IS NULL AND roles = json_array(?1) ORDER BY id LIMIT ?2"
     ))?;
     let found = find.query_map(params![BOT_ROLE, count], StoredUser::of)?;
     let mut bots: Vec<User> = found
