@@ -58,6 +58,7 @@ impl HouseBot {
         for (number, (user, orders)) in users.into_iter().zip(inboxes).enumerate() {
             let (covered, orders_covered) = mpsc::channel(ROOMS_OF_BOT_MAX);
             let cashier = Cashier {
+                number,
                 user_id: user.id,
                 accounts: Arc::clone(accounts),
                 house: Arc::clone(&house),

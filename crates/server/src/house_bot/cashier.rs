@@ -15,6 +15,8 @@ const REST: Duration = Duration::from_secs(10);
 
 /// Stands between the house and one bot.
 pub struct Cashier {
+    /// The bot's place among the bots.
+    pub number: usize,
     /// Whose money.
     pub user_id: UserId,
     /// Balances and credits.
@@ -39,7 +41,9 @@ impl Cashier {
                 }
                 Err(error) => {
                     tracing::warn!(user.id = %self.user_id, error = format!("{error:#}"), "a bot can not pay");
-                    self.house.release(&order.room_id, Instant::now() + REST);
+                    let now = Instant::now();
+                    self.house
+                        .release(self.number, &order.room_id, now + REST, now);
                 }
             }
         }

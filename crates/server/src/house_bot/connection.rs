@@ -28,12 +28,10 @@ const TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
 const TOKEN_RENEWED_AFTER: Duration = Duration::from_secs(10 * 60);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
-/// A room that was left or refused to the bot is not entered again before.
-const REST: Duration = Duration::from_secs(5);
 
 /// One bot.
 pub struct Connection {
-    /// Its place among the bots; the first one watches the lobby for all.
+    /// Its place among the bots.
     pub number: usize,
     /// Its account.
     pub user: User,
@@ -57,7 +55,7 @@ impl Connection {
         let mut attempt = 0;
         loop {
             let Err(error) = self.session(&mut attempt).await;
-            self.house.set_online(self.number, false);
+            self.house.set_online(self.number, false, Instant::now());
             tracing::debug!(user.id = %self.user.id, error = format!("{error:#}"), "a bot lost its connection");
             let pause = BACKOFF_MIN * 2u32.saturating_pow(attempt.min(16));
             // The bots do not all come back in one instant.
@@ -74,6 +72,7 @@ impl Connection {
         let (mut socket, _) = connected.context("no answer to the upgrade")??;
         self.sign_in(&mut socket).await?;
         *attempt = 0;
+        let (mut watcher, mut is_watching) = (self.house.watcher(), false);
         let now = Instant::now();
         let (mut heard_at, mut heartbeat_at, mut token_at) =
             (now, now + HEARTBEAT_EVERY, now + TOKEN_RENEWED_AFTER);
@@ -91,6 +90,10 @@ impl Connection {
             if now >= heard_at + SILENCE_MAX {
                 bail!("the server is silent");
             }
+            if !is_watching && self.is_watcher() {
+                is_watching = true;
+                self.watch_lobby(&mut socket, now).await?;
+            }
             self.act(&mut socket, now).await?;
             let due = [Some(heartbeat_at), self.next_due(now)];
             let wake_at = due.into_iter().flatten().min().unwrap_or(heartbeat_at);
@@ -104,6 +107,7 @@ impl Connection {
                     }
                 }
                 Some(order) = self.orders.recv() => self.join(&order),
+                Ok(()) = watcher.changed() => {}
                 () = tokio::time::sleep_until(wake_at.into()) => {}
             }
         }
@@ -126,14 +130,22 @@ impl Connection {
         }
         let now = Instant::now();
         self.commands.send_all_again(now);
-        if self.number == 0 {
-            self.house.forget_lobby();
-            send(socket, &json!({ "type": "system.lobby", "watch": true })).await?;
-            self.commands
-                .add("list_rooms", None, json!({}), clock::now(), now);
-        }
-        self.house.set_online(self.number, true);
+        self.tell_house(self.player.rooms(), now);
+        self.house.set_online(self.number, true, now);
         Ok(())
+    }
+
+    /// For all bots, until this connection ends.
+    async fn watch_lobby(&mut self, socket: &mut Socket, now: Instant) -> anyhow::Result<()> {
+        self.house.forget_lobby(now);
+        send(socket, &json!({ "type": "system.lobby", "watch": true })).await?;
+        self.commands
+            .add("list_rooms", None, json!({}), clock::now(), now);
+        Ok(())
+    }
+
+    fn is_watcher(&self) -> bool {
+        self.house.is_watcher(self.number)
     }
 
     fn token(&self) -> String {
@@ -141,7 +153,8 @@ impl Connection {
     }
 
     fn next_due(&self, now: Instant) -> Option<Instant> {
-        let lobby = (self.number == 0)
+        let lobby = self
+            .is_watcher()
             .then(|| self.house.next_due(now))
             .flatten();
         let due = [self.player.next_due(), self.commands.next_due(), lobby];
@@ -150,7 +163,7 @@ impl Connection {
 
     /// Sends what is due, and gives out the rooms that wait for a bot.
     async fn act(&mut self, socket: &mut Socket, now: Instant) -> anyhow::Result<()> {
-        if self.number == 0 {
+        if self.is_watcher() {
             self.house.give_out(now);
         }
         for wanted in self.player.due(now) {
@@ -184,7 +197,7 @@ impl Connection {
             self.commands.set_clock(&frame["timestamp"], clock::now());
         }
         let answer = self.commands.take(frame, now);
-        if self.number == 0 {
+        if self.is_watcher() {
             self.house.note_lobby(frame, now);
         }
         let mut changes = vec![self.player.take(frame, now)];
@@ -205,16 +218,23 @@ impl Connection {
                 self.player
                     .answered(room_id, refusal, answer.is_repeated, now),
             );
-            if !self.player.is_in(room_id) {
-                changes.push(Some(Change::Out {
-                    room_id: room_id.clone(),
-                }));
-            }
         }
-        for change in changes.into_iter().flatten() {
+        self.tell_house(changes.into_iter().flatten(), now);
+    }
+
+    fn tell_house(&self, changes: impl IntoIterator<Item = Change>, now: Instant) {
+        for change in changes {
             match change {
-                Change::In { room_id, host_id } => self.house.hold(self.number, room_id, host_id),
-                Change::Out { room_id } => self.house.release(&room_id, now + REST),
+                Change::In {
+                    room_id,
+                    host_id,
+                    fee_cents,
+                } => self.house.hold(self.number, room_id, host_id, fee_cents),
+                Change::Out { room_id, rests_for } => {
+                    self.house
+                        .release(self.number, &room_id, now + rests_for, now);
+                }
+                Change::Gone { room_id } => self.house.forget_room(self.number, &room_id),
             }
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Rooms of one bot: the server lets nobody into more.
 pub const ROOMS_OF_BOT_MAX: usize = 16;
@@ -13,7 +13,7 @@ pub const ROOMS_OF_BOT_MAX: usize = 16;
 const ROOMS_OF_HOST_MAX: usize = 2;
 /// A room that no bot was free for is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// A bot that has not come into its room by then does not come.
+/// A bot that has not come into its room by then, or not back into it after a cut, does not come.
 const COME_WITHIN: Duration = Duration::from_secs(60);
 
 /// A room to join.
@@ -31,8 +31,8 @@ struct Held {
     bot: usize,
     host_id: String,
     fee_cents: i64,
-    since: Instant,
-    has_come: bool,
+    /// Until when it is kept for a bot that is not there.
+    lapses_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -42,11 +42,21 @@ struct State {
     is_online: Vec<bool>,
 }
 
+impl State {
+    fn let_go(&mut self, bot: usize, room_id: &str) {
+        if self.held.get(room_id).is_some_and(|held| held.bot == bot) {
+            self.held.remove(room_id);
+        }
+    }
+}
+
 /// What the bots share.
 #[derive(Debug)]
 pub struct House {
     rooms_max: usize,
     desks: Vec<mpsc::Sender<Order>>,
+    /// The bot that watches the lobby for all: one that is online, as long as it is.
+    watcher: watch::Sender<Option<usize>>,
     state: Mutex<State>,
 }
 
@@ -55,6 +65,7 @@ impl House {
     pub fn new(lobby: Lobby, rooms_max: usize, desks: Vec<mpsc::Sender<Order>>) -> House {
         House {
             rooms_max,
+            watcher: watch::Sender::new(None),
             state: Mutex::new(State {
                 lobby,
                 held: BTreeMap::new(),
@@ -68,16 +79,47 @@ impl House {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a bot can be sent somewhere.
-    pub fn set_online(&self, bot: usize, is_online: bool) {
-        if let Some(known) = self.state().is_online.get_mut(bot) {
+    /// Whether a bot can be sent somewhere. One that cannot watches the lobby no more, and its rooms are
+    /// kept for a while.
+    pub fn set_online(&self, bot: usize, is_online: bool, now: Instant) {
+        let mut state = self.state();
+        if let Some(known) = state.is_online.get_mut(bot) {
             *known = is_online;
         }
+        if !is_online {
+            let held = state.held.values_mut().filter(|held| held.bot == bot);
+            held.for_each(|held| {
+                held.lapses_at.get_or_insert(now + COME_WITHIN);
+            });
+        }
+        let online = &state.is_online;
+        self.watcher.send_if_modified(|watcher| {
+            let still = watcher.filter(|bot| online[*bot]);
+            let next = still.or_else(|| online.iter().position(|is| *is));
+            std::mem::replace(watcher, next) != next
+        });
+    }
+
+    /// Which bot watches the lobby, and every change of it.
+    pub fn watcher(&self) -> watch::Receiver<Option<usize>> {
+        self.watcher.subscribe()
+    }
+
+    /// Whether this bot watches the lobby.
+    pub fn is_watcher(&self, bot: usize) -> bool {
+        *self.watcher.borrow() == Some(bot)
     }
 
     /// The lobby was not watched for a while.
-    pub fn forget_lobby(&self) {
-        self.state().lobby.forget();
+    pub fn forget_lobby(&self, now: Instant) {
+        self.state().lobby.forget(now);
+    }
+
+    /// There is no such room.
+    pub fn forget_room(&self, bot: usize, room_id: &str) {
+        let mut state = self.state();
+        state.let_go(bot, room_id);
+        state.lobby.remove(room_id);
     }
 
     /// Notes what a frame of the lobby says.
@@ -86,24 +128,25 @@ impl House {
     }
 
     /// A bot is in a room.
-    pub fn hold(&self, bot: usize, room_id: String, host_id: String) {
-        let mut state = self.state();
-        let fee_cents = state.held.get(&room_id).map_or(0, |held| held.fee_cents);
+    pub fn hold(&self, bot: usize, room_id: String, host_id: String, fee_cents: i64) {
         let held = Held {
             bot,
             host_id,
             fee_cents,
-            since: Instant::now(),
-            has_come: true,
+            lapses_at: None,
         };
-        state.held.insert(room_id, held);
+        let mut state = self.state();
+        // Where two bots met in a room, it counts once.
+        if state.held.get(&room_id).is_none_or(|held| held.bot == bot) {
+            state.held.insert(room_id, held);
+        }
     }
 
-    /// No bot is in the room any more, and none goes there before then.
-    pub fn release(&self, room_id: &str, rests_until: Instant) {
+    /// The bot is not in the room any more, and none goes there before then.
+    pub fn release(&self, bot: usize, room_id: &str, rests_until: Instant, now: Instant) {
         let mut state = self.state();
-        state.held.remove(room_id);
-        state.lobby.rest(room_id, rests_until);
+        state.let_go(bot, room_id);
+        state.lobby.rest(room_id, rests_until, now);
     }
 
     /// When a room is due next.
@@ -116,7 +159,7 @@ impl House {
         let mut state = self.state();
         state
             .held
-            .retain(|_, held| held.has_come || now < held.since + COME_WITHIN);
+            .retain(|_, held| held.lapses_at.is_none_or(|at| now < at));
         for due in state.lobby.due(now) {
             if state.held.contains_key(&due.room_id) {
                 continue;
@@ -125,7 +168,7 @@ impl House {
                 .bot_for(&state, &due)
                 .is_some_and(|bot| self.send(&mut state, bot, &due, now));
             if !is_sent {
-                state.lobby.rest(&due.room_id, now + LOOK_AGAIN);
+                state.lobby.rest(&due.room_id, now + LOOK_AGAIN, now);
             }
         }
     }
@@ -160,8 +203,7 @@ impl House {
             bot,
             host_id: due.host_id.clone(),
             fee_cents: due.fee_cents,
-            since: now,
-            has_come: false,
+            lapses_at: Some(now + COME_WITHIN),
         };
         state.held.insert(due.room_id.clone(), held);
         true
@@ -176,7 +218,7 @@ mod tests {
     fn house(bots: usize, rooms_max: usize) -> (House, Vec<mpsc::Receiver<Order>>) {
         let (desks, orders) = (0..bots).map(|_| mpsc::channel(64)).unzip();
         let house = House::new(Lobby::new(Duration::ZERO), rooms_max, desks);
-        (0..bots).for_each(|bot| house.set_online(bot, true));
+        (0..bots).for_each(|bot| house.set_online(bot, true, Instant::now()));
         (house, orders)
     }
 
@@ -217,7 +259,7 @@ mod tests {
             open(&house, host, host, now);
         }
         assert_eq!(sent(&mut orders[0]).len(), 2);
-        house.release("a", now + COME_WITHIN);
+        house.release(0, "a", now + COME_WITHIN, now);
         house.give_out(now + LOOK_AGAIN);
         assert_eq!(sent(&mut orders[0]), [("c".to_owned(), 2_000)]);
     }
@@ -241,17 +283,75 @@ mod tests {
     #[test]
     fn a_bot_that_is_away_is_sent_nowhere_and_one_that_does_not_come_is_replaced() {
         let ((house, mut orders), now) = (house(1, 50), Instant::now());
-        house.set_online(0, false);
+        house.set_online(0, false, now);
         open(&house, "a", "a", now);
         assert!(sent(&mut orders[0]).is_empty());
-        house.set_online(0, true);
+        house.set_online(0, true, now);
         house.give_out(now + LOOK_AGAIN);
         assert_eq!(sent(&mut orders[0]).len(), 1);
         let later = now + LOOK_AGAIN + COME_WITHIN;
         house.give_out(later);
         assert_eq!(sent(&mut orders[0]).len(), 1);
-        house.hold(0, "a".to_owned(), "a".to_owned());
+        house.hold(0, "a".to_owned(), "a".to_owned(), 1_000);
         house.give_out(later + COME_WITHIN);
         assert!(sent(&mut orders[0]).is_empty());
+    }
+
+    #[test]
+    fn one_bot_watches_the_lobby_as_long_as_any_is_online() {
+        let ((house, _orders), now) = (house(3, 50), Instant::now());
+        let mut told = house.watcher();
+        let mut watchers: Vec<(Vec<usize>, bool)> = Vec::new();
+        for (bot, is_online) in [(0, false), (0, true), (1, false), (2, false), (0, false)] {
+            house.set_online(bot, is_online, now);
+            let watching = (0..3).filter(|bot| house.is_watcher(*bot));
+            watchers.push((watching.collect(), told.has_changed().expect("a house")));
+            told.mark_unchanged();
+        }
+        let expected = [
+            (vec![1], true),
+            (vec![1], false),
+            (vec![0], true),
+            (vec![0], false),
+            (vec![], true),
+        ];
+        assert_eq!(watchers, expected);
+    }
+
+    #[test]
+    fn rooms_of_a_bot_that_does_not_come_back_go_to_others() {
+        let ((house, mut orders), now) = (house(2, 50), Instant::now());
+        open(&house, "a", "a", now);
+        assert_eq!(sent(&mut orders[0]).len(), 1);
+        house.hold(0, "a".to_owned(), "a".to_owned(), 1_000);
+        house.set_online(0, false, now);
+        house.give_out(now);
+        assert!(sent(&mut orders[1]).is_empty(), "it may come back");
+        house.give_out(now + COME_WITHIN);
+        assert_eq!(sent(&mut orders[1]).len(), 1);
+        house.hold(0, "a".to_owned(), "a".to_owned(), 1_000);
+        house.release(0, "a", now, now);
+        house.give_out(now + COME_WITHIN);
+        assert!(sent(&mut orders[1]).is_empty(), "it is there");
+    }
+
+    #[test]
+    fn a_room_that_does_not_exist_is_not_looked_at_again() {
+        let ((house, mut orders), now) = (house(1, 1), Instant::now());
+        open(&house, "ghost", "a", now);
+        assert_eq!(sent(&mut orders[0]).len(), 1);
+        house.forget_room(0, "ghost");
+        house.give_out(now + COME_WITHIN * 2);
+        assert!(sent(&mut orders[0]).is_empty());
+        open(&house, "b", "b", now);
+        assert_eq!(sent(&mut orders[0]), [("b".to_owned(), 1_000)]);
+    }
+
+    #[test]
+    fn rooms_that_a_bot_is_found_in_count_with_their_fees() {
+        let ((house, mut orders), now) = (house(1, 50), Instant::now());
+        house.hold(0, "a".to_owned(), "a".to_owned(), 3_000);
+        open(&house, "b", "b", now);
+        assert_eq!(sent(&mut orders[0]), [("b".to_owned(), 4_000)]);
     }
 }

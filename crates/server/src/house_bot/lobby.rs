@@ -13,8 +13,6 @@ struct OpenRoom {
     is_invited: bool,
     /// Since when one person has waited here with nobody else.
     lone_since: Option<Instant>,
-    /// Left or refused: not before this.
-    rests_until: Option<Instant>,
 }
 
 /// A room to join now.
@@ -33,6 +31,8 @@ pub struct Due {
 pub struct Lobby {
     joins_after: Duration,
     rooms: BTreeMap<String, OpenRoom>,
+    /// Left or refused: not before this.
+    rests: BTreeMap<String, Instant>,
 }
 
 impl Lobby {
@@ -41,15 +41,20 @@ impl Lobby {
         Lobby {
             joins_after,
             rooms: BTreeMap::new(),
+            rests: BTreeMap::new(),
         }
     }
 
     /// What was known may be wrong; how long rooms rest is kept.
-    pub fn forget(&mut self) {
-        self.rooms.retain(|_, room| room.rests_until.is_some());
-        self.rooms
-            .values_mut()
-            .for_each(|room| room.lone_since = None);
+    pub fn forget(&mut self, now: Instant) {
+        self.rooms.clear();
+        self.rests.retain(|_, until| now < *until);
+    }
+
+    /// There is no such room any more.
+    pub fn remove(&mut self, room_id: &str) {
+        self.rooms.remove(room_id);
+        self.rests.remove(room_id);
     }
 
     /// Notes what a frame of the lobby says.
@@ -64,7 +69,7 @@ impl Lobby {
             }
             "games.event.room_removed" => {
                 if let Some(room_id) = frame["room_id"].as_str() {
-                    self.rooms.remove(room_id);
+                    self.remove(room_id);
                 }
             }
             _ => {}
@@ -90,33 +95,33 @@ impl Lobby {
             fee_cents: line["entry_fee_cents"].as_i64().unwrap_or(0),
             is_invited: line["invites_bot"] == true,
             lone_since: is_lone.then_some(lone_since),
-            rests_until: before.and_then(|room| room.rests_until),
         };
         self.rooms.insert(room_id.to_owned(), room);
     }
 
-    /// Leaves a room alone until then.
-    pub fn rest(&mut self, room_id: &str, until: Instant) {
-        if let Some(room) = self.rooms.get_mut(room_id) {
-            room.rests_until = Some(until);
-        }
+    /// Leaves a room alone until then, or longer if that was said before.
+    pub fn rest(&mut self, room_id: &str, until: Instant, now: Instant) {
+        self.rests.retain(|_, until| now < *until);
+        let rests_until = self.rests.entry(room_id.to_owned()).or_insert(until);
+        *rests_until = until.max(*rests_until);
     }
 
-    fn due_at(&self, room: &OpenRoom) -> Option<Instant> {
+    fn due_at(&self, room_id: &str, room: &OpenRoom) -> Option<Instant> {
         let since = room.lone_since?;
         let wanted = if room.is_invited {
             since
         } else {
             since + self.joins_after
         };
-        Some(room.rests_until.map_or(wanted, |rests| rests.max(wanted)))
+        let rests_until = self.rests.get(room_id);
+        Some(rests_until.map_or(wanted, |until| wanted.max(*until)))
     }
 
     /// Rooms that are due, who waited longest first.
     pub fn due(&self, now: Instant) -> Vec<Due> {
         let mut due: Vec<(Instant, Due)> = Vec::new();
         for (room_id, room) in &self.rooms {
-            if let Some(at) = self.due_at(room).filter(|at| *at <= now) {
+            if let Some(at) = self.due_at(room_id, room).filter(|at| *at <= now) {
                 due.push((
                     at,
                     Due {
@@ -133,9 +138,9 @@ impl Lobby {
 
     /// When the next room is due that is not yet.
     pub fn next_due(&self, now: Instant) -> Option<Instant> {
-        let rooms = self.rooms.values();
+        let rooms = self.rooms.iter();
         rooms
-            .filter_map(|room| self.due_at(room))
+            .filter_map(|(room_id, room)| self.due_at(room_id, room))
             .filter(|at| *at > now)
             .min()
     }
@@ -195,15 +200,35 @@ mod tests {
         invited["invites_bot"] = true.into();
         lobby.take(&invited, start);
         assert_eq!(due(&lobby, start), ["a"]);
-        lobby.rest("a", start + AFTER);
-        assert!(due(&lobby, start).is_empty());
-        lobby.forget();
+        lobby.rest("a", start + AFTER, start);
+        lobby.rest("a", start + AFTER / 2, start);
+        assert!(due(&lobby, start + AFTER / 2).is_empty());
+        lobby.forget(start);
         lobby.take(
             &json!({ "type": "games.event.room_list", "rooms": [updated("a", 1, 0)] }),
             start,
         );
         assert!(due(&lobby, start).is_empty(), "it still rests");
         assert_eq!(due(&lobby, start + AFTER), ["a"]);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_rooms_that_are_gone() {
+        let (mut lobby, start) = (Lobby::new(Duration::ZERO), Instant::now());
+        let list = json!({ "type": "games.event.room_list", "rooms": [updated("a", 1, 0), updated("b", 1, 0)] });
+        lobby.take(&list, start);
+        lobby.rest("b", start + AFTER, start);
+        lobby.remove("a");
+        assert!(due(&lobby, start).is_empty());
+        assert_eq!(due(&lobby, start + AFTER), ["b"]);
+        lobby.remove("b");
+        lobby.rest("left", start + AFTER, start);
+        lobby.rest("left later", start + AFTER * 2, start);
+        lobby.forget(start + AFTER);
+        assert!(lobby.rooms.is_empty());
+        assert_eq!(lobby.rests.keys().collect::<Vec<_>>(), ["left later"]);
+        lobby.rest("at last", start + AFTER * 9, start + AFTER * 2);
+        assert_eq!(lobby.rests.keys().collect::<Vec<_>>(), ["at last"]);
     }
 
     #[test]

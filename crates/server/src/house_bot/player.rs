@@ -5,10 +5,14 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// How long a host may leave it without a game.
+/// How long a host may leave it without a game while seats are open.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// After a refusal, before the same is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A room that was left or refused is not entered again before.
+const REST: Duration = Duration::from_secs(5);
+/// A room whose host does not want the bot is not entered again before.
+const REST_UNWELCOME: Duration = Duration::from_secs(60 * 60);
 
 /// What the bot does in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +43,30 @@ pub enum Change {
         room_id: String,
         /// Whose.
         host_id: String,
+        /// What a seat costs there.
+        fee_cents: i64,
     },
     /// It is not any more.
     Out {
         /// Which.
         room_id: String,
+        /// How long no bot enters it.
+        rests_for: Duration,
     },
+    /// There is no such room.
+    Gone {
+        /// Which.
+        room_id: String,
+    },
+}
+
+impl Change {
+    fn out(room_id: &str, is_unwelcome: bool) -> Change {
+        Change::Out {
+            room_id: room_id.to_owned(),
+            rests_for: if is_unwelcome { REST_UNWELCOME } else { REST },
+        }
+    }
 }
 
 /// One room.
@@ -52,6 +74,7 @@ pub enum Change {
 struct Table {
     game_type: String,
     host_id: String,
+    fee_cents: i64,
     room_seq: u64,
     since: Instant,
     seats: usize,
@@ -59,6 +82,9 @@ struct Table {
     people: BTreeSet<String>,
     selected: BTreeSet<String>,
     is_ready: bool,
+    /// The commitment of the seed, once the players' are asked for and until it is renewed: the seats
+    /// stand, even where some are free.
+    starting: Option<String>,
     is_playing: bool,
     /// Whose, and its number.
     turn: Option<(String, u64)>,
@@ -96,6 +122,14 @@ impl Player {
             .collect()
     }
 
+    /// The rooms that the bot is in.
+    pub fn rooms(&self) -> Vec<Change> {
+        let tables = self.tables.iter();
+        tables
+            .map(|(room_id, table)| table.change_in(room_id))
+            .collect()
+    }
+
     /// Whether the bot is in this room.
     pub fn is_in(&self, room_id: &str) -> bool {
         self.tables.contains_key(room_id)
@@ -117,7 +151,9 @@ impl Player {
             _ => false,
         };
         if is_out {
-            return self.drop_table(room_id);
+            self.tables.remove(room_id);
+            let is_unwelcome = matches!(kind, "player_kicked" | "player_banned");
+            return Some(Change::out(room_id, is_unwelcome));
         }
         if let Some(room_seq) = frame["room_seq"].as_u64() {
             table.room_seq = table.room_seq.max(room_seq);
@@ -136,24 +172,24 @@ impl Player {
         now: Instant,
     ) -> Option<Change> {
         if matches!(refusal, Some("room_not_found" | "not_in_room")) {
-            return self.drop_table(room_id);
+            self.tables.remove(room_id);
         }
-        if let Some(table) = self.tables.get_mut(room_id)
-            && (refusal.is_some() || is_repeated)
-        {
+        if refusal == Some("room_not_found") {
+            let room_id = room_id.to_owned();
+            return Some(Change::Gone { room_id });
+        }
+        let Some(table) = self.tables.get_mut(room_id) else {
+            return Some(Change::out(room_id, refusal == Some("banned")));
+        };
+        if refusal.is_some() || is_repeated {
             table.asked = None;
             table.plan = None;
-            let pause = self.move_after.max(AGAIN_AFTER);
-            table.plan(&self.user_id, pause, now);
+            table.plan(&self.user_id, self.move_after, now);
+            if let Some((_, at)) = &mut table.plan {
+                *at = (*at).max(now + AGAIN_AFTER);
+            }
         }
         None
-    }
-
-    fn drop_table(&mut self, room_id: &str) -> Option<Change> {
-        self.tables.remove(room_id)?;
-        Some(Change::Out {
-            room_id: room_id.to_owned(),
-        })
     }
 
     fn replace(&mut self, room: &Value, now: Instant) -> Option<Change> {
@@ -168,9 +204,7 @@ impl Player {
                 .flat_map(|list| each(&room[list]))
         };
         if !is_running || !members().any(|member| id_of(member) == me) {
-            return was_here.then(|| Change::Out {
-                room_id: room_id.to_owned(),
-            });
+            return was_here.then(|| Change::out(room_id, false));
         }
         let people = members().filter(|member| member["is_bot"] != true);
         let mine = members().find(|member| id_of(member) == me);
@@ -181,12 +215,17 @@ impl Player {
         let mut table = Table {
             game_type: text(&room["game_type"]),
             host_id: text(&room["host_id"]),
+            fee_cents: room["entry_fee_cents"].as_i64().unwrap_or(0),
             room_seq: room["room_seq"].as_u64().unwrap_or(0),
             since: before.as_ref().map_or(now, |before| before.since),
             seats: room["player_count"].as_u64().unwrap_or(0) as usize,
             people: people.map(id_of).collect(),
             selected: each(&room["players"]).map(id_of).collect(),
             is_ready: mine.is_some_and(|mine| mine["is_ready"] == true),
+            starting: before
+                .as_ref()
+                .and_then(|before| before.starting.clone())
+                .filter(|commitment| room["seed_commitment"] == commitment.as_str()),
             is_playing: room["status"] == "in_progress",
             turn,
             state: Value::Null,
@@ -194,10 +233,7 @@ impl Player {
             asked: before.and_then(|before| before.asked),
         };
         table.plan(me, self.move_after, now);
-        let change = Change::In {
-            room_id: room_id.to_owned(),
-            host_id: table.host_id.clone(),
-        };
+        let change = table.change_in(room_id);
         self.tables.insert(room_id.to_owned(), table);
         Some(change)
     }
@@ -245,6 +281,14 @@ impl Player {
 }
 
 impl Table {
+    fn change_in(&self, room_id: &str) -> Change {
+        Change::In {
+            room_id: room_id.to_owned(),
+            host_id: self.host_id.clone(),
+            fee_cents: self.fee_cents,
+        }
+    }
+
     fn fold(&mut self, kind: &str, frame: &Value, me: &str) {
         let about = frame["user_id"].as_str().unwrap_or_default();
         let player = &frame["player"];
@@ -268,7 +312,11 @@ impl Table {
             }
             // Whoever has no seat now is out of the room.
             "game_starting" => self.people.retain(|person| self.selected.contains(person)),
-            "seed_renewed" => self.is_ready = false,
+            "seeds_requested" => self.starting = Some(text(&frame["seed_commitment"])),
+            "seed_renewed" => {
+                self.is_ready = false;
+                self.starting = None;
+            }
             "player_ready_changed" if about == me => self.is_ready = frame["is_ready"] == true,
             "game_started" => self.is_playing = true,
             "turn_changed" => {
@@ -280,16 +328,23 @@ impl Table {
         }
     }
 
+    /// Whether somebody can still be selected.
+    fn is_open(&self) -> bool {
+        !self.is_playing && self.starting.is_none() && self.selected.len() < self.seats
+    }
+
+    fn patience_ends(&self) -> Instant {
+        self.since + PATIENCE
+    }
+
     fn wants(&self, me: &str, now: Instant) -> Option<Deed> {
         if self.is_playing {
             let (user, number) = self.turn.as_ref()?;
             return (user == me).then_some(Deed::Move(*number));
         }
-        let is_open = self.selected.len() < self.seats;
         let is_unwanted = self.people.is_empty()
             || self.host_id == me
-            || (is_open && self.people.len() > 1)
-            || now >= self.since + PATIENCE;
+            || (self.is_open() && (self.people.len() > 1 || now >= self.patience_ends()));
         if is_unwanted {
             Some(Deed::Leave)
         } else {
@@ -319,8 +374,9 @@ impl Table {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let patience =
-            (!self.is_playing && self.asked != Some(Deed::Leave)).then(|| self.since + PATIENCE);
+        let is_leaving =
+            self.asked == Some(Deed::Leave) || matches!(self.plan, Some((Deed::Leave, _)));
+        let patience = (self.is_open() && !is_leaving).then(|| self.patience_ends());
         let planned = self.plan.map(|(_, at)| at);
         planned.into_iter().chain(patience).min()
     }

@@ -3,9 +3,9 @@
 
 use blazing_sun_domain::RoomId;
 use blazing_sun_domain::fairness::{Dice, Seed};
-use blazing_sun_harness::{Client, Guest, Launch, TestServer, text, within};
+use blazing_sun_harness::{Client, Guest, Launch, TestServer, text, tool, within};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const SEED: Seed = Seed([0x5e; 32]);
@@ -68,7 +68,7 @@ fn bot_commands<'a>(records: &'a [Value], bot: &str) -> Vec<&'a Value> {
 
 #[tokio::test]
 async fn a_lone_guest_plays_a_match_with_dice_that_follow_from_the_guests_seed_alone() {
-    let server = server_with_bot(&[]).await;
+    let server = server_with_bot(&[("BOT__ROOMS_MAX", "1")]).await;
     let (mut host, room, bot) = alone_with_bot(&server).await;
     let ready = json!({ "room_id": room, "is_ready": true, "seed_commitment": SEED.commitment() });
     host.command("ready", ready).await;
@@ -253,6 +253,47 @@ async fn several_who_are_alone_all_get_a_game() {
         game.await.expect("a whole game");
     }
     assert_eq!(clean_audit(&server).await["totals"]["rake_cents"], 3 * 400);
+}
+
+/// A guest asks for the bot in a room of their own; the bot that came.
+async fn invite(server: &TestServer) -> (Client, String) {
+    let guest = server.guest().await;
+    let mut host = Client::sign_in(server, &guest).await;
+    let fields = json!({ "game_type": "bigger_dice", "room_name": "r", "invites_bot": true });
+    host.command("create_room", fields).await;
+    let bot = bot_comes(&mut host).await;
+    (host, bot)
+}
+
+/// The bots that watched the lobby, in the order of their commands.
+async fn watchers(server: &TestServer) -> Vec<String> {
+    let commands = server.records("games.commands").await;
+    let lists = commands
+        .iter()
+        .filter(|record| record["event_type"] == "games.command.list_rooms");
+    // A command may be on the log again.
+    let by_command: BTreeMap<String, String> = lists
+        .map(|record| {
+            let command_id = text(&record["payload"]["command_id"]);
+            (command_id, text(&record["actor"]["user_id"]))
+        })
+        .collect();
+    by_command.into_values().collect()
+}
+
+#[tokio::test]
+async fn when_the_bot_that_watches_the_lobby_is_banned_another_does() {
+    let settings = [("BOT__JOINS_AFTER_MS", "600000"), ("BOT__ROOMS_MAX", "32")];
+    let server = server_with_bot(&settings).await;
+    let (_first, _) = invite(&server).await;
+    let before = watchers(&server).await;
+    assert_eq!(before.len(), 1, "{before:?}");
+    let ban = ["user", "ban", &before[0], "--reason", "test"];
+    let banned = tool(&ban, &server.data_dir()).await;
+    assert!(banned.status.success(), "{banned:?}");
+    let (_second, bot) = invite(&server).await;
+    assert_ne!(bot, before[0]);
+    assert_eq!(watchers(&server).await, [before, vec![bot]].concat());
 }
 
 #[tokio::test]

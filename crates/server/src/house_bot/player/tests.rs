@@ -24,9 +24,21 @@ fn joined() -> Game {
         seq: 4,
     };
     let change = game.state("waiting", json!([]), json!([person("7"), bot()]));
-    let (room_id, host_id) = ("r".to_owned(), "7".to_owned());
-    assert_eq!(change, Some(Change::In { room_id, host_id }));
+    assert_eq!(change, Some(is_in()));
     game
+}
+
+fn is_in() -> Change {
+    Change::In {
+        room_id: "r".to_owned(),
+        host_id: "7".to_owned(),
+        fee_cents: 1_000,
+    }
+}
+
+fn out(rests_for: Duration) -> Option<Change> {
+    let room_id = "r".to_owned();
+    Some(Change::Out { room_id, rests_for })
 }
 
 impl Game {
@@ -34,6 +46,7 @@ impl Game {
         let room = json!({
             "room_id": "r", "game_type": "bigger_dice", "status": status, "host_id": "7",
             "players": players, "lobby": lobby, "player_count": 2, "room_seq": self.seq,
+            "entry_fee_cents": 1_000, "seed_commitment": "c1",
             "current_turn": if status == "in_progress" { json!("1") } else { Value::Null },
             "turn_number": 3,
         });
@@ -120,13 +133,7 @@ fn it_moves_once_in_each_of_its_turns() {
     );
     game.turn("1", 3);
     assert_eq!(game.after_a_pause(), ["bigger_dice.roll"]);
-    let out = game.event("seed_revealed", json!({}));
-    assert_eq!(
-        out,
-        Some(Change::Out {
-            room_id: "r".to_owned()
-        })
-    );
+    assert_eq!(game.event("seed_revealed", json!({})), out(REST));
     assert!(!game.bot.is_in("r") && game.bot.next_due().is_none());
 }
 
@@ -174,12 +181,53 @@ fn it_leaves_with_the_last_person_and_when_nothing_comes_of_it() {
 }
 
 #[test]
+fn it_does_not_leave_a_game_that_is_about_to_start() {
+    let mut game = joined();
+    game.select_both();
+    game.event("lobby_joined", json!({ "player": person("8") }));
+    assert_eq!(game.after_a_pause(), ["ready"]);
+    game.event(
+        "player_ready_changed",
+        json!({ "user_id": "1", "is_ready": true }),
+    );
+    game.now += PATIENCE;
+    assert_eq!(game.at_once(), Vec::<String>::new());
+    assert_eq!(game.bot.next_due(), None, "nothing to wake up for");
+    game.event("player_left", json!({ "user_id": "8" }));
+    game.event("player_deselected", json!({ "user_id": "7" }));
+    assert_eq!(game.at_once(), ["leave_room"], "a seat is open again");
+}
+
+#[test]
+fn it_does_not_leave_while_seeds_are_asked_for_though_seats_are_free() {
+    let mut game = joined();
+    game.event("player_selected", json!({ "player": bot() }));
+    game.event("seeds_requested", json!({ "seed_commitment": "c1" }));
+    game.event("lobby_joined", json!({ "player": person("8") }));
+    assert_eq!(game.after_a_pause(), ["ready"]);
+    game.now += PATIENCE;
+    assert_eq!(game.at_once(), Vec::<String>::new());
+    assert_eq!(game.bot.next_due(), None, "nothing to wake up for");
+    game.state("waiting", json!([bot()]), json!([person("7"), person("8")]));
+    assert_eq!(game.at_once(), Vec::<String>::new(), "the same phase");
+    game.event("seed_renewed", json!({ "seed_commitment": "c2" }));
+    assert_eq!(game.at_once(), ["leave_room"]);
+
+    let mut game = joined();
+    game.event("seeds_requested", json!({ "seed_commitment": "c0" }));
+    let lobby = json!([person("7"), person("8"), bot()]);
+    game.state("waiting", json!([]), lobby);
+    assert_eq!(game.at_once(), ["leave_room"], "a phase that is past");
+}
+
+#[test]
 fn after_a_restart_it_goes_on_from_the_rooms_state() {
     let mut game = joined();
     game.bot = Player::new("1".to_owned(), PACE);
     game.state("in_progress", json!([bot(), person("7")]), json!([]));
     assert_eq!(game.after_a_pause(), ["bigger_dice.roll"]);
     assert_eq!(game.bot.seen(), [json!({ "room_id": "r", "room_seq": 4 })]);
+    assert_eq!(game.bot.rooms(), [is_in()]);
     game.state("in_progress", json!([bot(), person("7")]), json!([]));
     assert_eq!(
         game.after_a_pause(),
@@ -204,11 +252,37 @@ fn a_refusal_is_tried_again_later_and_a_lost_room_is_forgotten() {
     assert_eq!(game.after_a_pause(), Vec::<String>::new());
     game.now += AGAIN_AFTER;
     assert_eq!(game.at_once(), ["bigger_dice.roll"]);
-    let out = game.bot.answered("r", Some("not_in_room"), false, game.now);
-    assert_eq!(
-        out,
-        Some(Change::Out {
-            room_id: "r".to_owned()
-        })
-    );
+    let lost = game.bot.answered("r", Some("not_in_room"), false, game.now);
+    assert_eq!(lost, out(REST));
+    assert!(!game.bot.is_in("r"));
+}
+
+#[test]
+fn a_refused_leave_is_tried_again_after_a_pause() {
+    let mut game = joined();
+    game.now += PATIENCE;
+    assert_eq!(game.at_once(), ["leave_room"]);
+    game.bot.answered("r", Some("internal"), false, game.now);
+    game.event("lobby_joined", json!({ "player": person("8") }));
+    assert_eq!(game.at_once(), Vec::<String>::new());
+    assert_eq!(game.bot.next_due(), Some(game.now + AGAIN_AFTER));
+    game.now += AGAIN_AFTER;
+    assert_eq!(game.at_once(), ["leave_room"]);
+}
+
+#[test]
+fn a_host_who_does_not_want_it_is_left_in_peace() {
+    for kind in ["player_kicked", "player_banned"] {
+        let mut game = joined();
+        assert_eq!(game.event(kind, json!({ "user_id": "8" })), None);
+        assert_eq!(
+            game.event(kind, json!({ "user_id": "1" })),
+            out(REST_UNWELCOME)
+        );
+        let mut refused = |code| game.bot.answered("r", Some(code), false, game.now);
+        assert_eq!(refused("banned"), out(REST_UNWELCOME));
+        assert_eq!(refused("room_full"), out(REST));
+        let room_id = "r".to_owned();
+        assert_eq!(refused("room_not_found"), Some(Change::Gone { room_id }));
+    }
 }
