@@ -38,8 +38,6 @@ const SAVED_PER_BATCH: usize = 8;
 /// length is known.
 const ALIVE_MS: i64 = 1_000;
 
-/// Records of a batch below which there is time to write the write-ahead log back.
-const SMALL_BATCH: usize = 24;
 /// How often expired answers are looked for.
 const SWEEP_MS: i64 = 600_000;
 /// What an engine is started with.
@@ -152,7 +150,7 @@ impl Engine {
             recent: VecDeque::new(),
             recent_records: 0,
         };
-        running.store.write_back_is_ours()?;
+        running.store.write_back_is_ours(&options.path)?;
         running.ownership = running.store.take_over(clock::now())?;
         running.last_now = running.ownership.last_alive.unwrap_or_default();
         running.recover()?;
@@ -300,9 +298,7 @@ impl Running {
             if is_last {
                 return Ok(());
             }
-            let was_small = self.recent.back().is_none_or(|(_, n)| *n <= SMALL_BATCH);
-            let is_idle = was_small && !self.store.appender.has_queued();
-            self.store.write_back(is_idle);
+            self.store.write_back();
         }
     }
 

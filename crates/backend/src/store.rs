@@ -42,6 +42,9 @@ pub enum StoreError {
         /// Here.
         known: i64,
     },
+    /// The operating system gave no thread.
+    #[error("the system gave no thread to the store")]
+    Thread(#[source] std::io::Error),
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

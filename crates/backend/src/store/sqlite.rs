@@ -5,6 +5,7 @@ mod accounts;
 mod engine_store;
 mod journals;
 mod reads;
+mod write_back;
 
 pub use access::{SqliteAccess, WriteJob, WriteJobs};
 pub use accounts::SqliteAccounts;

@@ -168,11 +168,6 @@ impl SqliteAppender {
         self.shared.queue.wait(until, max_records)
     }
 
-    /// Whether something is queued.
-    pub fn has_queued(&self) -> bool {
-        self.shared.queue.has_queued()
-    }
-
     /// A new batch, whose records carry `now`.
     pub fn begin(&mut self, now: Millis) -> Batch {
         let mut buffers = std::mem::take(&mut self.spare);

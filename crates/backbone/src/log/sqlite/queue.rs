@@ -85,10 +85,6 @@ impl Queue {
         Ok(())
     }
 
-    pub(super) fn has_queued(&self) -> bool {
-        !self.state.lock().appends.is_empty()
-    }
-
     pub(super) fn wake(&self) {
         let mut state = self.state.lock();
         state.woken = true;

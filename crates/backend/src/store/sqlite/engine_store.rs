@@ -1,6 +1,7 @@
 //! The store port on the embedded file: everything of a batch in one transaction.
 
 use super::access::{JobOutcome, WriteJob};
+use super::write_back::{Progress, WriteBack, checkpoint};
 use crate::store::{
     Connection as UserConnection, InboxSnapshot, JournalDigest, ListingChange, Ownership,
     PresenceChange, RoomArchive, RoomSnapshot, Store, StoreError, Writes,
@@ -12,6 +13,7 @@ use blazing_sun_domain::{
     Account, Cents, CommandId, Millis, RoomId, Transfer, TransferKind, UserId,
 };
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use std::path::Path;
 
 /// The embedded engine owns all partitions under this one row of `partition_owner`.
 const ALL_PARTITIONS: i64 = -1;
@@ -24,14 +26,16 @@ pub struct SqliteStore {
     /// Changes of the HTTP API that go with the next commit.
     jobs: Vec<WriteJob>,
     outcomes: Vec<JobOutcome>,
-    /// About how much the write-ahead log holds that is not written back.
+    /// About how much has come into the write-ahead log since it was last written back.
     wal_bytes: usize,
+    write_back: Option<WriteBack>,
 }
 
-/// From so much on the write-ahead log is written back when nothing waits for it, …
-const WAL_BYTES_IDLE: usize = 1 << 20;
-/// … and from so much on at once.
-const WAL_BYTES_MAX: usize = 16 << 20;
+/// From so much more on the write-ahead log is written back beside the engine, …
+const WAL_BYTES_MIN: usize = 1 << 20;
+/// … and from so many pages on the engine writes the rest, so that it begins anew: it does so only when
+/// all of it is in the file, which batch upon batch prevents.
+const WAL_PAGES_MAX: i64 = (16 << 20) / 4_096;
 /// What a commit takes of it beside its records: the pages that every commit changes.
 const WAL_BYTES_PER_COMMIT: usize = 6 * 4_096;
 
@@ -44,36 +48,38 @@ impl SqliteStore {
             jobs: Vec::new(),
             outcomes: Vec::new(),
             wal_bytes: 0,
+            write_back: None,
         }
     }
 
-    /// From now on the write-ahead log is written back by [`SqliteStore::write_back`] alone.
-    pub fn write_back_is_ours(&self) -> Result<(), StoreError> {
-        Ok(self
-            .connection
-            .pragma_update(None, "wal_autocheckpoint", 0)?)
+    /// From now on the write-ahead log is written back by [`SqliteStore::write_back`] alone: SQLite would do it
+    /// within a commit, before anybody hears of that.
+    pub fn write_back_is_ours(&mut self, path: &Path) -> Result<(), StoreError> {
+        self.connection
+            .pragma_update(None, "wal_autocheckpoint", 0)?;
+        self.write_back = Some(WriteBack::start(path)?);
+        Ok(())
     }
 
-    /// Writes the write-ahead log back into the file, if it has grown so long. SQLite would do it
-    /// within a commit, before anybody hears of that; this comes after the answers, and while little
-    /// happens often, so that each time is short.
-    pub fn write_back(&mut self, is_idle: bool) {
-        let bound = if is_idle {
-            WAL_BYTES_IDLE
-        } else {
-            WAL_BYTES_MAX
-        };
-        if self.wal_bytes < bound {
+    /// Sees to it that the write-ahead log is written back into the file, for the most part while the engine
+    /// goes on.
+    pub fn write_back(&mut self) {
+        let Some(beside) = &mut self.write_back else {
             return;
-        }
-        self.wal_bytes = 0;
-        let written = self
-            .connection
-            .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")
-            .and_then(|mut statement| statement.query_row([], |_| Ok(())));
+        };
+        let ended = beside.ended();
+        let is_long = |progress: &Progress| progress.logged >= WAL_PAGES_MAX;
+        let written = match ended {
+            Some(Ok(progress)) if is_long(&progress) => checkpoint(&self.connection).map(|_| ()),
+            Some(ended) => ended.map(|_| ()),
+            None => Ok(()),
+        };
         if let Err(error) = written {
             // Nothing is lost: all of it is in the write-ahead log.
             tracing::warn!(error = %error, "the write-ahead log was not written back");
+        }
+        if self.wal_bytes >= WAL_BYTES_MIN && beside.begin() {
+            self.wal_bytes = 0;
         }
     }
 
@@ -607,10 +613,12 @@ mod tests {
     }
 
     #[test]
-    fn the_write_ahead_log_stays_short_while_idle_and_bounded_while_busy() {
+    fn the_write_ahead_log_stays_bounded_while_batch_follows_batch() {
         let file = File(tempfile::tempdir().unwrap());
         let mut store = file.open();
-        store.write_back_is_ours().unwrap();
+        store
+            .write_back_is_ours(&file.0.path().join("store.db"))
+            .unwrap();
         let topic = TopicSpec {
             name: "topic".to_owned(),
             partitions: 1,
@@ -621,28 +629,23 @@ mod tests {
             .ensure_topics(&[topic], &store.connection)
             .unwrap();
         let mut by = store.take_over(Millis(1)).unwrap();
-        let mut grown_to = |is_idle: bool| {
-            for _ in 0..400 {
-                let mut batch = store.appender.begin(Millis(1));
-                let record = NewRecord {
-                    topic: Topic::new("topic"),
-                    partition: Some(0),
-                    key: Bytes::new(),
-                    headers: Headers::default(),
-                    payload: vec![b'x'; 100_000].into(),
-                };
-                batch.push(record).unwrap();
-                store.commit(&mut by, &batch, &Writes::default()).unwrap();
-                store.appender.committed(batch);
-                store.write_back(is_idle);
-            }
-            let wal = file.0.path().join("store.db-wal");
-            std::fs::metadata(wal).unwrap().len() as usize
-        };
-        assert!(grown_to(true) < 2 * WAL_BYTES_IDLE);
-        let busy = grown_to(false);
-        assert!(busy > WAL_BYTES_MAX / 2, "not written back all the time");
-        assert!(busy < WAL_BYTES_MAX + WAL_BYTES_MAX / 4, "{busy}");
+        for _ in 0..1_000 {
+            let mut batch = store.appender.begin(Millis(1));
+            let record = NewRecord {
+                topic: Topic::new("topic"),
+                partition: Some(0),
+                key: Bytes::new(),
+                headers: Headers::default(),
+                payload: vec![b'x'; 100_000].into(),
+            };
+            batch.push(record).unwrap();
+            store.commit(&mut by, &batch, &Writes::default()).unwrap();
+            store.appender.committed(batch);
+            store.write_back();
+        }
+        let wal = file.0.path().join("store.db-wal");
+        let bytes = std::fs::metadata(wal).unwrap().len() as i64;
+        assert!(bytes < 3 * WAL_PAGES_MAX * 4_096, "{bytes}");
     }
 
     #[test]
