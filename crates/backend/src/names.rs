@@ -22,13 +22,19 @@ const MARKS_IN_A_ROW_MAX: usize = 3;
 
 /// Nobody is to be taken for the house, its bot, or who runs it. Compared without case, accents, blanks,
 /// punctuation, a number at the end, and letter for look-alike letter.
-const RESERVED: [&str; 21] = [
+const RESERVED: &[&str] = &[
     "system",
     "the system",
     "house",
     "the house",
     "house bot",
+    "the house bot",
+    "house bots",
+    "bot of the house",
     "bot",
+    "the bot",
+    "bots",
+    "dice bot",
     "bigger dice bot",
     "blazing sun",
     "blazing sun bot",
@@ -275,6 +281,11 @@ mod tests {
             "House-Bot",
             "[House Bot]",
             "house bot #1",
+            "The house bot",
+            "Bot of the House",
+            "bots",
+            "The Bot",
+            "Dice Bot",
             "Bot",
             "В0Т",
             "Blazing Sun",

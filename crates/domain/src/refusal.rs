@@ -39,7 +39,7 @@ refusal_codes! {
     /// No such command.
     UnknownCommand => "unknown_command", "There is no such command";
     /// The command is too old, or from the future.
-    CommandExpired => "command_expired", "The command is too old; send it again as a new one";
+    CommandExpired => "command_expired", "The command is too old, or ahead of the server's time; send it again as a new one";
     /// No such game here.
     UnknownGame => "unknown_game", "There is no such game here";
     /// A room's name is empty, too long or has control characters.

@@ -31,9 +31,8 @@ pub(crate) fn handle(shared: &Arc<Shared>, socket: &Arc<Socket>, refused: &mut u
     let message = commands::parse(text, || shared.fresh_id());
     let cost = message.as_ref().map_or(1, Message::cost);
     if !has_rate(shared, socket, cost) {
-        *refused += 1;
-        if *refused > REFUSED_MAX {
-            return socket.close(Closing::policy("too many messages"));
+        if is_refused_too_often(socket, refused) {
+            return;
         }
         let command_id = match &message {
             Ok(Message::Command(command)) => Some(command.command_id),
@@ -67,6 +66,26 @@ pub(crate) fn handle(shared: &Arc<Shared>, socket: &Arc<Socket>, refused: &mut u
     if let Err(refused) = done {
         refuse(socket, &refused);
     }
+}
+
+/// Whether a ping or a pong is within the rate: each costs what a message does, and has no answer where it
+/// is not.
+pub(crate) fn admits_control(shared: &Shared, socket: &Socket, refused: &mut u32) -> bool {
+    let admitted = has_rate(shared, socket, 1);
+    if !admitted {
+        is_refused_too_often(socket, refused);
+    }
+    admitted
+}
+
+/// Counts a refusal; one too many closes the socket.
+fn is_refused_too_often(socket: &Socket, refused: &mut u32) -> bool {
+    *refused += 1;
+    let is_too_often = *refused > REFUSED_MAX;
+    if is_too_often {
+        socket.close(Closing::policy("too many messages"));
+    }
+    is_too_often
 }
 
 fn refuse(socket: &Socket, refused: &Refused) {

@@ -84,8 +84,14 @@ impl Session {
             match frame {
                 Frame::Text(text) => messages::handle(shared, socket, refused, text),
                 // Only the last ping of many that came together needs its answer.
-                Frame::Ping(body) => ping = Some(frames::pong(body)),
-                Frame::Pong => {}
+                Frame::Ping(body) => {
+                    if messages::admits_control(shared, socket, refused) {
+                        ping = Some(frames::pong(body));
+                    }
+                }
+                Frame::Pong => {
+                    messages::admits_control(shared, socket, refused);
+                }
                 Frame::Close(code) => said_close = Some(code),
             }
             said_close.is_none() && socket.state.lock().close.is_none()

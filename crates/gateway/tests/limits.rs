@@ -158,21 +158,23 @@ async fn a_refused_command_is_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_is_cut_off() {
+    use futures_util::SinkExt;
     let world = World::start().await;
-    let mut client = world.connect().await;
-    let flood = async {
-        use futures_util::SinkExt;
-        loop {
-            if client.socket.feed(Message::text("{}")).await.is_err()
-                || client.socket.flush().await.is_err()
-            {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(support::DEADLINE, flood)
-        .await
-        .expect("the flood is cut off");
+    for message in [
+        Message::text("{}"),
+        Message::Ping(Default::default()),
+        Message::Pong(Default::default()),
+    ] {
+        let mut client = world.connect().await;
+        let flood = async {
+            while client.socket.feed(message.clone()).await.is_ok()
+                && client.socket.flush().await.is_ok()
+            {}
+        };
+        tokio::time::timeout(support::DEADLINE, flood)
+            .await
+            .expect("the flood is cut off");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -126,7 +126,7 @@ impl ServerBuilder {
     fn tail(&self, args: &TailArgs, json: bool) -> ExitCode {
         let mut games = self.games.clone();
         games.insert(serve::relay());
-        let mut out = std::io::stdout().lock();
+        let mut out = Output::new();
         let tailed = runtime().and_then(|runtime| {
             runtime.block_on(async {
                 tokio::select! {
@@ -139,30 +139,31 @@ impl ServerBuilder {
             Ok(()) => ExitCode::SUCCESS,
             // Whoever read along, `head` for one, has seen enough.
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-            Err(error) => failed(ASKED_WRONGLY, error),
+            Err(error) => failed(out.code_of_failure(), error),
         }
     }
 
     fn replay(mut self, args: &ReplayArgs) -> ExitCode {
         self.games.insert(serve::relay());
-        match replay::run(args, &self.games, &mut std::io::stdout().lock()) {
+        let mut out = Output::new();
+        match replay::run(args, &self.games, &mut out) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) if replay::is_of_another_version(&error) => failed(OTHER_VERSION, error),
-            Err(error) => failed(ASKED_WRONGLY, error),
+            Err(error) => failed(out.code_of_failure(), error),
         }
     }
 
     fn verify(&self, args: &VerifyArgs) -> ExitCode {
-        let mut out = std::io::stdout().lock();
+        let mut out = Output::new();
         let verified = runtime()
             .and_then(|runtime| runtime.block_on(verify::run(args, &self.games, &mut out)));
         match verified {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-            Err(error) => failed(ASKED_WRONGLY, error),
+            Err(error) => failed(out.code_of_failure(), error),
         }
     }
 
@@ -172,9 +173,8 @@ impl ServerBuilder {
         find: impl FnOnce(Games) -> F,
     ) -> ExitCode {
         let found = runtime().and_then(|runtime| runtime.block_on(find(self.games.clone())));
-        match found.and_then(|text| say(&text)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        match found {
+            Ok(text) => said(&text, ExitCode::SUCCESS),
             Err(error) => match error.downcast_ref::<Failure>() {
                 Some(failure) => failed(exit_code_of(failure), error),
                 None => failed(ASKED_WRONGLY, error),
@@ -197,20 +197,18 @@ impl ServerBuilder {
             done
         });
         match done {
-            Ok(Ok(text)) => match say(&text) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => failed(ASKED_WRONGLY, error),
-            },
+            Ok(Ok(text)) => said(&text, ExitCode::SUCCESS),
             Ok(Err(failure)) => told(exit_code_of(&failure), &failure.code, &failure.message),
             Err(error) => failed(1, error),
         }
     }
 
     fn audit(&self, args: &AuditArgs) -> ExitCode {
-        match audit::run(args, &mut std::io::stdout().lock()) {
+        let mut out = Output::new();
+        match audit::run(args, &mut out) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
-            Err(error) => failed(ASKED_WRONGLY, error),
+            Err(error) => failed(out.code_of_failure(), error),
         }
     }
 }
@@ -288,14 +286,18 @@ fn report<T>(
 ) -> ExitCode {
     let (value, text, is_complete) = match &measured {
         Ok(measured) => read(measured),
+        Err(error) if is_unreachable(error) => {
+            return told(1, "unavailable", &format!("{error:#}"));
+        }
         Err(error) => return failed(ASKED_WRONGLY, anyhow::anyhow!("{error:#}")),
     };
     let text = if json { format!("{value:#}") } else { text };
-    match say(text.trim_end()) {
-        Ok(()) if is_complete => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
-        Err(error) => failed(ASKED_WRONGLY, error),
-    }
+    let code = if is_complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    };
+    said(text.trim_end(), code)
 }
 
 /// One worker for each core that this process may use.
@@ -305,6 +307,52 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .worker_threads(cores)
         .enable_all()
         .build()?)
+}
+
+/// Standard output that remembers whether it took everything: what a tool then fails of is not what
+/// was asked.
+struct Output {
+    to: std::io::StdoutLock<'static>,
+    is_refused: bool,
+}
+
+impl Output {
+    fn new() -> Output {
+        Output {
+            to: std::io::stdout().lock(),
+            is_refused: false,
+        }
+    }
+
+    fn code_of_failure(&self) -> u8 {
+        if self.is_refused { 1 } else { ASKED_WRONGLY }
+    }
+
+    fn noted<T>(&mut self, written: std::io::Result<T>) -> std::io::Result<T> {
+        self.is_refused |= written.is_err();
+        written
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.to.write(bytes);
+        self.noted(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let flushed = self.to.flush();
+        self.noted(flushed)
+    }
+}
+
+/// Prints what was found, and ends with `code` if somebody took it.
+fn said(text: &str, code: ExitCode) -> ExitCode {
+    match say(text) {
+        Ok(()) => code,
+        Err(error) if is_broken_pipe(&error) => code,
+        Err(error) => failed(1, error),
+    }
 }
 
 fn say(text: &str) -> anyhow::Result<()> {
@@ -349,7 +397,16 @@ fn exit_code_of(failure: &Failure) -> u8 {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let is = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    is_of_kind(error, std::io::ErrorKind::BrokenPipe)
+}
+
+/// Whether nobody listens where a server was to be.
+fn is_unreachable(error: &anyhow::Error) -> bool {
+    is_of_kind(error, std::io::ErrorKind::ConnectionRefused)
+}
+
+fn is_of_kind(error: &anyhow::Error, kind: std::io::ErrorKind) -> bool {
+    let is = |error: &std::io::Error| error.kind() == kind;
     error
         .chain()
         .any(|cause| cause.downcast_ref().is_some_and(is))

@@ -346,7 +346,8 @@ describe("commands", () => {
   });
 
   it("sends what is held for a pause once after a reconnect", async () => {
-    const [started, first] = await online({ random: () => 1, timing: { busyPauseMs: 30, backoffMaxMs: 30 } });
+    const timing = { busyPauseMs: 30, backoffMaxMs: 30, heartbeatMs: 100 };
+    const [started, first] = await online({ random: () => 1, timing });
     const command = started.command(ROLL, { room_id: "r1" });
     const { command_id } = await first.frame(ROLL);
     first.send({ type: "system.error", command_id, code: "rate_limited", message: "slow down" });
@@ -354,7 +355,8 @@ describe("commands", () => {
     const second = await server.connection();
     await second.signIn();
     expect((await second.frame(ROLL)).command_id).toBe(command_id);
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    // Comes after the pause is over.
+    await second.frame("system.heartbeat");
     expect(second.untaken(ROLL)).toBe(0);
     second.send({ type: "games.event.command_applied", command_id });
     await command;

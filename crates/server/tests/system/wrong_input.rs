@@ -190,6 +190,40 @@ async fn the_command_line_says_what_is_wrong() {
     );
 }
 
+/// What nobody can take or nobody listens to is not asked wrongly: 1, and not 2.
+#[tokio::test]
+async fn what_may_go_well_another_time_has_its_own_exit_code() {
+    let server = TestServer::start().await;
+    server.guest().await;
+    let data_dir = server.data_dir();
+    let folder = data_dir.to_str().expect("plain text");
+    for arguments in [
+        vec!["topics"],
+        vec!["groups"],
+        vec!["audit"],
+        vec!["tail", "games.commands", "--from-beginning", "--until-end"],
+        vec!["user", "show", "1"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let output = program(&arguments)
+            .args(["--data-dir", folder])
+            .stdout(full.expect("a device that is always full"))
+            .output();
+        let output = within("its end", output).await.expect("an output");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains("No space left"), "{arguments:?}: {error}");
+    }
+    let arguments = ["bench", "rooms", "--json", "--url", "http://127.0.0.1:9"];
+    let output = within("its end", program(&arguments).output()).await;
+    let output = output.expect("an output");
+    let error: Value = serde_json::from_slice(&output.stderr).expect("JSON");
+    assert_eq!(
+        (output.status.code(), &error["code"]),
+        (Some(1), &Value::from("unavailable"))
+    );
+}
+
 #[tokio::test]
 async fn an_unknown_topic_names_those_that_are_there() {
     let server = TestServer::start().await;
