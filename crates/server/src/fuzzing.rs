@@ -1,7 +1,8 @@
 //! What corpora and fuzzers run: each function takes any bytes, and panics where something does not hold.
 
 use crate::config::{ConfigError, Sources};
-use crate::tail;
+use crate::{tail, verify};
+use blazing_sun_domain::games;
 use serde_json::Value;
 
 /// A configuration file: what is wrong names its key.
@@ -36,6 +37,15 @@ pub fn shown_record(bytes: &[u8]) {
     match serde_json::from_str::<Value>(&line) {
         Ok(value) => assert!(is_masked(&value), "{line:?}"),
         Err(_) => assert!(!line.contains("password"), "{line:?}"),
+    }
+}
+
+/// A transcript: each of its rooms is judged, in lines that a terminal only shows.
+pub fn transcript(bytes: &[u8]) {
+    let said = verify::fuzz_transcript(bytes, &games::built_in());
+    let said = String::from_utf8(said).expect("sentences");
+    for line in said.lines() {
+        assert!(!line.contains(tail::is_obeyed), "{line:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cli::ReplayArgs;
 use crate::data_dir::existing_database;
+use crate::tail::on_one_line;
 use anyhow::Context;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backend::replay::{ReplayError, ReplayReport, ReplayedEvent, replay};
@@ -24,12 +25,7 @@ pub fn run(args: &ReplayArgs, games: &Games, out: &mut impl Write) -> anyhow::Re
     let keys =
         Keys::load(&keys).context("the room's secret opens with the deployment's keys alone")?;
     let mut take = |event: &ReplayedEvent<'_>| -> io::Result<()> {
-        if args.json {
-            serde_json::to_writer(&mut *out, event)?;
-            writeln!(out)
-        } else {
-            writeln!(out, "{}", Line(event))
-        }
+        writeln!(out, "{}", line_of(event, args.json)?)
     };
     let report = replay(&database, &room, games, &keys.sealer(), &mut take)?;
     if args.json {
@@ -50,19 +46,21 @@ pub fn is_of_another_version(error: &anyhow::Error) -> bool {
     )
 }
 
-struct Line<'a>(&'a ReplayedEvent<'a>);
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// An event as one line, with nothing in it that a terminal would obey: players typed parts of it.
+fn line_of(event: &ReplayedEvent<'_>, json: bool) -> io::Result<String> {
+    let line = if json {
+        serde_json::to_string(event)?
+    } else {
         let ReplayedEvent {
             input,
             timestamp,
             event_type,
             payload,
             ..
-        } = self.0;
-        write!(f, "{input:>5}  {timestamp}  {event_type}  {payload}")
-    }
+        } = event;
+        format!("{input:>5}  {timestamp}  {event_type}  {payload}")
+    };
+    Ok(on_one_line(line.into()).into_owned())
 }
 
 struct Printed<'a>(&'a ReplayReport);
@@ -104,12 +102,62 @@ impl fmt::Display for Printed<'_> {
             report.answers
         )?;
         for difference in &report.differences {
-            writeln!(f, "WRONG      {difference}")?;
+            writeln!(f, "WRONG      {}", on_one_line(difference.into()))?;
         }
         match report.differences.len() {
             0 if expired > 0 => writeln!(f, "equal, as far as the topics are kept"),
             0 => writeln!(f, "equal"),
             count => writeln!(f, "{count} differences"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use serde_json::value::RawValue;
+
+    #[test]
+    fn what_players_typed_is_shown_and_not_obeyed() {
+        let text = "{\"room_name\":\"\u{202e}a\u{9b}2J\",\n\"b\":1}";
+        let payload = RawValue::from_string(text.to_owned()).unwrap();
+        let event = ReplayedEvent {
+            input: 3,
+            timestamp: "2024-01-20T10:30:01.000Z".to_owned(),
+            event_type: "games.event.room_created".to_owned(),
+            audience: RawValue::NULL,
+            payload: &payload,
+        };
+        for json in [false, true] {
+            let line = line_of(&event, json).unwrap();
+            let shown = r#"{"room_name":"\u202ea\u009b2J", "b":1}"#;
+            assert!(line.contains(shown), "{line:?}");
+        }
+        let line = line_of(&event, true).unwrap();
+        let value: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["payload"]["room_name"], "\u{202e}a\u{9b}2J");
+
+        let report = ReplayReport {
+            room_id: "r".to_owned(),
+            room_name: "Room".to_owned(),
+            game_type: "g".to_owned(),
+            is_over: true,
+            winner_id: None,
+            winner_username: None,
+            transfers: Vec::new(),
+            inputs: 1,
+            events: 1,
+            digest_is_right: None,
+            records_compared: 0,
+            records_expired: 0,
+            answers: 0,
+            differences: vec!["room_name: archived is \u{1b}[2J".to_owned()],
+        };
+        let printed = Printed(&report).to_string();
+        assert!(
+            printed.contains("WRONG      room_name: archived is \\u001b[2J\n"),
+            "{printed:?}"
+        );
     }
 }

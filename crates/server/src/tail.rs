@@ -173,13 +173,13 @@ pub(crate) fn line_of(payload: &[u8]) -> Cow<'_, str> {
 }
 
 /// Whether a terminal does something else with it than to show it.
-fn is_obeyed(c: char) -> bool {
+pub(crate) fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// In JSON white space can only stand between tokens, and all other of these only in strings.
-fn on_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn on_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return text;
     }

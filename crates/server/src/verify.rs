@@ -2,6 +2,7 @@
 
 use crate::cli::VerifyArgs;
 use crate::data_dir::existing_database;
+use crate::tail::on_one_line;
 use anyhow::{Context, bail};
 use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::log::{EventLog, LogError, Start, Topic};
@@ -69,13 +70,27 @@ fn print(out: &mut impl Write, room: &RoomId, found: &Findings) -> io::Result<()
         ("WRONG", &found.wrong),
     ] {
         for sentence in sentences {
-            writeln!(out, "{verdict:<6}{sentence}")?;
+            writeln!(out, "{verdict:<6}{}", on_one_line(sentence.into()))?;
         }
     }
     match found.wrong.len() {
         0 => writeln!(out, "right: nothing contradicts itself"),
         count => writeln!(out, "{count} contradictions"),
     }
+}
+
+/// What is said of a transcript, room by room.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_transcript(bytes: &[u8], games: &Games) -> Vec<u8> {
+    let mut rooms = Rooms::default();
+    let mut said = Vec::new();
+    if let Err(error) = rooms.read(bytes, "it") {
+        assert!(error.to_string().starts_with("it, line "), "{error}");
+    }
+    for (room, record) in &rooms.0 {
+        print(&mut said, room, &record.check(games)).expect("a Vec takes it");
+    }
+    said
 }
 
 #[derive(Default)]

@@ -208,4 +208,5 @@ targets! {
     server::config_file,
     server::config_environment,
     server::shown_record,
+    server::transcript,
 }
