@@ -169,6 +169,8 @@ pub struct Accounts {
     passwords: Passwords,
     clock: Clock,
     config: AccountsConfig,
+    /// One credit at a time, so that each knows what its command id has done before.
+    credits: tokio::sync::Mutex<()>,
 }
 
 impl Accounts {
@@ -199,6 +201,7 @@ impl Accounts {
             passwords,
             clock,
             config,
+            credits: tokio::sync::Mutex::default(),
         }
     }
 

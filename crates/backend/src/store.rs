@@ -31,6 +31,9 @@ pub enum StoreError {
     /// What is stored can not be read back.
     #[error("stored data can not be read: {0}")]
     Corrupt(String),
+    /// The file is empty, something else's, or no database.
+    #[error("this is no Blazing Sun database")]
+    NotOurs,
     /// A newer program has changed how things are stored.
     #[error(
         "it is of a newer program: its schema has version {found}, this program knows none above {known}; \

@@ -1,5 +1,6 @@
 //! The folder that holds everything a server must not lose: database and keys. One process at a time.
 
+use blazing_sun_backend::store::{StoreError, sqlite};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,15 @@ pub enum DataDirError {
     InUse {
         /// The folder.
         path: PathBuf,
+    },
+    /// Its database is not one that this program can read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: StoreError,
     },
     /// There is no server's data in it.
     #[error(
@@ -93,8 +103,20 @@ impl DataDir {
     }
 }
 
-/// The database of a folder that some server has used.
+/// The database of a folder that some server has used, if this program can read it.
 pub fn existing_database(path: &Path) -> Result<PathBuf, DataDirError> {
+    let database = database_file(path)?;
+    match sqlite::check(&database) {
+        Ok(()) => Ok(database),
+        Err(source) => Err(DataDirError::Unreadable {
+            path: database,
+            source,
+        }),
+    }
+}
+
+/// The database's file, whatever is in it.
+pub fn database_file(path: &Path) -> Result<PathBuf, DataDirError> {
     let database = database_in(path);
     match database.is_file() {
         true => Ok(database),

@@ -7,7 +7,7 @@ mod socket;
 
 pub use client::Target;
 pub use protocol::{Credentials, Failure, GatewayPosition, Request};
-pub use socket::Listener;
+pub use socket::{Listener, is_served};
 
 use blazing_sun_backbone::credentials::TokenVerifier;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub struct Operator {
     accounts: Arc<Accounts>,
     edge: Option<Edge>,
+    /// One at a time, so that what the store says last is what the edge is told last.
+    bans: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What serves players here.
@@ -36,7 +38,11 @@ pub struct Edge {
 impl Operator {
     /// On the accounts of an engine that runs, with what serves players beside it, if anything does.
     pub fn new(accounts: Arc<Accounts>, edge: Option<Edge>) -> Operator {
-        Operator { accounts, edge }
+        Operator {
+            accounts,
+            edge,
+            bans: Arc::default(),
+        }
     }
 
     /// Does it, and says what came of it.
@@ -64,12 +70,15 @@ impl Operator {
             }
             Request::Ban { user, reason } => {
                 let who = named(&user)?;
+                let _one_at_a_time = self.bans.lock().await;
                 let profile = accounts.set_banned(&who, true, reason.as_deref()).await?;
                 self.shut_out(profile.user_id);
                 told(profile)
             }
             Request::Unban { user } => {
-                let profile = accounts.set_banned(&named(&user)?, false, None).await?;
+                let who = named(&user)?;
+                let _one_at_a_time = self.bans.lock().await;
+                let profile = accounts.set_banned(&who, false, None).await?;
                 if let Some(edge) = &self.edge {
                     edge.verifier.allow(profile.user_id);
                 }

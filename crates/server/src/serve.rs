@@ -6,7 +6,7 @@ mod parts;
 
 use crate::cli::BenchTokens;
 use crate::config::{self, Config};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, DataDirError};
 use crate::house_bot::HouseBot;
 use crate::operator;
 use crate::pages;
@@ -25,11 +25,16 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// Sockets have so long to be gone, and answers to be on the log.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Requests that are being answered have so long.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// A tool, or a server that ends, has the data directory no longer than this.
+const DATA_DIR_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What to serve.
 pub struct Options {
@@ -67,7 +72,7 @@ pub async fn run(
     config.bot.enabled &= !bench;
     let games = priced(games, &config, bench)?;
     raise_open_files();
-    let data_dir = DataDir::take(&config.server.data_dir)?;
+    let data_dir = take(&config.server.data_dir).await?;
     let listener = match TcpListener::bind(listen).await {
         Ok(listener) => listener,
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
@@ -104,6 +109,27 @@ pub async fn run(
     // Released only after everything has been written.
     drop(data_dir);
     served
+}
+
+/// Takes the data directory, after a tool that holds it for a moment; not beside another server.
+async fn take(path: &Path) -> Result<DataDir, DataDirError> {
+    let until = Instant::now() + DATA_DIR_WITHIN;
+    let mut is_told = false;
+    loop {
+        match DataDir::take(path) {
+            Err(error @ DataDirError::InUse { .. }) => {
+                if Instant::now() >= until || operator::is_served(path).await {
+                    return Err(error);
+                }
+            }
+            taken => return taken,
+        }
+        if !is_told {
+            tracing::info!("waiting for the process that holds the data directory");
+            is_told = true;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 async fn serve(
@@ -150,10 +176,15 @@ async fn serve(
     {
         http.abort();
     }
-    if let Some(operators) = operators {
-        operators.abort();
-        // Its part in the accounts goes with it, so that the engine is alone when it ends.
-        let _ = operators.await;
+    if let Some(mut operators) = operators {
+        // What they ask for is on the log perhaps: they are told what came of it.
+        let answered = tokio::time::timeout(LAST_REQUESTS, &mut operators).await;
+        if answered.is_err() {
+            tracing::warn!("not every operator's request was answered in time");
+            operators.abort();
+            // Its part in the accounts goes with it, so that the engine is alone when it ends.
+            let _ = operators.await;
+        }
     }
     parts.stop().await;
     tracing::info!("stopped");

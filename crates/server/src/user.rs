@@ -25,7 +25,8 @@ pub async fn run(action: &UserAction, json: bool, target: &Target) -> Result<Str
                 credentials: credentials_of(args)?,
                 roles: args.roles.clone(),
             };
-            profile_after(request, json, target).await
+            let made = profile_after(request, json, target).await;
+            made.map_err(|failure| perhaps_made(failure, &args.username))
         }
         UserAction::Role { user, change, role } => {
             let request = Request::ChangeRole {
@@ -57,7 +58,10 @@ pub async fn run(action: &UserAction, json: bool, target: &Target) -> Result<Str
                 reason: args.reason.clone(),
                 command_id,
             };
-            let credited: Credited = target.ask(&request).await?;
+            let asked = target.ask::<Credited>(&request).await;
+            let mut credited = asked.map_err(|failure| perhaps_credited(failure, command_id))?;
+            // An id of this process's own has credited before only where a server ended in between.
+            credited.is_new |= args.command_id.is_none();
             Ok(shown(&credited, json, |credited| {
                 let Credited {
                     user_id,
@@ -84,6 +88,31 @@ pub async fn run(action: &UserAction, json: bool, target: &Target) -> Result<Str
 async fn profile_after(request: Request, json: bool, target: &Target) -> Result<String, Failure> {
     let profile: Profile = target.ask(&request).await?;
     Ok(shown(&profile, json, words_of))
+}
+
+/// Who only asks again takes a new id, and gives the money twice.
+fn perhaps_credited(failure: Failure, command_id: CommandId) -> Failure {
+    let id = command_id.to_string();
+    if !failure.is_uncertain() || failure.message.contains(&id) {
+        return failure;
+    }
+    let message = format!(
+        "{}; it may have been credited: the same again with --command-id {id} does it at most once",
+        failure.message
+    );
+    Failure { message, ..failure }
+}
+
+/// Without an email or an id of its own there would be a second user of this name.
+fn perhaps_made(failure: Failure, username: &str) -> Failure {
+    if !failure.is_uncertain() {
+        return failure;
+    }
+    let message = format!(
+        "{}; the user may have been made: before you ask again, look with `user show '@{username}'`",
+        failure.message
+    );
+    Failure { message, ..failure }
 }
 
 fn credentials_of(args: &CreateArgs) -> Result<Option<Credentials>, Failure> {

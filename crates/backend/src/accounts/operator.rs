@@ -401,20 +401,13 @@ impl Accounts {
             return Err(OperatorError::NotDemoMoney(money));
         }
         let user = self.find(who).await?;
-        let transfer_key = format!("credit/{command}");
-        let is_new = match self.reads.transferred(&transfer_key).await? {
-            Some((by_whom, before)) if by_whom == Some(user.id) && before == amount => false,
-            Some((by_whom, before)) => {
-                return Err(OperatorError::CommandIdTaken {
-                    id: command,
-                    user: by_whom.unwrap_or_default(),
-                    amount: before,
-                });
-            }
-            None if user.status == UserStatus::Closed => {
+        let _one_at_a_time = self.credits.lock().await;
+        let is_new = match self.has_credited(command, user.id, amount).await? {
+            true => false,
+            false if user.status == UserStatus::Closed => {
                 return Err(OperatorError::AccountClosed(user.id));
             }
-            None => {
+            false => {
                 let now = self.now();
                 let is_expired = command.made_at().is_some_and(|made| {
                     made < now.plus(-AGE_MS_MAX) || made > now.plus(AHEAD_MS_MAX)
@@ -429,15 +422,20 @@ impl Accounts {
                     event_type: CREDIT,
                     user: user.id,
                     payload: credit(command.0, user.id, amount, reason),
-                    transfer_key,
+                    transfer_key: credit_key(command),
                 };
-                match self.ledger.submit(&command_of_user).await? {
+                let is_new = match self.ledger.submit(&command_of_user).await? {
                     Submitted::Applied => true,
                     Submitted::Before => false,
                     Submitted::NotTaken(_) | Submitted::Pending => {
                         return Err(OperatorError::Unavailable(command));
                     }
+                };
+                // The transfer may be of a command with this id that others have put on the log.
+                if !self.has_credited(command, user.id, amount).await? {
+                    return Err(OperatorError::Unavailable(command));
                 }
+                is_new
             }
         };
         tracing::info!(user.id = %user.id, amount_cents = amount.0, command.id = %command, is_new, "credited");
@@ -449,6 +447,24 @@ impl Accounts {
             command_id: command,
             is_new,
         })
+    }
+
+    /// Whether the ledger has this credit; an error where the command has credited something else.
+    async fn has_credited(
+        &self,
+        id: CommandId,
+        user: UserId,
+        amount: Cents,
+    ) -> Result<bool, OperatorError> {
+        match self.reads.transferred(&credit_key(id)).await? {
+            None => Ok(false),
+            Some((to, before)) if to == Some(user) && before == amount => Ok(true),
+            Some((to, before)) => Err(OperatorError::CommandIdTaken {
+                id,
+                user: to.unwrap_or_default(),
+                amount: before,
+            }),
+        }
     }
 
     async fn profile_of(&self, user: User) -> Result<Profile, OperatorError> {
@@ -465,6 +481,10 @@ impl Accounts {
             last_seen_at: user.last_seen.to_string(),
         })
     }
+}
+
+fn credit_key(id: CommandId) -> String {
+    format!("credit/{id}")
 }
 
 fn check_role(role: &str) -> Result<(), OperatorError> {

@@ -17,7 +17,7 @@ pub use journals::{
 pub use reads::SqliteReads;
 
 use super::StoreError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 
 mod migrations {
@@ -30,6 +30,12 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let Err(error) = runner.run(connection) else {
         return Ok(());
     };
+    check_version(connection)?;
+    Err(StoreError::Corrupt(error.to_string()))
+}
+
+fn check_version(connection: &Connection) -> Result<(), StoreError> {
+    let runner = migrations::migrations::runner();
     let versions = runner.get_migrations().iter().map(|known| known.version());
     let known = i64::from(versions.max().unwrap_or(0));
     let found: i64 = connection.query_row(
@@ -37,11 +43,32 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         [],
         |row| row.get(0),
     )?;
-    if found > known {
-        Err(StoreError::Newer { found, known })
-    } else {
-        Err(StoreError::Corrupt(error.to_string()))
+    match found > known {
+        true => Err(StoreError::Newer { found, known }),
+        false => Ok(()),
     }
+}
+
+/// Refuses a file that no program of this kind has written, or a newer one has; changes nothing.
+pub fn check(path: &Path) -> Result<(), StoreError> {
+    match open_reader(path).and_then(|connection| check_tables(&connection)) {
+        Err(StoreError::Sqlite(error))
+            if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) =>
+        {
+            Err(StoreError::NotOurs)
+        }
+        checked => checked,
+    }
+}
+
+fn check_tables(connection: &Connection) -> Result<(), StoreError> {
+    for table in ["refinery_schema_history", "ledger_transfer", "log_topic"] {
+        let found = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        if !connection.prepare(found)?.exists([table])? {
+            return Err(StoreError::NotOurs);
+        }
+    }
+    check_version(connection)
 }
 
 /// What the write-ahead log's file keeps of its size once it begins anew.

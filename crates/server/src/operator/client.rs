@@ -4,7 +4,7 @@
 use super::protocol::{self, Failure, Request};
 use super::{Operator, socket};
 use crate::config::Config;
-use crate::data_dir::{DataDir, DataDirError, existing_database};
+use crate::data_dir::{DataDir, DataDirError, database_file, existing_database};
 use crate::serve::Parts;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_domain::Games;
@@ -37,20 +37,25 @@ impl Target {
         request: &Request,
     ) -> Result<Option<T>, Failure> {
         match socket::connect(data_dir).await {
-            Ok(stream) => over(stream, request).await.map(Some),
+            Ok(stream) => over(stream, request).await?.map(Some),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(cannot_reach(&error)),
         }
     }
 
-    /// Asks, waits for the answer, and leaves everything else as it was.
+    /// Asks, waits for the answer, and leaves everything else as it was. Where a server ends before it
+    /// has answered, asks again what can be asked twice.
     pub async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
         let path = &self.config.server.data_dir;
-        existing_database(path).map_err(|error| Failure::new("no_data", error.to_string()))?;
+        database_file(path).map_err(|error| Failure::new("no_data", error.to_string()))?;
         let until = Instant::now() + REACH_WITHIN;
         loop {
             match socket::connect(path).await {
-                Ok(stream) => return over(stream, request).await,
+                Ok(stream) => match over(stream, request).await {
+                    Ok(answer) => return answer,
+                    Err(_) if request.is_repeatable() && Instant::now() < until => {}
+                    Err(unanswered) => return Err(unanswered),
+                },
                 Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(cannot_reach(&error)),
             }
@@ -68,6 +73,9 @@ impl Target {
         data_dir: DataDir,
         request: &Request,
     ) -> Result<T, Failure> {
+        // The engine would make its tables in a file that is not its own.
+        existing_database(data_dir.path())
+            .map_err(|error| Failure::new("no_data", chain(error)))?;
         let keys_path = self.config.keys.clone();
         let keys = Keys::load(&keys_path.unwrap_or_else(|| data_dir.keys()))
             .map_err(|error| Failure::new("no_keys", chain(error)))?;
@@ -83,10 +91,11 @@ impl Target {
     }
 }
 
+/// Asks a server; a failure without an answer is the outer one.
 async fn over<T: DeserializeOwned>(
     mut stream: UnixStream,
     request: &Request,
-) -> Result<T, Failure> {
+) -> Result<Result<T, Failure>, Failure> {
     let line = protocol::line_of_request(request)
         .map_err(|error| Failure::new("failed", error.to_string()))?;
     let asked = async {
@@ -99,10 +108,10 @@ async fn over<T: DeserializeOwned>(
         .map_err(|_| Failure::new("unavailable", "the server did not answer in time"))?
         .map_err(|error| cannot_reach(&error))?;
     match answer {
-        Some(line) => protocol::read_answer(&line?),
+        Some(line) => Ok(line.and_then(|line| protocol::read_answer(&line))),
         None => Err(Failure::new(
             "unavailable",
-            "the server ended before it answered; ask again",
+            "the server ended before it answered",
         )),
     }
 }

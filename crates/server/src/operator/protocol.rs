@@ -80,6 +80,22 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Whether it comes to the same when it is done twice.
+    pub fn is_repeatable(&self) -> bool {
+        match self {
+            Request::CreateUser { .. } => false,
+            Request::ShowUser { .. }
+            | Request::ChangeRole { .. }
+            | Request::Ban { .. }
+            | Request::Unban { .. }
+            | Request::GatewayPositions
+            | Request::Token { .. }
+            | Request::Credit { .. } => true,
+        }
+    }
+}
+
 /// Email and password of a new account.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Credentials {
@@ -111,6 +127,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether the request may have been done nevertheless.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self.code.as_str(), "unavailable" | "failed")
+    }
+
     /// A failure of this kind.
     pub fn new(code: &str, message: impl Into<String>) -> Failure {
         Failure {

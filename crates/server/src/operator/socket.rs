@@ -50,6 +50,11 @@ pub(super) async fn connect(data_dir: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(&place.path).await
 }
 
+/// Whether a server takes operators' requests on a data directory.
+pub async fn is_served(data_dir: &Path) -> bool {
+    connect(data_dir).await.is_ok()
+}
+
 /// The listening socket; dropping it removes it.
 pub struct Listener {
     listener: UnixListener,
@@ -75,7 +80,7 @@ impl Listener {
         })
     }
 
-    /// Answers until it is told to stop.
+    /// Answers until it is told to stop; what is being done then is still done and answered.
     pub async fn serve(self, operator: Operator, mut stopped: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
         loop {
@@ -86,9 +91,9 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, _)) if is_of_this_user(&stream) => {
-                    let operator = operator.clone();
+                    let (operator, stopped) = (operator.clone(), stopped.clone());
                     connections.spawn(async move {
-                        if let Err(error) = talk(stream, &operator).await {
+                        if let Err(error) = talk(stream, &operator, stopped).await {
                             tracing::debug!(%error, "an operator's connection ended early");
                         }
                     });
@@ -100,6 +105,7 @@ impl Listener {
                 }
             }
         }
+        while connections.join_next().await.is_some() {}
     }
 }
 
@@ -117,10 +123,21 @@ fn is_of_this_user(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn talk(stream: UnixStream, operator: &Operator) -> io::Result<()> {
+async fn talk(
+    stream: UnixStream,
+    operator: &Operator,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
-    while let Some(line) = next_line(&mut read).await? {
+    loop {
+        let line = tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+            line = next_line(&mut read) => line?,
+        };
+        let Some(line) = line else {
+            return Ok(());
+        };
         let answer = match line.map(|line| protocol::read_request(&line)) {
             Ok(Ok(request)) => operator.answer(request).await,
             Ok(Err(failure)) => Err(failure),
@@ -133,7 +150,6 @@ async fn talk(stream: UnixStream, operator: &Operator) -> io::Result<()> {
             .write_all(protocol::line_of_answer(&answer).as_bytes())
             .await?;
     }
-    Ok(())
 }
 
 /// The next line, or why it is none; nothing at the end.
