@@ -205,11 +205,15 @@ async fn what_may_go_well_another_time_has_its_own_exit_code() {
         vec!["user", "show", "1"],
     ] {
         let full = std::fs::File::options().write(true).open("/dev/full");
-        let output = program(&arguments)
+        // Not by `output`, which pipes standard output whatever was said.
+        let child = program(&arguments)
             .args(["--data-dir", folder])
             .stdout(full.expect("a device that is always full"))
-            .output();
-        let output = within("its end", output).await.expect("an output");
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("started");
+        let output = within("its end", child.wait_with_output());
+        let output = output.await.expect("an output");
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
         assert!(error.contains("No space left"), "{arguments:?}: {error}");
