@@ -7,6 +7,8 @@ use blazing_sun_soak::run::{Kill, PROGRAM, Plan, run};
 use blazing_sun_soak::slow::slow;
 
 const SEED: u64 = 0x5eed_b1a2;
+/// A fault that none of so many runs shows is not noticed.
+const RUNS_OF_A_FAULT_MAX: u64 = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_every_point_lose_and_double_nothing() {
@@ -27,15 +29,23 @@ async fn kills_at_every_point_lose_and_double_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn planted_faults_are_noticed_one_by_one() {
     for planted in PLANTED {
-        let report = run(&planted.plan(SEED), |_| ()).await.expect("a run");
-        for name in planted.noticed_by {
-            let mut found = report.violations.iter();
-            assert!(
-                found.any(|violation| violation.invariant == *name),
-                "{}: {name} did not notice: {report}",
-                planted.fault
-            );
+        let mut unnoticed = planted.noticed_by.to_vec();
+        // Chance and time decide what a fault strikes in so short a run.
+        for seed in SEED..SEED + RUNS_OF_A_FAULT_MAX {
+            let report = run(&planted.plan(seed), |_| ()).await.expect("a run");
+            unnoticed.retain(|name| {
+                let mut found = report.violations.iter();
+                !found.any(|violation| violation.invariant == *name)
+            });
+            if unnoticed.is_empty() {
+                break;
+            }
         }
+        let fault = planted.fault;
+        assert!(
+            unnoticed.is_empty(),
+            "{fault}: not noticed by {unnoticed:?}"
+        );
     }
 }
 
