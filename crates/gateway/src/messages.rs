@@ -169,14 +169,18 @@ fn authenticate(
         .now_ms()
         .saturating_add(u64::try_from(left_ms).unwrap_or(0).max(1));
     let known = socket.state.lock().identity.clone();
-    let meter = match &known {
+    let is_asked = !resume.is_empty();
+    let cost = commands::cost_of(&resume);
+    let (meter, question) = match &known {
         Some(identity) if identity.user != claims.sub => {
             socket.close(Closing::policy("another user"));
             return Ok(());
         }
-        Some(identity) => identity.meter.clone(),
+        Some(identity) => (
+            identity.meter.clone(),
+            is_asked.then(|| note(shared, socket, resume)),
+        ),
         None => {
-            // Before the question about the rooms: its answers must find the socket.
             let mut tables = shared.tables.lock();
             if socket.state.lock().left {
                 return Ok(());
@@ -188,13 +192,15 @@ fn authenticate(
             }
             // The rates could not count it for the user before.
             let (meter, limits) = (tables.meter_of(claims.sub), &shared.config.limits);
-            let cost = commands::cost_of(&resume);
             if !shared.config.unlimited && !meter.take_many(cost, limits.user, shared.now_us()) {
                 socket.close(Closing::BUSY);
                 return Err(Refused::new("rate_limited", "too many sign-ins; come back"));
             }
+            // Before the socket can hear of its rooms: from a state that comes first it does not go back.
+            let question = note(shared, socket, resume);
+            // Before the question is asked: its answers must find the socket.
             tables.sign_in(claims.sub, socket);
-            meter
+            (meter, Some(question))
         }
     };
     let identity = Arc::new(Identity {
@@ -217,15 +223,15 @@ fn authenticate(
     state.push(frames::text(&out));
     drop(state);
 
+    let Some(question) = question else {
+        return Ok(());
+    };
     if known.is_some() {
-        return if resume.is_empty() {
-            Ok(())
-        } else {
-            ask(shared, socket, &identity, resume, [])
-        };
+        return ask(shared, socket, &identity, question, []);
     }
     let online = presence::records(shared, &identity, socket, true);
-    ask(shared, socket, &identity, resume, online).inspect_err(|_| socket.close(Closing::DRAINING))
+    ask(shared, socket, &identity, question, online)
+        .inspect_err(|_| socket.close(Closing::DRAINING))
 }
 
 fn resume_rooms(
@@ -234,7 +240,30 @@ fn resume_rooms(
     rooms: Vec<Seen>,
 ) -> Result<(), Refused> {
     let identity = identity_of(socket, None)?;
-    ask(shared, socket, &identity, rooms, [])
+    let question = note(shared, socket, rooms);
+    ask(shared, socket, &identity, question, [])
+}
+
+/// A question about a user's rooms that is about to be asked.
+struct Question {
+    id: Uuid,
+    named: Vec<RoomId>,
+}
+
+/// Notes at the socket what its client has seen of which rooms.
+fn note(shared: &Shared, socket: &Socket, rooms: Vec<Seen>) -> Question {
+    let id = shared.fresh_id();
+    let named = rooms.iter().map(|seen| seen.room_id.clone()).collect();
+    let rooms = rooms
+        .into_iter()
+        .map(|seen| (seen.room_id, seen.room_seq))
+        .collect();
+    socket.state.lock().push_sync(Sync {
+        id,
+        rooms,
+        replayed: Vec::new(),
+    });
+    Question { id, named }
 }
 
 /// Asks the backend for the user's rooms, and for those that the client named.
@@ -242,11 +271,9 @@ fn ask<const N: usize>(
     shared: &Arc<Shared>,
     socket: &Arc<Socket>,
     identity: &Identity,
-    rooms: Vec<Seen>,
+    Question { id, named }: Question,
     before: [NewRecord; N],
 ) -> Result<(), Refused> {
-    let id = shared.fresh_id();
-    let named: Vec<RoomId> = rooms.iter().map(|seen| seen.room_id.clone()).collect();
     let record = shared.record(
         &Draft {
             topic: &shared.games_commands,
@@ -262,15 +289,6 @@ fn ask<const N: usize>(
             out.extend_from_slice(payload.get().as_bytes());
         },
     );
-    let rooms = rooms
-        .into_iter()
-        .map(|seen| (seen.room_id, seen.room_seq))
-        .collect();
-    socket.state.lock().push_sync(Sync {
-        id,
-        rooms,
-        replayed: Vec::new(),
-    });
     let asking = socket.clone();
     let records = before.into_iter().chain([record]).collect();
     let taken = shared.append(records, move |_, durable| {
