@@ -3,8 +3,11 @@ import { ServerClock } from "./clock.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
 import { SeedVault } from "./fairness.js";
 import { CommandIds } from "./ids.js";
+import { Invitations } from "./invitations.js";
 import { Lobby } from "./lobby.js";
+import { Messages } from "./messages.js";
 import { type CommandHandle, PendingCommand, PendingCommands } from "./pending.js";
+import { QuickMatch } from "./quick_match.js";
 import { isBusy, SignedOut } from "./refusal.js";
 import { Rooms } from "./rooms.js";
 import type { SocketConstructor, SocketLike } from "./socket.js";
@@ -105,6 +108,10 @@ export class Client {
   readonly rooms: Rooms;
   /** The list of open rooms, while it is watched. */
   readonly lobby: Lobby;
+  /** What users write to each other, and in the lobby. */
+  readonly messages: Messages;
+  readonly quickMatch: QuickMatch;
+  readonly invitations: Invitations;
   readonly clock = new ServerClock();
 
   private readonly timing: Timing;
@@ -152,6 +159,9 @@ export class Client {
       deliver: (frame) => this.deliver(frame),
     });
     this.lobby = new Lobby(this);
+    this.messages = new Messages(this);
+    this.quickMatch = new QuickMatch(this);
+    this.invitations = new Invitations(this);
     this.rooms.onChange((room) => this.revealAfterReload(room.roomId));
     globalThis.addEventListener?.("online", this.onNetwork);
     void this.open();
@@ -345,10 +355,13 @@ export class Client {
   }
 
   /** Whether the refusal was one of a command that waits. */
-  private refused(commandId: unknown, { code, message }: Frame): boolean {
+  private refused(commandId: unknown, { type, code, message }: Frame): boolean {
     const command = this.pending.get(commandId);
     if (!command) return false;
-    if (!isBusy(code) || command.busyCount >= BUSY_RESENDS_MAX) return this.pending.refuse(commandId, code, message);
+    // The gateway's limit is over in a moment. A room's (passwords, chat) is meant: it is for the user to know.
+    const isMeant = code === "rate_limited" && type !== "system.error";
+    if (isMeant || !isBusy(code) || command.busyCount >= BUSY_RESENDS_MAX)
+      return this.pending.refuse(commandId, code, message);
     command.busyCount += 1;
     command.isHeld = true;
     command.sentAtMs = undefined;

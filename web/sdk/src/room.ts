@@ -1,4 +1,16 @@
-import type { Cents, EventFrame, EventType, Frame, Player, RoomId, RoomSnapshot, RoomStatus, UserId } from "./wire.js";
+import { type ChatView, foldChat, NO_CHAT } from "./room_chat.js";
+import type {
+  Cents,
+  EventFrame,
+  EventType,
+  Frame,
+  Player,
+  RoomId,
+  RoomSnapshot,
+  RoomStatus,
+  UserId,
+  UserRef,
+} from "./wire.js";
 import { userIdOf } from "./wire.js";
 
 export interface Member {
@@ -15,6 +27,15 @@ export interface Member {
   readonly joinedAt: string;
 }
 
+/** Somebody by id, and by name where it is known. */
+export interface Person {
+  readonly userId: UserId;
+  readonly username: string | null;
+}
+
+/** What somebody is to a room. */
+export type Role = "player" | "lobby" | "spectator" | "none";
+
 export interface Turn {
   readonly userId: UserId;
   readonly number: number;
@@ -27,6 +48,15 @@ export interface RoomResult {
   readonly winnerName: string | null;
   readonly finalScores: readonly { userId: UserId; username: string; score: number }[];
   readonly prizeCents: Cents;
+  /** Nobody was left to play: every fee went back. */
+  readonly isCancelled: boolean;
+}
+
+/** A game that stands still until somebody is back. */
+export interface Pause {
+  readonly userId: UserId;
+  /** When the others win, in milliseconds of server time; null where it is not known. */
+  readonly until: number | null;
 }
 
 export interface Fairness {
@@ -63,6 +93,13 @@ export interface RoomView {
   readonly selected: readonly UserId[];
   readonly seats: number;
   readonly spectatorCount: number;
+  /** Who watches, in the order of coming; of many the first. */
+  readonly spectators: readonly Person[];
+  readonly allowsSpectators: boolean;
+  readonly muted: readonly UserId[];
+  readonly banned: readonly Person[];
+  readonly chat: ChatView;
+  readonly pause: Pause | null;
   readonly turn: Turn | null;
   readonly entryFeeCents: Cents;
   readonly prizeCents: Cents;
@@ -86,14 +123,20 @@ const ABSENT = "absent";
 
 /** The room after `frame`; undefined for frames of rooms that this client has no state of. */
 export function foldRoom(view: RoomView | undefined, frame: Frame, me: UserId): RoomView | undefined {
-  if (is(frame, "games.event.room_state")) return fromSnapshot(view, frame);
+  if (is(frame, "games.event.room_state")) return fromSnapshot(view, frame, me);
   if (!view || frame.room_id !== view.roomId) return view;
   const seq = typeof frame.room_seq === "number" ? Math.max(frame.room_seq, view.roomSeq) : view.roomSeq;
   return { ...foldEvent(view, frame, me), roomSeq: seq };
 }
 
 function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
-  if (is(frame, "games.event.lobby_joined")) return withMember(view, frame.player);
+  const people = foldPeople(view, frame, me);
+  if (people) return people;
+  const chat = foldChat(view.chat, frame);
+  if (chat !== view.chat) return { ...view, chat };
+  if (is(frame, "games.event.lobby_joined")) {
+    return withMember(withoutSpectator(view, userIdOf(frame.player)), frame.player);
+  }
   if (is(frame, "games.event.player_selected")) {
     const id = userIdOf(frame.player);
     return { ...withMember(view, frame.player), selected: [...view.selected.filter((other) => other !== id), id] };
@@ -160,18 +203,13 @@ function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
   }
   if (is(frame, "games.event.player_left")) return afterLeaving(view, userIdOf(frame.user_id), frame, me, "left");
   if (is(frame, "games.event.player_kicked")) return afterLeaving(view, userIdOf(frame.user_id), frame, me, "kicked");
-  if (is(frame, "games.event.player_banned")) return afterLeaving(view, userIdOf(frame.user_id), frame, me, "banned");
+  if (is(frame, "games.event.player_banned")) {
+    return afterLeaving(afterBan(view, frame), userIdOf(frame.user_id), frame, me, "banned");
+  }
   if (is(frame, "games.event.removed_from_game")) {
     if (userIdOf(frame.user_id) !== me) return view;
     return { ...view, phase: "over", removal: { reason: frame.reason, message: frame.message } };
   }
-  if (is(frame, "games.event.spectator_joined")) {
-    return { ...view, spectatorCount: frame.spectator_count ?? view.spectatorCount + 1 };
-  }
-  if (is(frame, "games.event.spectator_left") || is(frame, "games.event.spectator_kicked")) {
-    return { ...view, spectatorCount: Math.max(0, view.spectatorCount - 1) };
-  }
-  if (is(frame, "games.event.spectators_updated")) return { ...view, spectatorCount: frame.spectator_count };
   if (is(frame, "games.event.room_removed")) {
     return frame.reason === "game_started" || view.phase === "over"
       ? view
@@ -198,12 +236,77 @@ function foldEvent(view: RoomView, frame: Frame, me: UserId): RoomView {
   return view;
 }
 
+/** Who watches, who may not speak, who may not come in; undefined for any other event. */
+function foldPeople(view: RoomView, frame: Frame, me: UserId): RoomView | undefined {
+  if (is(frame, "games.event.spectator_joined")) {
+    const userId = userIdOf(frame.user_id ?? frame.spectator_id);
+    const others = withoutSpectator(view, userId);
+    return {
+      ...others,
+      members: view.members.filter((member) => member.userId !== userId),
+      spectators: [...others.spectators, { userId, username: frame.username }],
+      spectatorCount: frame.spectator_count ?? others.spectatorCount + 1,
+    };
+  }
+  if (is(frame, "games.event.spectator_left") || is(frame, "games.event.spectator_kicked")) {
+    const userId = userIdOf(frame.user_id);
+    const next = withoutSpectator(view, userId);
+    const spectatorCount = frame.spectator_count ?? next.spectatorCount;
+    if (userId !== me) return { ...next, spectatorCount };
+    const isKicked = frame.type === "games.event.spectator_kicked";
+    const removal = isKicked ? { reason: "kicked", message: "" } : view.removal;
+    return { ...next, spectatorCount, phase: "over", removal };
+  }
+  if (is(frame, "games.event.spectators_updated")) {
+    const spectators = frame.spectators_data?.map(personOf) ?? view.spectators;
+    return { ...view, spectatorCount: frame.spectator_count, spectators };
+  }
+  if (is(frame, "games.event.user_muted") || is(frame, "games.event.user_unmuted")) {
+    const userId = userIdOf(frame.target_user_id);
+    const others = view.muted.filter((other) => other !== userId);
+    return { ...view, muted: frame.type === "games.event.user_muted" ? [...others, userId] : others };
+  }
+  if (is(frame, "games.event.player_unbanned")) {
+    const userId = userIdOf(frame.user_id);
+    return { ...view, banned: view.banned.filter((other) => other.userId !== userId) };
+  }
+  return undefined;
+}
+
+function withoutSpectator(view: RoomView, userId: UserId): RoomView {
+  if (!view.spectators.some((spectator) => spectator.userId === userId)) return view;
+  const spectators = view.spectators.filter((spectator) => spectator.userId !== userId);
+  return { ...view, spectators, spectatorCount: Math.max(0, view.spectatorCount - 1) };
+}
+
+function afterBan(view: RoomView, { user_id, username }: UserRef): RoomView {
+  const person = { userId: userIdOf(user_id), username };
+  const others = view.banned.filter((other) => other.userId !== person.userId);
+  return { ...withoutSpectator(view, person.userId), banned: [...others, person] };
+}
+
+function personOf(user: UserId | UserRef): Person {
+  const username = typeof user === "object" ? user.username : null;
+  return { userId: userIdOf(user), username };
+}
+
+/** What `userId` is to the room. */
+export function roleIn(room: RoomView, userId: UserId): Role {
+  if (room.selected.includes(userId)) return "player";
+  if (room.members.some((member) => member.userId === userId)) return "lobby";
+  return room.spectators.some((spectator) => spectator.userId === userId) ? "spectator" : "none";
+}
+
 /** What any game's events say in the same fields: scores, the winner, a provable draw. */
 function foldGameEvent(view: RoomView, frame: Frame): RoomView {
   if (frame.type.endsWith(".state")) {
-    return withScores({ ...view, gameState: frame }, frame.scores);
+    return withScores({ ...view, gameState: frame, pause: pauseAfterState(view, frame) }, frame.scores);
   }
   let next: RoomView = { ...view, gameEvents: [...view.gameEvents, frame].slice(-GAME_EVENTS_KEPT) };
+  if (frame.type.endsWith(".game_paused")) {
+    next = { ...next, pause: { userId: userIdOf(frame.player_id), until: time(frame.timeout_at) } };
+  }
+  if (frame.type.endsWith(".game_resumed")) next = { ...next, pause: null };
   next = withScores(next, frame.scores);
   const player = userIdOf(frame.player_id);
   const score = frame.new_score;
@@ -225,7 +328,9 @@ function foldGameEvent(view: RoomView, frame: Frame): RoomView {
       ...withScores(next, frame.final_scores),
       status: "finished",
       turn: null,
+      pause: null,
       result: {
+        isCancelled: frame.type.endsWith(".match_cancelled"),
         winnerId: winner,
         winnerName: winnerName ?? (winner ? nameOf(next, winner) : null),
         finalScores,
@@ -236,12 +341,21 @@ function foldGameEvent(view: RoomView, frame: Frame): RoomView {
   return next;
 }
 
+/** After a reload the state alone says that the game stands still. */
+function pauseAfterState(view: RoomView, state: Frame): Pause | null {
+  if (state.is_paused === undefined) return view.pause;
+  const gone = userIdOf(state.disconnected_player);
+  if (state.is_paused !== true || !gone) return null;
+  if (view.pause?.userId === gone) return view.pause;
+  return { userId: gone, until: view.members.find((member) => member.userId === gone)?.goneUntil ?? null };
+}
+
 function phaseBeforePlay(room: RoomSnapshot): RoomPhase {
   if (room.seeds_deadline) return "seeds";
   return room.ready_deadline ? "starting" : "waiting";
 }
 
-function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.event.room_state">): RoomView {
+function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.event.room_state">, me: UserId): RoomView {
   const room = frame.room;
   const auto = idSet(room.auto_players);
   const known = before?.roomId === room.room_id ? before : undefined;
@@ -268,7 +382,13 @@ function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.eve
     members: members.sort((a, b) => (a.joinedAt < b.joinedAt ? -1 : a.joinedAt > b.joinedAt ? 1 : 0)),
     selected: room.status === "waiting" ? selected : room.players.map(userIdOf),
     seats: seatsOf(room),
-    spectatorCount: room.spectators?.length ?? 0,
+    spectatorCount: room.spectator_count ?? room.spectators?.length ?? 0,
+    spectators: spectatorsOf(room, members, me),
+    allowsSpectators: room.allow_spectators ?? false,
+    muted: (room.muted_users ?? []).map(userIdOf),
+    banned: bannedOf(room, known),
+    chat: known?.chat ?? NO_CHAT,
+    pause: null,
     turn:
       turnUser && !over
         ? { userId: turnUser, number: room.turn_number ?? 0, deadline: time(room.turn_deadline) }
@@ -288,6 +408,7 @@ function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.eve
             winnerName: members.find((member) => member.userId === winner)?.username ?? null,
             finalScores: members.map(({ userId, username, score }) => ({ userId, username, score })),
             prizeCents: room.prize_cents ?? 0,
+            isCancelled: false,
           }
         : null),
     fairness: {
@@ -298,6 +419,22 @@ function fromSnapshot(before: RoomView | undefined, frame: EventFrame<"games.eve
     },
     removal: null,
   };
+}
+
+/** Of many the first are listed; a state comes to nobody but those who are in the room. */
+function spectatorsOf(room: RoomSnapshot, members: readonly Member[], me: UserId): Person[] {
+  const listed = (room.spectators_data ?? room.spectators ?? []).map(personOf);
+  const isListed = [...listed, ...members].some((person) => person.userId === me);
+  const isCut = (room.spectator_count ?? 0) > listed.length;
+  return isCut && !isListed && me ? [...listed, { userId: me, username: null }] : listed;
+}
+
+function bannedOf(room: RoomSnapshot, known: RoomView | undefined): Person[] {
+  return (room.banned_users_data ?? room.banned_users ?? []).map((user) => {
+    const person = personOf(user);
+    const earlier = known?.banned.find((other) => other.userId === person.userId);
+    return { ...person, username: person.username ?? earlier?.username ?? null };
+  });
 }
 
 function seatsOf(room: RoomSnapshot): number {

@@ -24,7 +24,10 @@ export interface GameInfo {
   currency: string;
   /** The house's bot plays it with whoever is alone. */
   has_bot?: boolean;
+  /** A JSON Schema of each move's fields, by the move's name. */
   moves?: Record<string, unknown>;
+  /** The address of the game's own page module, where one ships with it. */
+  page?: string | null;
 }
 
 interface Grant {

@@ -35,7 +35,11 @@ export interface RoomSnapshot {
   lobby: Player[];
   spectators?: UserId[];
   spectators_data?: UserRef[];
+  /** How many watch, where more than are listed do. */
+  spectator_count?: number;
   banned_users?: (UserId | UserRef)[];
+  /** The same, with the names that they had. */
+  banned_users_data?: UserRef[];
   selected_players?: (UserId | UserRef)[];
   auto_players?: (UserId | UserRef)[];
   muted_users?: (UserId | UserRef)[];
@@ -87,12 +91,33 @@ export interface RoomSummary {
   rejoin_role?: string | null;
 }
 
+/** A message in a room's chat. */
 export interface ChatMessage extends UserRef {
   channel: ChatChannel;
   message_id: string;
   avatar_id?: string | null;
   content: string;
   is_system?: boolean;
+  timestamp: Timestamp;
+}
+
+/** A message between two users, as it is sent and as the API keeps it. */
+export interface DirectMessage {
+  message_id: string;
+  sender_id: UserId;
+  sender_username: string;
+  recipient_id: UserId;
+  recipient_username: string;
+  content: string;
+  timestamp: Timestamp;
+  /** When its recipient had read it; left out or null where not yet. */
+  read_at?: Timestamp | null;
+}
+
+export interface LobbyMessage extends UserRef {
+  lobby_id: string;
+  message_id: string;
+  content: string;
   timestamp: Timestamp;
 }
 
@@ -161,9 +186,10 @@ export interface Events {
   "games.event.player_disconnected": InRoom & UserRef & { timeout_at?: Timestamp | null };
   "games.event.removed_from_game": InRoom & { user_id: UserId; reason: string; message: string };
   "games.event.spectator_joined": InRoom & UserRef & { spectator_count?: number };
-  "games.event.spectator_left": InRoom & UserRef;
-  "games.event.spectator_kicked": InRoom & UserRef;
-  "games.event.spectators_updated": InRoom & { spectator_count: number };
+  "games.event.spectator_left": InRoom & UserRef & { spectator_count?: number };
+  "games.event.spectator_kicked": InRoom & UserRef & { spectator_count?: number };
+  /** In place of who comes and goes where many watch; it names them once they are few again. */
+  "games.event.spectators_updated": InRoom & { spectator_count: number; spectators_data?: UserRef[] };
   "games.event.user_muted": InRoom & { target_user_id: UserId; target_username: string };
   "games.event.user_unmuted": InRoom & { target_user_id: UserId; target_username: string };
   "games.event.chat_message": InRoom & ChatMessage;
@@ -174,7 +200,19 @@ export interface Events {
     is_password_protected?: boolean;
     allow_spectators?: boolean;
   };
-  "games.event.quick_match_waiting": { game_type: string; waiting: number };
+  "games.event.quick_match_waiting": { game_type: string; waiting: number; is_waiting?: boolean };
+  /** Somebody opened a room and wants this user in it: no password is asked for. */
+  "games.event.room_invited": InRoom & {
+    room_name: string;
+    game_type: string;
+    host_id: UserId;
+    host_username: string;
+    max_players: number;
+    entry_fee_cents: Cents;
+    prize_cents: Cents;
+    /** The room that it opens anew, where it is a rematch. */
+    rematch_of?: RoomId | null;
+  };
   "games.event.bigger_dice.rolled": InRoom & {
     player_id: UserId;
     player_username: string;
@@ -203,8 +241,53 @@ export interface Events {
     final_scores: [UserId, string, number][];
     prize_cents: Cents;
   };
+  "games.event.tic_tac_toe.moved": InRoom & {
+    player_id: UserId;
+    player_username: string;
+    position: number;
+    mark: "X" | "O";
+    board: ("X" | "O" | null)[];
+  };
+  "games.event.tic_tac_toe.game_result": InRoom & {
+    winner_id?: UserId | null;
+    winner_username?: string | null;
+    winning_line?: number[] | null;
+    is_draw: boolean;
+    scores: [UserId, number][];
+    game_number: number;
+    next_first_player?: UserId | null;
+  };
+  "games.event.tic_tac_toe.turn_timeout": InRoom & { player_id: UserId; player_username: string };
+  "games.event.tic_tac_toe.game_paused": InRoom & {
+    player_id: UserId;
+    player_username: string;
+    timeout_at?: Timestamp | null;
+  };
+  "games.event.tic_tac_toe.game_resumed": InRoom & { player_id?: UserId; player_username?: string };
+  "games.event.tic_tac_toe.match_ended": InRoom & {
+    winner_id: UserId | null;
+    winner_username: string | null;
+    final_scores: [UserId, string, number][];
+    prize_cents: Cents;
+  };
+  "games.event.tic_tac_toe.match_cancelled": InRoom & { reason: string; refunds?: [UserId, Cents][] };
+  "games.event.tic_tac_toe.state": InRoom & {
+    board: ("X" | "O" | null)[];
+    player_x_id: UserId;
+    player_o_id: UserId;
+    current_turn: UserId;
+    scores: [UserId, number][];
+    game_number: number;
+    move_deadline?: Timestamp | null;
+    is_paused?: boolean;
+    disconnected_player?: UserId | null;
+  };
   "chat.event.error": { code: string; message: string; command_id?: string };
-  "chat.event.message_received": { sender_id?: UserId; recipient_id?: UserId; content: string };
+  /** To both, whoever wrote it. */
+  "chat.event.message_received": DirectMessage;
+  "chat.event.lobby_message": LobbyMessage;
+  "chat.event.typing": UserRef;
+  "chat.event.messages_read": { message_ids: string[]; command_id?: string };
   "wallet.event.balance_changed": {
     balance_cents: Cents;
     change_cents: Cents;
@@ -245,6 +328,10 @@ export interface Commands {
     allow_spectators?: boolean;
     /** Asks for the house's bot to come at once. */
     invites_bot?: boolean;
+    /** Each is told at once, and comes in without a password. */
+    invited_users?: UserId[];
+    /** The room that this one opens anew, told to the invited. */
+    rematch_of?: RoomId;
   };
   "games.command.join_room": { room_id?: RoomId; room_name?: string; password?: string };
   "games.command.quick_match": { game_type: string; cancel?: boolean };
@@ -264,6 +351,7 @@ export interface Commands {
   "games.command.unban_player": InRoom & { target_user_id: UserId };
   "games.command.mute_user": InRoom & { target_user_id: UserId };
   "games.command.unmute_user": InRoom & { target_user_id: UserId };
+  "games.command.select_spectator": InRoom & { target_user_id: UserId };
   "games.command.become_spectator": InRoom & { target_user_id?: UserId };
   "games.command.become_player": InRoom & { target_user_id?: UserId };
   "games.command.send_chat": InRoom & { channel: ChatChannel; content: string };
@@ -292,6 +380,9 @@ export const ANSWERS = {
   "games.command.list_rooms": ["games.event.room_list"],
   "games.command.get_chat_history": ["games.event.chat_history"],
   "games.command.quick_match": ["games.event.quick_match_waiting", "games.event.room_state"],
+  "chat.command.send_message": ["chat.event.message_received"],
+  "chat.command.send_lobby_message": ["chat.event.lobby_message"],
+  "chat.command.mark_read": ["chat.event.messages_read"],
 } as const satisfies Partial<Record<CommandType, readonly EventType[]>>;
 
 export type Answer<C extends string> = C extends keyof typeof ANSWERS

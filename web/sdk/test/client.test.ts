@@ -710,3 +710,183 @@ describe("lobby", () => {
     expect(await second.frame("system.lobby")).toMatchObject({ watch: false });
   });
 });
+
+describe("limits of a room and of the gateway", () => {
+  it("tells of the one at once, and waits for the other", async () => {
+    const [started, connection] = await online({ timing: { busyPauseMs: 1 } });
+    const fields = { room_id: "r1", password: "guess" };
+    const join = started.command("games.command.join_room", fields);
+    const refused = expect(join).rejects.toMatchObject({ code: "rate_limited", message: "Try again in 60 s" });
+    const asked = await connection.frame("games.command.join_room");
+    connection.send({
+      type: "games.event.error",
+      code: "rate_limited",
+      message: "Try again in 60 s",
+      command_id: asked.command_id,
+    });
+    await refused;
+    const again = started.command("games.command.join_room", fields);
+    const first = await connection.frame("games.command.join_room");
+    connection.send({ type: "system.error", code: "rate_limited", message: "slow", command_id: first.command_id });
+    const second = await connection.frame("games.command.join_room");
+    expect(second.command_id).toBe(first.command_id);
+    connection.send(roomState({}, { correlation_id: second.command_id }));
+    await again;
+  });
+});
+
+describe("messages", () => {
+  const direct = (id: string, from: string, to: string, fields: object = {}) => ({
+    type: "chat.event.message_received",
+    event_id: `e-${id}`,
+    message_id: id,
+    sender_id: from,
+    sender_username: `user ${from}`,
+    recipient_id: to,
+    recipient_username: `user ${to}`,
+    content: `<i>${id}</i>`,
+    timestamp: `2026-01-01T00:00:0${id}Z`,
+    ...fields,
+  });
+
+  it("are sorted into conversations, unread until they are marked, and sent like any command", async () => {
+    const [started, connection] = await online();
+    const { messages } = started;
+    const sent = messages.send("9", "hello");
+    const command = await connection.frame("chat.command.send_message");
+    expect(command).toMatchObject({ recipient_id: "9", content: "hello" });
+    connection.send(direct("2", "7", "9", { correlation_id: command.command_id }));
+    await sent;
+    connection.send(direct("3", "9", "7"));
+    connection.send(direct("4", "8", "7"));
+    await eventually(() => expect(messages.unread).toBe(2));
+    messages.addHistory([
+      { ...direct("1", "9", "7", { read_at: "2026-01-01T00:00:02Z" }) } as never,
+      { ...direct("3", "9", "7") } as never,
+    ]);
+    expect(messages.conversations().map(({ userId }) => userId)).toEqual(["8", "9"]);
+    const nine = messages.conversation("9");
+    expect(nine).toMatchObject({ username: "user 9", unread: 1 });
+    expect(nine?.messages.map(({ message_id }) => message_id)).toEqual(["1", "2", "3"]);
+    messages.markRead("9");
+    expect(messages.conversation("9")?.unread).toBe(0);
+    expect(await connection.frame("chat.command.mark_read")).toMatchObject({ message_ids: ["3"] });
+    messages.markRead("9");
+    expect(connection.untaken("chat.command.mark_read")).toBe(0);
+  });
+
+  it("show who is typing until they have written, and tell it no more often than is of use", async () => {
+    const [started, connection] = await online();
+    const { messages } = started;
+    connection.send({ type: "chat.event.typing", user_id: "9", username: "nin" });
+    await eventually(() => expect(messages.conversation("9")?.typingUntil).toBeGreaterThan(started.clock.now()));
+    connection.send(direct("1", "9", "7"));
+    await eventually(() => expect(messages.conversation("9")?.typingUntil).toBe(0));
+    for (let key = 0; key < 5; key++) messages.typing("9");
+    await connection.frame("chat.command.typing");
+    messages.sendToLobby("all").catch(() => {});
+    await connection.frame("chat.command.send_lobby_message");
+    expect(connection.untaken("chat.command.typing")).toBe(0);
+  });
+
+  it("of the lobby are kept once each, in the order of time", async () => {
+    const [started, connection] = await online();
+    const said = (id: string) => ({
+      lobby_id: "main",
+      message_id: id,
+      user_id: "9",
+      username: "nin",
+      content: id,
+      timestamp: `2026-01-01T00:00:0${id}Z`,
+    });
+    connection.send({ type: "chat.event.lobby_message", event_id: "l2", ...said("2") });
+    await eventually(() => expect(started.messages.lobby()).toHaveLength(1));
+    started.messages.addLobbyMessages([said("1"), said("2")]);
+    expect(started.messages.lobby().map(({ content }) => content)).toEqual(["1", "2"]);
+  });
+
+  it("that are refused reject with the code and the words", async () => {
+    const [started, connection] = await online();
+    const sent = started.messages.send("9", "x");
+    const refused = expect(sent).rejects.toMatchObject({ code: "too_long", message: "The text is too long" });
+    const { command_id } = await connection.frame("chat.command.send_message");
+    connection.send({ type: "chat.event.error", code: "too_long", message: "The text is too long", command_id });
+    await refused;
+  });
+});
+
+describe("quick match", () => {
+  const WAITING = "games.event.quick_match_waiting";
+
+  it("waits, asks again after a lost connection, and ends in the room that was opened", async () => {
+    const [started, first] = await online();
+    const ends: unknown[] = [];
+    started.quickMatch.onEnd((end) => ends.push(end));
+    started.quickMatch.start("bigger_dice");
+    started.quickMatch.start("bigger_dice");
+    const asked = await first.frame("games.command.quick_match");
+    expect(first.untaken("games.command.quick_match")).toBe(0);
+    first.send({ type: WAITING, game_type: "bigger_dice", waiting: 1, correlation_id: asked.command_id });
+    await eventually(() => expect(started.quickMatch.status).toEqual({ gameType: "bigger_dice", waiting: 1 }));
+    first.cut();
+    const second = await server.connection();
+    await second.signIn();
+    await second.frame("games.command.quick_match");
+    second.send(roomState({ room_id: "other", lobby: [] }));
+    second.send(roomState({ room_id: "r9", players: [{ user_id: "7", username: "ada" }], lobby: [] }));
+    await eventually(() => expect(ends).toEqual([{ roomId: "r9" }]));
+    expect(started.quickMatch.status).toBeNull();
+  });
+
+  it("is cancelled, and tells who could not pay once others were found", async () => {
+    const [started, connection] = await online();
+    const ends: unknown[] = [];
+    started.quickMatch.onEnd((end) => ends.push(end));
+    started.quickMatch.start("bigger_dice");
+    await connection.frame("games.command.quick_match");
+    const cancelled = started.quickMatch.cancel();
+    const cancel = await connection.frame("games.command.quick_match");
+    expect(cancel).toMatchObject({ cancel: true });
+    const none = { type: WAITING, game_type: "bigger_dice", waiting: 0, is_waiting: false };
+    connection.send({ ...none, correlation_id: cancel.command_id });
+    await cancelled;
+    expect(ends).toEqual([]);
+    started.quickMatch.start("bigger_dice");
+    const { command_id } = await connection.frame("games.command.quick_match");
+    connection.send({ type: WAITING, game_type: "bigger_dice", waiting: 1, correlation_id: command_id });
+    await eventually(() => expect(started.quickMatch.status?.waiting).toBe(1));
+    connection.send({ type: "games.event.error", code: "insufficient_balance", message: "No", command_id });
+    await eventually(() => expect(ends).toMatchObject([{ problem: { code: "insufficient_balance" } }]));
+    expect(started.quickMatch.status).toBeNull();
+  });
+});
+
+describe("an invitation to a rematch", () => {
+  const invited = (fields: object = {}) => ({
+    type: "games.event.room_invited",
+    room_id: "r2",
+    room_name: "Table",
+    game_type: "bigger_dice",
+    host_id: "8",
+    host_username: "bob",
+    max_players: 2,
+    entry_fee_cents: 1000,
+    prize_cents: 1600,
+    rematch_of: "r1",
+    ...fields,
+  });
+
+  it("counts from somebody who shared the room, until one is in the new one", async () => {
+    const [started, connection] = await online();
+    const bob = { user_id: "8", username: "bob", joined_at: "2026-01-01T00:00:01Z" };
+    connection.send(invited());
+    connection.send(roomState({ lobby: [{ user_id: "7", username: "ada" }, bob] }));
+    connection.send(invited({ host_id: "9" }));
+    connection.send(invited({ rematch_of: null }));
+    connection.send(invited({ room_id: "r3" }));
+    await eventually(() => expect(started.invitations.all().map(({ roomId }) => roomId)).toEqual(["r3"]));
+    expect(started.invitations.rematchOf("r1")).toMatchObject({ hostName: "bob", entryFeeCents: 1000 });
+    connection.send(roomState({ room_id: "r3" }));
+    await eventually(() => expect(started.invitations.all()).toEqual([]));
+  });
+});

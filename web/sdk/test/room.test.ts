@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { foldRoom, type RoomView } from "../src/room.js";
+import { foldRoom, type RoomView, roleIn } from "../src/room.js";
+import { isWritable, readableChannels } from "../src/room_chat.js";
 import type { Frame } from "../src/wire.js";
 
 const ADA = { user_id: "1", username: "ada", joined_at: "2026-01-01T00:00:01Z" };
@@ -147,6 +148,128 @@ describe("before play", () => {
   it("is over for whoever is kicked, and says why", () => {
     expect(after(["player_kicked", ADA])).toMatchObject({ phase: "over", removal: { reason: "kicked" } });
     expect(after(["player_kicked", BOB]).phase).toBe("waiting");
+  });
+});
+
+describe("who watches, and what a host may do", () => {
+  const watching: [string, object] = ["spectator_joined", { user_id: 3, username: "cyd", spectator_count: 1 }];
+
+  it("lists spectators by name, and follows them between lobby and spectators", () => {
+    const room = after(watching);
+    expect(room.spectators).toEqual([{ userId: "3", username: "cyd" }]);
+    expect(room.spectatorCount).toBe(1);
+    const playing = after(watching, ["lobby_joined", { player: CYD }]);
+    expect(playing.spectators).toEqual([]);
+    expect(playing.spectatorCount).toBe(0);
+    expect(playing.members.map((member) => member.userId)).toContain("3");
+    const moved = after(["spectator_joined", { user_id: "2", username: "bob", spectator_count: 1 }]);
+    expect(moved.members.map((member) => member.userId)).toEqual(["1"]);
+    expect(roleIn(moved, "2")).toBe("spectator");
+  });
+
+  it("counts where many watch, and names them again when they are few", () => {
+    const many = after(watching, ["spectators_updated", { spectator_count: 80 }]);
+    expect(many.spectatorCount).toBe(80);
+    const few = after(watching, ["spectators_updated", { spectator_count: 1, spectators_data: [BOB] }]);
+    expect(few.spectators).toEqual([{ userId: "2", username: "bob" }]);
+  });
+
+  it("knows that this user watches where the list is cut before them", () => {
+    const room = { ...(STATE.room as object), spectator_count: 60, spectators_data: [CYD], lobby: [] };
+    const view = foldRoom(undefined, { ...STATE, room }, "99");
+    expect(view && roleIn(view, "99")).toBe("spectator");
+    expect(view && roleIn(view, "98")).toBe("none");
+  });
+
+  it("is over for a spectator who is sent out, and for one who is banned", () => {
+    const out = foldRoom(
+      after(["spectator_joined", { user_id: "1", username: "ada" }]),
+      { type: "games.event.spectator_kicked", room_id: "r", room_seq: 3, user_id: "1", username: "ada" },
+      "1",
+    );
+    expect(out).toMatchObject({ phase: "over", removal: { reason: "kicked" } });
+    const banned = after(["player_banned", ADA]);
+    expect(banned).toMatchObject({ phase: "over", removal: { reason: "banned" } });
+  });
+
+  it("keeps who is banned and who is muted", () => {
+    const muted: [string, object] = ["user_muted", { target_user_id: 2, target_username: "bob" }];
+    expect(after(muted, muted).muted).toEqual(["2"]);
+    expect(after(muted, ["user_unmuted", { target_user_id: "2", target_username: "bob" }]).muted).toEqual([]);
+    const banned = after(["player_banned", BOB]);
+    expect(banned.banned).toEqual([{ userId: "2", username: "bob" }]);
+    expect(banned.members.map((member) => member.userId)).toEqual(["1"]);
+    expect(after(["player_banned", BOB], ["player_unbanned", BOB]).banned).toEqual([]);
+    // A state that lists ids alone does not take the names away that were seen.
+    const again = foldRoom(banned, { ...STATE, room: { ...(STATE.room as object), banned_users: ["2", "9"] } }, "1");
+    expect(again?.banned).toEqual([
+      { userId: "2", username: "bob" },
+      { userId: "9", username: null },
+    ]);
+  });
+});
+
+describe("chat", () => {
+  const message = (id: string, channel = "lobby") => ({
+    message_id: id,
+    channel,
+    user_id: "2",
+    username: "bob",
+    content: id,
+  });
+
+  it("keeps each channel's messages once, history before what was seen", () => {
+    const room = after(
+      ["chat_message", message("m3")],
+      ["chat_message", message("p1", "players")],
+      ["chat_history", { channel: "lobby", messages: [message("m1"), message("m2"), message("m3"), { content: 1 }] }],
+      ["chat_message", message("m4")],
+      ["chat_message", message("m5", "elsewhere")],
+    );
+    expect(room.chat.lobby.map(({ content }) => content)).toEqual(["m1", "m2", "m3", "m4"]);
+    expect(room.chat.players.map(({ content }) => content)).toEqual(["p1"]);
+    expect(room.chat.spectators).toEqual([]);
+    const reloaded = foldRoom(room, STATE, "1");
+    expect(reloaded?.chat).toBe(room.chat);
+  });
+
+  it("says who reads and writes which channel", () => {
+    const room = after(...SELECTED.slice(1), ["spectator_joined", { user_id: "3", username: "cyd" }]);
+    expect(readableChannels(room, "1")).toEqual(["lobby"]);
+    expect(readableChannels(room, "2")).toEqual(["lobby", "players"]);
+    expect(readableChannels(room, "3")).toEqual(["lobby", "players", "spectators"]);
+    expect(readableChannels(room, "4")).toEqual([]);
+    expect(["1", "2", "3"].map((user) => isWritable(room, user, "lobby"))).toEqual([true, true, true]);
+    expect(["1", "2", "3"].map((user) => isWritable(room, user, "players"))).toEqual([false, true, false]);
+    expect(["1", "2", "3"].map((user) => isWritable(room, user, "spectators"))).toEqual([false, false, true]);
+    const playing = after(...STARTED);
+    expect(isWritable(playing, "1", "lobby")).toBe(false);
+  });
+});
+
+describe("a game that waits for who is gone", () => {
+  const state = (fields: object): [string, object] => ["bigger_dice.state", fields];
+
+  it("is paused until they are back", () => {
+    const paused: [string, object] = [
+      "bigger_dice.game_paused",
+      { player_id: "2", player_username: "bob", timeout_at: "2026-01-01T00:10:00Z" },
+    ];
+    const until = Date.parse("2026-01-01T00:10:00Z");
+    expect(after(...STARTED, paused).pause).toEqual({ userId: "2", until });
+    expect(after(...STARTED, paused, state({ is_paused: true, disconnected_player: "2" })).pause?.until).toBe(until);
+    expect(after(...STARTED, paused, ["bigger_dice.game_resumed", { player_id: "2" }]).pause).toBeNull();
+    expect(after(...STARTED, paused, state({ is_paused: false, disconnected_player: null })).pause).toBeNull();
+  });
+
+  it("is known from the state alone after a reload", () => {
+    const room = after(...STARTED, state({ is_paused: true, disconnected_player: "2" }));
+    expect(room.pause).toEqual({ userId: "2", until: null });
+  });
+
+  it("may be cancelled, which nobody wins", () => {
+    const room = after(...STARTED, ["bigger_dice.match_cancelled", { reason: "all_players_gone", refunds: [] }]);
+    expect(room.result).toMatchObject({ winnerId: null, isCancelled: true });
   });
 });
 
