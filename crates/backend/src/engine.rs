@@ -1,12 +1,14 @@
 //! The embedded engine: one thread, one connection, one transaction a loop for all partitions. It
-//! appends what was queued, decides it, appends what came of it, commits, and only then acknowledges
-//! and delivers.
+//! appends what was queued, decides it, appends what came of it and commits. Once that is durable, and
+//! not before, it is acknowledged and delivered.
 
+mod durability;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod failure;
 mod recovery;
 
+use self::durability::{Outcome, Syncer};
 use crate::directory::Directory;
 use crate::outgoing::Outgoing;
 use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
@@ -22,7 +24,7 @@ use blazing_sun_domain::{Cents, Games, Millis};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -40,6 +42,10 @@ const ALIVE_MS: i64 = 1_000;
 
 /// How often expired answers are looked for.
 const SWEEP_MS: i64 = 600_000;
+/// Appends in a batch from which on it is synced beside the engine: another thread costs more than it
+/// gains where the next batch is not there yet.
+const SYNCED_BESIDE_MIN: usize = 4;
+
 /// What an engine is started with.
 pub struct EngineOptions {
     /// The SQLite file; made where it does not exist.
@@ -76,6 +82,9 @@ pub enum EngineError {
     /// The operating system gave no thread or no randomness.
     #[error("the system refused what the engine needs: {0}")]
     System(String),
+    /// What was committed may not be on the disk; nothing of it was acknowledged.
+    #[error("the write-ahead log could not be synced")]
+    NotDurable(#[source] std::io::Error),
     /// A fault of this program; what was not committed was refused.
     #[error("the engine panicked: {0}")]
     Panicked(String),
@@ -128,8 +137,14 @@ impl Engine {
             gone_ms: options.gone_ms,
             gone_after_restart_ms: options.gone_after_restart_ms,
         };
+        let syncer = {
+            let (wal, log) = (write_ahead_log(&options.path)?, log.clone());
+            Syncer::start(move || wal.sync_data(), move || log.release())
+                .map_err(|error| EngineError::System(error.to_string()))?
+        };
         let mut running = Running {
             store: SqliteStore::new(connection, appender),
+            syncer,
             ownership: Ownership {
                 epoch: 0,
                 batch_no: 0,
@@ -141,7 +156,7 @@ impl Engine {
             jobs: Arc::clone(&jobs),
             queries: directory.sender(),
             answers,
-            committed: committed_sender,
+            committed: Arc::new(committed_sender),
             last_now: Millis::default(),
             last_looked: Instant::now(),
             failures: 0,
@@ -155,6 +170,7 @@ impl Engine {
         running.last_now = running.ownership.last_alive.unwrap_or_default();
         running.recover()?;
         running.recover_presence()?;
+        running.store.sync_is_ours()?;
         let first = running.first_batch()?;
         tracing::info!(
             engine.epoch = running.ownership.epoch,
@@ -242,6 +258,7 @@ pub(crate) type ListAnswers = Arc<Mutex<Vec<(ListQuery, String)>>>;
 
 struct Running {
     store: SqliteStore,
+    syncer: Syncer,
     ownership: Ownership,
     partitions: Vec<Partition>,
     outgoing: Outgoing,
@@ -249,7 +266,7 @@ struct Running {
     jobs: Arc<WriteJobs>,
     queries: std::sync::mpsc::Sender<ListQuery>,
     answers: ListAnswers,
-    committed: watch::Sender<u64>,
+    committed: Arc<watch::Sender<u64>>,
     last_now: Millis,
     last_looked: Instant,
     /// Commits that failed since the last one that did not.
@@ -295,6 +312,9 @@ impl Running {
             };
             let is_last = work.is_last;
             self.one_batch(now, work)?;
+            if let Some(error) = self.syncer.failure() {
+                return Err(EngineError::NotDurable(error));
+            }
             if is_last {
                 return Ok(());
             }
@@ -316,6 +336,9 @@ impl Running {
             ..Work::default()
         };
         self.one_batch(now, work)?;
+        if let Some(error) = self.syncer.failure() {
+            return Err(EngineError::NotDurable(error));
+        }
         match self.failures {
             0 => Ok(outage),
             _ => Err(EngineError::System(
@@ -394,30 +417,52 @@ impl Running {
             }
             return Ok(());
         }
+        let written = self.jobs.begin_write();
         let outcome =
             decided.and_then(|()| self.store.commit(&mut self.ownership, &batch, &writes));
-        self.store.settle_jobs(outcome.is_ok());
-        match outcome {
-            Ok(()) => {
-                kill_point!(Committed);
-                self.note_batch(batch.batch_no(), batch.records().len());
-                // Events first: an acknowledgement wakes its socket directly, and both then leave in one write.
-                self.store.appender.committed(batch);
-                for accepted in accepted {
-                    (accepted.appended)(accepted.outcome);
-                }
-                self.store.appender.set_floor(writes.floor);
-                self.last_commit = now;
-                self.failures = 0;
-                self.committed.send_modify(|count| *count += 1);
-                for query in queries {
-                    // A directory that has ended answers nobody; the client asks again.
-                    let _ = self.queries.send(query);
-                }
-                Ok(())
-            }
-            Err(error) => self.after_failure(now, batch, accepted, error),
+        let told = self.store.take_outcomes();
+        if let Err(error) = outcome {
+            told.into_iter().for_each(|outcome| outcome(false));
+            self.jobs.is_durable(written);
+            return self.after_failure(now, batch, accepted, error);
         }
+        self.note_batch(batch.batch_no(), batch.records().len());
+        self.store.appender.set_floor(writes.floor);
+        self.last_commit = now;
+        self.failures = 0;
+        let is_beside = !work.is_last
+            && (accepted.len() >= SYNCED_BESIDE_MIN || self.store.appender.has_queued());
+        let delivery = self.store.appender.written(batch);
+        let (jobs, committed) = (Arc::clone(&self.jobs), Arc::clone(&self.committed));
+        let directory = self.queries.clone();
+        let outcome: Outcome = Box::new(move |is_durable| {
+            told.into_iter().for_each(|outcome| outcome(is_durable));
+            if !is_durable {
+                for accepted in accepted {
+                    (accepted.appended)(Err(LogError::Closed));
+                }
+                return;
+            }
+            kill_point!(Committed);
+            jobs.is_durable(written);
+            // Events first: an acknowledgement wakes its socket directly, and both then leave in one write.
+            delivery.deliver();
+            for accepted in accepted {
+                (accepted.appended)(accepted.outcome);
+            }
+            committed.send_modify(|count| *count += 1);
+            for query in queries {
+                // A directory that has ended answers nobody; the client asks again.
+                let _ = directory.send(query);
+            }
+        });
+        if is_beside || !self.syncer.is_at_rest() && !work.is_last {
+            self.store.appender.hold();
+            self.syncer.later(outcome);
+        } else {
+            self.syncer.now(outcome);
+        }
+        Ok(())
     }
 
     fn note_batch(&mut self, batch_no: u64, records: usize) {
@@ -527,6 +572,15 @@ fn random<const N: usize>() -> Result<[u8; N], EngineError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| EngineError::System(error.to_string()))?;
     Ok(bytes)
+}
+
+/// SQLite's write-ahead log. Its locks are on other files: they outlive the closing of this one.
+fn write_ahead_log(path: &Path) -> Result<std::fs::File, EngineError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::File::open(name).map_err(|error| {
+        EngineError::System(format!("the write-ahead log can not be opened: {error}"))
+    })
 }
 
 /// Every topic that exists here, the engine's own included.

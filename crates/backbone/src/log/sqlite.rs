@@ -15,7 +15,7 @@ mod schema;
 mod standalone;
 mod tail;
 
-pub use appender::{Batch, SqliteAppender};
+pub use appender::{Batch, Delivery, SqliteAppender};
 pub use describe::TopicDescription;
 pub use error::SqliteLogError;
 pub use queue::{PendingAppend, Waited};
@@ -195,6 +195,11 @@ impl SqliteLog {
     /// Makes the appender's `wait` return: its owner has something else to do.
     pub fn wake(&self) {
         self.shared.queue.wake();
+    }
+
+    /// Ends what [`SqliteAppender::hold`] began.
+    pub fn release(&self) {
+        self.shared.queue.release();
     }
 
     /// Takes no more appends; what is queued is still committed.

@@ -96,3 +96,17 @@ pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    #[test]
+    fn sqlite_is_built_as_this_workspace_says() {
+        let connection = Connection::open_in_memory().unwrap();
+        let query = "SELECT count(*) FROM pragma_compile_options WHERE compile_options = ?1";
+        let built_with = |option: &str| connection.query_row(query, [option], |row| row.get(0));
+        assert_eq!(built_with("DEFAULT_MEMSTATUS=0"), Ok(1_i64));
+        assert_eq!(built_with("ENABLE_API_ARMOR"), Ok(0_i64));
+    }
+}

@@ -19,7 +19,8 @@ const REMOVED_PER_WRITE: usize = 4;
 
 /// The one writer of a log. It belongs to the thread that owns the write connection, and puts its
 /// batches into that thread's transactions: `wait`, `begin`, `push` …, `write` within the transaction,
-/// then `committed` or `rolled_back`, and only after that the callbacks of the appends.
+/// then `committed` or `rolled_back`, and only after that the callbacks of the appends. Where a commit is
+/// durable only later, `written` stands for `committed`, and the batch is delivered then.
 pub struct SqliteAppender {
     shared: Arc<Shared>,
     last_batch_no: u64,
@@ -84,7 +85,7 @@ impl Batch {
         let index = match self.buffers.section_of_slot[slot] {
             NO_SECTION => {
                 let index = self.sections.len() as u32;
-                let base = entry.ends[partition as usize].load(Ordering::Acquire);
+                let base = entry.next[partition as usize].load(Ordering::Acquire);
                 let section = Section {
                     topic_id: entry.id,
                     partition,
@@ -138,6 +139,35 @@ impl Batch {
     }
 }
 
+/// A committed batch that no reader has seen yet.
+pub struct Delivery {
+    shared: Arc<Shared>,
+    batch_no: u64,
+    bytes: usize,
+    records: Vec<Record>,
+    section_of_record: Vec<u32>,
+    sections: Vec<OpenSection>,
+}
+
+impl Delivery {
+    /// The batch is durable: its offsets count, its records go to the readers. Never blocks.
+    pub fn deliver(self) {
+        let mut tails = self.shared.tails.lock();
+        for OpenSection { entry, section } in &self.sections {
+            entry.ends[section.partition as usize]
+                .store(section.base + section.count, Ordering::Release);
+        }
+        tails.last_batch_no = self.batch_no;
+        tails.deliver(|| Delivered {
+            batch_no: self.batch_no,
+            bytes: self.bytes,
+            records: self.records,
+            section_of_record: self.section_of_record,
+            sections: self.sections.iter().map(|open| open.section).collect(),
+        });
+    }
+}
+
 const NO_SECTION: u32 = u32::MAX;
 
 impl SqliteAppender {
@@ -166,6 +196,17 @@ impl SqliteAppender {
     /// something is queued. Takes whole appends up to `max_records`, and always one.
     pub fn wait(&mut self, until: Option<Instant>, max_records: usize) -> Waited {
         self.shared.queue.wait(until, max_records)
+    }
+
+    /// Whether appends are queued.
+    pub fn has_queued(&self) -> bool {
+        self.shared.queue.has_appends()
+    }
+
+    /// Until [`SqliteLog::release`](super::SqliteLog::release), `wait` returns only for a good many records: what
+    /// is queued meanwhile shares a batch.
+    pub fn hold(&self) {
+        self.shared.queue.hold();
     }
 
     /// A new batch, whose records carry `now`.
@@ -205,7 +246,7 @@ impl SqliteAppender {
         )?
         .execute(params![batch_no, batch.now.0, self.blob, body])?;
         if batch.batch_no.is_multiple_of(INDEX_EVERY) {
-            self.put_offsets(&self.shared.catalog().ends());
+            self.put_offsets(&self.shared.catalog().next());
             conn.prepare_cached("INSERT INTO log_index (batch_no, next_offsets) VALUES (?1, ?2)")?
                 .execute(params![batch_no, self.blob])?;
         }
@@ -263,9 +304,15 @@ impl SqliteAppender {
         Ok(())
     }
 
-    /// The transaction with this batch is committed: its offsets count, its records go to the readers.
-    /// Never blocks.
+    /// The transaction with this batch is committed and durable: its offsets count, its records go to the
+    /// readers. Never blocks.
     pub fn committed(&mut self, batch: Batch) {
+        self.written(batch).deliver();
+    }
+
+    /// The transaction with this batch is committed: the next batch begins behind it. No reader sees it before it
+    /// is delivered, and batches must be delivered in their order.
+    pub fn written(&mut self, batch: Batch) -> Delivery {
         let Batch {
             batch_no,
             now,
@@ -277,12 +324,12 @@ impl SqliteAppender {
         buffers.records_before = buffers.records.len();
         self.last_batch_no = batch_no;
         self.oldest = self.oldest.or(Some((batch_no, now)));
-        let mut tails = self.shared.tails.lock();
         for OpenSection { entry, section } in &sections {
-            entry.ends[section.partition as usize]
+            entry.next[section.partition as usize]
                 .store(section.base + section.count, Ordering::Release);
         }
         if let Some(removed) = self.removed.take() {
+            let _offsets = self.shared.tails.lock();
             self.oldest = removed.oldest.or(Some((batch_no, now)));
             let catalog = self.shared.catalog();
             for (id, offsets) in &removed.earliest {
@@ -294,16 +341,16 @@ impl SqliteAppender {
                 }
             }
         }
-        tails.last_batch_no = batch_no;
-        tails.deliver(|| Delivered {
-            batch_no,
-            bytes: buffers.body.len(),
-            records: std::mem::take(&mut buffers.records),
-            section_of_record,
-            sections: sections.iter().map(|open| open.section).collect(),
-        });
-        drop(tails);
+        let (bytes, records) = (buffers.body.len(), std::mem::take(&mut buffers.records));
         self.recycle(buffers, &sections);
+        Delivery {
+            shared: Arc::clone(&self.shared),
+            batch_no,
+            bytes,
+            records,
+            section_of_record,
+            sections,
+        }
     }
 
     /// The transaction with this batch was rolled back: offsets are as before.
@@ -334,7 +381,7 @@ impl SqliteAppender {
         let catalog = self.shared.catalog();
         let end = catalog
             .get(topic)
-            .and_then(|entry| entry.ends.get(partition as usize));
+            .and_then(|entry| entry.next.get(partition as usize));
         end.map(|end| end.load(Ordering::Acquire))
             .ok_or_else(|| unknown(topic, partition))
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Topics whose name starts with this are the engine's own.
 const INTERNAL: char = '_';
 
-/// A topic. `ends` and `earliest` are those of committed batches.
+/// A topic. `ends` and `earliest` are those of batches that readers may see.
 #[derive(Debug)]
 pub(super) struct TopicEntry {
     pub id: u32,
@@ -18,6 +18,8 @@ pub(super) struct TopicEntry {
     pub is_internal: bool,
     /// The place of partition 0 among the partitions of all topics.
     pub first_slot: usize,
+    /// The offsets that the writer gives next.
+    pub next: Box<[AtomicU64]>,
     pub ends: Box<[AtomicU64]>,
     pub earliest: Box<[AtomicU64]>,
 }
@@ -75,6 +77,7 @@ impl Catalog {
             topic: topic.clone(),
             is_internal: name.starts_with(INTERNAL),
             first_slot: self.slots,
+            next: zeroes(),
             ends: zeroes(),
             earliest: zeroes(),
         });
@@ -111,8 +114,8 @@ impl Catalog {
     }
 
     /// All next offsets, as the codec writes them.
-    pub(super) fn ends(&self) -> Vec<(u32, Vec<u64>)> {
-        self.offsets(|entry| &entry.ends)
+    pub(super) fn next(&self) -> Vec<(u32, Vec<u64>)> {
+        self.offsets(|entry| &entry.next)
     }
 
     /// All earliest offsets, likewise.

@@ -35,7 +35,18 @@ struct State {
     bytes: usize,
     woken: bool,
     closed: bool,
+    held: bool,
     waiting: bool,
+}
+
+/// As many records end a wait though the queue is held.
+const HELD_RECORDS_MIN: usize = 16;
+
+impl State {
+    fn is_ready(&self) -> bool {
+        let is_enough = !self.held || self.records >= HELD_RECORDS_MIN;
+        self.woken || self.closed || (is_enough && !self.appends.is_empty())
+    }
 }
 
 pub(super) struct Queue {
@@ -105,19 +116,33 @@ impl Queue {
         std::mem::take(&mut state.appends)
     }
 
+    pub(super) fn has_appends(&self) -> bool {
+        !self.state.lock().appends.is_empty()
+    }
+
+    pub(super) fn hold(&self) {
+        self.state.lock().held = true;
+    }
+
+    pub(super) fn release(&self) {
+        let mut state = self.state.lock();
+        state.held = false;
+        self.notify(state);
+    }
+
     fn notify(&self, state: parking_lot::MutexGuard<'_, State>) {
-        let waiting = state.waiting;
+        let waiting = state.waiting && state.is_ready();
         drop(state);
         if waiting {
             self.arrived.notify_one();
         }
     }
 
-    /// Blocks until something is queued, or the queue is woken or closed, or `until` has come. Takes
+    /// Blocks until something is queued (much, while the queue is held), or the queue is woken or closed, or `until` has come. Takes
     /// whole appends while the sum of their records stays within `max_records`, and always one.
     pub(super) fn wait(&self, until: Option<Instant>, max_records: usize) -> Waited {
         let mut state = self.state.lock();
-        while state.appends.is_empty() && !state.woken && !state.closed {
+        while !state.is_ready() {
             state.waiting = true;
             let timed_out = match until {
                 None => {
@@ -219,6 +244,41 @@ mod tests {
         let by_bytes = Queue::new(100, 25);
         push(&by_bytes, 2).unwrap();
         assert!(matches!(push(&by_bytes, 1), Err(LogError::Unavailable)));
+    }
+
+    #[test]
+    fn while_it_is_held_few_records_wait_for_its_release() {
+        let queue = Queue::new(100, 10_000);
+        queue.hold();
+        push(&queue, HELD_RECORDS_MIN - 1).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.wait(None, 100));
+            while !queue.state.lock().waiting {
+                std::thread::yield_now();
+            }
+            push(&queue, 1).unwrap();
+            assert_eq!(
+                waiting.join().unwrap().appends.len(),
+                2,
+                "as many as are enough"
+            );
+
+            push(&queue, 1).unwrap();
+            let waiting = scope.spawn(|| queue.wait(None, 100));
+            while !queue.state.lock().waiting {
+                std::thread::yield_now();
+            }
+            queue.release();
+            assert_eq!(waiting.join().unwrap().appends.len(), 1);
+        });
+        queue.hold();
+        push(&queue, 1).unwrap();
+        queue.wake();
+        assert_eq!(
+            queue.wait(None, 100).appends.len(),
+            1,
+            "woken, it takes what there is"
+        );
     }
 
     #[test]

@@ -149,6 +149,11 @@ pub(super) fn restore_offsets(conn: &Connection, catalog: &Catalog) -> Result<u6
         }
         Ok(true)
     })?;
+    for entry in catalog.entries() {
+        for (next, end) in entry.next.iter().zip(&entry.ends) {
+            next.store(end.load(Ordering::Acquire), Ordering::Release);
+        }
+    }
     Ok(last)
 }
 

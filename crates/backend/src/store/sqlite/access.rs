@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{oneshot, watch};
 
 /// Runs on the engine's thread inside its transaction, in a savepoint of its own.
 pub type WriteJob = Box<dyn FnOnce(&Connection) -> JobOutcome + Send>;
@@ -15,10 +16,14 @@ pub type WriteJob = Box<dyn FnOnce(&Connection) -> JobOutcome + Send>;
 /// Called after the commit (true) or the rollback (false) of the job's transaction.
 pub type JobOutcome = Box<dyn FnOnce(bool) + Send>;
 
-/// Jobs waiting for the engine.
+/// Jobs waiting for the engine, and how much of what it writes is durable.
 pub struct WriteJobs {
     queue: Mutex<Option<Vec<WriteJob>>>,
     wake: Box<dyn Fn() + Send + Sync>,
+    /// Counts the transactions that were begun.
+    begun: AtomicU64,
+    /// Up to this one they are durable, or have never been.
+    durable: watch::Sender<u64>,
 }
 
 impl WriteJobs {
@@ -27,7 +32,32 @@ impl WriteJobs {
         Arc::new(WriteJobs {
             queue: Mutex::new(Some(Vec::new())),
             wake: Box::new(wake),
+            begun: AtomicU64::new(0),
+            durable: watch::Sender::new(0),
         })
+    }
+
+    /// A transaction is about to be committed; gives its number.
+    pub fn begin_write(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// All up to this one are durable, or were rolled back.
+    pub fn is_durable(&self, number: u64) {
+        self.durable.send_replace(number);
+    }
+
+    /// Waits until all that could be read is durable, so that nobody hears what a power failure takes back.
+    async fn settled(&self) -> Result<(), StoreError> {
+        let begun = self.begun.load(Ordering::Acquire);
+        if *self.durable.borrow() >= begun {
+            return Ok(());
+        }
+        let mut durable = self.durable.subscribe();
+        match durable.wait_for(|number| *number >= begun).await.as_deref() {
+            Ok(&CLOSED) | Err(_) => Err(StoreError::Closed),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// What has been put in since.
@@ -42,6 +72,7 @@ impl WriteJobs {
     /// No more jobs; those that wait are dropped, and their callers told.
     pub fn close(&self) {
         self.queue.lock().take();
+        self.durable.send_replace(CLOSED);
     }
 
     fn put(&self, job: WriteJob) -> Result<(), StoreError> {
@@ -53,6 +84,9 @@ impl WriteJobs {
         Ok(())
     }
 }
+
+/// Instead of a transaction's number: nothing becomes durable any more.
+const CLOSED: u64 = u64::MAX;
 
 #[derive(Clone)]
 enum Writer {
@@ -90,7 +124,8 @@ impl SqliteAccess {
         })
     }
 
-    /// Runs `query` on a read connection off the async threads; it sees what was committed before.
+    /// Runs `query` on a read connection off the async threads. It sees what was committed before, and is
+    /// answered once that is durable.
     pub async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -106,9 +141,13 @@ impl SqliteAccess {
             readers.lock().push(connection);
             answer
         };
-        tokio::task::spawn_blocking(run)
+        let answer = tokio::task::spawn_blocking(run)
             .await
-            .unwrap_or(Err(StoreError::Closed))
+            .unwrap_or(Err(StoreError::Closed))?;
+        if let Writer::Engine(jobs) = &self.writer {
+            jobs.settled().await?;
+        }
+        Ok(answer)
     }
 
     /// Runs `change` in a savepoint of the engine's next transaction and answers once that is
@@ -156,4 +195,46 @@ fn in_savepoint<T>(
     };
     connection.execute_batch(end)?;
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether it is done without waiting.
+    async fn is_done(waiting: impl Future<Output = Result<(), StoreError>> + Unpin) -> bool {
+        tokio::select! {
+            biased;
+            _ = waiting => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_hears_only_what_is_durable() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        super::super::migrate(&mut open_writer(&path).unwrap()).unwrap();
+        let jobs = WriteJobs::new(|| ());
+        let access = SqliteAccess::beside_engine(&path, Arc::clone(&jobs));
+        let read = || {
+            access.read(|connection| {
+                Ok(connection.query_row("SELECT 7", [], |row| row.get::<_, i64>(0))?)
+            })
+        };
+        assert_eq!(read().await.unwrap(), 7);
+
+        let number = jobs.begin_write();
+        let mut waiting = Box::pin(jobs.settled());
+        assert!(!is_done(&mut waiting).await);
+        jobs.is_durable(number);
+        waiting.await.unwrap();
+        assert_eq!(read().await.unwrap(), 7);
+
+        jobs.begin_write();
+        let mut waiting = Box::pin(jobs.settled());
+        assert!(!is_done(&mut waiting).await);
+        jobs.close();
+        assert!(matches!(waiting.await, Err(StoreError::Closed)));
+    }
 }

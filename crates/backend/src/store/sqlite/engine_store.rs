@@ -61,6 +61,14 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// From now on a commit is durable only once its owner has synced the write-ahead log.
+    pub fn sync_is_ours(&mut self) -> Result<(), StoreError> {
+        // The file itself is changed only by what has been synced before, in this mode too.
+        self.connection
+            .pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(())
+    }
+
     /// Sees to it that the write-ahead log is written back into the file, for the most part while the engine
     /// goes on.
     pub fn write_back(&mut self) {
@@ -98,11 +106,9 @@ impl SqliteStore {
         !self.jobs.is_empty()
     }
 
-    /// Tells the changes of the last commit what became of it.
-    pub fn settle_jobs(&mut self, committed: bool) {
-        for outcome in self.outcomes.drain(..) {
-            outcome(committed);
-        }
+    /// Those of the last commit's changes, to be told what became of it.
+    pub fn take_outcomes(&mut self) -> Vec<JobOutcome> {
+        std::mem::take(&mut self.outcomes)
     }
 
     fn write_all(
