@@ -6,6 +6,7 @@ mod commands;
 mod fields;
 mod payments;
 mod presence;
+mod quick_match;
 mod replies;
 
 pub use checkout::{CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP};
@@ -15,7 +16,11 @@ pub use commands::{
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
-pub use presence::{PresenceMessage, parse_presence};
+pub use presence::{PresenceMessage, gateway_seen, parse_presence};
+pub use quick_match::{
+    MatchedRoom, QuickMatch, SettledMatch, match_settled, open_matched_room, queue_key,
+    quick_match_left, quick_match_waiting_body,
+};
 pub use replies::{BalanceChanged, DeadLetter, command_applied_body, error_body, gone_room_body};
 
 /// Names of record headers.
@@ -50,6 +55,12 @@ pub const SYNC_ROOM: &str = "games.command.sync_room";
 pub const PLAYER_DISCONNECTED: &str = "games.command.player_disconnected";
 /// Internal: quick match has found players for a room.
 pub const OPEN_MATCHED_ROOM: &str = "games.command.open_matched_room";
+/// Internal: what became of a match.
+pub const MATCH_SETTLED: &str = "games.command.match_settled";
+/// Internal: a user who waits for a quick match is gone.
+pub const QUICK_MATCH_LEFT: &str = "games.command.quick_match_left";
+/// Internal: a gateway has begun, or is not heard any more.
+pub const GATEWAY_SEEN: &str = "games.command.gateway_seen";
 /// Internal: demo money for a new account.
 pub const DEMO_GRANT: &str = "wallet.command.demo_grant";
 
@@ -62,6 +73,9 @@ pub const INTERNAL_COMMANDS: &[&str] = &[
     SYNC_ROOM,
     PLAYER_DISCONNECTED,
     OPEN_MATCHED_ROOM,
+    MATCH_SETTLED,
+    QUICK_MATCH_LEFT,
+    GATEWAY_SEEN,
     DEMO_GRANT,
     CREDIT,
 ];

@@ -257,6 +257,7 @@ fn main() {
         log: SqliteLogOptions::default(),
         gone_ms: 2_000,
         gone_after_restart_ms: 10_000,
+        gateway_silence_ms: 6_000,
     })
     .unwrap();
     let load = Load {

@@ -81,7 +81,12 @@ fn room_list(connection: &Connection, query: &ListQuery) -> Result<Vec<Value>, S
         let mut room: Value = serde_json::from_str(&summary)
             .map_err(|error| StoreError::Corrupt(format!("a room's summary: {error}")))?;
         room["can_rejoin"] = json!(role.is_some());
-        room["rejoin_role"] = json!(role);
+        let is_left = role.as_deref() == Some("left");
+        room["rejoin_role"] = if is_left {
+            json!("player")
+        } else {
+            json!(role)
+        };
         rooms.push(room);
     }
     Ok(rooms)

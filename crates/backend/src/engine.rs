@@ -11,7 +11,7 @@ mod recovery;
 use self::durability::{Outcome, Syncer};
 use crate::directory::Directory;
 use crate::outgoing::Outgoing;
-use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
+use crate::partition::{Held, JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
 use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
 use crate::store::{Ownership, Store, StoreError, Writes};
 use blazing_sun_backbone::clock;
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// Records taken into one transaction.
 const RECORDS_MAX: usize = 512;
@@ -39,6 +39,9 @@ const SAVED_PER_BATCH: usize = 8;
 /// How often the engine shows that it lives while rooms wait for a deadline, so that an outage's
 /// length is known.
 const ALIVE_MS: i64 = 1_000;
+
+/// How long somebody waits to hear how much the engine holds.
+const HELD_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often expired answers are looked for.
 const SWEEP_MS: i64 = 600_000;
@@ -68,6 +71,8 @@ pub struct EngineOptions {
     pub gone_ms: i64,
     /// The same after a restart, which cuts all connections.
     pub gone_after_restart_ms: i64,
+    /// A gateway that says nothing for so long is gone.
+    pub gateway_silence_ms: i64,
 }
 
 /// Why an engine could not start, or ended.
@@ -105,6 +110,7 @@ pub struct Engine {
     log: SqliteLog,
     access: SqliteAccess,
     committed: watch::Receiver<u64>,
+    held_asked: HeldAsked,
     ended: watch::Receiver<Option<Arc<EngineError>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     _directory: Directory,
@@ -136,13 +142,16 @@ impl Engine {
             currency: options.currency,
             gone_ms: options.gone_ms,
             gone_after_restart_ms: options.gone_after_restart_ms,
+            gateway_silence_ms: options.gateway_silence_ms,
         };
         let syncer = {
             let (wal, log) = (write_ahead_log(&options.path)?, log.clone());
             Syncer::start(move || wal.sync_data(), move || log.release())
                 .map_err(|error| EngineError::System(error.to_string()))?
         };
+        let held_asked = HeldAsked::default();
         let mut running = Running {
+            held_asked: Arc::clone(&held_asked),
             store: SqliteStore::new(connection, appender),
             syncer,
             ownership: Ownership {
@@ -202,6 +211,7 @@ impl Engine {
             log,
             access,
             committed,
+            held_asked,
             ended,
             thread: Mutex::new(Some(thread)),
             _directory: directory,
@@ -221,6 +231,14 @@ impl Engine {
     /// Counts commits; changes whenever something new can be read.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.committed.clone()
+    }
+
+    /// How much it holds in memory; none once it has ended.
+    pub async fn held(&self) -> Option<Held> {
+        let (sender, receiver) = oneshot::channel();
+        self.held_asked.lock().push(sender);
+        self.log.wake();
+        tokio::time::timeout(HELD_WITHIN, receiver).await.ok()?.ok()
     }
 
     /// Waits until the engine ends by itself, which is always a failure.
@@ -253,10 +271,14 @@ impl Drop for Engine {
     }
 }
 
+/// Who asks how much the engine holds.
+type HeldAsked = Arc<Mutex<Vec<oneshot::Sender<Held>>>>;
+
 /// An answer of the directory that waits for its batch.
 pub(crate) type ListAnswers = Arc<Mutex<Vec<(ListQuery, String)>>>;
 
 struct Running {
+    held_asked: HeldAsked,
     store: SqliteStore,
     syncer: Syncer,
     ownership: Ownership,
@@ -315,10 +337,26 @@ impl Running {
             if let Some(error) = self.syncer.failure() {
                 return Err(EngineError::NotDurable(error));
             }
+            self.tell_held();
             if is_last {
                 return Ok(());
             }
             self.store.write_back();
+        }
+    }
+
+    fn tell_held(&self) {
+        let asked = std::mem::take(&mut *self.held_asked.lock());
+        if asked.is_empty() {
+            return;
+        }
+        let mut held = Held::default();
+        for partition in &self.partitions {
+            partition.add_held(&mut held);
+        }
+        for sender in asked {
+            // Who asked may have gone away.
+            let _ = sender.send(held);
         }
     }
 
@@ -407,6 +445,7 @@ impl Running {
             || !writes.rooms.is_empty()
             || !writes.inboxes.is_empty()
             || !writes.presence.is_empty()
+            || !writes.queues.is_empty()
             || !writes.forgotten.is_empty()
             || self.store.has_jobs();
         let is_alive_due = now.0 - self.last_commit.0 >= ALIVE_MS;

@@ -31,6 +31,9 @@ pub enum Answer {
     /// By the room that a name was found to stand for.
     #[serde(rename = "p")]
     Passed(RoomId),
+    /// By a place in the queue of this game, which is told as it stands when the command comes again.
+    #[serde(rename = "q")]
+    Queued(String),
 }
 
 /// One answer as it is kept.
@@ -180,6 +183,7 @@ mod tests {
             Answer::Refused(None, RefusalCode::RoomFull.into()),
             Answer::State(room.clone()),
             Answer::Passed(room),
+            Answer::Queued("bigger_dice".to_owned()),
         ] {
             let answered = Answered(made_at(100 * HOUR, 1), answer);
             let mut out = Vec::new();

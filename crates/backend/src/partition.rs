@@ -4,6 +4,8 @@
 mod commands;
 mod journal;
 mod money;
+mod presence;
+mod quick_match;
 mod restore;
 mod rooms;
 mod users;
@@ -16,12 +18,13 @@ pub(crate) use rooms::panic_text;
 
 use crate::inbox::Inbox;
 use crate::outgoing::{Cause, Outgoing};
-use crate::store::{Connection, Store, StoreError, Writes};
+use crate::store::{Store, StoreError, Writes};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::{Cents, CommandId, Games, Millis, RoomId, UserId};
 use rustc_hash::FxHashMap;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -43,6 +46,8 @@ pub struct Rules {
     pub gone_ms: i64,
     /// The same after a gateway's restart, which cuts all of its connections.
     pub gone_after_restart_ms: i64,
+    /// A gateway that says nothing for so long is gone.
+    pub gateway_silence_ms: i64,
 }
 
 /// A question that is answered from the directory, after the batch.
@@ -114,11 +119,15 @@ pub struct Partition {
     number: u32,
     rooms: FxHashMap<RoomId, RoomSlot>,
     inboxes: FxHashMap<UserId, InboxSlot>,
-    connections: FxHashMap<UserId, Vec<Connection>>,
+    connections: FxHashMap<UserId, Vec<presence::Link>>,
     deadlines: BTreeSet<(Millis, RoomId)>,
     /// Users whose last connection is gone, and when the rooms are told.
     gone: BTreeSet<(Millis, UserId)>,
     gone_at: FxHashMap<UserId, Millis>,
+    gateways: presence::Gateways,
+    queues: quick_match::Queues,
+    /// Users who have asked for a quick match of these games since they were last gone.
+    may_wait: FxHashMap<UserId, BTreeSet<String>>,
     /// What is not saved, by the batch that changed it first.
     dirty: BTreeSet<(u64, Dirty)>,
     /// Rooms that can not be loaded, and the first batch that may hold inputs for them.
@@ -148,6 +157,9 @@ impl Partition {
             deadlines: BTreeSet::new(),
             gone: BTreeSet::new(),
             gone_at: FxHashMap::default(),
+            gateways: presence::Gateways::default(),
+            queues: quick_match::Queues::default(),
+            may_wait: FxHashMap::default(),
             dirty: BTreeSet::new(),
             quarantined: BTreeMap::new(),
             long: Vec::new(),
@@ -183,7 +195,8 @@ impl Partition {
     pub fn next_due(&self) -> Option<Millis> {
         let room = self.deadlines.first().map(|(due, _)| *due);
         let gone = self.gone.first().map(|(due, _)| *due);
-        room.into_iter().chain(gone).min()
+        let silent = self.gateways.next_due();
+        room.into_iter().chain(gone).chain(silent).min()
     }
 
     /// Whether a room waits for a deadline, so that the time of an outage matters.
@@ -199,19 +212,13 @@ impl Partition {
             }
             self.room_deadline(turn, due, &room)?;
         }
-        while let Some((due, user)) = self.gone.first().copied() {
-            if due > horizon {
-                break;
-            }
-            self.set_gone(user, None);
-            self.user_gone(turn, user)?;
-        }
-        Ok(())
+        self.fire_presence(turn, horizon)
     }
 
     /// Saves what has been dirty since before `until`, at most `most` of it. The last thing that a
     /// batch does: recovery takes a snapshot to hold all of its batch.
     pub fn save<S: Store>(&mut self, turn: &mut Turn<'_, S>, until: u64, most: usize) -> Taken {
+        self.save_queues(turn);
         for room in std::mem::take(&mut self.long) {
             self.save_room(turn, &room)?;
         }
@@ -240,12 +247,40 @@ impl Partition {
             .chain(self.quarantined.values().copied())
             .min()
     }
+}
 
-    /// Takes over what is known of who is connected: reading all state again changes nothing of it.
-    pub fn keep_presence_of(&mut self, before: Partition) {
-        self.connections = before.connections;
-        self.gone = before.gone;
-        self.gone_at = before.gone_at;
+/// How much an engine holds in memory, over all partitions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Running rooms, and those that could not be loaded.
+    pub rooms: usize,
+    /// Rooms that wait for a deadline.
+    pub deadlines: usize,
+    /// Rooms and users' answers that are not saved as they are.
+    pub unsaved: usize,
+    /// Users with answers that may be asked for again.
+    pub answered_users: usize,
+    /// Users who are connected, or were a moment ago.
+    pub connected_users: usize,
+    /// Gateways that are heard.
+    pub gateways: usize,
+    /// People who wait for a quick match, and matches without a room.
+    pub queued: usize,
+    /// Users who have asked for a quick match since they were last gone.
+    pub may_wait: usize,
+}
+
+impl Partition {
+    /// Adds what this partition holds.
+    pub fn add_held(&self, held: &mut Held) {
+        held.rooms += self.rooms.len() + self.quarantined.len();
+        held.deadlines += self.deadlines.len();
+        held.unsaved += self.dirty.len();
+        held.answered_users += self.inboxes.len();
+        held.connected_users += self.connections.len();
+        held.gateways += self.gateways.len();
+        held.queued += self.queues.len();
+        held.may_wait += self.may_wait.len();
     }
 }
 

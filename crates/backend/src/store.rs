@@ -187,6 +187,17 @@ pub enum PresenceChange {
     },
 }
 
+/// How a user stands to a room from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// In it.
+    In(Membership),
+    /// Out of it, with a place to come back to for as long as the room runs.
+    Left,
+    /// Out of it.
+    Out,
+}
+
 /// All that one batch writes beside its records.
 #[derive(Debug, Default)]
 pub struct Writes {
@@ -203,7 +214,9 @@ pub struct Writes {
     /// The directory.
     pub listings: Vec<ListingChange>,
     /// Who is in which room, for finding a user's rooms.
-    pub members: Vec<(UserId, RoomId, Membership)>,
+    pub members: Vec<(UserId, RoomId, Standing)>,
+    /// Queues of games, encoded by their partition; none: nobody waits.
+    pub queues: Vec<(String, Option<Vec<u8>>)>,
     /// Answers saved.
     pub inboxes: Vec<InboxSnapshot>,
     /// Users whose answers have all expired, by partition.
@@ -233,6 +246,12 @@ pub trait Store {
 
     /// The rooms that a user is in.
     fn rooms_of(&mut self, user: UserId) -> Result<Vec<RoomId>, StoreError>;
+
+    /// Whether the user's account can not be used any more.
+    fn is_shut_out(&mut self, user: UserId) -> Result<bool, StoreError>;
+
+    /// The queues in which somebody waits, by game.
+    fn queues(&mut self) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
 
     /// The listed rooms of this name.
     fn rooms_named(&mut self, name: &str) -> Result<Vec<RoomId>, StoreError>;

@@ -132,6 +132,9 @@ pub enum Action {
         /// Whether the host asks for the house's bot.
         #[serde(default, skip_serializing_if = "is_false")]
         invites_bot: bool,
+        /// Those whom quick match has brought together, the host among them: seated from the first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        seated: Vec<SeatedPlayer>,
     },
     /// `join_room`
     Join {
@@ -206,6 +209,7 @@ impl Action {
         match self {
             Action::Join { .. } => vec![by],
             Action::Select { target } => vec![*target],
+            Action::Create { seated, .. } => seated.iter().map(|player| player.user_id).collect(),
             _ => Vec::new(),
         }
     }

@@ -1,7 +1,8 @@
 //! Commands: from event type and payload to what is asked.
 
 use super::fields::{Fields, InvalidField};
-use super::{CREDIT, DEMO_GRANT, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
+use super::quick_match::QuickMatch;
+use super::{CREDIT, DEMO_GRANT, GATEWAY_SEEN, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::{Cents, CommandId, Refusal, RefusalCode, RoomId, UserId};
 use serde_json::value::{RawValue, to_raw_value};
@@ -24,6 +25,17 @@ pub enum Command {
     ListRooms {
         /// One game, or all.
         game_type: Option<String>,
+    },
+    /// `quick_match`, and what follows from it.
+    QuickMatch(QuickMatch),
+    /// Internal: a gateway lives, or not any more.
+    GatewaySeen {
+        /// The gateway.
+        gateway_id: String,
+        /// The start of it that is meant.
+        boot_id: String,
+        /// Or is not heard any more.
+        lives: bool,
     },
     /// `rejoin_room`
     RejoinRoom {
@@ -196,7 +208,9 @@ impl Command {
         match self {
             Command::CreateRoom(create) => create.room_id.as_ref(),
             Command::JoinRoom(join) => join.room_id.as_ref(),
+            Command::QuickMatch(quick) => quick.room_id(),
             Command::ListRooms { .. }
+            | Command::GatewaySeen { .. }
             | Command::SyncUser { .. }
             | Command::DemoGrant { .. }
             | Command::Credit { .. } => None,
@@ -263,6 +277,9 @@ fn read(
             });
         }
         return Ok(Some(Command::Credit { user_id, amount }));
+    }
+    if let Some(quick) = QuickMatch::read(event_type, payload, f)? {
+        return Ok(Some(Command::QuickMatch(quick)));
     }
     let Some(name) = event_type.strip_prefix("games.command.") else {
         return Ok(None);
@@ -334,6 +351,11 @@ fn read(
         _ if event_type == SYNC_ROOM => Command::SyncRoom {
             room_id: room_id()?,
             user_id: f.required("user_id")?,
+        },
+        _ if event_type == GATEWAY_SEEN => Command::GatewaySeen {
+            gateway_id: f.required("gateway_id")?,
+            boot_id: f.required("boot_id")?,
+            lives: f.required("lives")?,
         },
         _ if event_type == SYNC_USER => Command::SyncUser {
             rooms: f.optional("rooms")?.unwrap_or_default(),

@@ -2,7 +2,9 @@
 
 use super::fields::{Fields, InvalidField};
 use blazing_sun_domain::UserId;
-use serde_json::value::RawValue;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+use uuid::Uuid;
 
 /// A message on `gateway.presence`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +71,19 @@ pub fn parse_presence(
             expected: "user_online, user_offline or gateway_heartbeat".to_owned(),
         }),
     }
+}
+
+/// The payload of [`super::GATEWAY_SEEN`].
+pub fn gateway_seen(
+    command_id: Uuid,
+    gateway_id: &str,
+    boot_id: &str,
+    lives: bool,
+) -> Box<RawValue> {
+    to_raw_value(&json!({
+        "command_id": command_id, "gateway_id": gateway_id, "boot_id": boot_id, "lives": lives,
+    }))
+    .expect("texts serialise")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::partition::{JOURNAL_TOPIC, JournalRecord, Partition};
 use crate::store::{Store, StoreError};
 use blazing_sun_backbone::log::Topic;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
+use blazing_sun_backbone::messages::queue_key;
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_domain::fairness::RoomSecret;
 use blazing_sun_domain::{RoomId, UserId};
@@ -16,8 +17,9 @@ impl Running {
         let count = self.rules.partitions;
         let before = std::mem::take(&mut self.partitions);
         self.partitions = (0..count).map(Partition::new).collect();
+        let silent_at = self.now().plus(self.rules.gateway_silence_ms);
         for (partition, before) in self.partitions.iter_mut().zip(before) {
-            partition.keep_presence_of(before);
+            partition.keep_presence_of(before, silent_at);
         }
         self.outgoing.records.clear();
         for topic in all_topics(&self.rules.games, count) {
@@ -45,6 +47,13 @@ impl Running {
             saved_inboxes.insert((snapshot.partition, snapshot.user), snapshot.batch_no);
             if let Some(partition) = self.partitions.get_mut(snapshot.partition as usize) {
                 partition.restore_inbox(&snapshot, now)?;
+            }
+        }
+        for (game_type, state) in self.store.queues()? {
+            let owner = partition_of(queue_key(&game_type).as_bytes(), count) as usize;
+            for user in self.partitions[owner].restore_queue(&game_type, &state)? {
+                let of_user = partition_of(user.to_string().as_bytes(), count) as usize;
+                self.partitions[of_user].restore_place(user, &game_type);
             }
         }
         let floor = self.store.floor()?;

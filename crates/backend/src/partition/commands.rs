@@ -11,7 +11,7 @@ use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope};
 use blazing_sun_backbone::is_planted;
 use blazing_sun_backbone::log::Record;
-use blazing_sun_backbone::messages::{self, Command, CreateRoom, JoinRoom};
+use blazing_sun_backbone::messages::{self, Command, CreateRoom, JoinRoom, QuickMatch};
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::room::{Action, Order, PasswordCheck};
@@ -19,10 +19,10 @@ use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, SeatedPlayer, 
 use uuid::Uuid;
 
 /// Rooms that one user may be in: each sign-in asks all of them.
-const ROOMS_OF_USER_MAX: usize = 16;
+pub(super) const ROOMS_OF_USER_MAX: usize = 16;
 
 /// What became of a command.
-enum Outcome {
+pub(super) enum Outcome {
     /// Everything has been said and kept.
     Answered,
     /// It was refused, and the refusal is to be kept.
@@ -74,6 +74,18 @@ impl Partition {
                 return Ok(());
             }
         }
+        if let Command::QuickMatch(quick) = &command
+            && let Some(game_type) = quick.queue_of()
+        {
+            if matches!(quick, QuickMatch::Asked { cancel: false, .. }) {
+                self.note_quick_match(turn.rules, user, game_type);
+            }
+            let key = messages::queue_key(game_type);
+            if partition_of(key.as_bytes(), turn.rules.partitions) != self.number {
+                self.send_command(turn, &key, &envelope);
+                return Ok(());
+            }
+        }
         let empty = Inbox::default();
         let inbox = self.inboxes.get(&user).map_or(&empty, |slot| &slot.inbox);
         match inbox.look_up(command_id, record.timestamp) {
@@ -109,7 +121,7 @@ impl Partition {
         Ok(())
     }
 
-    fn keep<S: Store>(
+    pub(super) fn keep<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
         user: UserId,
@@ -136,6 +148,15 @@ impl Partition {
         let (room, action) = match command {
             Command::CreateRoom(create) => return self.create_room(turn, asked, by, create),
             Command::JoinRoom(join) => return self.join_room(turn, asked, envelope, by, join),
+            Command::QuickMatch(quick) => return self.quick_match(turn, asked, by, quick),
+            Command::GatewaySeen {
+                gateway_id,
+                boot_id,
+                lives,
+            } => {
+                self.gateway_seen(turn, &gateway_id, &boot_id, lives);
+                return Ok(Outcome::NotKept);
+            }
             Command::ListRooms { game_type } => {
                 turn.queries.push(ListQuery {
                     partition: self.number,
@@ -311,6 +332,7 @@ impl Partition {
             entry_fee,
             prize_percent,
             invites_bot: create.invites_bot,
+            seated: Vec::new(),
         };
         match self.open_room(turn, Some(asked), by, &room_id, action, password.as_deref())? {
             Some(refusal) => refused(refusal),
@@ -349,6 +371,7 @@ impl Partition {
                         entry_fee: blazing_sun_domain::Cents::ZERO,
                         prize_percent: 0,
                         invites_bot: false,
+                        seated: Vec::new(),
                     };
                     self.open_room(turn, None, system(), &room_id, action, None)?;
                 }
@@ -460,7 +483,7 @@ impl Partition {
 
     // ---- answers ----
 
-    fn answer<S: Store>(
+    pub(super) fn answer<S: Store>(
         &self,
         turn: &mut Turn<'_, S>,
         asked: Asked<'_>,

@@ -5,12 +5,14 @@ use super::money::{move_money, payment_record};
 use super::{Asked, Dirty, Opened, Partition, Taken, Turn};
 use crate::inbox::{Answer, Answered};
 use crate::store::{
-    JournalDigest, Listing, ListingChange, RoomArchive, RoomSnapshot, Store, StoreError,
+    JournalDigest, Listing, ListingChange, RoomArchive, RoomSnapshot, Standing, Store, StoreError,
 };
 use blazing_sun_backbone::{messages, topics};
 use blazing_sun_domain::fairness::RoomSecret;
 use blazing_sun_domain::json::put_on_one_line;
-use blazing_sun_domain::room::{Action, Effects, EventAudience, Input, RULES_VERSION, Room};
+use blazing_sun_domain::room::{
+    Action, Effects, EventAudience, Input, Membership, RULES_VERSION, Room,
+};
 use blazing_sun_domain::{Games, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
 use serde_json::value::RawValue;
 use std::any::Any;
@@ -101,10 +103,14 @@ impl Partition {
             sealed_secret,
             password_mac,
         };
+        let mut balances = Vec::new();
+        for account in action.accounts(by.user_id) {
+            balances.push((account, turn.balance(account)?));
+        }
         let input = Input {
             now: turn.now,
             by,
-            balances: Vec::new(),
+            balances,
             action,
         };
         let created = catch_unwind(AssertUnwindSafe(|| {
@@ -207,9 +213,12 @@ impl Partition {
                 answer = Answer::State(room_id.clone());
             }
             for (user, membership) in &event.membership {
-                turn.writes
-                    .members
-                    .push((*user, room_id.clone(), *membership));
+                let standing = match membership {
+                    Membership::None if slot.room.can_rejoin(*user) => Standing::Left,
+                    Membership::None => Standing::Out,
+                    is_in => Standing::In(*is_in),
+                };
+                turn.writes.members.push((*user, room_id.clone(), standing));
             }
         }
         for transfer in effects.transfers {

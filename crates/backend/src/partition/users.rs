@@ -1,17 +1,15 @@
-//! What concerns a user and no one room: answers given, presence, sign-in, demo money.
+//! What concerns a user and no one room: answers given, sign-in, demo money.
 
 use super::money::move_money;
 use super::{Asked, Dirty, InboxSlot, Partition, Taken, Turn};
 use crate::inbox::{AGE_MS_MAX, Answer, Answered, Inbox};
-use crate::store::{Connection, InboxSnapshot, PresenceChange, Store, StoreError};
-use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
-use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Record};
-use blazing_sun_backbone::messages::{self, PresenceMessage};
+use crate::store::{InboxSnapshot, Standing, Store, StoreError};
+use blazing_sun_backbone::envelope::{Audience, EventEnvelope, PRODUCER_BACKEND};
+use blazing_sun_backbone::log::{HeadersBuilder, NewRecord};
+use blazing_sun_backbone::messages;
 use blazing_sun_backbone::partitioner::partition_of;
-use blazing_sun_domain::room::Membership;
 use blazing_sun_domain::{Cents, Millis, RoomId, SeatedPlayer, Transfer, UserId};
 use bytes::Bytes;
-use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 
 impl Partition {
@@ -70,15 +68,6 @@ impl Partition {
         }
     }
 
-    /// Takes back a connection that was known before the start.
-    pub fn restore_connection(&mut self, connection: Connection, gone_at: Millis) {
-        self.set_gone(connection.user, Some(gone_at));
-        self.connections
-            .entry(connection.user)
-            .or_default()
-            .push(connection);
-    }
-
     /// The rooms that a user is in, as this batch leaves them so far.
     pub(super) fn rooms_of<S: Store>(
         &self,
@@ -86,154 +75,33 @@ impl Partition {
         user: UserId,
     ) -> Result<BTreeSet<RoomId>, StoreError> {
         let mut rooms: BTreeSet<RoomId> = turn.store.rooms_of(user)?.into_iter().collect();
-        for (_, room, membership) in turn
-            .writes
-            .members
-            .iter()
-            .filter(|(member, ..)| *member == user)
-        {
-            if *membership == Membership::None {
-                rooms.remove(room);
-            } else {
+        let changes = turn.writes.members.iter();
+        for (_, room, standing) in changes.filter(|(member, ..)| *member == user) {
+            if matches!(standing, Standing::In(_)) {
                 rooms.insert(room.clone());
+            } else {
+                rooms.remove(room);
             }
         }
         Ok(rooms)
-    }
-
-    /// A record of `gateway.presence`.
-    pub(super) fn presence<S: Store>(&mut self, turn: &mut Turn<'_, S>, record: &Record) -> Taken {
-        let parsed = EventEnvelope::parse(&record.payload).map_err(|error| error.to_string());
-        let message = parsed.and_then(|envelope| {
-            messages::parse_presence(&envelope.event_type, envelope.payload)
-                .map_err(|error| error.to_string())
-        });
-        match message {
-            Ok(PresenceMessage::UserOnline {
-                user_id,
-                gateway_id,
-                boot_id,
-                connection_id,
-            }) => {
-                let connection = Connection {
-                    user: user_id,
-                    gateway_id,
-                    boot_id,
-                    connection_id,
-                };
-                self.user_online(turn, connection);
-            }
-            Ok(PresenceMessage::UserOffline {
-                user_id,
-                connection_id,
-                ..
-            }) => {
-                self.user_offline(turn, user_id, &connection_id);
-            }
-            // The one gateway of this mode lives as long as this process.
-            Ok(PresenceMessage::GatewayHeartbeat { .. }) => {}
-            Err(error) => self.dead_record(turn, record, &error),
-        }
-        Ok(())
-    }
-
-    /// When the rooms are told that the user is gone, or not at all; whether it was awaited before.
-    pub(super) fn set_gone(&mut self, user: UserId, at: Option<Millis>) -> bool {
-        let before = match at {
-            Some(at) => self.gone_at.insert(user, at),
-            None => self.gone_at.remove(&user),
-        };
-        if let Some(before) = before {
-            self.gone.remove(&(before, user));
-        }
-        if let Some(at) = at {
-            self.gone.insert((at, user));
-        }
-        before.is_some()
-    }
-
-    fn user_online<S: Store>(&mut self, turn: &mut Turn<'_, S>, connection: Connection) {
-        let user = connection.user;
-        // What waits to be told as gone is gone, and so is what an earlier start of this gateway had.
-        let was_gone = self.set_gone(user, None);
-        let known = self.connections.entry(user).or_default();
-        let is_stale = |old: &Connection| {
-            was_gone
-                || (old.gateway_id == connection.gateway_id && old.boot_id != connection.boot_id)
-        };
-        for old in known.extract_if(.., |old| {
-            is_stale(old) || old.connection_id == connection.connection_id
-        }) {
-            let connection_id = old.connection_id;
-            turn.writes.presence.push(PresenceChange::Remove {
-                user,
-                connection_id,
-            });
-        }
-        // Most users have one, so no more than that is reserved.
-        known.reserve_exact(1);
-        known.push(connection.clone());
-        turn.writes.presence.push(PresenceChange::Put(connection));
-    }
-
-    fn user_offline<S: Store>(
-        &mut self,
-        turn: &mut Turn<'_, S>,
-        user: UserId,
-        connection_id: &str,
-    ) {
-        let Some(known) = self.connections.get_mut(&user) else {
-            return;
-        };
-        let is_this = |known: &Connection| known.connection_id == connection_id;
-        if !known.iter().any(is_this) {
-            return;
-        }
-        if known.len() == 1 {
-            // The row stays until the rooms are told, so that a restart tells them too.
-            self.set_gone(user, Some(turn.now.plus(turn.rules.gone_ms)));
-        } else {
-            known.retain(|known| !is_this(known));
-            let connection_id = connection_id.to_owned();
-            turn.writes.presence.push(PresenceChange::Remove {
-                user,
-                connection_id,
-            });
-        }
-    }
-
-    /// A user's last connection has been gone for long enough.
-    pub(super) fn user_gone<S: Store>(&mut self, turn: &mut Turn<'_, S>, user: UserId) -> Taken {
-        for old in self.connections.remove(&user).unwrap_or_default() {
-            let connection_id = old.connection_id;
-            turn.writes.presence.push(PresenceChange::Remove {
-                user,
-                connection_id,
-            });
-        }
-        for room in self.rooms_of(turn, user)? {
-            let command_id = turn.outgoing.event_id();
-            let payload = messages::player_disconnected(command_id, &room, user);
-            let (event_type, id) = (messages::PLAYER_DISCONNECTED, command_id.to_string());
-            let envelope = EventEnvelope {
-                event_id: id.as_str().into(),
-                event_type: event_type.into(),
-                timestamp: turn.outgoing.now_text().to_owned().into(),
-                correlation_id: Some(id.as_str().into()),
-                producer: PRODUCER_BACKEND.into(),
-                actor: Actor::system(),
-                audience: Audience::room(&room),
-                payload: &payload,
-            };
-            self.send_command(turn, room.as_str(), &envelope);
-        }
-        Ok(())
     }
 
     /// Puts a command where its key belongs; it is decided there, by its own id.
     pub(super) fn send_command<S: Store>(
         &self,
         turn: &mut Turn<'_, S>,
+        key: &str,
+        envelope: &EventEnvelope<'_>,
+    ) {
+        let partition = partition_of(key.as_bytes(), turn.rules.partitions);
+        self.send_command_to(turn, partition, key, envelope);
+    }
+
+    /// Puts a command into this partition.
+    pub(super) fn send_command_to<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        partition: u32,
         key: &str,
         envelope: &EventEnvelope<'_>,
     ) {
@@ -245,7 +113,7 @@ impl Partition {
         }
         turn.outgoing.records.push(NewRecord {
             topic: self.topics.commands.clone(),
-            partition: Some(partition_of(key.as_bytes(), turn.rules.partitions)),
+            partition: Some(partition),
             key: Bytes::copy_from_slice(key.as_bytes()),
             headers: headers.build(),
             payload: envelope.to_bytes().into(),
@@ -263,21 +131,30 @@ impl Partition {
         let mut rooms = self.rooms_of(turn, user)?;
         rooms.extend(named);
         for room in rooms {
-            let payload: Box<RawValue> = messages::sync_room(
-                envelope.correlation_id.as_deref().unwrap_or_default(),
-                &room,
-                user,
-            );
-            let forwarded = EventEnvelope {
-                event_type: messages::SYNC_ROOM.into(),
-                producer: PRODUCER_BACKEND.into(),
-                audience: Audience::room(&room),
-                payload: &payload,
-                ..envelope.clone()
-            };
-            self.send_command(turn, room.as_str(), &forwarded);
+            let id = envelope.correlation_id.as_deref().unwrap_or_default();
+            self.ask_room(turn, envelope, id, &room, user);
         }
         Ok(())
+    }
+
+    /// Has a room answer a user's question with its state.
+    fn ask_room<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        envelope: &EventEnvelope<'_>,
+        command_id: &str,
+        room: &RoomId,
+        user: UserId,
+    ) {
+        let payload = messages::sync_room(command_id, room, user);
+        let forwarded = EventEnvelope {
+            event_type: messages::SYNC_ROOM.into(),
+            producer: PRODUCER_BACKEND.into(),
+            audience: Audience::room(room),
+            payload: &payload,
+            ..envelope.clone()
+        };
+        self.send_command(turn, room.as_str(), &forwarded);
     }
 
     /// Demo money for a new account, once for ever.
@@ -341,7 +218,18 @@ impl Partition {
                 self.send_applied(turn, asked, room.as_ref(), *room_seq);
                 Ok(())
             }
-            Answer::State(room) => self.tell_state(turn, asked, room, asked.user),
+            Answer::State(room) => {
+                let owner = partition_of(room.as_str().as_bytes(), turn.rules.partitions);
+                if owner == self.number {
+                    return self.tell_state(turn, asked, room, asked.user);
+                }
+                self.ask_room(turn, envelope, asked.correlation_id, room, asked.user);
+                Ok(())
+            }
+            Answer::Queued(game_type) => {
+                self.answer_waiting(turn, asked, game_type);
+                Ok(())
+            }
             Answer::Passed(room) => {
                 self.pass_on(turn, envelope, room);
                 Ok(())

@@ -2,7 +2,7 @@
 
 use super::{
     Connection, InboxSnapshot, JournalDigest, Listing, ListingChange, Ownership, PresenceChange,
-    RoomArchive, RoomSnapshot, Store, StoreError, Writes,
+    RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
 };
 use blazing_sun_domain::room::Membership;
 use blazing_sun_domain::{
@@ -72,6 +72,7 @@ pub fn run<T: Subject>(fresh: impl Fn() -> T) {
     rooms_are_saved_and_archived(&fresh());
     the_directory_and_memberships_are_found(&fresh());
     answers_and_connections_come_back(&fresh());
+    queues_come_back(&fresh());
 }
 
 fn money_moves_once_and_never_below_zero<T: Subject>(subject: &T) {
@@ -115,7 +116,7 @@ fn a_failed_commit_leaves_nothing<T: Subject>(subject: &T) {
     let mut writes = moves([grant(7, 100), fee("fee/1", 8, 1)]);
     writes
         .members
-        .push((user(7), room("r"), Membership::Player));
+        .push((user(7), room("r"), Standing::In(Membership::Player)));
     assert!(subject.commit(&mut store, &mut by, &writes).is_err());
     assert_eq!(by, before, "the fence has not moved");
     assert_eq!(store.balance(user(7)).unwrap(), Cents::ZERO);
@@ -247,11 +248,13 @@ fn the_directory_and_memberships_are_found<T: Subject>(subject: &T) {
             listing("a", "Uno"),
         ],
         members: vec![
-            (user(7), room("a"), Membership::Lobby),
-            (user(7), room("b"), Membership::Player),
-            (user(8), room("b"), Membership::Spectator),
-            (user(7), room("a"), Membership::Player),
-            (user(7), room("b"), Membership::None),
+            (user(7), room("a"), Standing::In(Membership::Lobby)),
+            (user(7), room("b"), Standing::In(Membership::Player)),
+            (user(8), room("b"), Standing::In(Membership::Spectator)),
+            (user(7), room("a"), Standing::In(Membership::Player)),
+            (user(7), room("b"), Standing::Out),
+            (user(9), room("a"), Standing::In(Membership::Player)),
+            (user(9), room("a"), Standing::Left),
         ],
         ..Writes::default()
     };
@@ -261,6 +264,7 @@ fn the_directory_and_memberships_are_found<T: Subject>(subject: &T) {
     assert_eq!(store.rooms_named("Two").unwrap(), [room("b"), room("c")]);
     assert_eq!(store.rooms_of(user(7)).unwrap(), [room("a")]);
     assert_eq!(store.rooms_of(user(8)).unwrap(), [room("b")]);
+    assert!(store.rooms_of(user(9)).unwrap().is_empty(), "who left");
     let writes = Writes {
         listings: vec![ListingChange::Remove(room("b"))],
         ..Writes::default()
@@ -301,4 +305,32 @@ fn answers_and_connections_come_back<T: Subject>(subject: &T) {
     let mut store = subject.open();
     assert_eq!(store.inboxes().unwrap(), [inbox(2, "new")]);
     assert_eq!(store.connections().unwrap(), [connection("two")]);
+}
+
+fn queues_come_back<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let queue = |game: &str, state: Option<&str>| {
+        (
+            game.to_owned(),
+            state.map(|state| state.as_bytes().to_vec()),
+        )
+    };
+    for queues in [
+        vec![queue("a", Some("one")), queue("b", Some("two"))],
+        vec![
+            queue("a", Some("three")),
+            queue("b", None),
+            queue("c", None),
+        ],
+    ] {
+        let writes = Writes {
+            queues,
+            ..Writes::default()
+        };
+        subject.commit(&mut store, &mut by, &writes).unwrap();
+    }
+    drop(store);
+    let expected = [("a".to_owned(), b"three".to_vec())];
+    assert_eq!(subject.open().queues().unwrap(), expected);
 }

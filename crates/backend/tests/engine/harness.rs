@@ -44,6 +44,7 @@ pub fn options(dir: &Path) -> EngineOptions {
         log: SqliteLogOptions::default(),
         gone_ms: 50,
         gone_after_restart_ms: 100,
+        gateway_silence_ms: 6_000,
     }
 }
 
@@ -108,10 +109,27 @@ impl Rig {
         &self,
         user: u64,
         name: &str,
-        mut fields: Value,
+        fields: Value,
         id: Uuid,
         socket: &str,
     ) -> Result<Vec<Position>, LogError> {
+        let record = Rig::command(user, name, fields, id, socket);
+        self.log.append_and_wait(vec![record]).await
+    }
+
+    /// Several commands that are decided in one batch.
+    pub async fn send_together(&self, commands: &[(u64, &str, Value)]) -> Vec<Uuid> {
+        let ids: Vec<Uuid> = commands.iter().map(|_| Uuid::now_v7()).collect();
+        let records = commands.iter().zip(&ids).map(|((user, name, fields), id)| {
+            Rig::command(*user, name, fields.clone(), *id, "socket")
+        });
+        let appended = self.log.append_and_wait(records.collect()).await;
+        appended.unwrap();
+        ids
+    }
+
+    /// A command's record, as a gateway makes it.
+    pub fn command(user: u64, name: &str, mut fields: Value, id: Uuid, socket: &str) -> NewRecord {
         fields["command_id"] = json!(id);
         let key = fields["room_id"]
             .as_str()
@@ -137,8 +155,44 @@ impl Rig {
             audience: Audience::user(UserId::new(user).unwrap()),
             payload: &payload,
         };
-        self.try_append(topics::GAMES_COMMANDS, &key, envelope.to_bytes())
-            .await
+        NewRecord {
+            topic: Topic::new(topics::GAMES_COMMANDS),
+            partition: None,
+            key: key.into(),
+            headers: Default::default(),
+            payload: envelope.to_bytes().into(),
+        }
+    }
+
+    /// A user's connection to a gateway came or went: `user_online`, `user_offline`.
+    pub async fn presence(&self, what: &str, user: u64, gateway: (&str, &str), socket: &str) {
+        let payload = json!({
+            "user_id": user.to_string(), "gateway_id": gateway.0, "boot_id": gateway.1,
+            "connection_id": socket,
+        });
+        self.say_presence(what, &user.to_string(), payload).await;
+    }
+
+    /// A gateway's heartbeat.
+    pub async fn beat(&self, gateway: (&str, &str)) {
+        let payload = json!({ "gateway_id": gateway.0, "boot_id": gateway.1 });
+        self.say_presence("gateway_heartbeat", gateway.0, payload)
+            .await;
+    }
+
+    async fn say_presence(&self, what: &str, key: &str, payload: Value) {
+        let envelope = json!({
+            "event_id": Uuid::new_v4(),
+            "event_type": format!("presence.event.{what}"),
+            "timestamp": "2024-01-20T10:30:01Z",
+            "correlation_id": null,
+            "producer": "ws_gateway",
+            "actor": { "user_id": "0", "username": "system", "socket_id": "", "roles": [] },
+            "audience": { "type": "broadcast", "user_ids": [], "room_id": null, "game_id": null },
+            "payload": payload,
+        });
+        self.append(topics::GATEWAY_PRESENCE, key, envelope.to_string())
+            .await;
     }
 
     pub async fn grant(&mut self, user: u64) {

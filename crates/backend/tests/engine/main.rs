@@ -4,6 +4,8 @@
 
 mod credits;
 mod harness;
+mod presence;
+mod quick_match;
 
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::{AuditTotals, audit};
@@ -127,7 +129,7 @@ async fn a_command_sent_again_has_one_effect_and_the_same_answer_also_after_a_re
 }
 
 /// A copy of the file as a kill would leave it: nothing is flushed or saved for it.
-fn copy_as_killed(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy_as_killed(from: &std::path::Path, to: &std::path::Path) {
     for name in ["keys", "blazing-sun.db-wal", "blazing-sun.db"] {
         std::fs::copy(from.join(name), to.join(name)).unwrap();
     }
@@ -204,24 +206,7 @@ async fn a_game_goes_on_by_its_own_timers_when_everyone_is_gone() {
 }
 
 async fn presence(rig: &Rig, what: &str, user: u64, socket: &str) {
-    let envelope = json!({
-        "event_id": Uuid::new_v4(),
-        "event_type": format!("presence.event.{what}"),
-        "timestamp": "2024-01-20T10:30:01Z",
-        "correlation_id": null,
-        "producer": "ws_gateway",
-        "actor": { "user_id": user.to_string(), "username": "P", "socket_id": socket, "roles": [] },
-        "audience": { "type": "user", "user_ids": [], "room_id": null, "game_id": null },
-        "payload": {
-            "user_id": user.to_string(), "gateway_id": "g", "boot_id": "b", "connection_id": socket,
-        },
-    });
-    rig.append(
-        topics::GATEWAY_PRESENCE,
-        &user.to_string(),
-        envelope.to_string(),
-    )
-    .await;
+    rig.presence(what, user, ("g", "b"), socket).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::events::{
     HostChanged, LobbyJoined, NotInRoom, PlayerDisconnected, PlayerLeft, PlayerRejoined,
-    RemovedFromGame, RoomCreated, RoomState, SeedVoided, Timestamp,
+    RemovedFromGame, RoomCreated, RoomState, RoomUpdated, SeedVoided, Timestamp,
 };
 use super::roster::{Presence, Roster};
 use super::state::{Config, Context, Out, Room, Stage};
@@ -40,6 +40,7 @@ impl Room {
             entry_fee,
             prize_percent,
             invites_bot,
+            seated,
         } = &input.action
         else {
             return Err(RefusalCode::RoomNotFound.into());
@@ -78,13 +79,20 @@ impl Room {
             let deadline = input.now.plus(ABSENCE_MS);
             room.stage = Stage::Unattended { deadline };
         } else {
-            room.roster_mut().add(input.by.clone(), input.now);
+            let alone = std::slice::from_ref(&input.by);
+            let members = if seated.is_empty() { alone } else { seated };
+            for member in members {
+                room.roster_mut().add(member.clone(), input.now);
+            }
             if open_table {
                 room.open_the_table(game, input.now);
             } else {
                 room.broadcast(&mut out, &room.created());
             }
-            room.answer_with_state(&mut out, input.by.user_id);
+            for member in members {
+                room.answer_with_state(&mut out, member.user_id);
+            }
+            room.seat_the_matched(&Context::of(input, game), seated, &mut out)?;
         }
         Ok((
             room,
@@ -94,6 +102,23 @@ impl Room {
                 changed: true,
             },
         ))
+    }
+
+    /// Seats those whom quick match has brought together.
+    fn seat_the_matched(
+        &mut self,
+        context: &Context<'_>,
+        matched: &[SeatedPlayer],
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        for player in matched {
+            self.select(context, player.user_id, out)?;
+        }
+        // It was listed as a room with one who waits.
+        if let Some(line) = self.summary().filter(|_| !matched.is_empty()) {
+            self.broadcast(out, &RoomUpdated::from(line));
+        }
+        Ok(())
     }
 
     fn created(&self) -> RoomCreated {

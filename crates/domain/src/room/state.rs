@@ -120,7 +120,16 @@ pub(super) struct Context<'a> {
     pub game: &'a GameDefinition,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    pub fn of(input: &'a Input, game: &'a GameDefinition) -> Context<'a> {
+        Context {
+            now: input.now,
+            by: &input.by,
+            balances: &input.balances,
+            game,
+        }
+    }
+
     pub fn balance(&self, user: UserId) -> Cents {
         let found = self.balances.iter().find(|(id, _)| *id == user);
         found.map_or(Cents::ZERO, |(_, balance)| *balance)
@@ -151,12 +160,7 @@ impl Room {
             };
         }
         let game = games.get(self.game_type).ok_or(RefusalCode::UnknownGame)?;
-        let context = Context {
-            now: input.now,
-            by: &input.by,
-            balances: &input.balances,
-            game,
-        };
+        let context = Context::of(input, game);
         let listed = self.listing();
         let mut out = Out::default();
         let changed = self.apply(&context, &input.action, &mut out)?;

@@ -61,6 +61,7 @@ pub fn create(game_type: &str, max_players: Option<u32>) -> Action {
         },
         prize_percent: 80,
         invites_bot: false,
+        seated: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod fairness_of_rooms;
 mod games;
 mod joining;
 mod leaving;
+mod matched;
 mod open_table;
 mod other_games;
 mod payloads;

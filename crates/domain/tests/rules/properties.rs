@@ -205,6 +205,7 @@ fn played(seats: u32, fee: i64, percent: u8, steps: &[Step]) -> (Scene, Referee)
         entry_fee: Cents(fee),
         prize_percent: percent,
         invites_bot: false,
+        seated: Vec::new(),
     };
     scene.decide(&player(1), create).unwrap();
     for step in steps {

@@ -28,6 +28,8 @@ const CURRENCY: &str = "eur";
 /// A user whose last connection is gone so long is gone: see the wire's `Alive`.
 const GONE_MS: i64 = 2_000;
 const GONE_AFTER_RESTART_MS: i64 = 10_000;
+/// A gateway says every two seconds that it lives.
+const GATEWAY_SILENCE_MS: i64 = 6_000;
 
 /// The running parts.
 pub struct Parts {
@@ -166,6 +168,7 @@ async fn start_engine(
         log: SqliteLogOptions::default(),
         gone_ms: GONE_MS,
         gone_after_restart_ms: GONE_AFTER_RESTART_MS,
+        gateway_silence_ms: GATEWAY_SILENCE_MS,
     };
     let started = tokio::task::spawn_blocking(move || Engine::start(options)).await?;
     let database = data_dir.database();

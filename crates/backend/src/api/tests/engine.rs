@@ -27,6 +27,7 @@ fn start(folder: &Path) -> Engine {
         log: SqliteLogOptions::default(),
         gone_ms: 2_000,
         gone_after_restart_ms: 10_000,
+        gateway_silence_ms: 6_000,
     })
     .unwrap()
 }

@@ -4,7 +4,7 @@ use super::access::{JobOutcome, WriteJob};
 use super::write_back::{Progress, WriteBack, checkpoint};
 use crate::store::{
     Connection as UserConnection, InboxSnapshot, JournalDigest, ListingChange, Ownership,
-    PresenceChange, RoomArchive, RoomSnapshot, Store, StoreError, Writes,
+    PresenceChange, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
 };
 use blazing_sun_backbone::log::sqlite::{Batch, SqliteAppender};
 use blazing_sun_backbone::{is_planted, kill_point};
@@ -163,14 +163,18 @@ impl SqliteStore {
         for (room, part) in &writes.rooms {
             write_room(&transaction, room, part.as_deref())?;
         }
+        // Before the archives, which take all members of an ended room out.
+        for (user, room, standing) in &writes.members {
+            write_member(&transaction, *user, room, *standing)?;
+        }
         for archive in &writes.archives {
             write_archive(&transaction, archive)?;
         }
         for change in &writes.listings {
             write_listing(&transaction, change, writes.now)?;
         }
-        for (user, room, membership) in &writes.members {
-            write_member(&transaction, *user, room, *membership)?;
+        for (game_type, state) in &writes.queues {
+            write_queue(&transaction, game_type, state.as_deref())?;
         }
         for inbox in &writes.inboxes {
             transaction
@@ -252,8 +256,24 @@ impl Store for SqliteStore {
     }
 
     fn rooms_of(&mut self, user: UserId) -> Result<Vec<RoomId>, StoreError> {
-        let query = "SELECT room_id FROM room_member WHERE user_id = ?1 ORDER BY room_id";
+        let query = "SELECT room_id FROM room_member WHERE user_id = ?1 AND membership <> 'left'
+             ORDER BY room_id";
         room_ids(&self.connection, query, params![user.get() as i64])
+    }
+
+    fn is_shut_out(&mut self, user: UserId) -> Result<bool, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT 1 FROM users WHERE id = ?1 AND status <> 'active'")?;
+        Ok(statement.exists([user.get() as i64])?)
+    }
+
+    fn queues(&mut self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT game_type, state FROM quick_queue ORDER BY game_type")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn rooms_named(&mut self, name: &str) -> Result<Vec<RoomId>, StoreError> {
@@ -496,6 +516,7 @@ fn write_archive(connection: &Connection, archive: &RoomArchive) -> Result<(), S
     for query in [
         "DELETE FROM room_journal WHERE room_id = ?1",
         "DELETE FROM room_snapshot WHERE room_id = ?1",
+        "DELETE FROM room_member WHERE room_id = ?1",
     ] {
         connection.prepare_cached(query)?.execute([room])?;
     }
@@ -534,13 +555,14 @@ fn write_member(
     connection: &Connection,
     user: UserId,
     room: &RoomId,
-    membership: Membership,
+    standing: Standing,
 ) -> Result<(), StoreError> {
-    let name = match membership {
-        Membership::Player => "player",
-        Membership::Lobby => "lobby",
-        Membership::Spectator => "spectator",
-        Membership::None => {
+    let name = match standing {
+        Standing::In(Membership::Player) => "player",
+        Standing::In(Membership::Lobby) => "lobby",
+        Standing::In(Membership::Spectator) => "spectator",
+        Standing::Left => "left",
+        Standing::In(Membership::None) | Standing::Out => {
             connection
                 .prepare_cached("DELETE FROM room_member WHERE user_id = ?1 AND room_id = ?2")?
                 .execute(params![user.get() as i64, room.as_str()])?;
@@ -552,6 +574,24 @@ fn write_member(
             "INSERT OR REPLACE INTO room_member (user_id, room_id, membership) VALUES (?1, ?2, ?3)",
         )?
         .execute(params![user.get() as i64, room.as_str(), name])?;
+    Ok(())
+}
+
+fn write_queue(
+    connection: &Connection,
+    game_type: &str,
+    state: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    match state {
+        Some(state) => connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO quick_queue (game_type, state) VALUES (?1, ?2)",
+            )?
+            .execute(params![game_type, state])?,
+        None => connection
+            .prepare_cached("DELETE FROM quick_queue WHERE game_type = ?1")?
+            .execute([game_type])?,
+    };
     Ok(())
 }
 
@@ -657,6 +697,23 @@ mod tests {
     #[test]
     fn the_embedded_store_conforms() {
         conformance::run(|| File(tempfile::tempdir().unwrap()));
+    }
+
+    #[test]
+    fn who_is_banned_is_shut_out() {
+        let file = File(tempfile::tempdir().unwrap());
+        let mut store = file.open();
+        for (id, status) in [(1, "active"), (2, "banned"), (3, "closed")] {
+            let query = "INSERT INTO users (id, username, roles, status, created_ms, last_seen_ms)
+                         VALUES (?1, 'P', '[]', ?2, 0, 0)";
+            store
+                .connection()
+                .execute(query, params![id, status])
+                .unwrap();
+        }
+        // The fourth is another deployment's.
+        let shut_out = (1..=4).map(|id| store.is_shut_out(UserId::new(id).unwrap()).unwrap());
+        assert_eq!(shut_out.collect::<Vec<_>>(), [false, true, true, false]);
     }
 
     #[test]
