@@ -24,3 +24,16 @@ export function initials(name: string): string {
   const second = last.length === 0 ? first[1] : /\p{N}/u.test(last.at(-1) ?? "") ? last.at(-1) : last[0];
   return `${first[0]}${second ?? ""}`.toUpperCase();
 }
+
+/** `2026-01-01T18:04:59Z` as `18:04`, where the browser is. */
+export function timeOfDay(timestamp: string): string {
+  const at = new Date(timestamp);
+  if (Number.isNaN(at.getTime())) return "";
+  return at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+}
+
+/** `59` as `59s`, `600` as `10:00`. */
+export function timeLeft(seconds: number): string {
+  if (seconds < 100) return `${seconds}s`;
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}

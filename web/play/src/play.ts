@@ -1,22 +1,33 @@
 import {
   type Account,
-  ApiProblem,
   backoffMs,
   type Client,
   type ConnectionStatus,
   connect,
   type GameInfo,
-  Refusal,
+  type Invitation,
+  type QuickMatchEnd,
+  type RoomView,
   Session,
   SignedOut,
 } from "@blazing-sun/client";
+import { GameModules, gamePage } from "./games.js";
+import { unknownPassword } from "./rematch.js";
 import { pathOf, type Route, routeOf } from "./routes.js";
-import { OFFLINE, REFUSALS, text } from "./texts.js";
+import { text } from "./texts.js";
+import { wordsFor } from "./words.js";
 
 export interface Toast {
   readonly id: number;
   readonly kind: "bad" | "info";
   readonly message: string;
+}
+
+/** Somebody whose card is open; with a room where the card is about that room too. */
+export interface ShownPerson {
+  readonly userId: string;
+  readonly username: string;
+  readonly roomId?: string;
 }
 
 const TOAST_MS = 6_000;
@@ -33,6 +44,12 @@ export class Play {
   isUnreachable = false;
   /** The room that was made to play against the bot: it begins without another touch. */
   botRoomId: string | undefined;
+  /** Rooms that this player opened as a rematch, with whom they invited: these get their seats back. */
+  readonly rematches = new Map<string, ReadonlySet<string>>();
+  readonly gameModules = new GameModules(() => this.changed());
+  person: ShownPerson | undefined;
+  /** The messages are open; with a user where that one's are. */
+  talk: { readonly userId?: string } | undefined;
   route: Route = routeOf(location.pathname);
   toasts: readonly Toast[] = [];
 
@@ -93,6 +110,10 @@ export class Play {
       this.setBalance(frame.balance_cents, frame.currency);
     });
     client.on("system.event.maintenance", (frame) => this.tell(frame.message));
+    client.messages.onChange(() => this.changed());
+    client.invitations.onChange(() => this.changed());
+    client.quickMatch.onChange(() => this.changed());
+    client.quickMatch.onEnd((end) => this.matched(end));
     this.changed();
   }
 
@@ -114,6 +135,75 @@ export class Play {
 
   gameInfo(gameType: string): GameInfo | undefined {
     return this.games.find((game) => game.game_type === gameType);
+  }
+
+  /** What a game is called: by its page, or by the server. */
+  titleOf(gameType: string): string {
+    const info = this.gameInfo(gameType);
+    const shipped = info?.page ? this.gameModules.titleOf(info.page) : undefined;
+    return gamePage(gameType)?.title ?? shipped ?? info?.name ?? gameType;
+  }
+
+  showPerson(person: ShownPerson | undefined): void {
+    this.person = person;
+    this.changed();
+  }
+
+  openMessages(userId?: string, username = userId ?? ""): void {
+    if (userId !== undefined) this.client?.messages.open(userId, username);
+    this.talk = userId === undefined ? {} : { userId };
+    this.changed();
+  }
+
+  closeMessages(): void {
+    this.talk = undefined;
+    this.changed();
+  }
+
+  /** Opens the same room anew and asks the others into it; whether it is open. */
+  async rematch(room: RoomView): Promise<boolean> {
+    const { client, account } = this;
+    if (!client || !account) return false;
+    const players = room.members.filter((member) => room.selected.includes(member.userId));
+    const others = players.filter((member) => !member.isBot && member.userId !== account.user_id);
+    const invited = others.map((member) => member.userId);
+    const hasBot = players.some((member) => member.isBot);
+    const answer = client.command("games.command.create_room", {
+      game_type: room.gameType,
+      room_name: room.name,
+      max_players: room.seats,
+      allow_spectators: room.allowsSpectators,
+      rematch_of: room.roomId,
+      ...(invited.length > 0 ? { invited_users: invited } : {}),
+      ...(hasBot ? { invites_bot: true } : {}),
+      ...(room.isPasswordProtected ? { password: unknownPassword() } : {}),
+    });
+    if (!(await this.run(answer))) return false;
+    const frame = await answer;
+    const roomId = "room" in frame ? frame.room.room_id : frame.room_id;
+    if (!roomId) return false;
+    this.rematches.set(roomId, new Set(invited));
+    if (hasBot && invited.length === 0) this.botRoomId = roomId;
+    this.go({ page: "room", roomId });
+    return true;
+  }
+
+  /** Joins the rematch, which is consent to its fee: what is pressed has to name it. */
+  async acceptInvitation({ roomId }: Invitation): Promise<boolean> {
+    const { client } = this;
+    if (!client || !(await this.run(client.command("games.command.join_room", { room_id: roomId })))) return false;
+    client.invitations.drop(roomId);
+    this.go({ page: "room", roomId });
+    return true;
+  }
+
+  private matched(end: QuickMatchEnd): void {
+    if ("problem" in end) {
+      this.complain(end.problem);
+      return;
+    }
+    this.tell(text.quickFound);
+    this.go({ page: "room", roomId: end.roomId });
   }
 
   get currency(): string {
@@ -154,7 +244,10 @@ export class Play {
 
   private statusChanged(status: ConnectionStatus): void {
     this.connection = status;
-    if (status.state === "online") void this.reread();
+    if (status.state === "online") {
+      void this.reread();
+      if (this.client) void this.rereadMessages(this.client);
+    }
     if (status.state === "closed" && status.reason !== "closed") {
       this.forget();
       // A session that still has an account has another's: this browser signed in as somebody else meanwhile.
@@ -185,6 +278,14 @@ export class Play {
     }
   }
 
+  /** What was written while this page was away; balance and games do not wait for it. */
+  private async rereadMessages(client: Client): Promise<void> {
+    const [direct, lobby] = await Promise.allSettled([this.session.messages(), this.session.lobbyMessages()]);
+    if (this.client !== client) return;
+    if (direct.status === "fulfilled") client.messages.addHistory(direct.value);
+    if (lobby.status === "fulfilled") client.messages.addLobbyMessages(lobby.value);
+  }
+
   private setBalance(cents: number, currency: string | undefined): void {
     if (!this.account) return;
     this.account = { ...this.account, balance_cents: cents, currency: currency ?? this.account.currency };
@@ -194,6 +295,9 @@ export class Play {
   private forget(): void {
     this.client = undefined;
     this.account = undefined;
+    this.person = undefined;
+    this.talk = undefined;
+    this.rematches.clear();
     this.changed();
   }
 
@@ -209,10 +313,4 @@ export class Play {
   private changed(): void {
     for (const listener of [...this.listeners]) listener();
   }
-}
-
-/** What a player is told of an error. */
-export function wordsFor(error: unknown): string {
-  if (error instanceof Refusal || error instanceof ApiProblem) return REFUSALS[error.code] ?? error.message;
-  return OFFLINE;
 }

@@ -146,6 +146,33 @@ export const ui = css`
     background: transparent;
     color: var(--text);
   }
+  .badge {
+    display: inline-grid;
+    place-items: center;
+    min-width: 20px;
+    height: 20px;
+    padding: 0 6px;
+    border-radius: var(--radius-pill);
+    background: var(--sun);
+    color: var(--on-sun);
+    font-size: 0.75rem;
+    font-weight: 800;
+    font-variant-numeric: tabular-nums;
+  }
+  .check {
+    display: flex;
+    align-items: center;
+    gap: var(--space-2);
+    min-height: 44px;
+    color: var(--text);
+  }
+  .check input {
+    width: 22px;
+    min-height: 22px;
+    height: 22px;
+    margin: 0;
+    accent-color: var(--sun-2);
+  }
   .unseen {
     position: absolute;
     width: 1px;

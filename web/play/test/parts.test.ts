@@ -1,9 +1,9 @@
 import { ApiProblem, Refusal } from "@blazing-sun/client";
 import { describe, expect, it } from "vitest";
 import { initials, money } from "../src/format.js";
-import { wordsFor } from "../src/play.js";
 import { pathOf, routeOf } from "../src/routes.js";
 import { OFFLINE } from "../src/texts.js";
+import { wordsFor } from "../src/words.js";
 
 describe("money", () => {
   it.each([

@@ -126,7 +126,7 @@ export class Messages {
   }
 
   private isUnread(message: DirectMessage): boolean {
-    return !message.read_at && userIdOf(message.recipient_id) === this.me;
+    return !message.is_read && userIdOf(message.recipient_id) === this.me;
   }
 
   private put(messages: readonly DirectMessage[]): void {
@@ -136,11 +136,11 @@ export class Messages {
       const username = (isMine ? message.recipient_username : message.sender_username) || userId;
       const known = this.byUser.get(userId);
       const earlier = known?.messages.find((each) => each.message_id === message.message_id);
-      const read_at = message.read_at ?? earlier?.read_at ?? null;
+      const is_read = message.is_read || earlier?.is_read || false;
       this.keep(userId, {
         userId,
         username,
-        messages: merged(known?.messages ?? [], [{ ...message, read_at }]),
+        messages: merged(known?.messages ?? [], [{ ...message, is_read }]),
         typingUntil: known?.typingUntil ?? 0,
       });
     }
@@ -149,12 +149,9 @@ export class Messages {
 
   private read(messageIds: readonly string[]): void {
     const ids = new Set(messageIds);
-    const read_at = new Date(this.client.clock.now()).toISOString();
     for (const [userId, known] of this.byUser) {
       if (!known.messages.some((each) => ids.has(each.message_id))) continue;
-      const messages = known.messages.map((each) =>
-        ids.has(each.message_id) && !each.read_at ? { ...each, read_at } : each,
-      );
+      const messages = known.messages.map((each) => (ids.has(each.message_id) ? { ...each, is_read: true } : each));
       this.keep(userId, { ...known, messages });
     }
     this.changed.emit();

@@ -1,5 +1,6 @@
+import { LOBBY_ID } from "./messages.js";
 import { SignedOut } from "./refusal.js";
-import type { Cents, RoomSummary, UserId } from "./wire.js";
+import type { Cents, DirectMessage, LobbyMessage, RoomSummary, UserId } from "./wire.js";
 
 export interface Account {
   user_id: UserId;
@@ -128,6 +129,18 @@ export class Session {
     return (await this.request<{ games: GameInfo[] }>("GET", "games", undefined, this.grant?.access_token)).games;
   }
 
+  /** The newest direct messages, sent and received, the newest first. */
+  async messages(cursor?: string): Promise<DirectMessage[]> {
+    const page = await this.authorized<{ messages: DirectMessage[] }>("GET", withCursor("me/messages", cursor));
+    return page.messages;
+  }
+
+  /** The newest messages of a lobby, the newest first. */
+  async lobbyMessages(lobbyId = LOBBY_ID, cursor?: string): Promise<LobbyMessage[]> {
+    const path = withCursor(`lobbies/${encodeURIComponent(lobbyId)}/messages`, cursor);
+    return (await this.authorized<{ messages: LobbyMessage[] }>("GET", path)).messages;
+  }
+
   async rooms(): Promise<RoomSummary[]> {
     return (await this.authorized<{ rooms: RoomSummary[] }>("GET", "rooms")).rooms;
   }
@@ -192,6 +205,10 @@ export class Session {
     const code = typeof problem.code === "string" ? problem.code : `http_${response.status}`;
     throw new ApiProblem(response.status, code, String(problem.detail ?? problem.title ?? code));
   }
+}
+
+function withCursor(path: string, cursor: string | undefined): string {
+  return cursor === undefined ? path : `${path}?cursor=${encodeURIComponent(cursor)}`;
 }
 
 function parse(text: string): unknown {

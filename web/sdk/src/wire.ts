@@ -110,8 +110,8 @@ export interface DirectMessage {
   recipient_username: string;
   content: string;
   timestamp: Timestamp;
-  /** When its recipient had read it; left out or null where not yet. */
-  read_at?: Timestamp | null;
+  /** Whether its recipient has marked it as read; left out of what has just been sent. */
+  is_read?: boolean;
 }
 
 export interface LobbyMessage extends UserRef {

@@ -761,7 +761,7 @@ describe("messages", () => {
     connection.send(direct("4", "8", "7"));
     await eventually(() => expect(messages.unread).toBe(2));
     messages.addHistory([
-      { ...direct("1", "9", "7", { read_at: "2026-01-01T00:00:02Z" }) } as never,
+      { ...direct("1", "9", "7", { is_read: true }) } as never,
       { ...direct("3", "9", "7") } as never,
     ]);
     expect(messages.conversations().map(({ userId }) => userId)).toEqual(["8", "9"]);

@@ -4,10 +4,21 @@ import { Play } from "../play.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import "./avatar.js";
+import "./invitations.js";
 import "./lobby.js";
+import "./messages.js";
+import "./person.js";
+import "./quick_match.js";
 import "./room.js";
 import "./toasts.js";
 import "./welcome.js";
+
+const MAIL = "M3 6h18v12H3zM3 7l9 7 9-7";
+const OUT = "M10 4H5v16h5M15 8l4 4-4 4M19 12H9";
+
+function icon(path: string): TemplateResult {
+  return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${path} /></svg>`;
+}
 
 export class App extends LitElement {
   private readonly play = new Play();
@@ -24,7 +35,13 @@ export class App extends LitElement {
     return html`
       ${this.header()}
       ${isOffline ? html`<div class="lost" role="status" data-testid="connection-lost">${text.connectionLost}</div>` : nothing}
+      ${
+        play.account
+          ? html`<bs-quick-waiting .play=${play}></bs-quick-waiting><bs-invitations .play=${play}></bs-invitations>`
+          : nothing
+      }
       <main>${this.page()}</main>
+      ${play.account ? html`<bs-person .play=${play}></bs-person><bs-messages .play=${play}></bs-messages>` : nothing}
       <bs-toasts .play=${play}></bs-toasts>
     `;
   }
@@ -53,17 +70,26 @@ export class App extends LitElement {
             `
             : nothing
         }
+        ${account ? this.messages() : nothing}
         <button class="plain icon" title=${text.theme} aria-label=${text.theme} data-testid="theme" @click=${this.changeTheme}>
           <span class="moon" aria-hidden="true"></span>
         </button>
         ${
           account
             ? html`<button class="plain small" data-testid="logout" title=${text.signOut} aria-label=${text.signOut}
-              @click=${() => void this.play.signOut()}><span class="long">${text.signOut}</span><span class="short" aria-hidden="true">⏻</span></button>`
+              @click=${() => void this.play.signOut()}><span class="long">${text.signOut}</span><span class="short">${icon(OUT)}</span></button>`
             : nothing
         }
       </header>
     `;
+  }
+
+  private messages(): TemplateResult {
+    const unread = this.play.client?.messages.unread ?? 0;
+    const words = text.messages.open(unread);
+    return html`<button class="plain icon" title=${words} aria-label=${words} data-testid="open-messages" data-unread=${unread}
+      @click=${() => this.play.openMessages()}>${icon(MAIL)}
+      ${unread > 0 ? html`<span class="badge" aria-hidden="true">${unread}</span>` : nothing}</button>`;
   }
 
   private connection(): TemplateResult {
@@ -175,6 +201,15 @@ export class App extends LitElement {
         min-width: 42px;
         padding: 0;
       }
+      svg {
+        display: block;
+        width: 22px;
+        fill: none;
+        stroke: currentColor;
+        stroke-width: 2;
+        stroke-linecap: round;
+        stroke-linejoin: round;
+      }
       .moon {
         width: 18px;
         height: 18px;
@@ -198,6 +233,9 @@ export class App extends LitElement {
       .short {
         display: none;
       }
+      .icon .badge {
+        margin: -14px -6px 0 -14px;
+      }
       @media (max-width: 46rem) {
         .short {
           display: inline;
@@ -211,7 +249,19 @@ export class App extends LitElement {
           display: none;
         }
         header {
-          gap: var(--space-2);
+          gap: var(--space-1);
+          padding-inline: var(--space-3);
+        }
+        .user {
+          flex: none;
+        }
+        .balance {
+          padding: 6px 10px;
+        }
+        header button.small {
+          min-width: 42px;
+          min-height: 42px;
+          padding: 0;
         }
       }
     `,

@@ -1,5 +1,6 @@
 import type { ServerClock } from "@blazing-sun/client";
 import { css, html, LitElement, type TemplateResult } from "lit";
+import { timeLeft } from "../format.js";
 
 /** The time left until a deadline of the server, as a bar and in seconds. */
 export class Countdown extends LitElement {
@@ -43,7 +44,7 @@ export class Countdown extends LitElement {
 
   override render(): TemplateResult {
     const seconds = Math.ceil(this.leftMs / 1_000);
-    return html`<div class="bar"><i></i></div><span role="timer">${seconds}s</span>`;
+    return html`<div class="bar"><i></i></div><span role="timer">${timeLeft(seconds)}</span>`;
   }
 
   private measure(): void {
@@ -77,7 +78,7 @@ export class Countdown extends LitElement {
       transition: transform 100ms linear;
     }
     span {
-      min-width: 2.4em;
+      min-width: 2.8em;
       text-align: right;
     }
     :host([urgent]) {

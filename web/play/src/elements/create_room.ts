@@ -54,7 +54,7 @@ export class CreateRoom extends PlayElement {
             play.games.length > 1
               ? html`<label>${text.game}
                 <select data-testid="game-type" @change=${this.changeGame}>
-                  ${play.games.map((each) => html`<option value=${each.game_type} ?selected=${each.game_type === this.gameType}>${each.name}</option>`)}
+                  ${play.games.map((each) => html`<option value=${each.game_type} ?selected=${each.game_type === this.gameType}>${play.titleOf(each.game_type)}</option>`)}
                 </select>
               </label>`
               : nothing
@@ -74,6 +74,7 @@ export class CreateRoom extends PlayElement {
             </div>
           </div>
           <label>${text.roomPassword}<input name="password" type="password" maxlength="64" autocomplete="off" data-testid="room-password" /></label>
+          <label class="check"><input name="allow_spectators" type="checkbox" checked data-testid="allow-spectators" />${text.allowSpectators}</label>
           ${
             game && prize !== undefined
               ? html`<dl class="price">
@@ -114,6 +115,7 @@ export class CreateRoom extends PlayElement {
       game_type: this.gameType,
       room_name: String(form.get("room_name") ?? "").trim(),
       max_players: this.seats,
+      allow_spectators: form.get("allow_spectators") !== null,
       ...(password ? { password } : {}),
     });
     if (await this.play.run(answer)) {

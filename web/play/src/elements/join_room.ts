@@ -1,24 +1,35 @@
-import type { RoomSummary } from "@blazing-sun/client";
+import { Refusal, type RoomSummary } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { money } from "../format.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
+import { wordsFor } from "../words.js";
 import { PlayElement } from "./element.js";
 
-/** Shows the fee and the prize before it joins: joining is consent to the fee. */
+type Watchable = Pick<RoomSummary, "room_id" | "room_name" | "is_password_protected">;
+type Asked = { as: "player"; room: RoomSummary } | { as: "watch"; room: Watchable };
+
+/** Shows the fee and the prize before it joins: joining is consent to the fee. Watching is free. */
 export class JoinRoom extends PlayElement {
-  static override properties = { room: { state: true }, isBusy: { state: true } };
-  declare private room: RoomSummary | undefined;
+  static override properties = { asked: { state: true }, isBusy: { state: true }, problem: { state: true } };
+  declare private asked: Asked | undefined;
   declare private isBusy: boolean;
+  declare private problem: string;
 
   constructor() {
     super();
-    this.room = undefined;
+    this.asked = undefined;
     this.isBusy = false;
+    this.problem = "";
   }
 
-  open(room: RoomSummary): void {
-    this.room = room;
+  open(room: RoomSummary, as?: "player"): void;
+  open(room: Watchable, as: "watch"): void;
+  open(room: RoomSummary & Watchable, as: "player" | "watch" = "player"): void {
+    this.problem = "";
+    this.asked = { as, room };
+    // Nothing is to be decided or typed: watching begins.
+    if (as === "watch" && !room.is_password_protected) void this.enter("");
   }
 
   protected override updated(): void {
@@ -27,55 +38,69 @@ export class JoinRoom extends PlayElement {
   }
 
   override render(): TemplateResult | typeof nothing {
-    const { room, play } = this;
-    if (!room) return nothing;
-    const fee = money(room.entry_fee_cents, play.currency);
-    const isPoor = (play.account?.balance_cents ?? 0) < room.entry_fee_cents;
+    const { asked, play } = this;
+    if (!asked) return nothing;
+    const isPoor = asked.as === "player" && (play.account?.balance_cents ?? 0) < asked.room.entry_fee_cents;
+    const { room } = asked;
     return html`
       <dialog @close=${this.close} aria-labelledby="title" data-testid="join-dialog">
         <form class="stack" @submit=${this.submit}>
-          <h2 id="title">${text.joinTitle(room.room_name)}</h2>
-          <dl class="price">
-            <div><dt>${text.entryFee}</dt><dd data-testid="join-fee">${fee}</dd></div>
-            <div class="prize"><dt>${text.prize}</dt>
-              <dd data-testid="join-prize">${room.prize_cents === undefined ? "–" : money(room.prize_cents, play.currency)}</dd></div>
-          </dl>
-          <p class="soft">${text.joinConsent}</p>
+          <h2 id="title">${asked.as === "player" ? text.joinTitle(room.room_name) : text.watchTitle(room.room_name)}</h2>
+          ${asked.as === "player" ? this.price(asked.room) : html`<p class="soft">${text.watchConsent}</p>`}
           ${
             room.is_password_protected
-              ? html`<label>${text.joinPassword}<input name="password" type="password" required autocomplete="off" data-testid="join-password" /></label>`
+              ? html`<label>${text.joinPassword}<input name="password" type="password" required autocomplete="off"
+                  aria-invalid=${this.problem !== ""} aria-describedby="problem" data-testid="join-password" /></label>`
               : nothing
           }
+          <p id="problem" class="problem" role="alert" data-testid="join-problem" ?hidden=${this.problem === ""}>${this.problem}</p>
           ${isPoor ? html`<p class="chip bad">${text.joinPoor}</p>` : nothing}
           <div class="row actions">
-            <button type="button" class="plain" @click=${this.close}>${text.cancel}</button>
-            <button class="primary" data-testid="confirm-join" ?disabled=${this.isBusy || isPoor}>${text.joinConfirm(fee)}</button>
+            <button type="button" class="plain" data-testid="cancel-join" @click=${this.close}>${text.cancel}</button>
+            <button class="primary" data-testid="confirm-join" ?disabled=${this.isBusy || isPoor}>
+              ${asked.as === "player" ? text.joinConfirm(money(asked.room.entry_fee_cents, play.currency)) : text.watch}</button>
           </div>
         </form>
       </dialog>
     `;
   }
 
+  private price(room: RoomSummary): TemplateResult {
+    const { currency } = this.play;
+    return html`<dl class="price">
+        <div><dt>${text.entryFee}</dt><dd data-testid="join-fee">${money(room.entry_fee_cents, currency)}</dd></div>
+        <div class="prize"><dt>${text.prize}</dt>
+          <dd data-testid="join-prize">${room.prize_cents === undefined ? "–" : money(room.prize_cents, currency)}</dd></div>
+      </dl>
+      <p class="soft">${text.joinConsent}</p>`;
+  }
+
   private readonly close = () => {
-    this.room = undefined;
+    this.asked = undefined;
   };
 
   private readonly submit = (event: SubmitEvent) => {
     event.preventDefault();
-    const password = String(new FormData(event.target as HTMLFormElement).get("password") ?? "");
-    void this.join(password);
+    void this.enter(String(new FormData(event.target as HTMLFormElement).get("password") ?? ""));
   };
 
-  private async join(password: string): Promise<void> {
-    const { room, play } = this;
-    if (!room || !play.client) return;
+  private async enter(password: string): Promise<void> {
+    const { asked, play } = this;
+    if (!asked || !play.client || this.isBusy) return;
+    const roomId = asked.room.room_id;
+    const name = asked.as === "player" ? "join_room" : "join_as_spectator";
     this.isBusy = true;
-    const command = { room_id: room.room_id, ...(password ? { password } : {}) };
-    const isIn = await play.run(play.client.command("games.command.join_room", command));
-    this.isBusy = false;
-    if (!isIn) return;
-    this.room = undefined;
-    play.go({ page: "room", roomId: room.room_id });
+    this.problem = "";
+    try {
+      await play.client.command(`games.command.${name}`, { room_id: roomId, ...(password ? { password } : {}) });
+      this.asked = undefined;
+      play.go({ page: "room", roomId });
+    } catch (error) {
+      this.problem = passwordWords(error) ?? wordsFor(error);
+      this.renderRoot.querySelector("input")?.select();
+    } finally {
+      this.isBusy = false;
+    }
   }
 
   static override styles = [
@@ -87,8 +112,22 @@ export class JoinRoom extends PlayElement {
       .chip {
         justify-self: start;
       }
+      .problem {
+        padding: var(--space-2) var(--space-3);
+        border-radius: var(--radius-s);
+        background: var(--bad-soft);
+        color: var(--bad);
+        font-weight: 600;
+      }
     `,
   ];
+}
+
+/** What a refusal means where a password was asked for. */
+function passwordWords(error: unknown): string | undefined {
+  if (!(error instanceof Refusal)) return undefined;
+  if (error.code === "wrong_password") return text.passwordWrong;
+  return error.code === "rate_limited" ? text.passwordLimited : undefined;
 }
 
 customElements.define("bs-join-room", JoinRoom);

@@ -2,7 +2,6 @@ import type { GameInfo, RoomSummary } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { money } from "../format.js";
-import { gamePage } from "../games.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import type { CreateRoom } from "./create_room.js";
@@ -12,6 +11,8 @@ import "./die.js";
 import { PlayElement } from "./element.js";
 import type { JoinRoom } from "./join_room.js";
 import "./join_room.js";
+import "./lobby_chat.js";
+import "./quick_match.js";
 
 export class LobbyPage extends PlayElement {
   static override properties = { rooms: { state: true }, isBusy: { state: true } };
@@ -48,15 +49,21 @@ export class LobbyPage extends PlayElement {
         ${this.botButton()}
         <button class="primary" data-testid="create-room" @click=${this.create}>${text.createRoom}</button>
       </div>
-      ${
-        open.length > 0
-          ? html`<div class="rooms">${repeat(
-              open,
-              (room) => room.room_id,
-              (room) => this.card(room),
-            )}</div>`
-          : this.empty()
-      }
+      <div class="layout">
+        <div class="main">
+          <bs-quick-match .play=${this.play}></bs-quick-match>
+          ${
+            open.length > 0
+              ? html`<div class="rooms">${repeat(
+                  open,
+                  (room) => room.room_id,
+                  (room) => this.card(room),
+                )}</div>`
+              : this.empty()
+          }
+        </div>
+        <bs-lobby-chat .play=${this.play}></bs-lobby-chat>
+      </div>
       <bs-create-room .play=${this.play}></bs-create-room>
       <bs-join-room .play=${this.play}></bs-join-room>
     `;
@@ -129,7 +136,7 @@ export class LobbyPage extends PlayElement {
           <bs-avatar .userId=${room.host_id} .name=${room.host_name}></bs-avatar>
           <div class="grow">
             <h2 class="ellipsis" title=${room.room_name}>${room.room_name}</h2>
-            <p class="soft small ellipsis">${gamePage(room.game_type)?.title ?? room.game_type} · ${text.hostedBy(room.host_name)}</p>
+            <p class="soft small ellipsis">${this.play.titleOf(room.game_type)} · ${text.hostedBy(room.host_name)}</p>
           </div>
           ${room.is_password_protected ? html`<span class="chip warn">${text.locked}</span>` : nothing}
         </div>
@@ -142,12 +149,18 @@ export class LobbyPage extends PlayElement {
             <span class="dots" aria-hidden="true">
               ${Array.from({ length: room.max_players }, (_, seat) => html`<i ?data-on=${seat < filled}></i>`)}
             </span>
-            <span class="soft small number">${text.seatsOf(people, room.max_players)}</span>
+            <span class="soft small number">${text.seatsOf(people, room.max_players)}${
+              room.spectator_count > 0 ? html` · ${text.spectators(room.spectator_count)}` : nothing
+            }</span>
           </span>
           ${
             isOwn
               ? html`<button @click=${() => this.play.go({ page: "room", roomId: room.room_id })}>${text.goBack}</button>`
-              : html`<button class="primary" data-testid="join-button" @click=${() => this.join(room)}>${text.join}</button>`
+              : html`${
+                  room.allow_spectators
+                    ? html`<button data-testid="watch-button" @click=${() => this.dialog?.open(room, "watch")}>${text.watch}</button>`
+                    : nothing
+                }<button class="primary" data-testid="join-button" @click=${() => this.dialog?.open(room)}>${text.join}</button>`
           }
         </div>
       </article>
@@ -165,8 +178,8 @@ export class LobbyPage extends PlayElement {
 
   private readonly create = () => this.renderRoot.querySelector<CreateRoom>("bs-create-room")?.open();
 
-  private join(room: RoomSummary): void {
-    this.renderRoot.querySelector<JoinRoom>("bs-join-room")?.open(room);
+  private get dialog(): JoinRoom | null {
+    return this.renderRoot.querySelector<JoinRoom>("bs-join-room");
   }
 
   static override styles = [
@@ -183,9 +196,25 @@ export class LobbyPage extends PlayElement {
           flex: 1 1 auto;
         }
       }
+      .layout {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr) 20rem;
+        gap: var(--space-4);
+        align-items: start;
+      }
+      .main {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: var(--space-4);
+      }
+      @media not all and (min-width: 62rem) {
+        .layout {
+          grid-template-columns: minmax(0, 1fr);
+        }
+      }
       .rooms {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr));
         gap: var(--space-4);
       }
       .room {

@@ -8,8 +8,14 @@ import { botMark } from "./bot_mark.js";
 import { PlayElement } from "./element.js";
 
 export class Result extends PlayElement {
-  static override properties = { room: { attribute: false } };
+  static override properties = { room: { attribute: false }, isBusy: { state: true } };
   declare room: RoomView;
+  declare private isBusy: boolean;
+
+  constructor() {
+    super();
+    this.isBusy = false;
+  }
 
   override render(): TemplateResult | typeof nothing {
     const { result } = this.room;
@@ -18,13 +24,16 @@ export class Result extends PlayElement {
     const iWon = result.winnerId !== null && result.winnerId === me;
     const prize = money(result.prizeCents, this.play.currency);
     const ranking = [...result.finalScores].sort((a, b) => b.score - a.score);
-    const title = result.winnerId === null ? text.draw : iWon ? text.won : text.lost(result.winnerName ?? "");
+    const nobody = result.isCancelled
+      ? { title: text.cancelledGame, lead: text.cancelledGameLead }
+      : { title: text.draw, lead: text.drawLead };
+    const title = result.winnerId === null ? nobody.title : iWon ? text.won : text.lost(result.winnerName ?? "");
     return html`
       <div class="card" data-testid="result" data-winner=${result.winnerId ?? ""} ?data-won=${iWon}>
         <div class="sun" aria-hidden="true"></div>
         <p class="title" data-testid="winner">${title}</p>
         <p class="lead" data-testid="result-prize">
-          ${result.winnerId === null ? text.drawLead : iWon ? text.youGet(prize) : text.takes(prize)}
+          ${result.winnerId === null ? nobody.lead : iWon ? text.youGet(prize) : text.takes(prize)}
         </p>
         <ol>
           ${ranking.map(
@@ -38,9 +47,39 @@ export class Result extends PlayElement {
             `,
           )}
         </ol>
-        <button class="primary large" data-testid="back-to-lobby" @click=${() => this.play.go({ page: "lobby" })}>${text.toLobby}</button>
+        ${this.rematch()}
+        <button data-testid="back-to-lobby" @click=${() => this.play.go({ page: "lobby" })}>${text.toLobby}</button>
       </div>
     `;
+  }
+
+  /** Whoever presses first asks; the others take it with one press. */
+  private rematch(): TemplateResult | typeof nothing {
+    const { room, play } = this;
+    const invitation = play.client?.invitations.rematchOf(room.roomId);
+    const fee = money(invitation?.entryFeeCents ?? room.entryFeeCents, play.currency);
+    const isPoor = (play.account?.balance_cents ?? 0) < (invitation?.entryFeeCents ?? room.entryFeeCents);
+    if (!invitation && !room.selected.includes(play.account?.user_id ?? "")) return nothing;
+    const poor = isPoor ? html`<p class="chip bad">${text.joinPoor}</p>` : nothing;
+    if (!invitation) {
+      return html`<div class="rematch">${poor}
+        <button class="primary large" data-testid="rematch" ?disabled=${this.isBusy || isPoor}
+          @click=${() => void this.once(() => play.rematch(room))}>${text.rematch(fee)}</button>
+        <p class="soft">${text.rematchLead}</p>
+      </div>`;
+    }
+    return html`<div class="rematch" role="status">
+      <p><b>${text.rematchAsked(invitation.hostName)}</b></p>${poor}
+      <button class="primary large" data-testid="rematch-join" ?disabled=${this.isBusy || isPoor}
+        @click=${() => void this.once(() => play.acceptInvitation(invitation))}>${text.rematchJoin(fee)}</button>
+    </div>`;
+  }
+
+  private async once(work: () => Promise<unknown>): Promise<void> {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    await work();
+    this.isBusy = false;
   }
 
   static override styles = [
@@ -104,6 +143,11 @@ export class Result extends PlayElement {
       }
       li[data-first] {
         border-color: var(--sun-2);
+      }
+      .rematch {
+        display: grid;
+        justify-items: center;
+        gap: var(--space-2);
       }
       .score {
         font-size: var(--text-l);

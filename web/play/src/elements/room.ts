@@ -1,51 +1,61 @@
-import type { Member, RoomSummary, RoomView } from "@blazing-sun/client";
+import { type EventFrame, type RoomView, roleIn } from "@blazing-sun/client";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { repeat } from "lit/directives/repeat.js";
-import { botToPlay, startAgainstBot } from "../against_bot.js";
 import { money } from "../format.js";
-import { gamePage } from "../games.js";
+import { drawGame } from "../games.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
-import "./avatar.js";
-import { botMark } from "./bot_mark.js";
-import "./countdown.js";
+import type { Standing } from "./absent_room.js";
+import "./absent_room.js";
 import { PlayElement } from "./element.js";
 import "./fairness.js";
-import type { JoinRoom } from "./join_room.js";
-import "./join_room.js";
+import "./people.js";
 import "./result.js";
+import "./room_chat.js";
+import "./waiting_room.js";
+
+const PANES = ["table", "chat", "people"] as const;
+type Pane = (typeof PANES)[number];
+
+/** Below it one pane is shown at a time. */
+const WIDE = "(min-width: 62rem)";
 
 export class RoomPage extends PlayElement {
   static override properties = {
     roomId: { attribute: false },
     room: { state: true },
-    isAbsent: { state: true },
-    openRoom: { state: true },
+    standing: { state: true },
     isBusy: { state: true },
     isLeaving: { state: true },
+    pane: { state: true },
+    unread: { state: true },
   };
   declare roomId: string;
   declare private room: RoomView | undefined;
-  /** The server said that the player is not in this room. */
-  declare private isAbsent: boolean;
-  /** Its line in the lobby, where it could be joined. */
-  declare private openRoom: RoomSummary | undefined;
+  /** What the server says of the room to this player, who is not in it. */
+  declare private standing: Standing | undefined;
   declare private isBusy: boolean;
   /** Asking whether to leave a game in play, which costs the fee. */
   declare private isLeaving: boolean;
+  declare private pane: Pane;
+  declare private unread: number;
+  private readonly wide = matchMedia(WIDE);
   private leaveRoomFeed: () => void = () => {};
 
   constructor() {
     super();
     this.room = undefined;
-    this.isAbsent = false;
-    this.openRoom = undefined;
+    this.standing = undefined;
     this.isBusy = false;
     this.isLeaving = false;
+    this.pane = "table";
+    this.unread = 0;
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
+    const changed = () => this.requestUpdate();
+    this.wide.addEventListener("change", changed);
+    this.whileConnected(() => this.wide.removeEventListener("change", changed));
     const { client } = this.play;
     if (!client) return;
     this.whileConnected(
@@ -60,13 +70,14 @@ export class RoomPage extends PlayElement {
     if (!changed.has("roomId")) return;
     this.leaveRoomFeed();
     this.room = undefined;
-    this.isAbsent = false;
-    this.openRoom = undefined;
+    this.standing = undefined;
+    this.pane = "table";
+    this.unread = 0;
     const { client } = this.play;
     if (!client) return;
     this.leaveRoomFeed = client.rooms.subscribe(this.roomId, (room) => {
       this.room = room;
-      this.isAbsent = false;
+      this.standing = undefined;
     });
     if (!this.room && client.status.state === "online") void this.enter();
   }
@@ -76,48 +87,64 @@ export class RoomPage extends PlayElement {
     const { client } = this.play;
     const roomId = this.roomId;
     if (!client || !roomId) return;
-    let isIn: boolean;
+    let standing: Standing | undefined = "gone";
     try {
-      isIn =
-        (await client.command("games.command.rejoin_room", { room_id: roomId })).type !== "games.event.not_in_room";
+      const answer = await client.command("games.command.rejoin_room", { room_id: roomId });
+      standing = isAbsence(answer) ? answer : undefined;
     } catch {
-      isIn = false;
+      // The server knows no such room, or none any more.
     }
-    if (isIn || this.room || this.roomId !== roomId) return;
-    this.isAbsent = true;
-    this.leaveRoomFeed = both(
-      this.leaveRoomFeed,
-      client.lobby.watch((rooms) => {
-        this.openRoom = rooms.find((room) => room.room_id === roomId && room.status === "waiting");
-      }),
-    );
+    if (!this.room && this.roomId === roomId) this.standing = standing;
   }
 
   override render(): TemplateResult {
     const { room } = this;
-    if (!room) return this.isAbsent ? this.absent() : html`<p class="soft" role="status">${text.opening}</p>`;
+    if (!room) {
+      if (!this.standing) return html`<p class="soft" role="status">${text.opening}</p>`;
+      return html`<bs-absent-room .play=${this.play} .roomId=${this.roomId} .standing=${this.standing}></bs-absent-room>
+        ${this.fairness()}`;
+    }
     if (room.phase === "over" && !room.result) return html`${this.closed(room)}${this.fairness(room)}`;
     return html`
-      ${this.head(room)}
-      ${
-        room.result
-          ? html`<bs-result .play=${this.play} .room=${room}></bs-result>`
-          : room.phase === "playing"
-            ? this.game(room)
-            : this.waiting(room)
-      }
-      ${this.fairness(room)}
+      ${this.head(room)} ${this.panes(room)}
+      <div class="layout" data-pane=${this.pane}>
+        <div class="main" data-of="table">${this.table(room)} ${this.fairness(room)}</div>
+        <aside>
+          <bs-room-chat data-of="chat" .play=${this.play} .room=${room} .isShown=${this.wide.matches || this.pane === "chat"}
+            @unread=${this.countUnread}></bs-room-chat>
+          ${room.phase === "over" ? nothing : html`<bs-people data-of="people" .play=${this.play} .room=${room}></bs-people>`}
+        </aside>
+      </div>
       ${this.isLeaving ? this.leaveDialog() : nothing}
     `;
   }
 
   protected override updated(): void {
-    if (this.room && this.play.botRoomId === this.room.roomId && botToPlay(this.room, this.me)) {
-      this.play.botRoomId = undefined;
-      this.playBot();
-    }
     const dialog = this.renderRoot.querySelector("dialog");
     if (dialog && !dialog.open) dialog.showModal();
+  }
+
+  private get me(): string {
+    return this.play.account?.user_id ?? "";
+  }
+
+  private get isWatching(): boolean {
+    return this.room !== undefined && roleIn(this.room, this.me) === "spectator";
+  }
+
+  private table(room: RoomView): TemplateResult {
+    if (room.result) return html`<bs-result .play=${this.play} .room=${room}></bs-result>`;
+    if (room.phase !== "playing") return html`<bs-waiting-room .play=${this.play} .room=${room}></bs-waiting-room>`;
+    const { client } = this.play;
+    if (!client) return html``;
+    const context = {
+      room,
+      me: this.me,
+      clock: client.clock,
+      act: (type: string, fields: object = {}) =>
+        this.play.run(client.command(type, { ...fields, room_id: room.roomId })),
+    };
+    return drawGame(context, this.play.gameInfo(room.gameType), this.play.gameModules);
   }
 
   private leaveDialog(): TemplateResult {
@@ -136,193 +163,64 @@ export class RoomPage extends PlayElement {
     </dialog>`;
   }
 
-  private get me(): string {
-    return this.play.account?.user_id ?? "";
-  }
-
   private head(room: RoomView): TemplateResult {
     return html`
       <div class="head">
         <div class="row title">
-          <h1 class="grow" data-testid="room-title">${room.name}</h1>
+          <h1 class="grow" data-testid="room-title"><bdi>${room.name}</bdi></h1>
           ${
             room.phase === "over"
               ? nothing
-              : html`<button class="small" data-testid="leave-room" @click=${this.askToLeave}>${text.leave}</button>`
+              : html`<button class="small" data-testid="leave-room" ?disabled=${this.isBusy} @click=${this.askToLeave}>
+                ${this.isWatching ? text.stopWatching : text.leave}</button>`
           }
         </div>
         <div class="row facts">
-          <span class="chip">${gamePage(room.gameType)?.title ?? room.gameType}</span>
+          <span class="chip">${this.play.titleOf(room.gameType)}</span>
           <span class="chip">${text.entryFee} <b class="number">${money(room.entryFeeCents, this.play.currency)}</b></span>
           <span class="chip warn">${text.prize} <b class="number" data-testid="room-prize">${money(room.prizeCents, this.play.currency)}</b></span>
-          ${room.spectatorCount > 0 ? html`<span class="chip">${text.spectators(room.spectatorCount)}</span>` : nothing}
+          ${room.isPasswordProtected ? html`<span class="chip">${text.locked}</span>` : nothing}
+          ${room.spectatorCount > 0 ? html`<span class="chip" data-testid="watching">${text.spectators(room.spectatorCount)}</span>` : nothing}
+          ${this.isWatching ? html`<span class="chip good" data-testid="you-watch">${text.youWatch}</span>` : nothing}
+          ${
+            room.phase === "over" || !navigator.clipboard
+              ? nothing
+              : html`<button class="small" data-testid="copy-link" title=${text.copyLinkMeans} @click=${this.copyLink}>${text.copyLink}</button>`
+          }
         </div>
       </div>
     `;
   }
 
-  private waiting(room: RoomView): TemplateResult {
-    const iHost = room.hostId === this.me;
-    const lobby = room.members.filter((member) => !room.selected.includes(member.userId));
-    const empty = Math.max(0, room.seats - room.selected.length);
-    return html`
-      ${this.steps(room)} ${this.againstBot(room)}
-      <div class="columns">
-        <section class="card stack">
-          <h2>${text.seats} <span class="soft number">${room.selected.length} / ${room.seats}</span></h2>
-          <div class="seats" data-testid="seats">
-            ${repeat(
-              room.selected,
-              (id) => id,
-              (id) => this.seat(room, id, iHost),
-            )}
-            ${Array.from({ length: empty }, () => html`<div class="seat empty">${text.emptySeat}</div>`)}
-          </div>
-          ${this.readiness(room, iHost)}
-        </section>
-        <section class="card stack">
-          <h2>${text.inLobby} <span class="soft number">${lobby.length}</span></h2>
-          ${lobby.length === 0 ? html`<p class="soft">${text.nobodyWaiting}</p>` : nothing}
-          <ul class="people" data-testid="lobby">
-            ${repeat(
-              lobby,
-              (member) => member.userId,
-              (member) => html`<li class="person" data-testid="lobby-${member.userId}">
-                ${this.person(room, member)}
-                ${
-                  iHost && room.phase === "waiting" && empty > 0
-                    ? html`<button class="small primary" data-testid="select-${member.userId}" ?disabled=${this.isBusy}
-                      @click=${() => this.target("select_player", member.userId)}>${text.select}</button>`
-                    : nothing
-                }
-              </li>`,
-            )}
-          </ul>
-          ${
-            empty > 0 && navigator.clipboard
-              ? html`<button class="small" data-testid="copy-link" @click=${this.copyLink}>${text.copyLink}</button>`
-              : nothing
-          }
-        </section>
-      </div>
-    `;
+  /** Where there is no room for all of it at once. */
+  private panes(room: RoomView): TemplateResult {
+    const isMyTurn = room.turn?.userId === this.me;
+    const panes = room.phase === "over" ? PANES.filter((pane) => pane !== "people") : PANES;
+    return html`<nav class="panes" aria-label=${room.name}>
+      ${panes.map((pane) => {
+        const count = pane === "chat" ? this.unread : pane === "people" ? room.spectatorCount : 0;
+        const isCalling = pane === "table" && this.pane !== "table" && isMyTurn;
+        return html`<button class="small" data-testid="pane-${pane}" aria-current=${this.pane === pane} ?data-calling=${isCalling}
+          @click=${() => {
+            this.pane = pane;
+          }}>${text.panes[pane]}
+          ${pane === "chat" && count > 0 ? html`<span class="badge" aria-label=${text.chat.unread(count)}>${count}</span>` : nothing}
+          ${pane === "people" && count > 0 ? html`<span class="soft number">${count}</span>` : nothing}
+        </button>`;
+      })}
+    </nav>`;
   }
 
-  private againstBot(room: RoomView): TemplateResult | typeof nothing {
-    const isHere = botToPlay(room, this.me) !== undefined;
-    const isAwaited = room.invitesBot && room.members.length === 1 && room.phase === "waiting";
-    if (isAwaited) return html`<p class="card against" role="status" data-testid="bot-comes">${text.botComes}</p>`;
-    if (!isHere || room.selected.length >= room.seats) return nothing;
-    return html`<div class="card against row">
-      <p class="grow">${text.botLeaves}</p>
-      <button class="primary" data-testid="play-bot-here" ?disabled=${this.isBusy} @click=${this.playBot}>${text.playBot}</button>
-    </div>`;
-  }
-
-  private steps(room: RoomView): TemplateResult {
-    const allReady = isAllReady(room);
-    const at = room.phase === "seeds" ? 2 : room.selected.length < room.seats ? 0 : allReady ? 2 : 1;
-    return html`
-      <ol class="steps" data-testid="phase" data-phase=${room.phase}>
-        ${text.steps.map((step, index) => html`<li data-state=${index < at ? "done" : index === at ? "now" : "next"}>${step}</li>`)}
-      </ol>
-      <p class="hint" role="status" data-testid="hint">${this.hint(room)}</p>
-      ${
-        room.phaseDeadline
-          ? html`<bs-countdown class="deadline" data-testid="phase-countdown" .deadline=${room.phaseDeadline} .clock=${this.play.client?.clock}></bs-countdown>`
-          : nothing
-      }
-    `;
-  }
-
-  private hint(room: RoomView): string {
-    const iHaveSeat = room.selected.includes(this.me);
-    if (room.phase === "seeds") return text.hints.seeds;
-    if (iHaveSeat && !room.members.find((member) => member.userId === this.me)?.isReady) return text.hints.getReady;
-    const isFull = room.selected.length >= room.seats;
-    if (room.hostId === this.me && !isFull) return text.hints.hostSelects;
-    if (iHaveSeat) return isFull ? text.hints.waitForReady : text.hints.waitForSeats;
-    return isFull ? text.hints.seatsTaken : text.hints.waitForSeat;
-  }
-
-  private seat(room: RoomView, userId: string, iHost: boolean): TemplateResult {
-    const member = room.members.find((each) => each.userId === userId);
-    if (!member) return html`<div class="seat empty">${text.emptySeat}</div>`;
-    return html`
-      <div class="seat" data-testid="seat-${userId}" ?data-ready=${member.isReady}>
-        ${this.person(room, member)}
-        <span class="chip ${member.isReady ? "good" : ""}" data-testid="ready-${userId}">
-          ${member.isReady ? `✓ ${text.isReady}` : text.isWaiting}
-        </span>
-        ${
-          iHost && room.phase !== "seeds"
-            ? html`<button class="small plain" data-testid="deselect-${userId}" ?disabled=${this.isBusy}
-              @click=${() => this.target("deselect_player", userId)}>${text.deselect}</button>`
-            : nothing
-        }
-      </div>
-    `;
-  }
-
-  private person(room: RoomView, member: Member): TemplateResult {
-    return html`
-      <bs-avatar .userId=${member.userId} .name=${member.username}></bs-avatar>
-      <span class="grow ellipsis"><b>${member.username}</b>
-        ${member.userId === this.me ? html`<span class="soft">(${text.you})</span>` : nothing}</span>
-      ${botMark(member.isBot)}
-      ${member.userId === room.hostId ? html`<span class="chip warn">${text.host}</span>` : nothing}
-      ${member.isGone ? html`<span class="chip bad">${text.isGone}</span>` : nothing}
-    `;
-  }
-
-  private readiness(room: RoomView, iHost: boolean): TemplateResult {
-    const mine = room.members.find((member) => member.userId === this.me);
-    const canStart = iHost && room.selected.length >= 2 && room.selected.length < room.seats && isAllReady(room);
-    return html`
-      ${
-        room.selected.includes(this.me) && mine && room.phase !== "seeds"
-          ? html`<button class=${mine.isReady ? "" : "primary large"} data-testid="ready-button" ?disabled=${this.isBusy}
-            @click=${() => this.ready(!mine.isReady)}>${mine.isReady ? text.notReady : text.ready}</button>`
-          : nothing
-      }
-      ${
-        canStart && room.phase === "waiting"
-          ? html`<button class="primary" data-testid="start-game" ?disabled=${this.isBusy} @click=${this.start}>${text.startNow}</button>`
-          : nothing
-      }
-    `;
-  }
-
-  private game(room: RoomView): TemplateResult {
-    const page = gamePage(room.gameType);
-    const { client } = this.play;
-    if (!page || !client) return html`<p class="card">${text.unknownGame}</p>`;
-    return page.render({
-      room,
-      me: this.me,
-      clock: client.clock,
-      act: (type, fields = {}) => this.play.run(client.command(type, { ...fields, room_id: room.roomId })),
-    });
-  }
+  private readonly countUnread = (event: CustomEvent<number>) => {
+    this.unread = event.detail;
+  };
 
   private closed(room: RoomView): TemplateResult {
     const { removal, status } = room;
-    if (removal)
-      return this.notice(room.name, removal.message || (text.removals[removal.reason] ?? text.kicked), "room-closed");
+    if (removal) return this.notice(room.name, removal.message || (text.removals[removal.reason] ?? text.kicked));
     // Seen as unfinished and then not at all: it went on to its end without this page.
     const isMissed = status === "finished" || status === "in_progress";
-    return isMissed
-      ? this.notice(text.missedEnd, text.missedEndLead, "room-closed")
-      : this.notice(text.cancelled, text.cancelledLead, "room-closed");
-  }
-
-  private absent(): TemplateResult {
-    const open = this.openRoom;
-    return html`
-      ${this.notice(open?.room_name ?? text.notHere, open ? text.notHereJoin : text.notHereLead, "not-in-room", open)}
-      <bs-join-room .play=${this.play}></bs-join-room>
-      ${this.fairness()}
-    `;
+    return isMissed ? this.notice(text.missedEnd, text.missedEndLead) : this.notice(text.cancelled, text.cancelledLead);
   }
 
   /** Also of a room that has ended, as long as its record is kept. */
@@ -331,38 +229,30 @@ export class RoomPage extends PlayElement {
       .transcripts=${this.play.client?.transcripts}></bs-fairness>`;
   }
 
-  private notice(title: string, lead: string, testId: string, open?: RoomSummary): TemplateResult {
-    return html`<div class="card notice" data-testid=${testId}>
-      <h1>${title}</h1>
+  private notice(title: string, lead: string): TemplateResult {
+    return html`<div class="card notice" data-testid="room-closed">
+      <h1><bdi>${title}</bdi></h1>
       <p class="soft">${lead}</p>
-      <div class="row">
-        ${
-          open
-            ? html`<button class="primary" data-testid="join-button"
-              @click=${() => this.renderRoot.querySelector<JoinRoom>("bs-join-room")?.open(open)}>${text.join}</button>`
-            : nothing
-        }
-        <button data-testid="back-to-lobby" @click=${() => this.play.go({ page: "lobby" })}>${text.toLobby}</button>
-      </div>
+      <button data-testid="back-to-lobby" @click=${() => this.play.go({ page: "lobby" })}>${text.toLobby}</button>
     </div>`;
   }
 
-  private readonly playBot = () =>
-    void this.busy(async (client) => {
-      if (this.room) await this.play.run(startAgainstBot(client, this.room, this.me));
-    });
-
   private readonly askToLeave = () => {
     if (this.room?.phase === "playing" && this.room.selected.includes(this.me)) this.isLeaving = true;
-    else this.leave();
+    else void this.leave();
   };
 
-  private readonly leave = () =>
-    void this.busy(async (client) => {
-      if (!(await this.play.run(client.command("games.command.leave_room", { room_id: this.roomId })))) return;
-      client.rooms.forget(this.roomId);
-      this.play.go({ page: "lobby" });
-    });
+  private readonly leave = async () => {
+    const { client } = this.play;
+    if (!client || this.isBusy) return;
+    this.isBusy = true;
+    const name = this.isWatching ? "leave_spectate" : "leave_room";
+    const isOut = await this.play.run(client.command(`games.command.${name}`, { room_id: this.roomId }));
+    this.isBusy = false;
+    if (!isOut) return;
+    client.rooms.forget(this.roomId);
+    this.play.go({ page: "lobby" });
+  };
 
   private readonly copyLink = async () => {
     try {
@@ -373,34 +263,11 @@ export class RoomPage extends PlayElement {
     }
   };
 
-  private readonly start = () =>
-    void this.busy((client) => this.play.run(client.command("games.command.start_game", { room_id: this.roomId })));
-
-  private target(name: "select_player" | "deselect_player", userId: string): void {
-    const fields = { room_id: this.roomId, target_user_id: userId };
-    void this.busy((client) => this.play.run(client.command(`games.command.${name}`, fields)));
-  }
-
-  private ready(isReady: boolean): void {
-    void this.busy((client) => this.play.run(client.ready(this.roomId, isReady)));
-  }
-
-  private async busy(work: (client: NonNullable<typeof this.play.client>) => Promise<unknown>): Promise<void> {
-    const { client } = this.play;
-    if (!client || this.isBusy) return;
-    this.isBusy = true;
-    try {
-      await work(client);
-    } finally {
-      this.isBusy = false;
-    }
-  }
-
   static override styles = [
     ui,
     css`
       .head {
-        margin: var(--space-4) 0 var(--space-5);
+        margin: var(--space-4) 0;
       }
       .title {
         flex-wrap: nowrap;
@@ -413,76 +280,21 @@ export class RoomPage extends PlayElement {
         gap: var(--space-2);
         margin-top: var(--space-2);
       }
-      .columns {
+      .layout {
         display: grid;
-        grid-template-columns: minmax(0, 1.4fr) minmax(0, 1fr);
+        grid-template-columns: minmax(0, 1fr) 20rem;
         gap: var(--space-4);
         align-items: start;
       }
-      .steps {
+      aside {
+        position: sticky;
+        top: var(--space-4);
         display: grid;
-        grid-template-columns: repeat(4, 1fr);
-        gap: var(--space-2);
-        margin: 0;
-        padding: 0;
-        list-style: none;
-        font-size: var(--text-s);
-        font-weight: 700;
+        grid-template-columns: minmax(0, 1fr);
+        gap: var(--space-4);
       }
-      .steps li {
-        padding-top: var(--space-2);
-        border-top: 4px solid var(--surface-3);
-        color: var(--text-2);
-      }
-      .steps li[data-state="done"] {
-        border-color: var(--good);
-      }
-      .steps li[data-state="now"] {
-        border-color: var(--sun-2);
-        color: var(--text);
-      }
-      .hint {
-        margin: var(--space-3) 0 var(--space-4);
-        font-weight: 600;
-      }
-      .deadline {
-        margin-bottom: var(--space-4);
-      }
-      .against {
-        margin-bottom: var(--space-4);
-        padding: var(--space-3) var(--space-4);
-      }
-      .seats {
-        display: grid;
-        gap: var(--space-2);
-      }
-      .seat,
-      .person {
-        display: flex;
-        align-items: center;
-        gap: var(--space-3);
-        min-height: 56px;
-        padding: var(--space-2) var(--space-3);
-        border: 1px solid var(--line);
-        border-radius: var(--radius-m);
-        background: var(--surface-2);
-      }
-      .seat[data-ready] {
-        border-color: var(--good);
-      }
-      .seat.empty {
-        justify-content: center;
-        border-style: dashed;
-        background: transparent;
-        color: var(--text-2);
-        font-size: var(--text-s);
-      }
-      .people {
-        display: grid;
-        gap: var(--space-2);
-        margin: 0;
-        padding: 0;
-        list-style: none;
+      .panes {
+        display: none;
       }
       .notice {
         display: grid;
@@ -494,36 +306,60 @@ export class RoomPage extends PlayElement {
       bs-fairness {
         margin-top: var(--space-5);
       }
-      @media (max-width: 46rem) {
-        .columns {
+      @media not all and (min-width: 62rem) {
+        .layout {
           grid-template-columns: minmax(0, 1fr);
         }
-        .seat,
-        .person {
-          flex-wrap: wrap;
+        .layout[data-pane="table"] [data-of]:not([data-of="table"]),
+        .layout[data-pane="chat"] [data-of]:not([data-of="chat"]),
+        .layout[data-pane="people"] [data-of]:not([data-of="people"]) {
+          display: none;
         }
-        .seat .ellipsis,
-        .person .ellipsis {
-          min-width: 40%;
+        aside {
+          position: static;
         }
-        .against > * {
-          flex: 1 1 100%;
+        bs-room-chat {
+          --chat-height: max(18rem, calc(100dvh - 17rem));
+        }
+        .panes {
+          position: sticky;
+          z-index: 2;
+          top: 0;
+          display: grid;
+          grid-auto-columns: 1fr;
+          grid-auto-flow: column;
+          gap: var(--space-1);
+          margin: 0 calc(-1 * var(--space-1)) var(--space-3);
+          padding: var(--space-1);
+          border-radius: var(--radius-pill);
+          background: var(--surface-2);
+        }
+        .panes button {
+          min-height: 44px;
+          border-color: transparent;
+          background: transparent;
+        }
+        .panes [aria-current="true"] {
+          background: var(--surface);
+          box-shadow: var(--shadow);
+        }
+        .panes [data-calling] {
+          color: var(--accent);
+        }
+        .panes [data-calling]::after {
+          content: "";
+          width: 9px;
+          height: 9px;
+          border-radius: 50%;
+          background: var(--sun);
         }
       }
     `,
   ];
 }
 
-function isAllReady(room: RoomView): boolean {
-  const seated = room.members.filter((member) => room.selected.includes(member.userId));
-  return seated.length > 0 && seated.every((member) => member.isReady);
-}
-
-function both(first: () => void, second: () => void): () => void {
-  return () => {
-    first();
-    second();
-  };
+function isAbsence(frame: { type: string }): frame is EventFrame<"games.event.not_in_room"> {
+  return frame.type === "games.event.not_in_room";
 }
 
 customElements.define("bs-room", RoomPage);

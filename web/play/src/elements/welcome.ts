@@ -1,7 +1,7 @@
 import { css, html, nothing, type TemplateResult } from "lit";
-import { wordsFor } from "../play.js";
 import { OFFLINE, text } from "../texts.js";
 import { ui } from "../ui.js";
+import { wordsFor } from "../words.js";
 import "./die.js";
 import { PlayElement } from "./element.js";
 
@@ -34,7 +34,10 @@ export class Welcome extends PlayElement {
           ${text.welcomePoints.map((point) => html`<li>${point}</li>`)}
         </ul>
       </section>
-      <section class="card stack">${this.play.isRestored ? this.entry() : this.waiting()}</section>
+      <section class="card stack">
+        ${this.play.route.page === "room" ? html`<p class="invited" data-testid="invited">${text.invited}</p>` : nothing}
+        ${this.play.isRestored ? this.entry() : this.waiting()}
+      </section>
     `;
   }
 
@@ -168,6 +171,12 @@ export class Welcome extends PlayElement {
         content: "";
         flex: 1;
         border-top: 1px solid var(--line);
+      }
+      .invited {
+        padding: var(--space-3);
+        border-radius: var(--radius-s);
+        background: var(--warn-soft);
+        font-weight: 600;
       }
       .problem {
         padding: var(--space-3);

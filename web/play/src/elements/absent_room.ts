@@ -1,0 +1,117 @@
+import type { EventFrame, RoomSummary } from "@blazing-sun/client";
+import { css, html, nothing, type TemplateResult } from "lit";
+import { text } from "../texts.js";
+import { ui } from "../ui.js";
+import { PlayElement } from "./element.js";
+import type { JoinRoom } from "./join_room.js";
+import "./join_room.js";
+
+/** What the server says of a room to somebody who is not in it; "gone" where it knows none. */
+export type Standing = EventFrame<"games.event.not_in_room"> | "gone";
+
+/** The address of a room that the viewer is not in: join it, watch it, or hear that it has ended. */
+export class AbsentRoom extends PlayElement {
+  static override properties = {
+    roomId: { attribute: false },
+    standing: { attribute: false },
+    listed: { state: true },
+  };
+  declare roomId: string;
+  declare standing: Standing;
+  /** Its line in the lobby, where it has one: only then is its fee known, and only then can it be joined. */
+  declare private listed: RoomSummary | undefined;
+
+  constructor() {
+    super();
+    this.listed = undefined;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    const lobby = this.play.client?.lobby;
+    if (!lobby) return;
+    this.whileConnected(
+      lobby.watch((rooms) => {
+        this.listed = rooms.find((room) => room.room_id === this.roomId && room.status === "waiting");
+      }),
+    );
+  }
+
+  override render(): TemplateResult {
+    const { standing, listed } = this;
+    const facts = standing === "gone" ? undefined : standing;
+    const name = listed?.room_name ?? facts?.room_name ?? "";
+    const canWatch = this.canWatch();
+    return html`
+      <div class="card notice" data-testid="not-in-room" data-status=${this.status()}>
+        <h1>${this.hasEnded() ? text.ended : name || text.notHere}</h1>
+        ${this.hasEnded() && name ? html`<p><bdi>${name}</bdi></p>` : nothing}
+        <p class="soft">${this.lead()}</p>
+        <div class="row">
+          ${
+            listed
+              ? html`<button class="primary" data-testid="join-button" @click=${() => this.dialog?.open(listed)}>${text.join}</button>`
+              : nothing
+          }
+          ${
+            canWatch
+              ? html`<button class=${listed ? "" : "primary"} data-testid="watch-button"
+                @click=${() => this.dialog?.open(this.watchable(), "watch")}>${text.watch}</button>`
+              : nothing
+          }
+          <button data-testid="back-to-lobby" @click=${() => this.play.go({ page: "lobby" })}>${text.toLobby}</button>
+        </div>
+      </div>
+      <bs-join-room .play=${this.play}></bs-join-room>
+    `;
+  }
+
+  private get dialog(): JoinRoom | null {
+    return this.renderRoot.querySelector<JoinRoom>("bs-join-room");
+  }
+
+  private status(): string {
+    if (this.listed) return "waiting";
+    return this.standing === "gone" ? "gone" : (this.standing.status ?? "gone");
+  }
+
+  private hasEnded(): boolean {
+    return !["waiting", "in_progress"].includes(this.status());
+  }
+
+  private canWatch(): boolean {
+    if (this.hasEnded()) return false;
+    return this.listed?.allow_spectators ?? (this.standing !== "gone" && this.standing.allow_spectators === true);
+  }
+
+  private lead(): string {
+    if (this.hasEnded()) return text.endedLead;
+    if (this.listed) return this.canWatch() ? text.notHereJoinOrWatch : text.notHereJoin;
+    if (this.status() === "waiting") return text.notHereLead;
+    return this.canWatch() ? text.notHereWatch : text.notHereClosed;
+  }
+
+  private watchable(): { room_id: string; room_name: string; is_password_protected: boolean } {
+    const facts = this.standing === "gone" ? undefined : this.standing;
+    return {
+      room_id: this.roomId,
+      room_name: this.listed?.room_name ?? facts?.room_name ?? "",
+      is_password_protected: this.listed?.is_password_protected ?? facts?.is_password_protected ?? false,
+    };
+  }
+
+  static override styles = [
+    ui,
+    css`
+      .notice {
+        display: grid;
+        justify-items: start;
+        gap: var(--space-4);
+        max-width: 34rem;
+        margin: var(--space-7) auto;
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-absent-room", AbsentRoom);
