@@ -258,6 +258,7 @@ fn main() {
         gone_ms: 2_000,
         gone_after_restart_ms: 10_000,
         gateway_silence_ms: 6_000,
+        limits: Default::default(),
     })
     .unwrap();
     let load = Load {

@@ -20,6 +20,7 @@ use blazing_sun_backbone::log::sqlite::{Batch, PendingAppend, SqliteLog, SqliteL
 use blazing_sun_backbone::log::{Appended, EventLog, LogError, Position};
 use blazing_sun_backbone::topics::{self, TopicSpec};
 use blazing_sun_backbone::{is_planted, kill_point};
+use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::{Cents, Games, Millis};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -73,6 +74,8 @@ pub struct EngineOptions {
     pub gone_after_restart_ms: i64,
     /// A gateway that says nothing for so long is gone.
     pub gateway_silence_ms: i64,
+    /// What new rooms are bounded by.
+    pub limits: RoomLimits,
 }
 
 /// Why an engine could not start, or ended.
@@ -135,6 +138,7 @@ impl Engine {
         let (ended_sender, ended) = watch::channel(None);
         let rules = Rules {
             games: options.games,
+            limits: options.limits,
             partitions: options.partitions,
             sealer: options.sealer,
             mac: options.mac,

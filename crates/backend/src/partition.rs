@@ -1,6 +1,7 @@
 //! A partition's owner in memory: its rooms, its users' answers and presence. It takes records and due
 //! times one by one and says what must be written and sent; it does no I/O but the store's reads.
 
+mod actions;
 mod commands;
 mod journal;
 mod money;
@@ -22,6 +23,7 @@ use crate::store::{Store, StoreError, Writes};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_backbone::topics;
+use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::{Cents, CommandId, Games, Millis, RoomId, UserId};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
@@ -32,6 +34,8 @@ use std::sync::Arc;
 pub struct Rules {
     /// The games, with what they cost.
     pub games: Games,
+    /// What new rooms are bounded by.
+    pub limits: RoomLimits,
     /// Partitions of every consumed topic.
     pub partitions: u32,
     /// Opens room passwords, seals room secrets.

@@ -58,6 +58,8 @@ refusal_codes! {
     AlreadyInRoom => "already_in_room", "You are already in this room";
     /// Not in this room.
     NotInRoom => "not_in_room", "You are not in this room";
+    /// Too often in too short a time.
+    RateLimited => "rate_limited", "Too many attempts; try again later";
     /// The password does not match.
     WrongPassword => "wrong_password", "Incorrect room password";
     /// Not the host.

@@ -3,14 +3,17 @@
 
 pub mod events;
 mod lobby;
+mod moderation;
 mod play;
 mod roster;
 mod seats;
 mod settle;
 mod snapshot;
+mod spectators;
 mod state;
 mod view;
 
+pub use moderation::Measure;
 pub use snapshot::{LoadError, RULES_VERSION, saved_rules_version};
 pub use state::Room;
 pub use view::{RoomStatus, RoomSummary, RoomView};
@@ -107,6 +110,45 @@ pub enum PasswordCheck {
     Mismatch,
 }
 
+/// What an operator bounds in every room; a room keeps what it was opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomLimits {
+    /// How many may watch.
+    #[serde(default = "max_spectators", skip_serializing_if = "is_max_spectators")]
+    pub max_spectators: u32,
+    /// How long a room goes on that only spectators are in.
+    #[serde(
+        default = "abandoned_after",
+        skip_serializing_if = "is_abandoned_after"
+    )]
+    pub abandoned_after_ms: i64,
+}
+
+impl Default for RoomLimits {
+    fn default() -> RoomLimits {
+        RoomLimits {
+            max_spectators: max_spectators(),
+            abandoned_after_ms: abandoned_after(),
+        }
+    }
+}
+
+fn max_spectators() -> u32 {
+    1_000
+}
+
+fn is_max_spectators(count: &u32) -> bool {
+    *count == max_spectators()
+}
+
+fn abandoned_after() -> i64 {
+    30 * 60_000
+}
+
+fn is_abandoned_after(ms: &i64) -> bool {
+    *ms == abandoned_after()
+}
+
 /// Everything that can happen to a room.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -135,11 +177,38 @@ pub enum Action {
         /// Those whom quick match has brought together, the host among them: seated from the first.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         seated: Vec<SeatedPlayer>,
+        /// The bounds in force now.
+        #[serde(flatten)]
+        limits: RoomLimits,
     },
     /// `join_room`
     Join {
         /// The outcome of the password check.
         password: PasswordCheck,
+    },
+    /// `spectate`, `join_as_spectator`
+    Spectate {
+        /// The outcome of the password check.
+        password: PasswordCheck,
+    },
+    /// `stop_spectating`, `leave_spectate`
+    StopSpectating,
+    /// `become_spectator`; `select_spectator` by the host
+    BecomeSpectator {
+        /// Whom; oneself where none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<UserId>,
+    },
+    /// `become_player`
+    BecomePlayer,
+    /// The asker has been refused for a wrong password: it counts.
+    WrongPassword,
+    /// What a host does to somebody.
+    Moderate {
+        /// What.
+        measure: Measure,
+        /// To whom.
+        target: UserId,
     },
     /// `leave_room`
     Leave,
@@ -207,7 +276,7 @@ impl Action {
     /// The players whose balance the decision needs in [`Input::balances`].
     pub fn accounts(&self, by: UserId) -> Vec<UserId> {
         match self {
-            Action::Join { .. } => vec![by],
+            Action::Join { .. } | Action::BecomePlayer => vec![by],
             Action::Select { target } => vec![*target],
             Action::Create { seated, .. } => seated.iter().map(|player| player.user_id).collect(),
             _ => Vec::new(),

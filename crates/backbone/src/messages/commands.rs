@@ -4,6 +4,7 @@ use super::fields::{Fields, InvalidField};
 use super::quick_match::QuickMatch;
 use super::{CREDIT, DEMO_GRANT, GATEWAY_SEEN, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
 use blazing_sun_domain::fairness::{Commitment, Seed};
+use blazing_sun_domain::room::Measure;
 use blazing_sun_domain::{Cents, CommandId, Refusal, RefusalCode, RoomId, UserId};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
@@ -21,6 +22,36 @@ pub enum Command {
     CreateRoom(CreateRoom),
     /// `join_room`
     JoinRoom(JoinRoom),
+    /// `spectate`, `join_as_spectator`
+    Spectate(JoinRoom),
+    /// `stop_spectating`, `leave_spectate`
+    StopSpectating {
+        /// Which.
+        room_id: RoomId,
+    },
+    /// `become_spectator`, `select_spectator`
+    BecomeSpectator {
+        /// Where.
+        room_id: RoomId,
+        /// Whom; the asker where none is named.
+        target_user_id: Option<UserId>,
+    },
+    /// `become_player`
+    BecomePlayer {
+        /// Where.
+        room_id: RoomId,
+        /// Only the asker's own is taken.
+        target_user_id: Option<UserId>,
+    },
+    /// `kick_player`, `kick_spectator`, `ban_player`, `unban_player`, `mute_user`, `unmute_user`
+    Moderate {
+        /// Where.
+        room_id: RoomId,
+        /// What.
+        measure: Measure,
+        /// To whom.
+        target_user_id: UserId,
+    },
     /// `list_rooms`
     ListRooms {
         /// One game, or all.
@@ -158,7 +189,7 @@ pub struct CreateRoom {
     pub invites_bot: bool,
 }
 
-/// `join_room`. Its `Debug` shows no password.
+/// `join_room`, `spectate`. Its `Debug` shows no password.
 #[derive(Clone)]
 pub struct JoinRoom {
     /// Which, or
@@ -207,14 +238,18 @@ impl Command {
     pub fn room_id(&self) -> Option<&RoomId> {
         match self {
             Command::CreateRoom(create) => create.room_id.as_ref(),
-            Command::JoinRoom(join) => join.room_id.as_ref(),
+            Command::JoinRoom(join) | Command::Spectate(join) => join.room_id.as_ref(),
             Command::QuickMatch(quick) => quick.room_id(),
             Command::ListRooms { .. }
             | Command::GatewaySeen { .. }
             | Command::SyncUser { .. }
             | Command::DemoGrant { .. }
             | Command::Credit { .. } => None,
-            Command::RejoinRoom { room_id }
+            Command::StopSpectating { room_id }
+            | Command::BecomeSpectator { room_id, .. }
+            | Command::BecomePlayer { room_id, .. }
+            | Command::Moderate { room_id, .. }
+            | Command::RejoinRoom { room_id }
             | Command::LeaveRoom { room_id }
             | Command::SelectPlayer { room_id, .. }
             | Command::DeselectPlayer { room_id, .. }
@@ -299,18 +334,23 @@ fn read(
             allow_spectators: f.optional("allow_spectators")?.unwrap_or(true),
             invites_bot: f.optional("invites_bot")?.unwrap_or(false),
         }),
-        "join_room" => {
-            let join = JoinRoom {
-                room_id: f.optional("room_id")?,
-                room_name: f.optional("room_name")?,
-                password: f.optional("password")?,
-                password_sealed: f.optional("password_sealed")?,
-            };
-            if join.room_id.is_none() && join.room_name.is_none() {
-                return Err(InvalidField::Missing("room_id` or `room_name"));
-            }
-            Command::JoinRoom(join)
-        }
+        "join_room" => Command::JoinRoom(join_room(f)?),
+        "spectate" | "join_as_spectator" => Command::Spectate(join_room(f)?),
+        "stop_spectating" | "leave_spectate" => Command::StopSpectating {
+            room_id: room_id()?,
+        },
+        "become_spectator" => Command::BecomeSpectator {
+            room_id: room_id()?,
+            target_user_id: f.optional("target_user_id")?,
+        },
+        "select_spectator" => Command::BecomeSpectator {
+            room_id: room_id()?,
+            target_user_id: Some(f.required("target_user_id")?),
+        },
+        "become_player" => Command::BecomePlayer {
+            room_id: room_id()?,
+            target_user_id: f.optional("target_user_id")?,
+        },
         "list_rooms" => Command::ListRooms {
             game_type: f.optional("game_type")?,
         },
@@ -361,6 +401,13 @@ fn read(
             rooms: f.optional("rooms")?.unwrap_or_default(),
         },
         _ => {
+            if let Some(measure) = measure_named(name) {
+                return Ok(Some(Command::Moderate {
+                    room_id: room_id()?,
+                    measure,
+                    target_user_id: f.required("target_user_id")?,
+                }));
+            }
             let Some((game_type, name)) = name.split_once('.') else {
                 return Ok(None);
             };
@@ -382,6 +429,31 @@ fn read(
             }
         }
     }))
+}
+
+fn measure_named(name: &str) -> Option<Measure> {
+    Some(match name {
+        "kick_player" => Measure::KickPlayer,
+        "kick_spectator" => Measure::KickSpectator,
+        "ban_player" => Measure::Ban,
+        "unban_player" => Measure::Unban,
+        "mute_user" => Measure::Mute,
+        "unmute_user" => Measure::Unmute,
+        _ => return None,
+    })
+}
+
+fn join_room(f: &Fields<'_>) -> Result<JoinRoom, InvalidField> {
+    let join = JoinRoom {
+        room_id: f.optional("room_id")?,
+        room_name: f.optional("room_name")?,
+        password: f.optional("password")?,
+        password_sealed: f.optional("password_sealed")?,
+    };
+    if join.room_id.is_none() && join.room_name.is_none() {
+        return Err(InvalidField::Missing("room_id` or `room_name"));
+    }
+    Ok(join)
 }
 
 fn hex_field<T: FromStr<Err: ToString>>(

@@ -113,6 +113,74 @@ fn every_command_reads() {
 }
 
 #[test]
+fn commands_about_others_and_about_watching_read() {
+    let room = r#"RoomId("r")"#;
+    for (name, measure) in [
+        ("kick_player", "KickPlayer"),
+        ("kick_spectator", "KickSpectator"),
+        ("ban_player", "Ban"),
+        ("unban_player", "Unban"),
+        ("mute_user", "Mute"),
+        ("unmute_user", "Unmute"),
+    ] {
+        check(
+            name,
+            r#"{"room_id":"r","target_user_id":"7"}"#,
+            &format!(
+                "Moderate {{ room_id: {room}, measure: {measure}, target_user_id: UserId(7) }}"
+            ),
+        );
+        let missing = "`target_user_id` is missing";
+        let json = r#"{"room_id":"r"}"#;
+        refused(name, json, RefusalCode::InvalidFormat, missing);
+        refused(
+            name,
+            r#"{"target_user_id":"7"}"#,
+            RefusalCode::InvalidFormat,
+            "`room_id` is missing",
+        );
+    }
+    for name in ["spectate", "join_as_spectator"] {
+        check(
+            name,
+            r#"{"room_name":"My Game","password":"hunter2"}"#,
+            r#"Spectate(JoinRoom { room_id: None, room_name: Some("My Game"), .. })"#,
+        );
+        let missing = "`room_id` or `room_name` is missing";
+        refused(name, "{}", RefusalCode::InvalidFormat, missing);
+    }
+    for name in ["stop_spectating", "leave_spectate"] {
+        let expect = format!("StopSpectating {{ room_id: {room} }}");
+        check(name, r#"{"room_id":"r"}"#, &expect);
+    }
+    for (name, variant) in [
+        ("become_spectator", "BecomeSpectator"),
+        ("become_player", "BecomePlayer"),
+    ] {
+        for (field, target) in [("", "None"), (r#","target_user_id":7"#, "Some(UserId(7))")] {
+            check(
+                name,
+                &format!(r#"{{"room_id":"r"{field}}}"#),
+                &format!("{variant} {{ room_id: {room}, target_user_id: {target} }}"),
+            );
+        }
+    }
+    check(
+        "select_spectator",
+        r#"{"room_id":"r","target_user_id":"7"}"#,
+        &format!("BecomeSpectator {{ room_id: {room}, target_user_id: Some(UserId(7)) }}"),
+    );
+    let missing = "`target_user_id` is missing";
+    let json = r#"{"room_id":"r"}"#;
+    refused(
+        "select_spectator",
+        json,
+        RefusalCode::InvalidFormat,
+        missing,
+    );
+}
+
+#[test]
 fn readiness_is_is_ready_else_ready_else_yes() {
     for name in ["ready", "set_ready"] {
         for (fields, expect) in [

@@ -1,6 +1,7 @@
 //! From a record to a decision: who asks, whether it was answered before, which room it is for, and
 //! the answer where there is no room to give it.
 
+use super::actions::{Misdirected, in_a_room};
 use super::rooms::{has_ended, system};
 use super::{Asked, ListQuery, Partition, Taken, Turn, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
@@ -145,9 +146,8 @@ impl Partition {
             username: name(&envelope.actor.username),
             is_bot: envelope.actor.is_bot(),
         };
-        let (room, action) = match command {
+        let command = match command {
             Command::CreateRoom(create) => return self.create_room(turn, asked, by, create),
-            Command::JoinRoom(join) => return self.join_room(turn, asked, envelope, by, join),
             Command::QuickMatch(quick) => return self.quick_match(turn, asked, by, quick),
             Command::GatewaySeen {
                 gateway_id,
@@ -156,6 +156,14 @@ impl Partition {
             } => {
                 self.gateway_seen(turn, &gateway_id, &boot_id, lives);
                 return Ok(Outcome::NotKept);
+            }
+            Command::JoinRoom(join) => {
+                let enter = |password| Action::Join { password };
+                return self.enter_room(turn, asked, envelope, by, join, enter);
+            }
+            Command::Spectate(join) => {
+                let enter = |password| Action::Spectate { password };
+                return self.enter_room(turn, asked, envelope, by, join, enter);
             }
             Command::ListRooms { game_type } => {
                 turn.queries.push(ListQuery {
@@ -192,66 +200,17 @@ impl Partition {
                 self.act(turn, Some(asked), &room_id, system(), action)?;
                 return Ok(Outcome::NotKept);
             }
-            Command::LeaveRoom { room_id } => (room_id, Action::Leave),
-            Command::RejoinRoom { room_id } => (room_id, Action::Rejoin),
-            Command::SelectPlayer {
-                room_id,
-                target_user_id,
-            } => (
-                room_id,
-                Action::Select {
-                    target: target_user_id,
-                },
-            ),
-            Command::DeselectPlayer {
-                room_id,
-                target_user_id,
-            } => (
-                room_id,
-                Action::Deselect {
-                    target: target_user_id,
-                },
-            ),
-            Command::Ready {
-                room_id,
-                is_ready,
-                seed_commitment,
-            } => (
-                room_id,
-                Action::Ready {
-                    is_ready,
-                    seed_commitment,
-                },
-            ),
-            Command::RevealSeed {
-                room_id,
-                client_seed,
-            } => (room_id, Action::RevealSeed { client_seed }),
-            Command::StartGame { room_id } => (room_id, Action::Start),
             Command::EnableAutoPlay {
-                room_id,
-                game_type,
-                enabled,
-            } => {
-                if self.game_of(&room_id).is_some_and(|game| game != game_type) {
-                    let refusal = RefusalCode::WrongGame.into();
-                    return Ok(Outcome::Refused(Some(room_id), refusal));
-                }
-                (room_id, Action::AutoPlay { enabled })
+                room_id, game_type, ..
+            } if self.game_of(&room_id).is_some_and(|game| game != game_type) => {
+                let refusal = RefusalCode::WrongGame.into();
+                return Ok(Outcome::Refused(Some(room_id), refusal));
             }
-            Command::Move {
-                room_id,
-                game_type,
-                name,
-                fields,
-            } => (
-                room_id,
-                Action::Move {
-                    game_type,
-                    name,
-                    fields,
-                },
-            ),
+            command => command,
+        };
+        let (room, action) = match in_a_room(command, asked.user) {
+            Ok(asked) => asked,
+            Err(Misdirected(room, refusal)) => return Ok(Outcome::Refused(room, refusal)),
         };
         let refused = self.act(turn, Some(asked), &room, by, action)?;
         Ok(refused.map_or(Outcome::Answered, |refusal| {
@@ -333,6 +292,7 @@ impl Partition {
             prize_percent,
             invites_bot: create.invites_bot,
             seated: Vec::new(),
+            limits: turn.rules.limits,
         };
         match self.open_room(turn, Some(asked), by, &room_id, action, password.as_deref())? {
             Some(refusal) => refused(refusal),
@@ -340,17 +300,18 @@ impl Partition {
         }
     }
 
-    fn join_room<S: Store>(
+    fn enter_room<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
         asked: Asked<'_>,
         envelope: &EventEnvelope<'_>,
         by: SeatedPlayer,
         join: JoinRoom,
+        enter: impl FnOnce(PasswordCheck) -> Action,
     ) -> Result<Outcome, StoreError> {
         let Some(room_id) = join.room_id else {
             let room_name = join.room_name.unwrap_or_default();
-            return self.join_by_name(turn, envelope, &room_name);
+            return self.enter_by_name(turn, envelope, &room_name);
         };
         if !self.has_room(&room_id) {
             match turn
@@ -372,6 +333,7 @@ impl Partition {
                         prize_percent: 0,
                         invites_bot: false,
                         seated: Vec::new(),
+                        limits: turn.rules.limits,
                     };
                     self.open_room(turn, None, system(), &room_id, action, None)?;
                 }
@@ -398,13 +360,18 @@ impl Partition {
                 }
             }
         };
-        let refused = self.act(turn, Some(asked), &room_id, by, Action::Join { password })?;
-        Ok(refused.map_or(Outcome::Answered, |refusal| {
-            Outcome::Refused(Some(room_id), refusal)
-        }))
+        let refused = self.act(turn, Some(asked), &room_id, by.clone(), enter(password))?;
+        let Some(refusal) = refused else {
+            return Ok(Outcome::Answered);
+        };
+        if password == PasswordCheck::Mismatch && refusal.code == RefusalCode::WrongPassword {
+            // An input of its own, for what is refused leaves no trace in a room.
+            self.act(turn, None, &room_id, by, Action::WrongPassword)?;
+        }
+        Ok(Outcome::Refused(Some(room_id), refusal))
     }
 
-    fn join_by_name<S: Store>(
+    fn enter_by_name<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
         envelope: &EventEnvelope<'_>,

@@ -357,6 +357,7 @@ impl Partition {
                 prize_percent,
                 invites_bot: false,
                 seated: players.clone(),
+                limits: turn.rules.limits,
             };
             let asked = Asked {
                 is_kept: false,

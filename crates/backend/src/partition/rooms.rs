@@ -206,7 +206,8 @@ impl Partition {
         let mut answer = Answer::Applied(Some(room_id.clone()), slot.room.room_seq());
         let mut listing_changed = false;
         for event in &effects.events {
-            listing_changed |= event.audience == EventAudience::Broadcast;
+            listing_changed |=
+                event.audience == EventAudience::Broadcast || event.name.starts_with("spectator");
             turn.outgoing.room_event(number, room_id, event, cause);
             let is_mine = |asked: Asked<'_>| event.audience == EventAudience::User(asked.user);
             if event.name == "room_state" && asked.is_some_and(is_mine) {

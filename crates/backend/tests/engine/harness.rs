@@ -45,6 +45,7 @@ pub fn options(dir: &Path) -> EngineOptions {
         gone_ms: 50,
         gone_after_restart_ms: 100,
         gateway_silence_ms: 6_000,
+        limits: Default::default(),
     }
 }
 

@@ -283,7 +283,7 @@ impl<'a> Check<'a> {
                 self.selected.retain(|user| Some(*user) != subject);
                 self.must_renew = Some(place);
             }
-            "player_left" if self.started.is_none() => {
+            "player_left" | "player_kicked" | "player_banned" if self.started.is_none() => {
                 if self.selected.iter().any(|user| Some(*user) == subject) {
                     self.must_renew = Some(place);
                 }

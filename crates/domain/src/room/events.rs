@@ -196,7 +196,7 @@ events! {
         allow_spectators: bool,
     }
 
-    /// Somebody came into the lobby.
+    /// Somebody came into the lobby, from outside or from among the spectators.
     "lobby_joined" LobbyJoined {
         /// Who.
         player: Player,
@@ -208,6 +208,90 @@ events! {
         user_id: UserId,
         /// Who, by name.
         username: Arc<str>,
+    }
+
+    /// The host sent somebody out, who may come back. A fee that was paid is refunded.
+    "player_kicked" PlayerKicked {
+        /// Who.
+        user_id: UserId,
+        /// Who, by name.
+        username: Arc<str>,
+    }
+
+    /// The host let nobody of this name in any more; whoever was here is out. A fee that was paid
+    /// is refunded.
+    "player_banned" PlayerBanned {
+        /// Who.
+        user_id: UserId,
+        /// Who, by name.
+        username: Arc<str>,
+    }
+
+    /// Somebody who was banned may come in again.
+    "player_unbanned" PlayerUnbanned {
+        /// Who.
+        user_id: UserId,
+        /// Who, by name.
+        username: Arc<str>,
+    }
+
+    /// Somebody may not chat here any more.
+    "user_muted" UserMuted {
+        /// Who.
+        target_user_id: UserId,
+        /// Who, by name.
+        target_username: Arc<str>,
+    }
+
+    /// Somebody may chat here again.
+    "user_unmuted" UserUnmuted {
+        /// Who.
+        target_user_id: UserId,
+        /// Who, by name.
+        target_username: Arc<str>,
+    }
+
+    /// Somebody watches now, coming from outside or out of the lobby.
+    "spectator_joined" SpectatorJoined {
+        /// Who.
+        spectator_id: UserId,
+        /// Who, by name.
+        spectator_name: Arc<str>,
+        /// How many watch now.
+        spectator_count: u32,
+        /// Who, as in other events.
+        user_id: UserId,
+        /// Who, by name, as in other events.
+        username: Arc<str>,
+    }
+
+    /// Somebody watches no more. Where more than 50 watched, only the one who left is told.
+    "spectator_left" SpectatorLeft {
+        /// Who.
+        user_id: UserId,
+        /// Who, by name.
+        username: Arc<str>,
+        /// How many watch now.
+        spectator_count: u32,
+    }
+
+    /// The host sent a spectator out.
+    "spectator_kicked" SpectatorKicked {
+        /// Who.
+        user_id: UserId,
+        /// Who, by name.
+        username: Arc<str>,
+        /// How many watch now.
+        spectator_count: u32,
+    }
+
+    /// How many watch, at most once a second: above 50 in place of who comes and goes.
+    "spectators_updated" SpectatorsUpdated {
+        /// How many.
+        spectator_count: u32,
+        /// Who, in the order of coming: once they are no more than 50 again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        spectators_data: Option<Vec<Player>>,
     }
 
     /// The host left or was removed; another hosts the room now.

@@ -1,8 +1,9 @@
 //! Coming and going: create, join, leave, come back, lose the connection.
 
 use super::events::{
-    HostChanged, LobbyJoined, NotInRoom, PlayerDisconnected, PlayerLeft, PlayerRejoined,
-    RemovedFromGame, RoomCreated, RoomState, RoomUpdated, SeedVoided, Timestamp,
+    HostChanged, LobbyJoined, NotInRoom, PlayerBanned, PlayerDisconnected, PlayerKicked,
+    PlayerLeft, PlayerRejoined, RemovedFromGame, RoomCreated, RoomState, RoomUpdated, SeedVoided,
+    Timestamp,
 };
 use super::roster::{Presence, Roster};
 use super::state::{Config, Context, Out, Room, Stage};
@@ -18,9 +19,17 @@ use std::sync::Arc;
 /// How many may wait in one lobby.
 const LOBBY_PLACES: usize = 1_000;
 /// How long a place before play is kept without a connection, and an open table without anyone.
-const ABSENCE_MS: i64 = 60_000;
+pub(super) const ABSENCE_MS: i64 = 60_000;
 /// The longest name, in characters.
 const NAME_CHARACTERS_MAX: usize = 50;
+
+/// How somebody goes out of a room.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Departure {
+    Left,
+    Kicked,
+    Banned,
+}
 
 impl Room {
     /// A new room from [`super::Action::Create`]; the host enters its lobby, or sits down at once
@@ -41,6 +50,7 @@ impl Room {
             prize_percent,
             invites_bot,
             seated,
+            limits,
         } = &input.action
         else {
             return Err(RefusalCode::RoomNotFound.into());
@@ -63,6 +73,7 @@ impl Room {
             },
             prize_percent: (*prize_percent).min(100),
             invites_bot: *invites_bot,
+            limits: *limits,
         };
         let mut room = Room {
             game_type: game.name,
@@ -70,6 +81,8 @@ impl Room {
             secret,
             config: Arc::new(config),
             roster: Arc::new(Roster::new(input.by.clone())),
+            spectators: Arc::default(),
+            sanctions: Arc::default(),
             stage: Stage::Selecting,
             room_seq: 0,
             seed_number: 0,
@@ -161,10 +174,22 @@ impl Room {
         password: PasswordCheck,
         out: &mut Out,
     ) -> Result<bool, Refusal> {
+        self.require_stranger(context.by.user_id)?;
+        self.check_password(context, password)?;
+        self.require_place_in_lobby(context)?;
+        self.enter_lobby(context, out);
+        Ok(true)
+    }
+
+    /// Into the lobby; a room without players gets its host again.
+    pub(super) fn enter_lobby(&mut self, context: &Context<'_>, out: &mut Out) {
         let by = context.by;
-        self.may_join(context, password)?;
+        let was_deserted = matches!(self.stage, Stage::Deserted { .. });
         self.roster_mut().add(by.clone(), context.now);
-        if let Stage::Unattended { .. } = self.stage {
+        if was_deserted {
+            self.roster_mut().host = by.clone();
+            self.stage = Stage::Selecting;
+        } else if let Stage::Unattended { .. } = self.stage {
             self.roster_mut().host = by.clone();
             self.open_the_table(context.game, context.now);
         } else if let Some(play) = self.play_mut() {
@@ -174,20 +199,18 @@ impl Room {
         if let Some(player) = self.player(by.user_id) {
             self.announce(out, &LobbyJoined { player });
         }
-        Ok(true)
+        if was_deserted {
+            self.announce_host(out);
+        }
     }
 
-    fn may_join(&self, context: &Context<'_>, password: PasswordCheck) -> Result<(), RefusalCode> {
+    pub(super) fn require_place_in_lobby(&self, context: &Context<'_>) -> Result<(), RefusalCode> {
         let user = context.by.user_id;
-        if self.roster.member(user).is_some() {
-            return Err(RefusalCode::AlreadyInRoom);
-        }
-        if self.config.is_password_protected && password != PasswordCheck::Match {
-            return Err(RefusalCode::WrongPassword);
-        }
         let full = self.roster.seats.len() >= self.config.max_players as usize;
         match &self.stage {
             Stage::Unattended { .. } => return Ok(()),
+            // A bot hosts nothing.
+            Stage::Deserted { .. } if context.by.is_bot => return Err(RefusalCode::RoomFull),
             Stage::Playing(_) if self.config.open_table => return Ok(()),
             Stage::Playing(_) => return Err(RefusalCode::GameInProgress),
             Stage::Revealing { .. } if !full => return Err(RefusalCode::GameInProgress),
@@ -203,17 +226,26 @@ impl Room {
     }
 
     pub(super) fn leave(&mut self, context: &Context<'_>, out: &mut Out) -> Result<bool, Refusal> {
+        if self.spectators.get(context.by.user_id).is_some() {
+            return self.stop_spectating(context, out);
+        }
         self.require_member(context.by.user_id)?;
         if self.play().is_some() && !self.config.open_table {
             self.leave_seat_to_server(context, context.by, Presence::Left, out);
         } else {
-            self.depart(context, context.by, out);
+            self.depart(context, context.by, Departure::Left, out);
         }
         Ok(true)
     }
 
     /// Takes someone out of a room that can go on without: before play, or at an open table.
-    fn depart(&mut self, context: &Context<'_>, who: &SeatedPlayer, out: &mut Out) {
+    pub(super) fn depart(
+        &mut self,
+        context: &Context<'_>,
+        who: &SeatedPlayer,
+        how: Departure,
+        out: &mut Out,
+    ) {
         let user = who.user_id;
         let seat = self.roster_mut().free_seat(user);
         if let (Some(_), Stage::Revealing { .. }) = (&seat, &self.stage) {
@@ -229,22 +261,49 @@ impl Room {
             Arc::make_mut(&mut play.players).remove(at);
         }
         self.roster_mut().remove(user);
-        let left = PlayerLeft {
-            user_id: user,
-            username: who.username.clone(),
-        };
-        self.announce_and_move(out, &left, vec![(user, Membership::None)]);
+        self.announce_departure(who, how, out);
+        self.go_on_without(context, user, seat.is_some(), out);
+    }
+
+    fn announce_departure(&mut self, who: &SeatedPlayer, how: Departure, out: &mut Out) {
+        let (user_id, username) = (who.user_id, who.username.clone());
+        let out_of_it = vec![(user_id, Membership::None)];
+        match how {
+            Departure::Left => {
+                self.announce_and_move(out, &PlayerLeft { user_id, username }, out_of_it);
+            }
+            Departure::Kicked => {
+                self.announce_and_move(out, &PlayerKicked { user_id, username }, out_of_it);
+            }
+            Departure::Banned => {
+                self.announce_and_move(out, &PlayerBanned { user_id, username }, out_of_it);
+            }
+        }
+    }
+
+    /// `user` is out of the lobby: what that means for those who are left.
+    pub(super) fn go_on_without(
+        &mut self,
+        context: &Context<'_>,
+        user: UserId,
+        was_selected: bool,
+        out: &mut Out,
+    ) {
         if self.roster.members().is_empty() {
-            self.abandon(context.now, out);
+            if self.spectators.is_empty() {
+                self.abandon(context.now, out);
+            } else {
+                self.desert(context.now, out);
+            }
             return;
         }
         // Nobody is left that a bot would wait for.
         if let Some(bot) = self.roster.first_of_bots_alone() {
-            self.depart(context, &bot, out);
+            self.depart(context, &bot, Departure::Left, out);
             return;
         }
         self.hand_over_from(user, out);
-        if seat.is_some() {
+        if was_selected {
             self.renew_seed(out);
         }
     }
@@ -257,7 +316,7 @@ impl Room {
                 return;
             };
             let who = who.clone();
-            self.depart(context, &who, out);
+            self.depart(context, &who, Departure::Left, out);
         }
     }
 
@@ -267,13 +326,18 @@ impl Room {
             return;
         }
         if let Some(host) = self.roster.next_host() {
-            self.roster_mut().host = host.clone();
-            let changed = HostChanged {
-                host_id: host.user_id,
-                host_username: host.username,
-            };
-            self.announce(out, &changed);
+            self.roster_mut().host = host;
+            self.announce_host(out);
         }
+    }
+
+    pub(super) fn announce_host(&mut self, out: &mut Out) {
+        let host = &self.roster.host;
+        let changed = HostChanged {
+            host_id: host.user_id,
+            host_username: host.username.clone(),
+        };
+        self.announce(out, &changed);
     }
 
     /// Takes everyone without a seat out: selection is closed.
@@ -298,7 +362,8 @@ impl Room {
 
     pub(super) fn rejoin(&mut self, context: &Context<'_>, out: &mut Out) -> Result<bool, Refusal> {
         let user = context.by.user_id;
-        if self.roster.member(user).is_none() {
+        self.require_not_banned(user)?;
+        if !self.can_rejoin(user) {
             return Err(RefusalCode::NotInRoom.into());
         }
         Ok(self.take_back(context, user, out))
@@ -310,7 +375,7 @@ impl Room {
         user: UserId,
         out: &mut Out,
     ) -> Result<bool, Refusal> {
-        if self.require_member(user).is_err() {
+        if self.standing(user) == Membership::None {
             let config = &self.config;
             let not_in_room = NotInRoom {
                 room_name: config.room_name.clone(),
@@ -326,6 +391,11 @@ impl Room {
 
     /// Answers with the room's state; whoever was away is back.
     fn take_back(&mut self, context: &Context<'_>, user: UserId, out: &mut Out) -> bool {
+        if self.spectators.get(user).is_some() {
+            let was_away = self.spectator_is_back(user);
+            self.answer_with_state(out, user);
+            return was_away;
+        }
         let member = self
             .roster
             .member(user)
@@ -353,13 +423,16 @@ impl Room {
         user: UserId,
         out: &mut Out,
     ) -> Result<bool, Refusal> {
+        if self.spectators.get(user).is_some() {
+            return Ok(self.spectator_is_away(context, user));
+        }
         let member = self.roster.member(user).ok_or(RefusalCode::NotInRoom)?;
         if member.presence != Presence::Here {
             return Ok(false);
         }
         let who = member.player.clone();
         if self.config.open_table {
-            self.depart(context, &who, out);
+            self.depart(context, &who, Departure::Left, out);
         } else if self.play().is_some() {
             let absent = Presence::Absent { departs_at: None };
             self.leave_seat_to_server(context, &who, absent, out);

@@ -162,9 +162,19 @@ impl Room {
         {
             return false;
         }
+        self.spectators_are_due(context.now, out);
         match &self.stage {
-            Stage::Playing(_) => self.play_for_the_late(context, out),
-            Stage::Unattended { .. } => self.abandon(context.now, out),
+            Stage::Playing(play) => {
+                let turn = play.turn.as_ref().and_then(|turn| turn.deadline);
+                if turn.is_some_and(|deadline| deadline <= context.now) {
+                    self.play_for_the_late(context, out);
+                }
+            }
+            Stage::Unattended { deadline } | Stage::Deserted { deadline } => {
+                if *deadline <= context.now {
+                    self.abandon(context.now, out);
+                }
+            }
             Stage::Filled { deadline } | Stage::Revealing { deadline }
                 if *deadline <= context.now =>
             {
@@ -200,8 +210,12 @@ impl Room {
             let later = |at: Millis| Some(at.plus(by_ms));
             self.roster_mut().move_departures(later);
         }
+        if self.spectators.next_deadline().is_some() {
+            self.spectators_mut().shift(by_ms);
+        }
         match &mut self.stage {
             Stage::Unattended { deadline }
+            | Stage::Deserted { deadline }
             | Stage::Filled { deadline }
             | Stage::Revealing { deadline } => {
                 *deadline = deadline.plus(by_ms);

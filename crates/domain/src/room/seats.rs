@@ -282,6 +282,7 @@ impl Room {
         match &self.stage {
             Stage::Selecting | Stage::Filled { .. } => Ok(()),
             Stage::Unattended { .. }
+            | Stage::Deserted { .. }
             | Stage::Revealing { .. }
             | Stage::Playing(_)
             | Stage::Over(_) => Err(RefusalCode::GameInProgress),

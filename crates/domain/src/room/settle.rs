@@ -63,6 +63,20 @@ impl Room {
         }
     }
 
+    /// Once spectators have left a room without players, nobody is there at all.
+    pub(super) fn abandon_if_nobody_is_left(&mut self, now: Millis, out: &mut Out) {
+        if matches!(self.stage, Stage::Deserted { .. }) && self.spectators.is_empty() {
+            self.abandon(now, out);
+        }
+    }
+
+    /// Nobody plays any more, and some still watch.
+    pub(super) fn desert(&mut self, now: Millis, out: &mut Out) {
+        let deadline = now.plus(self.config.limits.abandoned_after_ms);
+        self.stage = Stage::Deserted { deadline };
+        self.renew_seed(out);
+    }
+
     /// Nobody is left before play, or at an open table: there is no money in it any more.
     pub(super) fn abandon(&mut self, now: Millis, out: &mut Out) {
         if !self.config.open_table {

@@ -1,6 +1,8 @@
 //! How a room is saved and loaded. The secret and what derives from it are never in the bytes.
 
+use super::moderation::Sanctions;
 use super::roster::Roster;
+use super::spectators::Spectators;
 use super::state::{Config, End, Play, Room, Stage, Turn};
 use crate::fairness::RoomSecret;
 use crate::game::Games;
@@ -57,9 +59,21 @@ struct SavedRoom {
     game_version: u32,
     config: Arc<Config>,
     roster: Arc<Roster>,
+    #[serde(default, skip_serializing_if = "are_unknown")]
+    spectators: Arc<Spectators>,
+    #[serde(default, skip_serializing_if = "are_none")]
+    sanctions: Arc<Sanctions>,
     room_seq: u64,
     seed_number: u32,
     stage: SavedStage,
+}
+
+fn are_unknown(spectators: &Arc<Spectators>) -> bool {
+    spectators.are_unknown()
+}
+
+fn are_none(sanctions: &Arc<Sanctions>) -> bool {
+    sanctions.are_none()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +81,7 @@ struct SavedRoom {
 enum SavedStage {
     Unattended { deadline: Millis },
     Selecting,
+    Deserted { deadline: Millis },
     Filled { deadline: Millis },
     Revealing { deadline: Millis },
     Playing(SavedPlay),
@@ -90,6 +105,9 @@ impl Room {
                 deadline: *deadline,
             },
             Stage::Selecting => SavedStage::Selecting,
+            Stage::Deserted { deadline } => SavedStage::Deserted {
+                deadline: *deadline,
+            },
             Stage::Filled { deadline } => SavedStage::Filled {
                 deadline: *deadline,
             },
@@ -110,6 +128,8 @@ impl Room {
             game_version: self.game_version,
             config: self.config.clone(),
             roster: self.roster.clone(),
+            spectators: self.spectators.clone(),
+            sanctions: self.sanctions.clone(),
             room_seq: self.room_seq,
             seed_number: self.seed_number,
             stage,
@@ -138,6 +158,8 @@ impl Room {
             secret,
             config: saved.config,
             roster: saved.roster,
+            spectators: saved.spectators,
+            sanctions: saved.sanctions,
             stage: Stage::Selecting,
             room_seq: saved.room_seq,
             seed_number: saved.seed_number,
@@ -145,6 +167,7 @@ impl Room {
         room.stage = match saved.stage {
             SavedStage::Unattended { deadline } => Stage::Unattended { deadline },
             SavedStage::Selecting => Stage::Selecting,
+            SavedStage::Deserted { deadline } => Stage::Deserted { deadline },
             SavedStage::Filled { deadline } => Stage::Filled { deadline },
             SavedStage::Revealing { deadline } => Stage::Revealing { deadline },
             SavedStage::Over(end) => Stage::Over(end),

@@ -1,9 +1,11 @@
 //! The room's state, where inputs come in and what they cause is collected.
 
 use super::events::{EventBody, RoomUpdated};
+use super::moderation::Sanctions;
 use super::roster::Roster;
+use super::spectators::Spectators;
 use super::view::RoomStatus;
-use super::{Action, Effects, EventAudience, Input, Membership, Order, RoomEvent};
+use super::{Action, Effects, EventAudience, Input, Membership, Order, RoomEvent, RoomLimits};
 use crate::fairness::{Dice, RoomSecret, Seed};
 use crate::game::{GameDefinition, Games, OnDisconnect, RunningGame, Seat, SeatedPlayer, is_false};
 use crate::ids::{Millis, RoomId, UserId};
@@ -24,6 +26,8 @@ pub struct Room {
     pub(super) secret: RoomSecret,
     pub(super) config: Arc<Config>,
     pub(super) roster: Arc<Roster>,
+    pub(super) spectators: Arc<Spectators>,
+    pub(super) sanctions: Arc<Sanctions>,
     pub(super) stage: Stage,
     pub(super) room_seq: u64,
     /// Which of the secret's server seeds is in force.
@@ -45,6 +49,8 @@ pub(super) struct Config {
     pub prize_percent: u8,
     #[serde(default, skip_serializing_if = "is_false")]
     pub invites_bot: bool,
+    #[serde(flatten)]
+    pub limits: RoomLimits,
 }
 
 #[derive(Clone)]
@@ -53,6 +59,8 @@ pub(super) enum Stage {
     Unattended { deadline: Millis },
     /// The host selects.
     Selecting,
+    /// Only spectators are left; who comes into the lobby hosts it.
+    Deserted { deadline: Millis },
     /// All seats are taken; who is not ready in time loses the seat.
     Filled { deadline: Millis },
     /// The commitments are frozen; who does not reveal in time loses the seat.
@@ -190,6 +198,12 @@ impl Room {
                 Err(Refusal::because(RefusalCode::InvalidFormat, taken))
             }
             Action::Join { password } => self.join(context, *password, out),
+            Action::Spectate { password } => self.spectate(context, *password, out),
+            Action::StopSpectating => self.stop_spectating(context, out),
+            Action::BecomeSpectator { target } => self.become_spectator(context, *target, out),
+            Action::BecomePlayer => self.become_player(context, out),
+            Action::WrongPassword => Ok(self.note_wrong_password(context)),
+            Action::Moderate { measure, target } => self.moderate(context, *measure, *target, out),
             Action::Leave => self.leave(context, out),
             Action::Rejoin => self.rejoin(context, out),
             Action::Sync { user } => self.sync(context, *user, out),
@@ -216,15 +230,22 @@ impl Room {
     /// When [`super::Action::Deadline`] is due.
     pub fn next_deadline(&self) -> Option<Millis> {
         let departure = || self.roster.next_departure().map(|(at, _)| at);
-        match &self.stage {
-            Stage::Selecting => departure(),
+        let (of_stage, departure) = match &self.stage {
+            Stage::Selecting => (None, departure()),
             Stage::Filled { deadline } | Stage::Revealing { deadline } => {
-                Some(departure().map_or(*deadline, |at| at.min(*deadline)))
+                (Some(*deadline), departure())
             }
-            Stage::Unattended { deadline } => Some(*deadline),
-            Stage::Playing(play) => play.turn.as_ref()?.deadline,
-            Stage::Over(_) => None,
-        }
+            Stage::Unattended { deadline } | Stage::Deserted { deadline } => {
+                (Some(*deadline), None)
+            }
+            Stage::Playing(play) => (play.turn.as_ref().and_then(|turn| turn.deadline), None),
+            Stage::Over(_) => return None,
+        };
+        let of_spectators = self.spectators.next_deadline();
+        [of_stage, departure, of_spectators]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether nothing can happen here any more.
@@ -307,6 +328,10 @@ impl Room {
     pub(super) fn require_member(&self, user: UserId) -> Result<(), Refusal> {
         match self.roster.member(user) {
             Some(member) if !member.has_left() => Ok(()),
+            _ if self.spectators.get(user).is_some() => {
+                let watching = "You only watch this room";
+                Err(Refusal::because(RefusalCode::NotInRoom, watching))
+            }
             _ => Err(RefusalCode::NotInRoom.into()),
         }
     }

@@ -1,7 +1,9 @@
 //! What others see of a room.
 
 use super::Membership;
-use super::events::{Player, RoomUpdated, Timestamp};
+use super::events::{Player, PlayerName, RoomUpdated, Timestamp};
+use super::roster::Member;
+use super::spectators::NAMED_MAX;
 use super::state::{Room, Stage};
 use crate::fairness::Commitment;
 use crate::game::is_false;
@@ -9,9 +11,6 @@ use crate::ids::{RoomId, UserId};
 use crate::money::Cents;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// How many may watch one room.
-pub(super) const MAX_SPECTATORS: u32 = 1_000;
 
 /// How many of an open table's members `room_state` lists; `player_count` tells how many there are.
 const OPEN_TABLE_LISTED: usize = 50;
@@ -109,12 +108,18 @@ pub struct RoomView {
     pub players: Vec<Player>,
     /// Who waits, in the order of coming.
     pub lobby: Vec<Player>,
-    /// Who watches.
+    /// Who watches; of many the first 50, in the order of coming.
     pub spectators: Vec<UserId>,
-    /// Who watches, with names.
+    /// The same, with names.
     pub spectators_data: Vec<Player>,
+    /// How many watch; left out where nobody does.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spectator_count: u32,
     /// Who may not come in.
     pub banned_users: Vec<UserId>,
+    /// The same, with the names that they had; left out where nobody is banned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub banned_users_data: Vec<PlayerName>,
     /// The ids of `players`, before play and in it.
     pub selected_players: Vec<UserId>,
     /// Whose seat the server plays.
@@ -177,7 +182,7 @@ impl Room {
             host_name: self.roster.host.username.clone(),
             status: self.status(),
             player_count: self.roster.members().len() as u32,
-            spectator_count: 0,
+            spectator_count: self.spectators.count(),
             max_players: self.config.max_players,
             is_password_protected: self.config.is_password_protected,
             allow_spectators: self.config.allow_spectators,
@@ -189,17 +194,19 @@ impl Room {
     }
 
     /// What of [`Room::summary`] can change while the room is listed.
-    pub(super) fn listing(&self) -> Option<(UserId, usize)> {
+    pub(super) fn listing(&self) -> Option<(UserId, usize, u32)> {
+        let (host, players) = (self.roster.host.user_id, self.roster.members().len());
         let waiting = self.status() == RoomStatus::Waiting;
-        waiting.then(|| (self.roster.host.user_id, self.roster.members().len()))
+        waiting.then(|| (host, players, self.spectators.told()))
     }
 
     /// Where it stands.
     pub fn status(&self) -> RoomStatus {
         match &self.stage {
-            Stage::Selecting | Stage::Filled { .. } | Stage::Revealing { .. } => {
-                RoomStatus::Waiting
-            }
+            Stage::Selecting
+            | Stage::Deserted { .. }
+            | Stage::Filled { .. }
+            | Stage::Revealing { .. } => RoomStatus::Waiting,
             Stage::Unattended { .. } | Stage::Playing(_) => RoomStatus::InProgress,
             Stage::Over(end) => end.status,
         }
@@ -215,18 +222,36 @@ impl Room {
             .members()
             .iter()
             .filter(|member| !member.has_left());
-        here.map(|member| (member.user_id(), self.membership(member.user_id())))
+        let players = here.map(|member| (member.user_id(), self.membership(member.user_id())));
+        let spectators = self.spectators.ids();
+        players
+            .chain(spectators.map(|user| (user, Membership::Spectator)))
             .collect()
+    }
+
+    /// What this user is here.
+    pub fn standing(&self, user: UserId) -> Membership {
+        let is_here = |member: &Member| !member.has_left();
+        if self.roster.member(user).is_some_and(is_here) {
+            self.membership(user)
+        } else if self.spectators.get(user).is_some() {
+            Membership::Spectator
+        } else {
+            Membership::None
+        }
     }
 
     /// Whether `rejoin_room` would take this user in: everyone in the room, and who left a running
     /// game.
     pub fn can_rejoin(&self, user: UserId) -> bool {
-        !self.is_over() && self.roster.member(user).is_some()
+        let is_known = self.roster.member(user).is_some() || self.spectators.get(user).is_some();
+        !self.is_over() && is_known
     }
 
     pub(super) fn membership(&self, user: UserId) -> Membership {
-        if self.config.open_table || self.roster.seat(user).is_some() {
+        if self.spectators.get(user).is_some() {
+            Membership::Spectator
+        } else if self.config.open_table || self.roster.seat(user).is_some() {
             Membership::Player
         } else {
             Membership::Lobby
@@ -290,12 +315,14 @@ impl Room {
             host_id: self.roster.host.user_id,
             players,
             lobby,
-            spectators: Vec::new(),
-            spectators_data: Vec::new(),
-            banned_users: Vec::new(),
+            spectators: self.spectators.ids().take(NAMED_MAX).collect(),
+            spectators_data: self.spectators.named(),
+            spectator_count: self.spectators.count(),
+            banned_users: self.sanctions.banned.keys().copied().collect(),
+            banned_users_data: self.sanctions.banned_names(),
             selected_players: self.selected_ids(),
             auto_players: self.auto_played(),
-            muted_users: Vec::new(),
+            muted_users: self.sanctions.muted.keys().copied().collect(),
             current_turn: turn.zip(play).map(|(turn, play)| play.user_at(turn.seat)),
             turn_number: play.map_or(0, |play| play.turn_number),
             turn_deadline: turn.and_then(|turn| turn.deadline).map(Timestamp),
@@ -316,7 +343,7 @@ impl Room {
                 self.config.max_players
             },
             allow_spectators: self.config.allow_spectators,
-            max_spectators: MAX_SPECTATORS,
+            max_spectators: self.config.limits.max_spectators,
             entry_fee_cents: self.config.entry_fee,
             prize_cents: if play.is_some() {
                 self.prize()

@@ -2,7 +2,7 @@
 
 use crate::scene::Scene;
 use blazing_sun_domain::fairness::Seed;
-use blazing_sun_domain::room::{Action, PasswordCheck};
+use blazing_sun_domain::room::{Action, Measure, PasswordCheck};
 use blazing_sun_domain::{Cents, Millis, SeatedPlayer, UserId};
 use serde_json::value::RawValue;
 
@@ -62,6 +62,7 @@ pub fn create(game_type: &str, max_players: Option<u32>) -> Action {
         prize_percent: 80,
         invites_bot: false,
         seated: Vec::new(),
+        limits: Default::default(),
     }
 }
 
@@ -111,12 +112,33 @@ pub fn parse(scene: &mut Scene, command: &str) -> (SeatedPlayer, Action) {
     }
     let by = named(words[0]);
     let join = |password| Action::Join { password };
+    let spectate = |password| Action::Spectate { password };
+    let moderate = |measure, name| Action::Moderate {
+        measure,
+        target: named(name).user_id,
+    };
     let action = match words[1..] {
         ["create", game, seats] => create(game, Some(seats.parse().unwrap())),
         ["create", game] => create(game, None),
         ["join"] => join(PasswordCheck::Absent),
         ["join", "right"] => join(PasswordCheck::Match),
         ["join", "wrong"] => join(PasswordCheck::Mismatch),
+        ["spectate"] => spectate(PasswordCheck::Absent),
+        ["spectate", "right"] => spectate(PasswordCheck::Match),
+        ["spectate", "wrong"] => spectate(PasswordCheck::Mismatch),
+        ["guessed", "wrong"] => Action::WrongPassword,
+        ["stop", "spectating"] => Action::StopSpectating,
+        ["become", "player"] => Action::BecomePlayer,
+        ["become", "spectator"] => Action::BecomeSpectator { target: None },
+        ["select", "spectator", name] => Action::BecomeSpectator {
+            target: Some(named(name).user_id),
+        },
+        ["kick", name] => moderate(Measure::KickPlayer, name),
+        ["kick", "spectator", name] => moderate(Measure::KickSpectator, name),
+        ["ban", name] => moderate(Measure::Ban, name),
+        ["unban", name] => moderate(Measure::Unban, name),
+        ["mute", name] => moderate(Measure::Mute, name),
+        ["unmute", name] => moderate(Measure::Unmute, name),
         ["leave"] => Action::Leave,
         ["rejoin"] => Action::Rejoin,
         ["select", name] => Action::Select {

@@ -1,7 +1,9 @@
 //! The exact fields of every event. A changed snapshot is a changed contract.
 
+use crate::actions::player;
 use crate::scene::Scene;
 use blazing_sun_domain::room::events::schemas;
+use blazing_sun_domain::room::{Action, PasswordCheck};
 use std::collections::BTreeMap;
 
 #[test]
@@ -15,6 +17,8 @@ fn every_event_as_it_stands_on_the_wire() {
          bob ready seed; cid ready; ann start; bob reveal
          gone cid; sync cid; sync dan; bob auto on; bob auto off; deadline; deadline; sync bob",
         "ann create bigger_dice 2; bob join; ann leave; bob leave",
+        "ann create bigger_dice 2; bob join; cid join; dan spectate; eve spectate; ann mute dan; ann unmute dan
+         ann kick bob; ann ban cid; ann unban cid; ann kick spectator dan; eve stop spectating",
     ];
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
     for script in scripts {
@@ -28,6 +32,15 @@ fn every_event_as_it_stands_on_the_wire() {
             shown.insert(event.name.to_string(), event.body.get().to_owned());
         }
     }
+    let mut scene = Scene::after("ann create bigger_dice 2");
+    for id in 101..=151 {
+        let password = PasswordCheck::Absent;
+        scene
+            .decide(&player(id), Action::Spectate { password })
+            .unwrap();
+    }
+    let crowd = scene.last("spectators_updated").to_string();
+    shown.insert("spectators_updated".to_owned(), crowd);
     for name in schemas().keys() {
         assert!(shown.contains_key(*name), "no script causes {name}");
     }
@@ -75,4 +88,17 @@ fn a_saved_room_reads_the_same_for_ever() {
          ann ready seed; bob ready; ann reveal; ann roll; gone bob",
     );
     insta::assert_snapshot!(crate::scene::text(&scene.room().save().unwrap()));
+}
+
+#[test]
+fn a_saved_room_keeps_who_watches_and_who_may_not_come_or_speak() {
+    let mut scene = Scene::after(
+        "ann create bigger_dice 2; bob join; cid spectate; ann ban dan; ann mute bob; gone cid",
+    );
+    insta::assert_snapshot!(crate::scene::text(&scene.room().save().unwrap()));
+    scene.run("ann leave; bob leave");
+    let saved = scene.room().save().unwrap();
+    assert!(
+        crate::scene::text(&saved).contains(r#""stage":{"deserted":{"deadline":1705748400000}}"#)
+    );
 }

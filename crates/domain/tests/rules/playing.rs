@@ -183,6 +183,7 @@ fn the_prize_is_what_the_escrow_holds_rounded_down() {
         prize_percent: 77,
         invites_bot: false,
         seated: Vec::new(),
+        limits: Default::default(),
     };
     scene.decide(&named("ann"), action).unwrap();
     scene.run("bob join; cid join; ann select ann; ann select bob; ann select cid");

@@ -206,6 +206,7 @@ fn played(seats: u32, fee: i64, percent: u8, steps: &[Step]) -> (Scene, Referee)
         prize_percent: percent,
         invites_bot: false,
         seated: Vec::new(),
+        limits: Default::default(),
     };
     scene.decide(&player(1), create).unwrap();
     for step in steps {

@@ -176,6 +176,18 @@ pub const KEYS: &[Key] = &[
         "How long an access token lives; clients renew it by themselves",
     ),
     key(
+        "rooms.spectators_max",
+        "a number from 0 to 100000",
+        "1000",
+        "People who may watch one room; a room keeps what it was opened with",
+    ),
+    key(
+        "rooms.abandoned_after_s",
+        "seconds, 1 to 86400",
+        "1800",
+        "How long a room goes on without players, as long as somebody watches it",
+    ),
+    key(
         "bot.enabled",
         "true or false",
         "true",

@@ -18,6 +18,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// Who may sign in.
     pub accounts: Accounts,
+    /// Every room.
+    pub rooms: Rooms,
     /// The house's bot.
     pub bot: Bot,
     /// Money of each game, by its name.
@@ -101,6 +103,16 @@ pub struct Accounts {
     pub attempts_per_quarter_hour: NonZeroU32,
     /// How long an access token lives.
     pub access_token_minutes: u32,
+}
+
+/// Every room, from its opening on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rooms {
+    /// People who watch one room.
+    pub spectators_max: u32,
+    /// Seconds that a room goes on without players, as long as somebody watches it.
+    pub abandoned_after_s: u32,
 }
 
 /// The house's bot.
@@ -219,6 +231,15 @@ impl Default for Accounts {
     }
 }
 
+impl Default for Rooms {
+    fn default() -> Rooms {
+        Rooms {
+            spectators_max: 1_000,
+            abandoned_after_s: 1_800,
+        }
+    }
+}
+
 impl Default for Bot {
     fn default() -> Bot {
         Bot {
@@ -259,6 +280,7 @@ impl Config {
             server,
             gateway,
             accounts,
+            rooms,
             bot,
             log,
             telemetry,
@@ -321,6 +343,11 @@ impl Config {
             (
                 (1..=1_440).contains(&accounts.access_token_minutes),
                 "accounts.access_token_minutes",
+            ),
+            (rooms.spectators_max <= 100_000, "rooms.spectators_max"),
+            (
+                (1..=86_400).contains(&rooms.abandoned_after_s),
+                "rooms.abandoned_after_s",
             ),
             (bot.joins_after_ms <= 600_000, "bot.joins_after_ms"),
             (bot.move_after_ms <= 4_000, "bot.move_after_ms"),

@@ -1,7 +1,7 @@
 //! Engine, gateway and HTTP API: started in the order in which they need each other, ended in the
 //! other.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Rooms};
 use crate::data_dir::DataDir;
 use crate::house_bot;
 use crate::operator::{Edge, Operator};
@@ -17,6 +17,7 @@ use blazing_sun_backend::accounts::{
 use blazing_sun_backend::api::{self, ApiConfig, ApiParts, ApiState, Rates};
 use blazing_sun_backend::engine::{Engine, EngineOptions};
 use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteReads};
+use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::{Cents, Games};
 use blazing_sun_gateway::{Gateway, GatewayConfig};
 use std::sync::Arc;
@@ -54,7 +55,14 @@ impl Parts {
         for spec in &mut specs {
             spec.retention_ms = i64::from(config.log.retention_days) * DAY_MS;
         }
-        let engine = start_engine(data_dir, config.log.partitions, keys, games.clone()).await?;
+        let engine = start_engine(
+            data_dir,
+            config.log.partitions,
+            keys,
+            games.clone(),
+            &config.rooms,
+        )
+        .await?;
         engine
             .log()
             .ensure_topics(&specs)
@@ -104,7 +112,7 @@ impl Parts {
             .bounds(&Topic::new(topics::GAMES_COMMANDS))
             .await
             .map_or(config.log.partitions, |bounds| bounds.len() as u32);
-        let engine = start_engine(data_dir, partitions, keys, games).await?;
+        let engine = start_engine(data_dir, partitions, keys, games, &config.rooms).await?;
         let accounts = Arc::new(accounts(config, keys, &engine)?);
         Ok((engine, accounts))
     }
@@ -156,6 +164,7 @@ async fn start_engine(
     partitions: u32,
     keys: &Keys,
     games: Games,
+    rooms: &Rooms,
 ) -> anyhow::Result<Arc<Engine>> {
     let options = EngineOptions {
         path: data_dir.database(),
@@ -169,6 +178,10 @@ async fn start_engine(
         gone_ms: GONE_MS,
         gone_after_restart_ms: GONE_AFTER_RESTART_MS,
         gateway_silence_ms: GATEWAY_SILENCE_MS,
+        limits: RoomLimits {
+            max_spectators: rooms.spectators_max,
+            abandoned_after_ms: i64::from(rooms.abandoned_after_s) * 1_000,
+        },
     };
     let started = tokio::task::spawn_blocking(move || Engine::start(options)).await?;
     let database = data_dir.database();

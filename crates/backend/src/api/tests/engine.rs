@@ -28,6 +28,7 @@ fn start(folder: &Path) -> Engine {
         gone_ms: 2_000,
         gone_after_restart_ms: 10_000,
         gateway_silence_ms: 6_000,
+        limits: Default::default(),
     })
     .unwrap()
 }
