@@ -393,25 +393,6 @@ pub(crate) fn is_refusal(event_type: &str) -> bool {
     matches!(event_type, "games.event.error" | "chat.event.error")
 }
 
-/// A change of the list of rooms, for those who watch it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LobbyChange {
-    Created,
-    Updated,
-    Removed,
-}
-
-impl LobbyChange {
-    pub(crate) fn of(event_type: &str) -> Option<LobbyChange> {
-        match event_type {
-            "games.event.room_created" => Some(LobbyChange::Created),
-            "games.event.room_updated" => Some(LobbyChange::Updated),
-            "games.event.room_removed" => Some(LobbyChange::Removed),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 #[path = "events_tests.rs"]
 mod tests;

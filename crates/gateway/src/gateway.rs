@@ -13,6 +13,7 @@ use axum::routing::get;
 use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
 use blazing_sun_backbone::log::{EventLog, LogError};
 use blazing_sun_domain::UserId;
+use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -39,6 +40,16 @@ impl Control {
         answer.ok()?.ok()
     }
 
+    /// How much the gateway holds in memory.
+    pub fn held(&self) -> Held {
+        let mut held = Held {
+            connections: self.0.connections.lock().len(),
+            ..Held::default()
+        };
+        self.0.tables.lock().add_held(&mut held);
+        held
+    }
+
     /// Closes all of a user's connections to the gateway.
     pub fn close_user(&self, user: UserId) {
         self.0
@@ -46,6 +57,23 @@ impl Control {
             .lock()
             .close_user(user, Closing::policy("banned"));
     }
+}
+
+/// How much a gateway holds in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Open connections, signed in or not.
+    pub connections: usize,
+    /// Users with a connection.
+    pub users: usize,
+    /// Rooms whose frames are kept.
+    pub rooms: usize,
+    /// Bytes of these frames.
+    pub ring_bytes: usize,
+    /// Rooms that connections read, one by one.
+    pub follows: usize,
+    /// Connections that watch the lobby.
+    pub watchers: usize,
 }
 
 /// How far a gateway has read a partition.

@@ -12,6 +12,7 @@ pub mod fuzzing;
 mod gateway;
 mod json;
 mod limits;
+mod lobby;
 mod messages;
 mod presence;
 mod rooms;
@@ -23,4 +24,4 @@ mod socket;
 mod upgrade;
 
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
-pub use gateway::{Control, Gateway, ReadPosition, StartError};
+pub use gateway::{Control, Gateway, Held, ReadPosition, StartError};

@@ -131,6 +131,11 @@ impl RoomEntry {
         }
     }
 
+    /// Whether nobody is known to be in it and nobody follows it.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        self.members.is_empty() && self.followers.is_empty()
+    }
+
     /// Notes that a frame of this user's passed by outside the ring.
     pub(crate) fn passed_by(&mut self, user: UserId) {
         match self.find(user) {

@@ -1,15 +1,18 @@
 //! Which socket gets what: the tables of users, rooms and lobby watchers, and the one place that
 //! decides for every record who may see it.
 
-use crate::events::{self, Envelope, Known, LobbyChange, NOT_IN_ROOM, ROOM_STATE, Route, Standing};
+use crate::events::{self, Envelope, Known, NOT_IN_ROOM, ROOM_STATE, Route, Standing};
 use crate::fanout::{Follow, Place, Recipients, Role};
 use crate::frames;
+use crate::gateway::Held;
 use crate::limits::Meter;
+use crate::lobby::{Lobby, LobbyChange};
 use crate::rooms::RoomEntry;
 use crate::socket::{Closing, Socket};
 use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::is_planted;
 use blazing_sun_backbone::log::Record;
+use blazing_sun_backbone::topics;
 use blazing_sun_domain::{RoomId, UserId};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -29,7 +32,7 @@ pub(crate) struct Tables {
     resting: FxHashMap<UserId, Arc<Meter>>,
     rooms: FxHashMap<RoomId, RoomEntry>,
     watchers: FxHashMap<Uuid, Watcher>,
-    lobby: Vec<LobbyFrame>,
+    lobby: Lobby,
     /// Rooms with staged frames.
     touched: Vec<RoomId>,
     to_wake: Vec<Arc<Socket>>,
@@ -48,14 +51,6 @@ struct User {
 struct Watcher {
     socket: Arc<Socket>,
     game_type: Option<Box<str>>,
-}
-
-#[derive(Debug)]
-struct LobbyFrame {
-    room: Option<RoomId>,
-    change: LobbyChange,
-    game_type: Option<Box<str>>,
-    frame: Bytes,
 }
 
 /// The envelope, read when somebody turns out to want the record.
@@ -91,7 +86,7 @@ impl Tables {
             resting: FxHashMap::default(),
             rooms: FxHashMap::default(),
             watchers: FxHashMap::default(),
-            lobby: Vec::new(),
+            lobby: Lobby::default(),
             touched: Vec::new(),
             to_wake: Vec::new(),
             body: Vec::new(),
@@ -235,6 +230,11 @@ impl Tables {
         for id in self.touched.drain(..) {
             if let Some(entry) = self.rooms.get_mut(&id) {
                 entry.flush(self.ring_bytes_max);
+                // Nobody may come back to it and read on: those who were there hold its ring until they
+                // have read it.
+                if entry.is_forsaken() {
+                    self.rooms.remove(&id);
+                }
             }
         }
         for socket in self.to_wake.drain(..) {
@@ -274,6 +274,7 @@ impl Tables {
             .iter()
             .filter(|(_, standing)| standing.role().is_none())
         {
+            touch(&mut self.touched, room);
             entry.leave(*user);
             for socket in self.users.get(user).iter().flat_map(|user| &user.sockets) {
                 if let Some(follow) = socket.state.lock().follow_of(room)
@@ -466,6 +467,7 @@ impl Tables {
         }
     }
 
+    /// What is about rooms, and the lobby's chat, is for those who watch the lobby; the rest is for all.
     fn broadcast(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
         if matches!(
             &*route.event_type,
@@ -473,44 +475,42 @@ impl Tables {
         ) {
             return;
         }
-        let change = LobbyChange::of(&route.event_type);
-        let nobody = match change {
-            Some(_) => self.watchers.is_empty(),
-            None => self.users.is_empty(),
-        };
-        if nobody {
+        let topic = lazy.record.topic.as_str();
+        let (is_chat, is_for_all) = (topic == topics::CHAT_EVENTS, topic == topics::SYSTEM_EVENTS);
+        if self.users.is_empty()
+            || (self.watchers.is_empty() && (is_chat || (route.room.is_some() && !is_for_all)))
+        {
             return;
         }
         let Some(envelope) = lazy.get() else { return };
-        self.body.clear();
-        envelope.write_frame(None, &mut self.body);
-        let frame = frames::text(&self.body);
-        let Some(change) = change else {
-            for socket in self.users.values().flat_map(|user| &user.sockets) {
-                socket.push(frame.clone());
-                self.to_wake.push(socket.clone());
-            }
-            return;
-        };
+        let of_payload = || envelope.payload.read("room_id");
         let room = route
             .room
             .clone()
-            .or_else(|| envelope.payload.read("room_id"));
-        if change == LobbyChange::Updated && room.is_some() {
-            let stale =
-                |other: &LobbyFrame| other.change == LobbyChange::Updated && other.room == room;
-            self.lobby.retain(|other| !stale(other));
+            .or_else(of_payload)
+            .filter(|_| !is_for_all);
+        self.body.clear();
+        envelope.write_frame(None, &mut self.body);
+        let frame = frames::text(&self.body);
+        match room {
+            Some(room) if !is_chat => {
+                let game_type = envelope.payload.read::<String>("game_type");
+                let change = LobbyChange::of(&route.event_type);
+                self.lobby.add(room, change, game_type.as_deref(), frame);
+            }
+            _ if is_chat => {
+                for watcher in self.watchers.values() {
+                    watcher.socket.push(frame.clone());
+                    self.to_wake.push(watcher.socket.clone());
+                }
+            }
+            _ => {
+                for socket in self.users.values().flat_map(|user| &user.sockets) {
+                    socket.push(frame.clone());
+                    self.to_wake.push(socket.clone());
+                }
+            }
         }
-        let game_type = envelope
-            .payload
-            .read::<String>("game_type")
-            .map(String::into_boxed_str);
-        self.lobby.push(LobbyFrame {
-            room,
-            change,
-            game_type,
-            frame,
-        });
     }
 
     /// Whether changes of the lobby wait to be sent.
@@ -520,26 +520,31 @@ impl Tables {
 
     /// Sends what was gathered to those who watch.
     pub(crate) fn flush_lobby(&mut self) {
-        let frames = std::mem::take(&mut self.lobby);
+        let lobby = std::mem::take(&mut self.lobby);
         // Watchers of the same game share one piece of memory.
         let mut gathered: FxHashMap<Option<&str>, Bytes> = FxHashMap::default();
         for watcher in self.watchers.values() {
             let wanted = watcher.game_type.as_deref();
-            let piece = gathered.entry(wanted).or_insert_with(|| {
-                let mine = frames
-                    .iter()
-                    .filter(|frame| match (wanted, &frame.game_type) {
-                        (Some(wanted), Some(game_type)) => **game_type == *wanted,
-                        _ => true,
-                    });
-                mine.flat_map(|frame| frame.frame.iter().copied()).collect()
-            });
+            let piece = gathered
+                .entry(wanted)
+                .or_insert_with(|| lobby.of_game(wanted));
             if !piece.is_empty() {
                 watcher.socket.push(piece.clone());
                 self.to_wake.push(watcher.socket.clone());
             }
         }
         self.finish();
+    }
+
+    /// How much it holds.
+    pub(crate) fn add_held(&self, held: &mut Held) {
+        held.users = self.users.len();
+        held.rooms = self.rooms.len();
+        held.ring_bytes = self.rooms.values().map(|entry| entry.kept).sum();
+        held.watchers = self.watchers.len();
+        for socket in self.users.values().flat_map(|user| &user.sockets) {
+            held.follows += socket.state.lock().follows.len();
+        }
     }
 }
 
@@ -591,13 +596,13 @@ fn follow_with(entry: &mut RoomEntry, role: Role, socket: &Arc<Socket>, frame: B
     // What its client stopped at is behind this state: to go on from there would be to go back.
     state.forget_asked(Some(&entry.room.id));
     match state.follow_of(&entry.room.id) {
-        Some(follow) => {
+        Some(follow) if Arc::ptr_eq(&follow.room, &entry.room) => {
             if follow.role_at_end().is_none() {
                 follow.change_role(index, Some(role));
             }
             follow.insert(index, frame);
         }
-        None => {
+        _ => {
             let mut follow = Follow::from(entry.room.clone(), index, role);
             follow.insert(index, frame);
             state.push_follow(follow);
@@ -630,8 +635,8 @@ fn answer_sync(
     if let Some(index) = index {
         sync.replayed.push(entry.room.id.clone());
         match state.follow_of(&entry.room.id) {
-            Some(follow) => follow.restart(index, role),
-            None => state
+            Some(follow) if Arc::ptr_eq(&follow.room, &entry.room) => follow.restart(index, role),
+            _ => state
                 .follows
                 .push(Follow::from(entry.room.clone(), index, role)),
         }

@@ -198,11 +198,12 @@ impl SocketState {
         }
     }
 
-    /// The place of this room among the follows.
+    /// The place of this room among the follows; one that the gateway has forgotten in between is still
+    /// read to its end before it.
     pub(crate) fn follow_of(&mut self, room: &RoomId) -> Option<&mut Follow> {
         self.follows
             .iter_mut()
-            .find(|follow| follow.room.id == *room)
+            .rfind(|follow| follow.room.id == *room)
     }
 
     /// Bytes that wait.

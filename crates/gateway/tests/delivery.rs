@@ -291,15 +291,34 @@ async fn the_lobby_reaches_those_who_watch_it() {
     };
     world.publish(&change("games.event.room_created", "a", "bigger_dice", 1));
     world.publish(&change("games.event.room_created", "b", "tic_tac_toe", 2));
+    world.publish(&change(
+        "games.event.room_created",
+        "gone",
+        "bigger_dice",
+        30,
+    ));
+    world.publish(&change(
+        "games.event.room_updated",
+        "gone",
+        "bigger_dice",
+        31,
+    ));
     for n in 3..20 {
         world.publish(&change("games.event.room_updated", "a", "bigger_dice", n));
     }
     // It names no game: whoever watches one may have had that room.
     let removed = Event::broadcast("games.event.room_removed").with("room_id", json!("b"));
     world.publish(&removed.with("n", json!(20)));
-    for (client, expected) in clients
-        .iter_mut()
-        .zip([&[1, 2, 19, 20][..], &[1, 19, 20], &[]])
+    world.publish(&change(
+        "games.event.room_removed",
+        "gone",
+        "bigger_dice",
+        32,
+    ));
+    for (client, expected) in
+        clients
+            .iter_mut()
+            .zip([&[1, 2, 19, 20, 32][..], &[1, 19, 20, 32], &[]])
     {
         let mut got = Vec::new();
         for _ in expected {
@@ -315,4 +334,101 @@ async fn the_lobby_reaches_those_who_watch_it() {
     world.publish(&change("games.event.room_created", "c", "bigger_dice", 21));
     assert_eq!(clients[1].next().await["n"], 21);
     assert_eq!(numbers(&world.settle(&mut clients[0]).await), [0_u64; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lobbys_chat_is_for_those_who_watch_and_what_is_for_all_for_all() {
+    let world = World::start().await;
+    let (mut watching, mut other) = (world.sign_in(1).await, world.sign_in(2).await);
+    let dice = json!({"type": "system.lobby", "watch": true, "game_type": "bigger_dice"});
+    watching.send(dice).await;
+    world.settle(&mut watching).await;
+    for without_headers in [false, true] {
+        let chat = Event::broadcast("chat.event.lobby_message").with("n", json!(1));
+        let news = Event::broadcast("system.event.maintenance")
+            .with("room_id", json!("r"))
+            .with("n", json!(2));
+        let foreign = Event::broadcast("games.event.news").with("n", json!(3));
+        for event in [chat, news, foreign] {
+            world.publish(&if without_headers {
+                event.without_headers()
+            } else {
+                event
+            });
+        }
+        assert_eq!(numbers(&world.settle(&mut watching).await), [1, 2, 3]);
+        assert_eq!(numbers(&world.settle(&mut other).await), [2, 3]);
+    }
+    // One that reconnects watches only once it says so again.
+    drop(watching);
+    let control = world.gateway.control();
+    world
+        .until("no watcher", || control.held().watchers == 0)
+        .await;
+    let mut again = world.sign_in(1).await;
+    world.publish(&Event::broadcast("chat.event.lobby_message").with("n", json!(4)));
+    assert_eq!(numbers(&world.settle(&mut again).await), [0_u64; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_kept_of_rooms_that_have_ended() {
+    const ROOMS: [&str; 4] = ["r0", "r1", "r2", "r3"];
+    let world = World::start().await;
+    let (mut one, mut two) = (world.sign_in(1).await, world.sign_in(2).await);
+    let control = world.gateway.control();
+    let before = control.held();
+    for round in 0..25 {
+        let room = ROOMS[round % ROOMS.len()];
+        world.enter(room, 1, "player", 0);
+        world.enter(room, 2, "player", 0);
+        for n in 1..20 {
+            let event = Event::room("games.event.x", room, n).with("n", json!(n));
+            world.publish(&event.with("filler", json!("x".repeat(500))));
+        }
+        let last = Event::room("games.event.seed_revealed", room, 20).with("n", json!(20));
+        world.publish(&last.member(1, "none").member(2, "none"));
+        // Both hear all of it, though the gateway has forgotten the room by then.
+        for client in [&mut one, &mut two] {
+            let heard = numbers(&world.settle(client).await);
+            assert_eq!(heard, (1..=20).collect::<Vec<_>>(), "round {round}");
+        }
+    }
+    world
+        .until("all follows to end", || control.held() == before)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_to_a_room_that_was_forgotten_reads_on_in_order() {
+    let world = World::start().await;
+    let mut client = world.sign_in(1).await;
+    world.enter("r", 1, "lobby", 0);
+    // All in one go, so that the socket has read nothing of the first time when the second begins.
+    let mut records = Vec::new();
+    for n in 1..=5 {
+        let event = Event::room("games.event.x", "r", n).with("n", json!(n));
+        let event = if n == 3 {
+            event.member(1, "none")
+        } else {
+            event
+        };
+        records.push(world.record(&event));
+        if n == 3 {
+            records.push(world.record(&support::room_state("r", 1, "lobby", 3)));
+        }
+    }
+    let appended = world
+        .log
+        .append(records, Box::new(|outcome| drop(outcome.unwrap())));
+    appended.unwrap();
+    let frames = world.settle(&mut client).await;
+    let told: Vec<String> = frames
+        .iter()
+        .map(|frame| {
+            frame["n"]
+                .as_u64()
+                .map_or("state".to_owned(), |n| n.to_string())
+        })
+        .collect();
+    assert_eq!(told, ["state", "1", "2", "3", "state", "4", "5"]);
 }

@@ -250,6 +250,47 @@ async fn a_slow_client_is_cut_off_and_harms_nobody() {
     drop(slow);
 }
 
+/// Who watches the lobby and reads nothing is cut off at the same bound.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_that_reads_nothing_is_cut_off() {
+    let config = GatewayConfig {
+        limits: Limits {
+            behind_bytes_max: 64 * 1024,
+            ..Limits::default()
+        },
+        write_stall_max: Duration::from_secs(600),
+        lobby_every: Duration::from_millis(1),
+        unlimited: true,
+        ..GatewayConfig::for_testing()
+    };
+    let world = World::with(config).await;
+    let (mut slow, mut other) = (world.sign_in(1).await, world.sign_in(2).await);
+    slow.send(json!({"type": "system.lobby", "watch": true}))
+        .await;
+    let control = world.gateway.control();
+    world
+        .until("it watches", || control.held().watchers == 1)
+        .await;
+    let started = Instant::now();
+    let mut rooms = 0;
+    while world.gateway.connections() == 2 {
+        assert!(
+            started.elapsed() < support::DEADLINE,
+            "the slow watcher is still there"
+        );
+        for _ in 0..20 {
+            rooms += 1;
+            let event = Event::broadcast("games.event.room_created")
+                .with("room_id", json!(format!("r{rooms}")))
+                .with("room_name", json!("x".repeat(1_500)));
+            world.publish(&event);
+        }
+        assert!(world.settle(&mut other).await.is_empty());
+    }
+    assert_eq!(control.held().watchers, 0);
+    drop(slow);
+}
+
 /// The kernel's buffer is full and little comes after it: the bound is never passed, but nothing moves either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stuck_client_is_cut_off() {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 
 /// A program of the build that this one belongs to: cargo puts tests into a folder beside them.
@@ -261,6 +262,49 @@ impl TestServer {
         answer["balance_cents"]
             .as_i64()
             .unwrap_or_else(|| panic!("no balance: {answer}"))
+    }
+
+    /// How much it holds in memory, as the operator socket tells.
+    pub async fn held(&self) -> Value {
+        let path = self.data_dir.join("operator.sock");
+        let stream = UnixStream::connect(path)
+            .await
+            .expect("the operator socket");
+        let mut stream = BufReader::new(stream);
+        let asked = stream.get_mut().write_all(b"{\"v\":1,\"op\":\"held\"}\n");
+        asked.await.expect("sent");
+        let mut line = String::new();
+        within("an answer", stream.read_line(&mut line))
+            .await
+            .expect("a line");
+        let mut answer: Value = serde_json::from_str(&line).expect("JSON");
+        assert!(answer["ok"].is_object(), "{answer}");
+        answer["ok"].take()
+    }
+
+    /// Waits until what it holds is as wanted; says what it was last.
+    pub async fn until_it_holds(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let until = std::time::Instant::now() + DEADLINE;
+        loop {
+            let held = self.held().await;
+            if wanted(&held) {
+                return held;
+            }
+            assert!(
+                std::time::Instant::now() < until,
+                "waited {DEADLINE:?} for {what}: {held:#}"
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Its resident memory.
+    pub fn resident_bytes(&self) -> u64 {
+        let pid = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kib.expect("kB of resident memory") * 1_024
     }
 
     /// Everything on a topic until now.

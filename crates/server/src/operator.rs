@@ -11,6 +11,7 @@ pub use socket::{Listener, is_served};
 
 use blazing_sun_backbone::credentials::TokenVerifier;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
+use blazing_sun_backend::engine::Engine;
 use blazing_sun_domain::UserId;
 use blazing_sun_gateway::{Control, ReadPosition};
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub struct Edge {
     pub verifier: TokenVerifier,
     /// Ends users' connections, and tells how far it has read.
     pub gateway: Control,
+    /// Tells how much it holds.
+    pub engine: Arc<Engine>,
 }
 
 impl Operator {
@@ -84,6 +87,7 @@ impl Operator {
                 }
                 told(profile)
             }
+            Request::Held => told(self.held().await?),
             Request::GatewayPositions => told(self.gateway_positions().await?),
             Request::Token { user, minutes } => {
                 told(accounts.token(&named(&user)?, minutes).await?)
@@ -105,6 +109,13 @@ impl Operator {
 }
 
 impl Operator {
+    async fn held(&self) -> Result<Value, Failure> {
+        let nothing = || Failure::new("unavailable", "no server runs that could hold anything");
+        let edge = self.edge.as_ref().ok_or_else(nothing)?;
+        let backend = edge.engine.held().await.ok_or_else(nothing)?;
+        Ok(serde_json::json!({ "backend": backend, "gateway": edge.gateway.held() }))
+    }
+
     async fn gateway_positions(&self) -> Result<Vec<GatewayPosition>, Failure> {
         let Some(edge) = &self.edge else {
             return Ok(Vec::new());

@@ -58,6 +58,8 @@ pub enum Request {
     },
     /// How far the gateway has read the event topics; nothing where none runs.
     GatewayPositions,
+    /// How much the running server holds in memory: rooms, queues, connections.
+    Held,
     /// An access token.
     Token {
         /// For whom.
@@ -90,6 +92,7 @@ impl Request {
             | Request::Ban { .. }
             | Request::Unban { .. }
             | Request::GatewayPositions
+            | Request::Held
             | Request::Token { .. }
             | Request::Credit { .. } => true,
         }

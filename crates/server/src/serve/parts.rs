@@ -127,6 +127,7 @@ impl Parts {
         let edge = Edge {
             verifier: self.verifier.clone(),
             gateway: self.gateway.control(),
+            engine: self.engine.clone(),
         };
         Operator::new(self.accounts.clone(), Some(edge))
     }

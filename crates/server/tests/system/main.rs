@@ -8,6 +8,7 @@ mod hostile_sockets;
 mod house_bot;
 mod intruders;
 mod life;
+mod lobby;
 mod operators;
 mod proof;
 mod repeats;
