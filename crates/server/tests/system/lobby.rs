@@ -92,11 +92,8 @@ async fn a_place_is_given_up_by_cancelling_and_by_going_away() {
     assert_eq!(ask(&mut clients[1], dice()).await, (2, true));
     let room = matched(&mut clients[0]).await;
     for client in &mut clients {
-        client
-            .command("leave_room", json!({ "room_id": room }))
-            .await;
+        leave(client, &room).await;
     }
-    clients[1].event("games.event.seed_revealed").await;
     let guests: Vec<&Guest> = clients.iter().map(|client| &client.guest).collect();
     assert_eq!(balances(&server, &guests).await, [5_000, 5_000]);
 }
@@ -111,6 +108,8 @@ async fn who_left_a_running_game_finds_it_in_the_list_and_comes_back() {
     matched(&mut clients[1]).await;
     for client in &mut clients[..2] {
         client.ready(&room).await;
+    }
+    for client in &mut clients[..2] {
         client.event("games.event.game_started").await;
     }
     let leave = clients[0]
@@ -161,6 +160,17 @@ async fn who_left_a_running_game_finds_it_in_the_list_and_comes_back() {
     assert_eq!(server.audit().await["clean"], true);
 }
 
+async fn leave(client: &mut Client, room: &str) {
+    client
+        .command("leave_room", json!({ "room_id": room }))
+        .await;
+    let me = client.guest.user_id.clone();
+    let is_out = |frame: &Value| {
+        frame["type"] == "games.event.player_left" && frame["user_id"] == me.as_str()
+    };
+    client.until("its leaving", is_out).await;
+}
+
 async fn listed(client: &mut Client, room: &str) -> Value {
     client.command("list_rooms", dice()).await;
     let list = client.event("games.event.room_list").await;
@@ -195,12 +205,8 @@ async fn a_closed_socket_is_told_in_time_and_coming_back_restores_the_seat() {
     assert_eq!(state["room"]["selected_players"][0], guest.user_id.as_str());
     let rejoined = other.event("games.event.player_rejoined").await;
     assert_eq!(rejoined["user_id"], guest.user_id.as_str());
-    for client in [&mut back, &mut other] {
-        client
-            .command("leave_room", json!({ "room_id": room }))
-            .await;
-    }
-    back.event("games.event.seed_revealed").await;
+    leave(&mut back, &room).await;
+    leave(&mut other, &room).await;
     assert_eq!(
         balances(&server, &[&guest, &other.guest]).await,
         [5_000, 5_000]
@@ -289,13 +295,7 @@ async fn rooms(clients: &mut [Client], count: usize) {
             room = matched(client).await;
         }
         for at in [n % 2, (n + 1) % 2] {
-            clients[at]
-                .command("leave_room", json!({ "room_id": room }))
-                .await;
-            let is_out = |frame: &Value| {
-                frame["type"] == "games.event.player_left" && frame["room_id"] == room.as_str()
-            };
-            clients[at].until("its leaving", is_out).await;
+            leave(&mut clients[at], &room).await;
         }
         for client in &mut *clients {
             client.seen.clear();
