@@ -25,7 +25,7 @@ use blazing_sun_domain::{Cents, Games, Millis};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -149,15 +149,21 @@ impl Engine {
             gateway_silence_ms: options.gateway_silence_ms,
         };
         let syncer = {
-            let (wal, log) = (write_ahead_log(&options.path)?, log.clone());
-            Syncer::start(move || wal.sync_data(), move || log.release())
+            let (wal, log) = (write_ahead_log(&connection)?, log.clone());
+            let rested = move |is_well: bool| {
+                log.release();
+                if !is_well {
+                    log.wake();
+                }
+            };
+            Syncer::start(move || wal.sync_data(), rested)
                 .map_err(|error| EngineError::System(error.to_string()))?
         };
         let held_asked = HeldAsked::default();
         let mut running = Running {
             held_asked: Arc::clone(&held_asked),
-            store: SqliteStore::new(connection, appender),
             syncer,
+            store: SqliteStore::new(connection, appender),
             ownership: Ownership {
                 epoch: 0,
                 batch_no: 0,
@@ -178,12 +184,13 @@ impl Engine {
             recent: VecDeque::new(),
             recent_records: 0,
         };
+        running.store.write_back_all()?;
         running.store.write_back_is_ours(&options.path)?;
         running.ownership = running.store.take_over(clock::now())?;
         running.last_now = running.ownership.last_alive.unwrap_or_default();
         running.recover()?;
         running.recover_presence()?;
-        running.store.sync_is_ours()?;
+        running.store.sync_is_ours(Arc::clone(&jobs))?;
         let first = running.first_batch()?;
         tracing::info!(
             engine.epoch = running.ownership.epoch,
@@ -204,7 +211,7 @@ impl Engine {
                 let outcome =
                     ran.unwrap_or_else(|panic| Err(EngineError::Panicked(panic_text(&*panic))));
                 closing.close();
-                jobs.close();
+                jobs.close(outcome.is_ok());
                 if let Err(error) = &outcome {
                     tracing::error!(error = %error, "the engine has stopped");
                 }
@@ -323,6 +330,12 @@ impl Running {
         loop {
             let until = self.next_wake();
             let waited = self.store.appender.wait(until, RECORDS_MAX);
+            if let Some(error) = self.syncer.failure() {
+                for append in waited.appends {
+                    (append.appended)(Err(LogError::Closed));
+                }
+                return Err(EngineError::NotDurable(error));
+            }
             let now = self.now();
             let horizon = match waited.oldest_left {
                 Some(arrived) => Millis(now.0 - arrived.elapsed().as_millis() as i64 - 1),
@@ -338,12 +351,11 @@ impl Running {
             };
             let is_last = work.is_last;
             self.one_batch(now, work)?;
-            if let Some(error) = self.syncer.failure() {
-                return Err(EngineError::NotDurable(error));
-            }
             self.tell_held();
             if is_last {
-                return Ok(());
+                self.syncer.rest();
+                let failure = self.syncer.failure().map(EngineError::NotDurable);
+                return failure.map_or(Ok(()), Err);
             }
             self.store.write_back();
         }
@@ -460,13 +472,22 @@ impl Running {
             }
             return Ok(());
         }
-        let written = self.jobs.begin_write();
         let outcome =
             decided.and_then(|()| self.store.commit(&mut self.ownership, &batch, &writes));
         let told = self.store.take_outcomes();
+        let (jobs, written) = (Arc::clone(&self.jobs), self.jobs.begun());
         if let Err(error) = outcome {
             told.into_iter().for_each(|outcome| outcome(false));
-            self.jobs.is_durable(written);
+            if self.syncer.is_at_rest() {
+                jobs.is_durable(written);
+            } else {
+                // Not before those that are under way.
+                self.syncer.later(Box::new(move |is_durable| {
+                    if is_durable {
+                        jobs.is_durable(written);
+                    }
+                }));
+            }
             return self.after_failure(now, batch, accepted, error);
         }
         self.note_batch(batch.batch_no(), batch.records().len());
@@ -476,7 +497,7 @@ impl Running {
         let is_beside = !work.is_last
             && (accepted.len() >= SYNCED_BESIDE_MIN || self.store.appender.has_queued());
         let delivery = self.store.appender.written(batch);
-        let (jobs, committed) = (Arc::clone(&self.jobs), Arc::clone(&self.committed));
+        let committed = Arc::clone(&self.committed);
         let directory = self.queries.clone();
         let outcome: Outcome = Box::new(move |is_durable| {
             told.into_iter().for_each(|outcome| outcome(is_durable));
@@ -618,10 +639,10 @@ fn random<const N: usize>() -> Result<[u8; N], EngineError> {
 }
 
 /// SQLite's write-ahead log. Its locks are on other files: they outlive the closing of this one.
-fn write_ahead_log(path: &Path) -> Result<std::fs::File, EngineError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    std::fs::File::open(name).map_err(|error| {
+fn write_ahead_log(connection: &rusqlite::Connection) -> Result<std::fs::File, EngineError> {
+    // As SQLite names it, behind any symbolic link.
+    let path = connection.path().unwrap_or_default();
+    std::fs::File::open(format!("{path}-wal")).map_err(|error| {
         EngineError::System(format!("the write-ahead log can not be opened: {error}"))
     })
 }

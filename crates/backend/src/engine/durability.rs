@@ -1,8 +1,10 @@
 //! Making commits durable. A commit writes the write-ahead log; the disk has it only once that file is synced.
 //! Under load a thread of its own does so while the engine decides what comes next.
 
+use crate::partition::panic_text;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -20,8 +22,8 @@ pub(super) struct Syncer {
 
 struct Shared {
     sync: Box<dyn Fn() -> io::Result<()> + Send + Sync>,
-    /// Called when nothing is left to sync.
-    rested: Box<dyn Fn() + Send + Sync>,
+    /// Called when nothing is left to sync, with whether all could be.
+    rested: Box<dyn Fn(bool) + Send + Sync>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -44,7 +46,7 @@ impl Syncer {
     /// A syncer at rest; `rested` is called whenever it comes to rest again.
     pub fn start(
         sync: impl Fn() -> io::Result<()> + Send + Sync + 'static,
-        rested: impl Fn() + Send + Sync + 'static,
+        rested: impl Fn(bool) + Send + Sync + 'static,
     ) -> io::Result<Syncer> {
         let shared = Arc::new(Shared {
             sync: Box::new(sync),
@@ -77,12 +79,14 @@ impl Syncer {
         self.shared.changed.notify_all();
     }
 
+    /// Waits until nothing waits and no sync runs.
+    pub fn rest(&self) {
+        drop(self.shared.at_rest());
+    }
+
     /// Syncs on the caller's thread, after all that waits.
     pub fn now(&self, outcome: Outcome) {
-        let mut state = self.shared.state.lock();
-        while !state.is_at_rest() {
-            self.shared.changed.wait(&mut state);
-        }
+        let mut state = self.shared.at_rest();
         state.is_syncing = true;
         self.shared.sync(state, vec![outcome]);
     }
@@ -124,28 +128,37 @@ impl Shared {
         }
     }
 
+    fn at_rest(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        while !state.is_at_rest() {
+            self.changed.wait(&mut state);
+        }
+        state
+    }
+
     fn sync(&self, state: MutexGuard<'_, State>, outcomes: Vec<Outcome>) {
         let has_failed = state.failure.is_some();
         drop(state);
-        let synced = if has_failed {
-            None
-        } else {
-            Some((self.sync)())
-        };
-        let is_durable = matches!(synced, Some(Ok(())));
+        let mut failure = None;
+        if !has_failed && let Err(error) = (self.sync)() {
+            failure = Some(error);
+        }
+        let is_durable = !has_failed && failure.is_none();
         for outcome in outcomes {
-            outcome(is_durable);
+            // Whoever waits for the end of this sync must not wait for ever.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| outcome(is_durable))) {
+                let text = format!("telling of a commit panicked: {}", panic_text(&*panic));
+                failure.get_or_insert(io::Error::other(text));
+            }
         }
         let mut state = self.state.lock();
-        if let Some(Err(error)) = synced {
-            state.failure = Some(error);
-        }
+        state.failure = state.failure.take().or(failure);
         state.is_syncing = false;
-        let is_at_rest = state.is_at_rest();
+        let (is_at_rest, is_well) = (state.is_at_rest(), state.failure.is_none());
         drop(state);
         self.changed.notify_all();
         if is_at_rest {
-            (self.rested)();
+            (self.rested)(is_well);
         }
     }
 }
@@ -161,7 +174,7 @@ mod tests {
         let_end: Sender<io::Result<()>>,
         told: Receiver<(u32, bool)>,
         tell: Sender<(u32, bool)>,
-        rested: Receiver<()>,
+        rested: Receiver<bool>,
     }
 
     impl Gate {
@@ -176,7 +189,8 @@ mod tests {
                 end.lock().recv().unwrap()
             };
             Gate {
-                syncer: Syncer::start(sync, move || rest.send(()).unwrap_or_default()).unwrap(),
+                syncer: Syncer::start(sync, move |is_well| rest.send(is_well).unwrap_or_default())
+                    .unwrap(),
                 began,
                 let_end,
                 told,
@@ -207,7 +221,7 @@ mod tests {
         );
         gate.let_end.send(Ok(())).unwrap();
         assert_eq!(gate.told.recv().unwrap(), (2, true));
-        gate.rested.recv().unwrap();
+        assert!(gate.rested.recv().unwrap());
         assert!(gate.syncer.is_at_rest());
     }
 
@@ -229,10 +243,40 @@ mod tests {
         gate.let_end.send(Err(io::Error::other("no disk"))).unwrap();
         gate.syncer.now(gate.outcome(1));
         assert_eq!(gate.syncer.failure().unwrap().to_string(), "no disk");
+        assert!(!gate.rested.recv().unwrap());
         gate.syncer.later(gate.outcome(2));
         gate.syncer.now(gate.outcome(3));
         let told: Vec<_> = gate.told.try_iter().collect();
         assert_eq!(told, [(1, false), (2, false), (3, false)]);
+    }
+
+    #[test]
+    fn a_panic_of_one_that_is_told_is_a_failure_and_the_others_are_told() {
+        let gate = Gate::new();
+        gate.let_end.send(Ok(())).unwrap();
+        gate.syncer.now(Box::new(|_| panic!("at once")));
+        assert!(
+            gate.syncer
+                .failure()
+                .unwrap()
+                .to_string()
+                .contains("at once")
+        );
+
+        let gate = Gate::new();
+        gate.syncer.later(Box::new(|_| panic!("beside")));
+        gate.began.recv().unwrap();
+        gate.syncer.later(gate.outcome(2));
+        gate.let_end.send(Ok(())).unwrap();
+        gate.syncer.rest();
+        assert_eq!(gate.told.recv().unwrap(), (2, false));
+        assert!(
+            gate.syncer
+                .failure()
+                .unwrap()
+                .to_string()
+                .contains("beside")
+        );
     }
 
     #[test]

@@ -93,6 +93,27 @@ pub struct Tokens {
     exhausted: bool,
 }
 
+/// Tokens of as many users as are wanted, or fewer, and then why: those in the file, or guests, of whom a server that
+/// has its limits is asked for no more than `guests_max`.
+pub fn users(
+    file: Option<&Path>,
+    accounts: Accounts,
+    wanted: usize,
+    guests_max: usize,
+) -> anyhow::Result<(Vec<String>, String)> {
+    let wanted = if file.is_some() {
+        wanted
+    } else {
+        wanted.min(guests_max)
+    };
+    let mut tokens = match file {
+        Some(path) => Tokens::from_file(path)?,
+        None => Tokens::of_guests(accounts, wanted),
+    };
+    let users = tokens.up_to(wanted)?;
+    Ok((users, tokens.ended_because().unwrap_or_default()))
+}
+
 impl Tokens {
     /// Of guests who are signed in on a thread of their own, some ahead of their use.
     pub fn of_guests(accounts: Accounts, ahead: usize) -> Tokens {

@@ -5,7 +5,7 @@ mod crowd;
 mod stalls;
 mod step;
 
-use super::accounts::{Accounts, Tokens};
+use super::accounts::{self, Accounts};
 use super::figures::{Figures, Used, percentile_ms, saturated};
 use super::machine::{self, Machine};
 use super::{Played, address_of};
@@ -74,18 +74,10 @@ pub fn run(options: &FanoutOptions) -> anyhow::Result<Figures> {
     } else {
         Talk::Ready
     };
-    let users_max = if options.tokens.is_some() || offers_relay {
-        options.subscribers + 1
-    } else {
-        LIMITED_USERS
-    };
-    let mut tokens = match &options.tokens {
-        Some(path) => Tokens::from_file(path)?,
-        None => Tokens::of_guests(accounts, users_max),
-    };
-    let users = tokens.up_to(users_max)?;
-    if users.len() < options.subscribers + 1 {
-        let why = tokens.ended_because().unwrap_or_default();
+    let wanted = options.subscribers + 1;
+    let guests_max = if offers_relay { wanted } else { LIMITED_USERS };
+    let (users, why) = accounts::users(options.tokens.as_deref(), accounts, wanted, guests_max)?;
+    if users.len() < wanted {
         notes.push(format!("{} users share the connections {why}", users.len()));
     }
     let machine = Machine::beside(server);

@@ -1,6 +1,6 @@
 //! Connections at rest: what one of them costs the server's memory, and how fast new ones get in.
 
-use super::accounts::{Accounts, Tokens};
+use super::accounts::{self, Accounts};
 use super::command::{self, CommandIds};
 use super::figures::{Figures, Used, saturated};
 use super::machine::{self, Machine};
@@ -63,18 +63,10 @@ pub fn run(options: &IdleOptions) -> anyhow::Result<Figures> {
              connections, and in no room"
         ));
     }
-    let users_max = if options.tokens.is_some() || offers_relay {
-        options.connections
-    } else {
-        LIMITED_USERS
-    };
-    let mut tokens = match &options.tokens {
-        Some(path) => Tokens::from_file(path)?,
-        None => Tokens::of_guests(accounts, users_max),
-    };
-    let users = tokens.up_to(users_max)?;
-    if users.len() < options.connections {
-        let why = tokens.ended_because().unwrap_or_default();
+    let wanted = options.connections;
+    let guests_max = if offers_relay { wanted } else { LIMITED_USERS };
+    let (users, why) = accounts::users(options.tokens.as_deref(), accounts, wanted, guests_max)?;
+    if users.len() < wanted {
         if options.room_size > 0 {
             bail!(
                 "rooms need a user for each connection, and there are {}: {why}",

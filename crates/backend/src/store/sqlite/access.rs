@@ -20,10 +20,19 @@ pub type JobOutcome = Box<dyn FnOnce(bool) + Send>;
 pub struct WriteJobs {
     queue: Mutex<Option<Vec<WriteJob>>>,
     wake: Box<dyn Fn() + Send + Sync>,
-    /// Counts the transactions that were begun.
+    /// Counts the commits that were begun.
     begun: AtomicU64,
-    /// Up to this one they are durable, or have never been.
-    durable: watch::Sender<u64>,
+    durable: watch::Sender<Durable>,
+}
+
+/// Which commits are durable, or were rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    UpTo(u64),
+    /// The engine has ended well.
+    All,
+    /// The engine has failed: the last ones may never be.
+    NoMore,
 }
 
 impl WriteJobs {
@@ -33,30 +42,42 @@ impl WriteJobs {
             queue: Mutex::new(Some(Vec::new())),
             wake: Box::new(wake),
             begun: AtomicU64::new(0),
-            durable: watch::Sender::new(0),
+            durable: watch::Sender::new(Durable::UpTo(0)),
         })
     }
 
-    /// A transaction is about to be committed; gives its number.
-    pub fn begin_write(&self) -> u64 {
-        self.begun.fetch_add(1, Ordering::AcqRel) + 1
+    /// A commit is about to begin: from now on readers may see it.
+    pub fn begin_commit(&self) {
+        self.begun.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// All up to this one are durable, or were rolled back.
+    /// The number of the last commit that was begun.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// All commits up to this one are durable, or were rolled back.
     pub fn is_durable(&self, number: u64) {
-        self.durable.send_replace(number);
+        self.durable.send_if_modified(|durable| match durable {
+            Durable::UpTo(before) if *before < number => {
+                *before = number;
+                true
+            }
+            _ => false,
+        });
     }
 
     /// Waits until all that could be read is durable, so that nobody hears what a power failure takes back.
     async fn settled(&self) -> Result<(), StoreError> {
-        let begun = self.begun.load(Ordering::Acquire);
-        if *self.durable.borrow() >= begun {
-            return Ok(());
-        }
+        let begun = self.begun();
+        let is_known = |durable: &Durable| match durable {
+            Durable::UpTo(number) => *number >= begun,
+            Durable::All | Durable::NoMore => true,
+        };
         let mut durable = self.durable.subscribe();
-        match durable.wait_for(|number| *number >= begun).await.as_deref() {
-            Ok(&CLOSED) | Err(_) => Err(StoreError::Closed),
-            Ok(_) => Ok(()),
+        match durable.wait_for(is_known).await.as_deref() {
+            Ok(Durable::UpTo(_) | Durable::All) => Ok(()),
+            Ok(Durable::NoMore) | Err(_) => Err(StoreError::Closed),
         }
     }
 
@@ -69,10 +90,14 @@ impl WriteJobs {
             .unwrap_or_default()
     }
 
-    /// No more jobs; those that wait are dropped, and their callers told.
-    pub fn close(&self) {
+    /// No more jobs; those that wait are dropped, and their callers told. Unless the engine ended well, nothing is
+    /// read any more: it might not be durable.
+    pub fn close(&self, ended_well: bool) {
         self.queue.lock().take();
-        self.durable.send_replace(CLOSED);
+        self.durable.send_replace(match ended_well {
+            true => Durable::All,
+            false => Durable::NoMore,
+        });
     }
 
     fn put(&self, job: WriteJob) -> Result<(), StoreError> {
@@ -84,9 +109,6 @@ impl WriteJobs {
         Ok(())
     }
 }
-
-/// Instead of a transaction's number: nothing becomes durable any more.
-const CLOSED: u64 = u64::MAX;
 
 #[derive(Clone)]
 enum Writer {
@@ -224,17 +246,33 @@ mod tests {
         };
         assert_eq!(read().await.unwrap(), 7);
 
-        let number = jobs.begin_write();
+        jobs.begin_commit();
+        let first = jobs.begun();
+        jobs.begin_commit();
         let mut waiting = Box::pin(jobs.settled());
-        assert!(!is_done(&mut waiting).await);
-        jobs.is_durable(number);
+        jobs.is_durable(first);
+        assert!(
+            !is_done(&mut waiting).await,
+            "the second is not durable yet"
+        );
+        jobs.is_durable(jobs.begun());
+        jobs.is_durable(first);
         waiting.await.unwrap();
         assert_eq!(read().await.unwrap(), 7);
 
-        jobs.begin_write();
+        jobs.begin_commit();
         let mut waiting = Box::pin(jobs.settled());
         assert!(!is_done(&mut waiting).await);
-        jobs.close();
+        jobs.close(false);
         assert!(matches!(waiting.await, Err(StoreError::Closed)));
+        assert!(matches!(read().await, Err(StoreError::Closed)));
+    }
+
+    #[tokio::test]
+    async fn after_a_good_end_all_can_be_read() {
+        let jobs = WriteJobs::new(|| ());
+        jobs.begin_commit();
+        jobs.close(true);
+        jobs.settled().await.unwrap();
     }
 }

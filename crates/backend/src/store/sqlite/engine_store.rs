@@ -1,6 +1,6 @@
 //! The store port on the embedded file: everything of a batch in one transaction.
 
-use super::access::{JobOutcome, WriteJob};
+use super::access::{JobOutcome, WriteJob, WriteJobs};
 use super::write_back::{Progress, WriteBack, checkpoint};
 use crate::store::{
     Connection as UserConnection, InboxSnapshot, JournalDigest, ListingChange, Ownership,
@@ -14,6 +14,7 @@ use blazing_sun_domain::{
 };
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The embedded engine owns all partitions under this one row of `partition_owner`.
 const ALL_PARTITIONS: i64 = -1;
@@ -29,6 +30,8 @@ pub struct SqliteStore {
     /// About how much has come into the write-ahead log since it was last written back.
     wal_bytes: usize,
     write_back: Option<WriteBack>,
+    /// To be told that a commit begins, where it is durable only later.
+    readers: Option<Arc<WriteJobs>>,
 }
 
 /// From so much more on the write-ahead log is written back beside the engine, …
@@ -49,6 +52,7 @@ impl SqliteStore {
             outcomes: Vec::new(),
             wal_bytes: 0,
             write_back: None,
+            readers: None,
         }
     }
 
@@ -61,11 +65,26 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// From now on a commit is durable only once its owner has synced the write-ahead log.
-    pub fn sync_is_ours(&mut self) -> Result<(), StoreError> {
+    /// Brings all that earlier owners committed into the file, which is synced. What they could not sync may look
+    /// as if it were on the disk.
+    pub fn write_back_all(&mut self) -> Result<(), StoreError> {
+        let query = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: bool = self
+            .connection
+            .query_row(query, [], |row| row.get::<_, i64>(0).map(|busy| busy != 0))?;
+        if is_busy {
+            tracing::warn!("another process reads the file: its write-ahead log goes on as it is");
+        }
+        Ok(())
+    }
+
+    /// From now on a commit is durable only once its owner has synced the write-ahead log; `readers` wait for that.
+    /// The commits before are synced by SQLite: that of the take-over also syncs what a killed owner left.
+    pub fn sync_is_ours(&mut self, readers: Arc<WriteJobs>) -> Result<(), StoreError> {
         // The file itself is changed only by what has been synced before, in this mode too.
         self.connection
             .pragma_update(None, "synchronous", "NORMAL")?;
+        self.readers = Some(readers);
         Ok(())
     }
 
@@ -200,6 +219,9 @@ impl SqliteStore {
         self.outcomes
             .extend(jobs.into_iter().map(|job| job(&transaction)));
         kill_point!(Written);
+        if let Some(readers) = &self.readers {
+            readers.begin_commit();
+        }
         transaction.commit()?;
         Ok(())
     }
