@@ -2,6 +2,7 @@
 //! stores what comes out, and never looks inside.
 
 pub mod events;
+mod invitations;
 mod lobby;
 mod moderation;
 mod play;
@@ -209,6 +210,14 @@ pub enum Action {
         measure: Measure,
         /// To whom.
         target: UserId,
+    },
+    /// `invite_players`
+    Invite {
+        /// Whom.
+        users: Vec<UserId>,
+        /// The room that this one opens anew, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rematch_of: Option<RoomId>,
     },
     /// `leave_room`
     Leave,

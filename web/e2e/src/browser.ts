@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { chromiumPath, Expected } from "./harness.js";
+import { CONTENT_SECURITY_POLICY } from "./scripted_server.js";
 
 const DEADLINE_MS = 20_000;
 const FLAGS = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
@@ -14,16 +15,23 @@ export function launch(): Promise<Browser> {
   });
 }
 
+export interface Browsing {
+  context: BrowserContext;
+  page: Page;
+  complaints: string[];
+  expected: Expected;
+  /** Every frame that the page's sockets received. */
+  heard: string[];
+}
+
 /**
  * A browser of its own for one player: cookies and storage are not shared. The caller fails on `complaints`: every
  * error on the console but those that `expected` has been told of.
  */
-export async function player(
-  browser: Browser,
-  options: BrowserContextOptions = {},
-): Promise<{ context: BrowserContext; page: Page; complaints: string[]; expected: Expected }> {
+export async function player(browser: Browser, options: BrowserContextOptions = {}): Promise<Browsing> {
   const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, ...options });
   context.setDefaultTimeout(DEADLINE_MS);
+  if (process.env.E2E_PAGES) await showPages(context, process.env.E2E_PAGES);
   const page = await context.newPage();
   const complaints: string[] = [];
   const expected = new Expected();
@@ -33,7 +41,21 @@ export async function player(
     const error = `${message.text()} (${message.location().url})`;
     if (!expected.includes(error)) complaints.push(error);
   });
-  return { context, page, complaints, expected };
+  const heard: string[] = [];
+  page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => heard.push(String(payload))));
+  return { context, page, complaints, expected, heard };
+}
+
+/** Pages from a folder in place of those that are built into the program, which then needs no new build. */
+async function showPages(context: BrowserContext, folder: string): Promise<void> {
+  await context.route(/^http:\/\/127\.0\.0\.1:\d+\/(r\/[^/]*|assets\/.*|theme\.js|favicon\.svg)?$/, (route) => {
+    const path = new URL(route.request().url()).pathname;
+    const name = path === "/" || path.startsWith("/r/") ? "index.html" : path;
+    return route.fulfill({
+      path: join(folder, name),
+      headers: { "content-security-policy": CONTENT_SECURITY_POLICY },
+    });
+  });
 }
 
 let shotsDir: string | undefined;
@@ -85,4 +107,92 @@ export async function rollToTheEnd(pages: readonly Page[], during?: (rolls: numb
   }
   for (const page of pages) await done(page).waitFor();
   return rolls;
+}
+
+/** A player who is in the lobby as a guest. */
+export interface Guest extends Browsing {
+  id: string;
+}
+
+export async function guest(browser: Browser, origin: string, options: BrowserContextOptions = {}): Promise<Guest> {
+  const browsing = await player(browser, options);
+  return { ...browsing, id: await enterAsGuest(browsing.page, origin) };
+}
+
+export interface RoomOptions {
+  name?: string;
+  gameType?: string;
+  password?: string;
+}
+
+/** Opens a room of two seats; its address. */
+export async function openRoom(page: Page, { name, gameType, password }: RoomOptions = {}): Promise<string> {
+  await page.getByTestId("create-room").click();
+  if (name) await page.getByTestId("room-name").fill(name);
+  if (gameType) await page.getByTestId("game-type").selectOption(gameType);
+  if (password) await page.getByTestId("room-password").fill(password);
+  await page.getByTestId("confirm-create").click();
+  await page.getByTestId("room-title").waitFor();
+  return page.url();
+}
+
+/** Takes a seat, or a place among the spectators, from a room's address. */
+export async function enterRoom(page: Page, address: string, as: "player" | "spectator" = "player"): Promise<void> {
+  await page.goto(address);
+  await page.getByTestId(as === "player" ? "join-button" : "watch-button").click();
+  if (as === "player") await page.getByTestId("confirm-join").click();
+  await page.getByTestId("room-title").waitFor();
+}
+
+/** The host seats all, the others first, and everybody says to be ready. */
+export async function startGame(host: Guest, others: readonly Guest[]): Promise<void> {
+  for (const { id } of [...others, host]) await host.page.getByTestId(`select-${id}`).click();
+  for (const { page } of [...others, host]) await page.getByTestId("ready-button").click();
+}
+
+/** Plays one game of tic-tac-toe, which `winner` wins by the first row. */
+export async function winTicTacToe(winner: Page, loser: Page): Promise<void> {
+  const row = [0, 1, 2];
+  const elsewhere = [3, 7, 8];
+  const free = (page: Page, cell: number) => page.locator(`[data-testid="cell-${cell}"][aria-disabled="false"]`);
+  while (row.length > 0) {
+    const isWinners = await Promise.any([
+      free(winner, row[0] ?? 0)
+        .waitFor()
+        .then(() => true),
+      free(loser, elsewhere[0] ?? 0)
+        .waitFor()
+        .then(() => false),
+    ]);
+    const cell = (isWinners ? row : elsewhere).shift() ?? 0;
+    await free(isWinners ? winner : loser, cell).click();
+    const page = isWinners ? winner : loser;
+    if (row.length > 0) await page.locator(`[data-testid="cell-${cell}"]:not([data-mark=""])`).waitFor();
+  }
+}
+
+export async function say(page: Page, content: string): Promise<void> {
+  await page.getByTestId("chat-input").fill(content);
+  await page.getByTestId("chat-input").press("Enter");
+}
+
+/** Waits until the message stands in the chat that is open there. */
+export async function reads(page: Page, content: string): Promise<void> {
+  await page.getByTestId("chat-message").getByText(content, { exact: true }).waitFor();
+}
+
+/** Whether the page is as wide as its window. */
+export async function fits(page: Page): Promise<boolean> {
+  return (await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0;
+}
+
+/** At a phone's size and back. */
+export async function phoneShot(page: Page, name: string): Promise<boolean> {
+  const size = page.viewportSize() ?? { width: 1180, height: 860 };
+  await page.setViewportSize({ width: 360, height: 780 });
+  await page.evaluate(() => scrollTo(0, 0));
+  await shot(page, name);
+  const isNarrow = await fits(page);
+  await page.setViewportSize(size);
+  return isNarrow;
 }

@@ -1,24 +1,13 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { balanceReaches, enterAsGuest, launch, player, rollToTheEnd, shot } from "./browser.js";
-import { OUTAGE, Tail } from "./harness.js";
-
-const BIN = process.env.BLAZING_SUN_BIN ?? fileURLToPath(new URL("../../../target/debug/blazing-sun", import.meta.url));
-const START_MS = 30_000;
+import { OUTAGE } from "./harness.js";
+import { BIN, RealServer } from "./real_server.js";
 
 let browser: Browser;
-let dataDir: string;
-let server: ChildProcess;
-let origin: string;
-const stderr = new Tail();
+let server: RealServer;
 
 beforeAll(async () => {
   browser = await launch();
@@ -27,30 +16,14 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 beforeEach(async () => {
-  stderr.clear();
-  dataDir = await mkdtemp(join(tmpdir(), "blazing-sun-"));
-  await start("127.0.0.1:0");
+  server = await RealServer.create();
+  await server.start();
 });
 
 afterEach(async () => {
   await Promise.all(browser.contexts().map((context) => context.close()));
-  await stop("SIGTERM");
-  await rm(dataDir, { recursive: true, force: true });
+  await server.remove();
 });
-
-/** Without the house's bot, which would join whoever waits for another page. */
-async function start(listen: string, hasBot = false): Promise<void> {
-  server = spawn(BIN, ["serve", "--data-dir", dataDir, "--listen", listen], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, BLAZING_SUN_BOT__ENABLED: String(hasBot) },
-  });
-  server.stderr?.setEncoding("utf8").on("data", (printed) => stderr.add(printed));
-  try {
-    origin = await addressOf(server);
-  } catch (error) {
-    throw stderr.explain(error);
-  }
-}
 
 /** A test whose failure also tells what the server said. */
 function game(name: string, play: () => Promise<void>): void {
@@ -58,38 +31,9 @@ function game(name: string, play: () => Promise<void>): void {
     try {
       await play();
     } catch (error) {
-      throw stderr.explain(error);
+      throw server.explain(error);
     }
   });
-}
-
-/** The address that the server prints once it listens. */
-function addressOf(started: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no address within ${START_MS} ms`)), START_MS);
-    started.once("error", reject);
-    // `close` and not `exit`: what it printed has been read by then.
-    started.once("close", (code) => reject(new Error(`${BIN} serve ended with ${code} before it listened`)));
-    if (!started.stdout) throw new Error("no stdout");
-    createInterface(started.stdout).on("line", (line) => {
-      const address = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
-      if (!address) return;
-      clearTimeout(timer);
-      resolve(address);
-    });
-  });
-}
-
-async function stop(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-  if (!server || server.exitCode !== null || server.signalCode !== null) return;
-  const ended = once(server, "exit");
-  server.kill(signal);
-  await ended;
-}
-
-/** Rejects, with what it printed, on any exit code but 0. */
-async function audit(): Promise<void> {
-  await promisify(execFile)(BIN, ["audit", "--data-dir", dataDir]);
 }
 
 type Player = Awaited<ReturnType<typeof player>> & { id: string };
@@ -98,8 +42,8 @@ type Player = Awaited<ReturnType<typeof player>> & { id: string };
 async function begin(): Promise<[host: Player, guest: Player]> {
   const host = await player(browser, { colorScheme: "dark" });
   const guest = await player(browser, { colorScheme: "light" });
-  const hostId = await enterAsGuest(host.page, origin);
-  const guestId = await enterAsGuest(guest.page, origin);
+  const hostId = await enterAsGuest(host.page, server.origin);
+  const guestId = await enterAsGuest(guest.page, server.origin);
   expect(guestId).not.toBe(hostId);
   await balanceReaches(host.page, 5_000);
   await balanceReaches(guest.page, 5_000);
@@ -199,8 +143,8 @@ game("two guests play Bigger Dice to the end, one reloads, and every cent is acc
   await host.page.getByTestId("not-in-room").waitFor();
   await provenFair(host);
   expect([...host.complaints, ...guest.complaints]).toEqual([]);
-  await stop("SIGTERM");
-  await audit();
+  await server.stop();
+  await server.audit();
 });
 
 game("a game goes on where it was after the server is killed, without a touch of the pages", async () => {
@@ -208,10 +152,10 @@ game("a game goes on where it was after the server is killed, without a touch of
   await rollToTheEnd([host.page, guest.page], async (rolls) => {
     if (rolls !== 6) return;
     const over = [host, guest].map(({ expected }) => expected.allow(OUTAGE));
-    await stop("SIGKILL");
+    await server.stop("SIGKILL");
     for (const { page } of [host, guest]) await page.getByTestId("connection-lost").waitFor();
     await shot(host.page, "real-lost");
-    await start(new URL(origin).host);
+    await server.start({ listen: new URL(server.origin).host });
     for (const { page } of [host, guest]) {
       await page.locator('[data-testid="connection"][data-state="online"]').waitFor();
     }
@@ -219,15 +163,15 @@ game("a game goes on where it was after the server is killed, without a touch of
   });
   await settled([host, guest]);
   expect([...host.complaints, ...guest.complaints]).toEqual([]);
-  await stop("SIGTERM");
-  await audit();
+  await server.stop();
+  await server.audit();
 });
 
 game("one page alone plays a whole game against the house bot, and it is plain that it is a bot", async () => {
-  await stop("SIGTERM");
-  await start("127.0.0.1:0", true);
+  await server.stop();
+  await server.start({ hasBot: true });
   const { page, complaints } = await player(browser, { colorScheme: "dark" });
-  const me = await enterAsGuest(page, origin);
+  const me = await enterAsGuest(page, server.origin);
   await balanceReaches(page, 5_000);
   const button = page.getByTestId("play-bot");
   expect(await button.textContent()).toBe("Play the bot for 10.00\u00a0€");
@@ -249,16 +193,16 @@ game("one page alone plays a whole game against the house bot, and it is plain t
   expect(await page.getByTestId("bot-seed").isVisible()).toBe(true);
   await shot(page, "bot-result-dark");
   expect(complaints).toEqual([]);
-  await stop("SIGTERM");
-  await audit();
+  await server.stop();
+  await server.audit();
 });
 
 game("the bot comes by itself to who waits alone, and goes when somebody joins", async () => {
-  await stop("SIGTERM");
-  await start("127.0.0.1:0", true);
+  await server.stop();
+  await server.start({ hasBot: true });
   const narrow = { width: 360, height: 740 };
   const host = await player(browser, { colorScheme: "light", viewport: narrow });
-  await enterAsGuest(host.page, origin);
+  await enterAsGuest(host.page, server.origin);
   await shot(host.page, "bot-lobby-light-360");
   await host.page.getByTestId("create-room").click();
   await host.page.getByTestId("confirm-create").click();
@@ -268,7 +212,7 @@ game("the bot comes by itself to who waits alone, and goes when somebody joins",
   await shot(host.page, "bot-room-light-360");
 
   const guest = await player(browser, { colorScheme: "dark" });
-  const guestId = await enterAsGuest(guest.page, origin);
+  const guestId = await enterAsGuest(guest.page, server.origin);
   const card = guest.page.getByTestId("room-card");
   await card.getByText("1 here · 2 seats").waitFor();
   await shot(guest.page, "bot-waits-dark");

@@ -12,7 +12,7 @@ import {
   SignedOut,
 } from "@blazing-sun/client";
 import { GameModules, gamePage } from "./games.js";
-import { unknownPassword } from "./rematch.js";
+import { type OwnRematch, unknownPassword } from "./rematch.js";
 import { pathOf, type Route, routeOf } from "./routes.js";
 import { text } from "./texts.js";
 import { wordsFor } from "./words.js";
@@ -44,8 +44,8 @@ export class Play {
   isUnreachable = false;
   /** The room that was made to play against the bot: it begins without another touch. */
   botRoomId: string | undefined;
-  /** Rooms that this player opened as a rematch, with whom they invited: these get their seats back. */
-  readonly rematches = new Map<string, ReadonlySet<string>>();
+  /** Rooms that this player opened as a rematch: those whom they invited get their seats back. */
+  readonly rematches = new Map<string, OwnRematch>();
   readonly gameModules = new GameModules(() => this.changed());
   person: ShownPerson | undefined;
   /** The messages are open; with a user where that one's are. */
@@ -111,7 +111,10 @@ export class Play {
     });
     client.on("system.event.maintenance", (frame) => this.tell(frame.message));
     client.messages.onChange(() => this.changed());
-    client.invitations.onChange(() => this.changed());
+    client.invitations.onChange(() => {
+      void this.settleRematches(client);
+      this.changed();
+    });
     client.quickMatch.onChange(() => this.changed());
     client.quickMatch.onEnd((end) => this.matched(end));
     this.changed();
@@ -173,8 +176,6 @@ export class Play {
       room_name: room.name,
       max_players: room.seats,
       allow_spectators: room.allowsSpectators,
-      rematch_of: room.roomId,
-      ...(invited.length > 0 ? { invited_users: invited } : {}),
       ...(hasBot ? { invites_bot: true } : {}),
       ...(room.isPasswordProtected ? { password: unknownPassword() } : {}),
     });
@@ -182,10 +183,31 @@ export class Play {
     const frame = await answer;
     const roomId = "room" in frame ? frame.room.room_id : frame.room_id;
     if (!roomId) return false;
-    this.rematches.set(roomId, new Set(invited));
+    if (invited.length > 0) {
+      this.rematches.set(roomId, { of: room.roomId, invited: new Set(invited) });
+      const asked = { room_id: roomId, target_user_ids: invited, rematch_of: room.roomId };
+      await this.run(client.command("games.command.invite_players", asked));
+    }
     if (hasBot && invited.length === 0) this.botRoomId = roomId;
     this.go({ page: "room", roomId });
+    await this.settleRematches(client);
     return true;
+  }
+
+  /** Where two asked for the same rematch at once, both go into the room that was opened first. */
+  private async settleRematches(client: Client): Promise<void> {
+    for (const [roomId, { of }] of this.rematches) {
+      const other = client.invitations.rematchOf(of);
+      if (!other) continue;
+      if (other.roomId > roomId) {
+        client.invitations.drop(other.roomId);
+        continue;
+      }
+      this.rematches.delete(roomId);
+      if (!(await this.acceptInvitation(other))) continue;
+      await this.run(client.command("games.command.leave_room", { room_id: roomId }));
+      client.rooms.forget(roomId);
+    }
   }
 
   /** Joins the rematch, which is consent to its fee: what is pressed has to name it. */

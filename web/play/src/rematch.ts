@@ -1,4 +1,10 @@
-import type { RoomView, UserId } from "@blazing-sun/client";
+import type { RoomId, RoomView, UserId } from "@blazing-sun/client";
+
+/** A room that this player opened to play another anew. */
+export interface OwnRematch {
+  readonly of: RoomId;
+  readonly invited: ReadonlySet<UserId>;
+}
 
 /** Whom the host of a rematch gives a seat now: the invited as they come, and the host with the first of them. */
 export function seatsToGive(room: RoomView, me: UserId, invited: ReadonlySet<UserId> | undefined): UserId[] {

@@ -67,7 +67,8 @@ export class Invitations {
     const hostId = userIdOf(frame.host_id);
     const me = this.client.user?.userId ?? "";
     const met = frame.rematch_of ? this.shared.get(frame.rematch_of) : undefined;
-    if (!frame.rematch_of || !met?.has(hostId) || !met.has(me)) return;
+    // The host hears of it too.
+    if (hostId === me || !frame.rematch_of || !met?.has(hostId) || !met.has(me)) return;
     const invitation = {
       roomId: frame.room_id,
       roomName: frame.room_name,

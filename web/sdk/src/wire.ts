@@ -328,12 +328,10 @@ export interface Commands {
     allow_spectators?: boolean;
     /** Asks for the house's bot to come at once. */
     invites_bot?: boolean;
-    /** Each is told at once, and comes in without a password. */
-    invited_users?: UserId[];
-    /** The room that this one opens anew, told to the invited. */
-    rematch_of?: RoomId;
   };
   "games.command.join_room": { room_id?: RoomId; room_name?: string; password?: string };
+  /** Each is told at once, and comes in without a password; a rematch names the room that it opens anew. */
+  "games.command.invite_players": InRoom & { target_user_ids: UserId[]; rematch_of?: RoomId };
   "games.command.quick_match": { game_type: string; cancel?: boolean };
   "games.command.list_rooms": { game_type?: string };
   "games.command.rejoin_room": InRoom;
@@ -380,6 +378,7 @@ export const ANSWERS = {
   "games.command.list_rooms": ["games.event.room_list"],
   "games.command.get_chat_history": ["games.event.chat_history"],
   "games.command.quick_match": ["games.event.quick_match_waiting", "games.event.room_state"],
+  "games.command.invite_players": ["games.event.room_invited"],
   "chat.command.send_message": ["chat.event.message_received"],
   "chat.command.send_lobby_message": ["chat.event.lobby_message"],
   "chat.command.mark_read": ["chat.event.messages_read"],

@@ -15,6 +15,9 @@ use uuid::Uuid;
 /// The most that one `wallet.command.credit` gives.
 pub const CREDIT_CENTS_MAX: Cents = Cents(100_000_000);
 
+/// Users that one `invite_players` names at most.
+const INVITED_AT_ONCE_MAX: usize = 20;
+
 /// What a command asks.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -72,6 +75,15 @@ pub enum Command {
     RejoinRoom {
         /// Which.
         room_id: RoomId,
+    },
+    /// `invite_players`
+    InvitePlayers {
+        /// Where to.
+        room_id: RoomId,
+        /// From 1 to 20.
+        target_user_ids: Vec<UserId>,
+        /// The room that this one opens anew.
+        rematch_of: Option<RoomId>,
     },
     /// `leave_room`
     LeaveRoom {
@@ -249,6 +261,7 @@ impl Command {
             | Command::BecomeSpectator { room_id, .. }
             | Command::BecomePlayer { room_id, .. }
             | Command::Moderate { room_id, .. }
+            | Command::InvitePlayers { room_id, .. }
             | Command::RejoinRoom { room_id }
             | Command::LeaveRoom { room_id }
             | Command::SelectPlayer { room_id, .. }
@@ -364,6 +377,20 @@ fn read(
             room_id: room_id()?,
             target_user_id: f.required("target_user_id")?,
         },
+        "invite_players" => {
+            let target_user_ids: Vec<UserId> = f.required("target_user_ids")?;
+            if !(1..=INVITED_AT_ONCE_MAX).contains(&target_user_ids.len()) {
+                return Err(InvalidField::Invalid {
+                    name: "target_user_ids",
+                    expected: format!("expected 1 to {INVITED_AT_ONCE_MAX} users"),
+                });
+            }
+            Command::InvitePlayers {
+                room_id: room_id()?,
+                target_user_ids,
+                rematch_of: f.optional("rematch_of")?,
+            }
+        }
         "deselect_player" => Command::DeselectPlayer {
             room_id: room_id()?,
             target_user_id: f.required("target_user_id")?,

@@ -34,6 +34,11 @@ pub(super) fn in_a_room(command: Command, user: UserId) -> Result<(RoomId, Actio
             measure,
             target_user_id: target,
         } => (room_id, Action::Moderate { measure, target }),
+        Command::InvitePlayers {
+            room_id,
+            target_user_ids: users,
+            rematch_of,
+        } => (room_id, Action::Invite { users, rematch_of }),
         Command::SelectPlayer {
             room_id,
             target_user_id: target,

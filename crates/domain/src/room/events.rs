@@ -5,7 +5,7 @@ use super::view::is_zero;
 use super::view::{RoomStatus, RoomView};
 use crate::fairness::{Commitment, Seed};
 use crate::game::is_false;
-use crate::ids::{Millis, UserId};
+use crate::ids::{Millis, RoomId, UserId};
 use crate::money::Cents;
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
@@ -134,6 +134,27 @@ events! {
         /// Whether the host asks for the house's bot; left out where not.
         #[serde(default, skip_serializing_if = "is_false")]
         invites_bot: bool,
+    }
+
+    /// The host asks users who are not in the room into it; they need no password. To them and to the host.
+    "room_invited" RoomInvited {
+        /// Its name.
+        room_name: Arc<str>,
+        /// Its game.
+        game_type: Arc<str>,
+        /// Who asks.
+        host_id: UserId,
+        /// Who asks, by name.
+        host_username: Arc<str>,
+        /// Seats.
+        max_players: u32,
+        /// What a seat costs.
+        entry_fee_cents: Cents,
+        /// What the winner gets if all seats are taken.
+        prize_cents: Cents,
+        /// The room that it opens anew, as the host says; left out where it is no rematch.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rematch_of: Option<RoomId>,
     }
 
     /// A listed room's line has changed. Broadcast.

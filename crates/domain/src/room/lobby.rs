@@ -86,6 +86,7 @@ impl Room {
             stage: Stage::Selecting,
             room_seq: 0,
             seed_number: 0,
+            invited: Arc::default(),
         };
         let mut out = Out::default();
         if open_table && input.by.user_id == UserId::SYSTEM {

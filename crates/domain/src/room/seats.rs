@@ -278,7 +278,7 @@ impl Room {
     }
 
     /// Until the commitments are frozen.
-    fn require_open_selection(&self) -> Result<(), RefusalCode> {
+    pub(super) fn require_open_selection(&self) -> Result<(), RefusalCode> {
         match &self.stage {
             Stage::Selecting | Stage::Filled { .. } => Ok(()),
             Stage::Unattended { .. }

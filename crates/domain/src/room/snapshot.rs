@@ -6,10 +6,11 @@ use super::spectators::Spectators;
 use super::state::{Config, End, Play, Room, Stage, Turn};
 use crate::fairness::RoomSecret;
 use crate::game::Games;
-use crate::ids::Millis;
+use crate::ids::{Millis, UserId};
 use serde::de::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Grows with every change of these rules after which an old room or journal plays differently.
@@ -53,6 +54,10 @@ struct Head {
     rules: u32,
 }
 
+fn is_empty(users: &BTreeSet<UserId>) -> bool {
+    users.is_empty()
+}
+
 #[derive(Serialize, Deserialize)]
 struct SavedRoom {
     rules: u32,
@@ -65,6 +70,8 @@ struct SavedRoom {
     sanctions: Arc<Sanctions>,
     room_seq: u64,
     seed_number: u32,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    invited: Arc<BTreeSet<UserId>>,
     stage: SavedStage,
 }
 
@@ -132,6 +139,7 @@ impl Room {
             sanctions: self.sanctions.clone(),
             room_seq: self.room_seq,
             seed_number: self.seed_number,
+            invited: self.invited.clone(),
             stage,
         })
     }
@@ -163,6 +171,7 @@ impl Room {
             stage: Stage::Selecting,
             room_seq: saved.room_seq,
             seed_number: saved.seed_number,
+            invited: saved.invited,
         };
         room.stage = match saved.stage {
             SavedStage::Unattended { deadline } => Stage::Unattended { deadline },

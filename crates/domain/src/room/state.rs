@@ -15,6 +15,7 @@ use crate::money::Cents;
 use crate::refusal::{Refusal, RefusalCode};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A room.
@@ -32,6 +33,8 @@ pub struct Room {
     pub(super) room_seq: u64,
     /// Which of the secret's server seeds is in force.
     pub(super) seed_number: u32,
+    /// Who comes in without a password.
+    pub(super) invited: Arc<BTreeSet<UserId>>,
 }
 
 /// What does not change after a room's creation.
@@ -151,7 +154,7 @@ pub(super) struct Out {
     pub transfers: Vec<Transfer>,
 }
 
-fn body_of(event: &impl EventBody) -> JsonObject {
+pub(super) fn body_of(event: &impl EventBody) -> JsonObject {
     JsonObject::of(event).expect("events are structs of strings, numbers and lists")
 }
 
@@ -204,6 +207,9 @@ impl Room {
             Action::BecomePlayer => self.become_player(context, out),
             Action::WrongPassword => Ok(self.note_wrong_password(context)),
             Action::Moderate { measure, target } => self.moderate(context, *measure, *target, out),
+            Action::Invite { users, rematch_of } => {
+                self.invite(context, users, rematch_of.as_ref(), out)
+            }
             Action::Leave => self.leave(context, out),
             Action::Rejoin => self.rejoin(context, out),
             Action::Sync { user } => self.sync(context, *user, out),

@@ -144,6 +144,10 @@ pub fn parse(scene: &mut Scene, command: &str) -> (SeatedPlayer, Action) {
         ["select", name] => Action::Select {
             target: named(name).user_id,
         },
+        ["invite", ref names @ ..] => Action::Invite {
+            users: names.iter().map(|name| named(name).user_id).collect(),
+            rematch_of: Some("room-0".parse().unwrap()),
+        },
         ["deselect", name] => Action::Deselect {
             target: named(name).user_id,
         },

@@ -7,6 +7,7 @@ mod actions;
 mod bots;
 mod fairness_of_rooms;
 mod games;
+mod invitations;
 mod joining;
 mod leaving;
 mod matched;

@@ -36,7 +36,7 @@ export class WaitingRoom extends PlayElement {
   /** In a rematch those who come have had a seat before, and the host has asked for it once. */
   private seatTheInvited(): void {
     const { room, play } = this;
-    const seats = seatsToGive(room, this.me, play.rematches.get(room.roomId));
+    const seats = seatsToGive(room, this.me, play.rematches.get(room.roomId)?.invited);
     if (seats.length === 0 || this.isBusy) return;
     void this.busy(async (client) => {
       for (const target_user_id of seats) {

@@ -1,0 +1,228 @@
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import {
+  balanceReaches,
+  enterRoom,
+  fits,
+  guest,
+  launch,
+  openRoom,
+  phoneShot,
+  reads,
+  say,
+  shot,
+  startGame,
+  winTicTacToe,
+} from "./browser.js";
+import { RealServer } from "./real_server.js";
+
+let browser: Browser;
+let server: RealServer;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+
+afterAll(() => browser?.close());
+
+beforeEach(async () => {
+  server = await RealServer.create();
+  await server.start();
+});
+
+afterEach(async () => {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  await server.remove();
+});
+
+function play(name: string, scene: () => Promise<void>): void {
+  test(name, async () => {
+    try {
+      await scene();
+    } catch (error) {
+      throw server.explain(error);
+    }
+  });
+}
+
+play("tic-tac-toe is played to a win before a spectator, with a pause, and then again", async () => {
+  const ada = await guest(browser, server.origin, { colorScheme: "dark" });
+  const bob = await guest(browser, server.origin, { colorScheme: "light" });
+  const cyd = await guest(browser, server.origin, { viewport: { width: 360, height: 780 }, colorScheme: "dark" });
+  const address = await openRoom(ada.page, { name: "Crosses", gameType: "tic_tac_toe" });
+  await enterRoom(bob.page, address);
+  await enterRoom(cyd.page, address, "spectator");
+  await startGame(ada, [bob]);
+  for (const { page } of [ada, bob, cyd]) await page.getByTestId("board").waitFor();
+  for (const { page } of [ada, bob]) await balanceReaches(page, 4_000);
+
+  await winTicTacToe(ada.page, bob.page);
+  for (const { page } of [ada, bob, cyd]) {
+    await page.locator(`[data-testid="score-${ada.id}"][data-score="1"]`).waitFor();
+    expect(await page.locator('[data-testid^="cell-"][data-line]').count()).toBe(3);
+  }
+  await shot(ada.page, "tic-tac-toe-line-dark");
+  await shot(bob.page, "tic-tac-toe-line-light");
+  await shot(cyd.page, "tic-tac-toe-line-phone");
+  await bob.page.getByTestId("last-game").waitFor();
+  expect(await bob.page.getByTestId(`mark-${bob.id}`).getAttribute("data-mark")).toBe("X");
+
+  // By the keyboard alone.
+  await bob.page.locator('[data-testid="cell-4"][aria-disabled="false"]').focus();
+  await bob.page.keyboard.press("ArrowDown");
+  await bob.page.keyboard.press("Enter");
+  await ada.page.locator('[data-testid="cell-7"][data-mark="X"]').waitFor();
+  await ada.page.locator('[data-testid="cell-0"][aria-disabled="false"]').click();
+  await shot(ada.page, "tic-tac-toe-play-dark");
+  expect(await phoneShot(bob.page, "tic-tac-toe-play-phone-light")).toBe(true);
+
+  await bob.page.goto("about:blank");
+  for (const { page } of [ada, cyd]) {
+    await page.locator(`[data-testid="paused"][data-user-id="${bob.id}"]`).waitFor();
+    await page.getByTestId("pause-countdown").waitFor();
+  }
+  await shot(ada.page, "tic-tac-toe-paused-dark");
+  await shot(cyd.page, "tic-tac-toe-paused-phone");
+  await bob.page.goto(address);
+  for (const { page } of [ada, bob, cyd]) await page.getByTestId("board").waitFor();
+  await ada.page.getByTestId("paused").waitFor({ state: "detached" });
+
+  // Bob has cell 7, Ada cell 0: the second game goes on.
+  const cell = (page: typeof ada.page, at: number) => page.locator(`[data-testid="cell-${at}"][aria-disabled="false"]`);
+  for (const [page, at] of [
+    [bob.page, 3],
+    [ada.page, 1],
+    [bob.page, 8],
+    [ada.page, 2],
+  ] as const) {
+    await cell(page, at).click();
+  }
+  for (let games = 2; games < 5; games++) {
+    await ada.page.locator(`[data-testid="score-${ada.id}"][data-score="${games}"]`).waitFor();
+    await winTicTacToe(ada.page, bob.page);
+  }
+  for (const { page } of [ada, bob, cyd]) {
+    await page.getByTestId("result").waitFor();
+    expect(await page.getByTestId("result").getAttribute("data-winner")).toBe(ada.id);
+  }
+  await balanceReaches(ada.page, 5_600);
+  await balanceReaches(bob.page, 4_000);
+  await shot(ada.page, "tic-tac-toe-won-dark");
+  await shot(cyd.page, "tic-tac-toe-won-phone");
+
+  // Bob asks for a rematch from the result, Ada takes it with one press.
+  expect(await cyd.page.getByTestId("rematch").count()).toBe(0);
+  await bob.page.getByTestId("rematch").getByText("Rematch for 10.00\u00a0€").click();
+  await ada.page.getByTestId("rematch-join").waitFor();
+  await shot(ada.page, "rematch-asked-dark");
+  expect(await phoneShot(ada.page, "rematch-asked-phone-dark")).toBe(true);
+  await ada.page.getByTestId("rematch-join").click();
+  await bob.page.locator(`[data-testid="seat-${ada.id}"]`).waitFor();
+  expect(bob.page.url()).not.toBe(address);
+  expect(ada.page.url()).toBe(bob.page.url());
+  expect(await ada.page.getByTestId("room-title").textContent()).toBe("Crosses");
+  await balanceReaches(ada.page, 4_600);
+  await balanceReaches(bob.page, 3_000);
+  for (const { page } of [ada, bob]) await page.getByTestId("ready-button").click();
+  for (const { page } of [ada, bob]) await page.getByTestId("board").waitFor();
+  expect([ada, bob, cyd].flatMap(({ complaints }) => complaints)).toEqual([]);
+  await server.stop();
+  await server.audit();
+});
+
+play("a rematch of a room with a password asks its players for none", async () => {
+  const ada = await guest(browser, server.origin, { colorScheme: "dark" });
+  const bob = await guest(browser, server.origin, { colorScheme: "light" });
+  const cyd = await guest(browser, server.origin);
+  await openRoom(ada.page, { name: "Closed", gameType: "tic_tac_toe", password: "between us" });
+  await bob.page.getByTestId("room-card").getByTestId("join-button").click();
+  await bob.page.getByTestId("join-password").fill("between us");
+  await bob.page.getByTestId("confirm-join").click();
+  await startGame(ada, [bob]);
+  for (let games = 0; games < 5; games++) {
+    await winTicTacToe(bob.page, ada.page);
+    if (games < 4) await bob.page.locator(`[data-testid="score-${bob.id}"][data-score="${games + 1}"]`).waitFor();
+  }
+  for (const { page } of [ada, bob]) await page.getByTestId("result").waitFor();
+  await bob.page.getByTestId("back-to-lobby").click();
+  await ada.page.getByTestId("rematch").click();
+  // Wherever they are by then.
+  await bob.page.getByTestId("accept-invitation").waitFor();
+  await shot(bob.page, "invitation-light");
+  expect(await phoneShot(bob.page, "invitation-phone-light")).toBe(true);
+  await cyd.page
+    .getByTestId("room-card")
+    .filter({ hasText: "Closed" })
+    .getByText("Password", { exact: true })
+    .waitFor();
+  expect(await cyd.page.getByTestId("accept-invitation").count()).toBe(0);
+  await bob.page.getByTestId("accept-invitation").click();
+  await ada.page.locator(`[data-testid="seat-${bob.id}"]`).waitFor();
+  expect([ada, bob, cyd].flatMap(({ complaints }) => complaints)).toEqual([]);
+});
+
+play("quick match waits, is cancelled, and brings two into a room", async () => {
+  const ada = await guest(browser, server.origin, { colorScheme: "dark" });
+  const bob = await guest(browser, server.origin, { colorScheme: "light" });
+  const start = (page: typeof ada.page) => page.locator('[data-testid="quick-bigger_dice"]:not([disabled])').click();
+  await start(ada.page);
+  await ada.page.getByTestId("quick-waiting").getByText("1 looks for a match").waitFor();
+  await shot(ada.page, "quick-waiting-dark");
+  expect(await phoneShot(ada.page, "quick-waiting-phone-dark")).toBe(true);
+  await ada.page.getByTestId("quick-cancel").click();
+  await ada.page.getByTestId("quick-waiting").waitFor({ state: "detached" });
+  await start(bob.page);
+  await bob.page.getByTestId("quick-waiting").getByText("1 looks for a match").waitFor();
+  await start(ada.page);
+  for (const { page } of [ada, bob]) {
+    await page.getByTestId("ready-button").waitFor();
+    await balanceReaches(page, 4_000);
+    await page.getByTestId("quick-waiting").waitFor({ state: "detached" });
+  }
+  expect(ada.page.url()).toBe(bob.page.url());
+  await shot(ada.page, "quick-room-dark");
+  for (const { page } of [ada, bob]) await page.getByTestId("ready-button").click();
+  for (const { page } of [ada, bob]) await page.getByTestId("die").waitFor();
+  expect([ada, bob].flatMap(({ complaints }) => complaints)).toEqual([]);
+});
+
+play("the lobby's chat is everybody's, and a message to one is that one's alone", async () => {
+  const ada = await guest(browser, server.origin, { colorScheme: "dark" });
+  const bob = await guest(browser, server.origin, { colorScheme: "light" });
+  const cyd = await guest(browser, server.origin, { viewport: { width: 360, height: 780 } });
+  await say(ada.page, "who plays?");
+  for (const { page } of [ada, bob, cyd]) await reads(page, "who plays?");
+  await shot(bob.page, "lobby-chat-light");
+  await shot(cyd.page, "lobby-chat-phone");
+  expect(await fits(cyd.page)).toBe(true);
+
+  await bob.page.getByTestId("chat-author").click();
+  await bob.page.getByTestId("person-message").click();
+  const bobs = bob.page.getByTestId("messages");
+  await bobs.getByTestId("chat-input").fill("canary-direct <b>");
+  await bobs.getByTestId("chat-input").press("Enter");
+  await bobs.getByTestId("chat-message").getByText("canary-direct <b>").waitFor();
+  await shot(bob.page, "messages-light");
+  await ada.page.locator('[data-testid="open-messages"][data-unread="1"]').waitFor();
+  await shot(ada.page, "messages-unread-dark");
+  await ada.page.getByTestId("open-messages").click();
+  await shot(ada.page, "messages-list-dark");
+  await ada.page.getByTestId(`conversation-${bob.id}`).click();
+  await ada.page.getByTestId("messages").getByTestId("chat-message").getByText("canary-direct <b>").waitFor();
+  await ada.page.locator('[data-testid="open-messages"][data-unread="0"]').waitFor();
+  const adas = ada.page.getByTestId("messages");
+  await adas.getByTestId("chat-input").pressSequentially("yes");
+  await bobs.getByText(/is typing…$/).waitFor();
+  expect(await phoneShot(bob.page, "messages-typing-phone-light")).toBe(true);
+  await adas.getByTestId("chat-input").press("Enter");
+  await bobs.getByTestId("chat-message").getByText("yes", { exact: true }).waitFor();
+  // Nothing of it is lost by a reload, and what was read stays so.
+  await ada.page.reload();
+  await ada.page.locator('[data-testid="open-messages"][data-unread="0"]').waitFor();
+  await ada.page.getByTestId("open-messages").click();
+  await ada.page.getByTestId(`conversation-${bob.id}`).click();
+  await ada.page.getByTestId("messages").getByTestId("chat-message").getByText("canary-direct <b>").waitFor();
+  await reads(ada.page, "who plays?");
+  expect(cyd.heard.join("\n")).not.toContain("canary-direct");
+  expect([ada, bob, cyd].flatMap(({ complaints }) => complaints)).toEqual([]);
+});
