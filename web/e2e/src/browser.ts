@@ -8,10 +8,13 @@ import { CONTENT_SECURITY_POLICY } from "./scripted_server.js";
 const DEADLINE_MS = 20_000;
 const FLAGS = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
 
+/** Pages that come out of a folder have no address, and a browser keeps those off local servers. */
+const LOCAL = process.env.E2E_PAGES ? ["--disable-features=LocalNetworkAccessChecks"] : [];
+
 export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath(process.env),
-    args: ["--headless", "--no-sandbox", "--no-first-run", ...FLAGS],
+    args: ["--headless", "--no-sandbox", "--no-first-run", ...FLAGS, ...LOCAL],
   });
 }
 

@@ -168,6 +168,57 @@ test("a tie-break shows at a glance who rolls again and who sits out", async () 
   expect(players.flatMap(({ complaints }) => complaints)).toEqual([]);
 });
 
+test("a game without a page of its own is played from its schemas, and one that ships its page is drawn by that", async () => {
+  const ada = await player(browser, { colorScheme: "dark" });
+  const bob = await player(browser, { viewport: { width: 360, height: 780 }, colorScheme: "light" });
+  const ids = [await enterAsGuest(ada.page, server.origin), await enterAsGuest(bob.page, server.origin)];
+  const begin = async (gameType: string) => {
+    const room = server.addRoom(server.users.get(ids[0] ?? "") as never, "Any game", 2);
+    room.gameType = gameType;
+    await ada.page.goto(`${server.origin}/r/${room.id}`);
+    await bob.page.goto(`${server.origin}/r/${room.id}`);
+    await bob.page.getByTestId("join-button").click();
+    await bob.page.getByTestId("confirm-join").click();
+    for (const id of ids) await ada.page.getByTestId(`select-${id}`).click();
+    for (const { page } of [ada, bob]) await page.getByTestId("ready-button").click();
+    return room;
+  };
+
+  await begin("plain_dice");
+  for (const { page } of [ada, bob]) await page.getByTestId("generic-table").waitFor();
+  await ada.page.getByText("Plain Dice").first().waitFor();
+  await ada.page.getByTestId("play-roll").click();
+  await bob.page.getByTestId("game-events").getByText("Rolled").waitFor();
+  await bob.page.getByTestId("turn").getByText("It is your turn").waitFor();
+  expect(await bob.page.getByTestId("game-state").textContent()).toMatch(/Pending rollers\s*Guest 2/);
+  await shot(ada.page, "generic-dark");
+  await shot(bob.page, "generic-phone-light");
+  expect(await bob.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+
+  server.gamePage = `export default {
+    title: "Dice from a parcel",
+    mount(element) {
+      const button = document.createElement("button");
+      button.dataset.testid = "parcel-roll";
+      element.append(button);
+      let now;
+      button.addEventListener("click", () => now.act("games.command.shipped_dice.roll"));
+      return {
+        update(context) {
+          now = context;
+          button.textContent = context.room.turn?.userId === context.me ? "Your throw" : "Wait";
+        },
+      };
+    },
+  }`;
+  await begin("shipped_dice");
+  await ada.page.getByTestId("parcel-roll").getByText("Your throw").click();
+  await bob.page.getByTestId("parcel-roll").getByText("Your throw").waitFor();
+  await ada.page.getByText("Dice from a parcel").waitFor();
+  expect(await ada.page.getByTestId("generic-table").count()).toBe(0);
+  expect([...ada.complaints, ...bob.complaints]).toEqual([]);
+});
+
 test("a phone shows everything without scrolling sideways", async () => {
   const { page, complaints } = await player(browser, {
     viewport: { width: 360, height: 740 },

@@ -26,6 +26,12 @@ interface Seat {
 }
 
 const FEE = 1_000;
+const SHIPPED_PAGE = "/games/shipped_dice/index.js";
+/** Games that the pages know nothing of but what this says. */
+const OTHER_GAMES = [
+  { game_type: "plain_dice", name: "Plain Dice", moves: { roll: { type: "object", description: "Throws the die" } } },
+  { game_type: "shipped_dice", name: "Shipped Dice", moves: { roll: {} }, page: SHIPPED_PAGE },
+];
 const TYPES: Record<string, string> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
@@ -50,6 +56,8 @@ class Room {
   isTiebreaker = false;
   /** Values that the next throws get, against the rules. */
   loaded: number[] = [];
+  /** What the game is called; it plays as Bigger Dice whatever its name. */
+  gameType = "bigger_dice";
   turnNumber = 0;
   deadline = "";
 
@@ -111,7 +119,7 @@ class Room {
     return {
       room_id: this.id,
       room_name: this.name,
-      game_type: "bigger_dice",
+      game_type: this.gameType,
       status: this.status,
       host_id: this.host.user_id,
       players: this.seats.map((seat) => player(seat.user, seat)),
@@ -134,7 +142,7 @@ class Room {
     return {
       room_id: this.id,
       room_name: this.name,
-      game_type: "bigger_dice",
+      game_type: this.gameType,
       host_id: this.host.user_id,
       host_name: this.host.username,
       status: this.status,
@@ -171,6 +179,8 @@ export class ScriptedServer {
   readonly refuseNext = new Map<string, string>();
   /** How many of the next requests to the API fail as if the server were starting. */
   failNext = 0;
+  /** The source of a page module that ships with the game `shipped_dice`. */
+  gamePage = "";
   private readonly sockets = new Map<WebSocket, User>();
   private readonly http: Server;
   private readonly ws = new WebSocketServer({ noServer: true });
@@ -232,6 +242,14 @@ export class ScriptedServer {
       this.api(path.slice("/api/v1/".length), request, response);
       return;
     }
+    if (path === SHIPPED_PAGE) {
+      response.writeHead(200, {
+        "content-type": "text/javascript",
+        "content-security-policy": CONTENT_SECURITY_POLICY,
+      });
+      response.end(this.gamePage);
+      return;
+    }
     const file = extname(path) ? normalize(path) : "/index.html";
     try {
       const body = await readFile(join(this.pages, file));
@@ -270,8 +288,11 @@ export class ScriptedServer {
     else if (path === "me/balance" && caller) {
       send(200, { balance_cents: caller.balance_cents, currency: caller.currency });
     } else if (path === "games") {
-      const game = { game_type: "bigger_dice", name: "Bigger Dice", min_players: 2, max_players: 10 };
-      send(200, { games: [{ ...game, entry_fee_cents: FEE, prize_percent: 80, currency: "eur", moves: {} }] });
+      const terms = { min_players: 2, max_players: 10, entry_fee_cents: FEE, prize_percent: 80, currency: "eur" };
+      const games = [{ game_type: "bigger_dice", name: "Bigger Dice", moves: {} }, ...OTHER_GAMES];
+      send(200, { games: games.map((game) => ({ ...game, ...terms })) });
+    } else if (path === "me/messages" || path === "lobbies/main/messages") {
+      send(200, { messages: [], unread_count: 0, next_cursor: null });
     } else send(401, { code: "unauthenticated", title: "Sign in" });
   }
 
@@ -364,7 +385,7 @@ export class ScriptedServer {
       seat.seed = seed;
       this.to([user], "command_applied", { command_id: frame.command_id, room_id: room.id });
       if (room.seats.every((each) => each.seed !== null)) this.begin(room);
-    } else if (name === "bigger_dice.roll") {
+    } else if (name === `${room.gameType}.roll`) {
       if (room.pending[0]?.user !== user) throw new Refused("not_your_turn");
       this.roll(room, correlation);
     } else if (name === "bigger_dice.enable_auto_play") {
@@ -378,7 +399,7 @@ export class ScriptedServer {
     room.status = "in_progress";
     room.pending = [...room.seats];
     this.toRoom(room, "game_started", {
-      game_type: "bigger_dice",
+      game_type: room.gameType,
       players: room.seats.map(({ user }) => ({ user_id: user.user_id, username: user.username })),
       first_turn: room.pending[0]?.user.user_id,
       commitments: room.seats.map((seat) => seat.commitment),
@@ -393,7 +414,7 @@ export class ScriptedServer {
     room.deadline = new Date(Date.now() + 5_000).toISOString();
     const turn = { current_turn: room.pending[0]?.user.user_id, turn_number: room.turnNumber, deadline: room.deadline };
     this.toRoom(room, "turn_changed", turn);
-    this.toRoom(room, "bigger_dice.state", room.state());
+    this.toRoom(room, `${room.gameType}.state`, room.state());
   }
 
   private roll(room: Room, correlation: Json): void {
@@ -406,7 +427,7 @@ export class ScriptedServer {
     const isDecided = room.pending.length === 0;
     const winner = isDecided && tied.length === 1 ? tied[0] : undefined;
     if (winner) winner.score += 1;
-    this.toRoom(room, "bigger_dice.rolled", {
+    this.toRoom(room, `${room.gameType}.rolled`, {
       player_id: seat.user.user_id,
       player_username: seat.user.username,
       roll: value,
@@ -419,7 +440,7 @@ export class ScriptedServer {
       return;
     }
     const tiedIds = tied.map((each) => each.user.user_id);
-    this.toRoom(room, "bigger_dice.round_result", {
+    this.toRoom(room, `${room.gameType}.round_result`, {
       rolls: room.rolls.map(([each, roll]) => [each.user.user_id, roll]),
       winner_id: winner?.user.user_id,
       is_tie: !winner,
@@ -438,13 +459,13 @@ export class ScriptedServer {
       room.pending = room.seats.map((_, at) => room.seats[(at + room.round - 1) % room.seats.length] as Seat);
     } else {
       room.pending = tied;
-      this.toRoom(room, "bigger_dice.tiebreaker_started", { tied_players: tiedIds, tied_roll: highest });
+      this.toRoom(room, `${room.gameType}.tiebreaker_started`, { tied_players: tiedIds, tied_roll: highest });
     }
     this.nextTurn(room);
   }
 
   private finish(room: Room, winner: Seat): void {
-    this.toRoom(room, "bigger_dice.game_over", {
+    this.toRoom(room, `${room.gameType}.game_over`, {
       winner_id: winner.user.user_id,
       winner_username: winner.user.username,
       final_scores: room.seats.map((seat) => [seat.user.user_id, seat.user.username, seat.score]),
@@ -464,7 +485,7 @@ export class ScriptedServer {
 
   private sendState(room: Room, user: User, fields: Json = {}): void {
     this.to([user], "room_state", { room: room.snapshot(), ...fields });
-    if (room.status === "in_progress") this.to([user], "bigger_dice.state", { room_id: room.id, ...room.state() });
+    if (room.status === "in_progress") this.to([user], `${room.gameType}.state`, { room_id: room.id, ...room.state() });
   }
 
   private toRoom(room: Room, name: string, fields: Json, also: User[] = []): void {

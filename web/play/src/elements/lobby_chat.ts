@@ -44,6 +44,11 @@ export class LobbyChat extends PlayElement {
       .soft {
         font-size: var(--text-s);
       }
+      @media not all and (min-width: 62rem) {
+        section.card {
+          height: 22rem;
+        }
+      }
     `,
   ];
 }

@@ -131,7 +131,7 @@ export class People extends PlayElement {
       li bs-avatar {
         --size: 28px;
       }
-      .name {
+      button.name {
         justify-content: flex-start;
         padding: 0;
         font-size: var(--text-m);

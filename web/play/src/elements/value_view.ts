@@ -42,7 +42,11 @@ export function fieldsView(
 
 /** `roll 5, player Ada`: one line. */
 export function lineOf(fields: readonly [string, unknown][], names: ReadonlyMap<UserId, string>): string {
+  const all = new Set(fields.map(([name]) => name));
+  // A name beside the id that it belongs to says nothing more.
+  const isSaid = (name: string) => name.endsWith("_username") && all.has(name.replace(/_username$/, "_id"));
   return fields
+    .filter(([name]) => !isSaid(name))
     .map(([name, value]) => {
       const isPlain = typeof value !== "object" || value === null;
       return `${wordsOf(name).toLowerCase()}: ${isPlain ? scalar(value, names, name) : JSON.stringify(value)}`;

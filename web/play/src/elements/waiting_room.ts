@@ -291,7 +291,7 @@ export class WaitingRoom extends PlayElement {
         padding: 0;
         list-style: none;
       }
-      .name {
+      button.name {
         justify-content: flex-start;
         padding: 0;
         font-size: var(--text-m);
