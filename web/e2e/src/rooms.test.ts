@@ -173,7 +173,10 @@ room("a host mutes, moves, removes and bans, and takes it back", async () => {
   await line.getByTestId("join-button").click();
   await other.page.getByTestId("confirm-join").click();
   await other.page.getByTestId("join-problem").getByText("The host has banned you from this room.").waitFor();
-  await other.page.getByTestId("cancel-join").click();
+  await other.page.goto(address);
+  await other.page.getByTestId("not-in-room").getByText("The host has banned you from this room.").waitFor();
+  expect(await other.page.getByTestId("join-button").count()).toBe(0);
+  await other.page.getByTestId("back-to-lobby").click();
 
   await host.page.getByTestId("banned").waitFor();
   await shot(host.page, "banned-list-dark");

@@ -1,13 +1,13 @@
 import type { EventFrame, RoomSummary } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
-import { text } from "../texts.js";
+import { REFUSALS, text } from "../texts.js";
 import { ui } from "../ui.js";
 import { PlayElement } from "./element.js";
 import type { JoinRoom } from "./join_room.js";
 import "./join_room.js";
 
-/** What the server says of a room to somebody who is not in it; "gone" where it knows none. */
-export type Standing = EventFrame<"games.event.not_in_room"> | "gone";
+/** What the server says of a room to somebody who is not in it, or to whom it is closed; "gone" where it knows none. */
+export type Standing = EventFrame<"games.event.not_in_room"> | "banned" | "gone";
 
 /** The address of a room that the viewer is not in: join it, watch it, or hear that it has ended. */
 export class AbsentRoom extends PlayElement {
@@ -38,8 +38,8 @@ export class AbsentRoom extends PlayElement {
   }
 
   override render(): TemplateResult {
-    const { standing, listed } = this;
-    const facts = standing === "gone" ? undefined : standing;
+    const { facts } = this;
+    const listed = this.standing === "banned" ? undefined : this.listed;
     const name = listed?.room_name ?? facts?.room_name ?? "";
     const canWatch = this.canWatch();
     return html`
@@ -66,25 +66,30 @@ export class AbsentRoom extends PlayElement {
     `;
   }
 
+  private get facts(): EventFrame<"games.event.not_in_room"> | undefined {
+    return typeof this.standing === "object" ? this.standing : undefined;
+  }
+
   private get dialog(): JoinRoom | null {
     return this.renderRoot.querySelector<JoinRoom>("bs-join-room");
   }
 
   private status(): string {
-    if (this.listed) return "waiting";
-    return this.standing === "gone" ? "gone" : (this.standing.status ?? "gone");
+    if (this.standing === "banned") return "banned";
+    return this.listed ? "waiting" : (this.facts?.status ?? "gone");
   }
 
   private hasEnded(): boolean {
-    return !["waiting", "in_progress"].includes(this.status());
+    return !["waiting", "in_progress", "banned"].includes(this.status());
   }
 
   private canWatch(): boolean {
-    if (this.hasEnded()) return false;
-    return this.listed?.allow_spectators ?? (this.standing !== "gone" && this.standing.allow_spectators === true);
+    if (this.hasEnded() || this.standing === "banned") return false;
+    return this.listed?.allow_spectators ?? this.facts?.allow_spectators === true;
   }
 
   private lead(): string {
+    if (this.standing === "banned") return REFUSALS.banned ?? "";
     if (this.hasEnded()) return text.endedLead;
     if (this.listed) return this.canWatch() ? text.notHereJoinOrWatch : text.notHereJoin;
     if (this.status() === "waiting") return text.notHereLead;
@@ -92,7 +97,7 @@ export class AbsentRoom extends PlayElement {
   }
 
   private watchable(): { room_id: string; room_name: string; is_password_protected: boolean } {
-    const facts = this.standing === "gone" ? undefined : this.standing;
+    const { facts } = this;
     return {
       room_id: this.roomId,
       room_name: this.listed?.room_name ?? facts?.room_name ?? "",

@@ -1,4 +1,4 @@
-import { type EventFrame, type RoomView, roleIn } from "@blazing-sun/client";
+import { type EventFrame, Refusal, type RoomView, roleIn } from "@blazing-sun/client";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { money } from "../format.js";
 import { drawGame } from "../games.js";
@@ -91,8 +91,9 @@ export class RoomPage extends PlayElement {
     try {
       const answer = await client.command("games.command.rejoin_room", { room_id: roomId });
       standing = isAbsence(answer) ? answer : undefined;
-    } catch {
-      // The server knows no such room, or none any more.
+    } catch (error) {
+      // Otherwise the server knows no such room, or none any more.
+      if (error instanceof Refusal && error.code === "banned") standing = "banned";
     }
     if (!this.room && this.roomId === roomId) this.standing = standing;
   }
