@@ -312,6 +312,8 @@ export class ScriptedServer {
         this.sockets.set(socket, known);
         send({ type: "system.authenticated", ...known });
         for (const room of this.rooms.values()) if (room.members.includes(known)) this.sendState(room, known);
+      } else if (frame.type === "system.resume" && user) {
+        for (const { room_id } of frame.rooms as { room_id: string }[]) this.tellStanding(user, room_id);
       } else if (frame.type === "system.heartbeat") send({ type: "system.heartbeat_ack" });
       else if (user && frame.command_id) {
         send({ type: "system.ack", command_id: frame.command_id });
@@ -327,6 +329,17 @@ export class ScriptedServer {
         }
       }
     });
+  }
+
+  private tellStanding(user: User, roomId: string): void {
+    const room = this.rooms.get(roomId);
+    if (room?.members.includes(user)) this.sendState(room, user);
+    else
+      this.to([user], "not_in_room", {
+        room_id: roomId,
+        status: room?.status ?? "finished",
+        room_name: room?.name ?? "",
+      });
   }
 
   private command(name: string, frame: Json, user: User): void {

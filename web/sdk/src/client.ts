@@ -8,7 +8,7 @@ import { Lobby } from "./lobby.js";
 import { Messages } from "./messages.js";
 import { type CommandHandle, PendingCommand, PendingCommands } from "./pending.js";
 import { QuickMatch } from "./quick_match.js";
-import { isBusy, SignedOut } from "./refusal.js";
+import { isBusy, Refusal, SignedOut } from "./refusal.js";
 import { Rooms } from "./rooms.js";
 import type { SocketConstructor, SocketLike } from "./socket.js";
 import { defaultStorage, type KeyValueStorage } from "./storage.js";
@@ -222,6 +222,33 @@ export class Client {
     if (this.socket?.readyState !== 1 || this.current.state !== "online") return false;
     this.socket.send(JSON.stringify(frame));
     return true;
+  }
+
+  /**
+   * What a room says of itself to a user who is not in it, who can then join or watch; the room's state, which
+   * `rooms` has taken in by then, where the user is in it after all. Rejects where nothing comes.
+   */
+  standing(roomId: RoomId): Promise<EventFrame<"games.event.not_in_room" | "games.event.room_state">> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        off();
+        reject(new Refusal("timeout", "The server did not say how the room stands"));
+      }, this.timing.resendMs);
+      const hear = (frame: Frame) => {
+        const room = frame.room as { room_id?: unknown } | undefined;
+        if ((room?.room_id ?? frame.room_id) !== roomId) return;
+        off();
+        clearTimeout(timer);
+        resolve(frame as unknown as EventFrame<"games.event.not_in_room" | "games.event.room_state">);
+      };
+      const offs = (["games.event.not_in_room", "games.event.room_state"] as string[]).map((type) =>
+        this.on(type, hear),
+      );
+      const off = () => {
+        for (const each of offs) each();
+      };
+      this.send({ type: "system.resume", rooms: [{ room_id: roomId, room_seq: 0 }] });
+    });
   }
 
   /** Says ready with a fresh seed behind it, or takes readiness back. */

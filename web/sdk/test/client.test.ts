@@ -735,6 +735,26 @@ describe("limits of a room and of the gateway", () => {
   });
 });
 
+describe("the standing of a room", () => {
+  it("is what the room says to somebody who is not in it, or its state", async () => {
+    const [started, connection] = await online();
+    const asked = started.standing("r2");
+    expect(await connection.frame("system.resume")).toMatchObject({ rooms: [{ room_id: "r2", room_seq: 0 }] });
+    connection.send({ type: "games.event.not_in_room", room_id: "r1", status: "waiting" });
+    connection.send({ type: "games.event.not_in_room", room_id: "r2", status: "in_progress", allow_spectators: true });
+    expect(await asked).toMatchObject({ status: "in_progress", allow_spectators: true });
+    const again = started.standing("r1");
+    await connection.frame("system.resume");
+    connection.send(roomState());
+    expect((await again).type).toBe("games.event.room_state");
+  });
+
+  it("is given up where nothing is said", async () => {
+    const [started] = await online({ timing: { resendMs: 5 } });
+    await expect(started.standing("r2")).rejects.toMatchObject({ code: "timeout" });
+  });
+});
+
 describe("messages", () => {
   const direct = (id: string, from: string, to: string, fields: object = {}) => ({
     type: "chat.event.message_received",

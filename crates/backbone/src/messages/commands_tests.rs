@@ -60,6 +60,22 @@ fn every_command_reads() {
             &format!("{variant} {{ room_id: {room} }}"),
         );
     }
+    check(
+        "invite_players",
+        r#"{"room_id":"r","target_user_ids":["7",8],"rematch_of":"q"}"#,
+        concat!(
+            r#"InvitePlayers { room_id: RoomId("r"), target_user_ids: [UserId(7), UserId(8)], "#,
+            r#"rematch_of: Some(RoomId("q")) }"#,
+        ),
+    );
+    for users in ["[]".to_owned(), format!("{:?}", [7; 21])] {
+        refused(
+            "invite_players",
+            &format!(r#"{{"room_id":"r","target_user_ids":{users}}}"#),
+            RefusalCode::InvalidFormat,
+            "`target_user_ids`: expected 1 to 20 users",
+        );
+    }
     for id in ["7", "\"7\""] {
         for (name, variant) in [
             ("select_player", "SelectPlayer"),

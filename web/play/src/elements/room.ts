@@ -1,4 +1,4 @@
-import { type EventFrame, Refusal, type RoomView, roleIn } from "@blazing-sun/client";
+import { type Client, type EventFrame, Refusal, type RoomView, roleIn } from "@blazing-sun/client";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { money } from "../format.js";
 import { drawGame } from "../games.js";
@@ -87,14 +87,7 @@ export class RoomPage extends PlayElement {
     const { client } = this.play;
     const roomId = this.roomId;
     if (!client || !roomId) return;
-    let standing: Standing | undefined = "gone";
-    try {
-      const answer = await client.command("games.command.rejoin_room", { room_id: roomId });
-      standing = isAbsence(answer) ? answer : undefined;
-    } catch (error) {
-      // Otherwise the server knows no such room, or none any more.
-      if (error instanceof Refusal && error.code === "banned") standing = "banned";
-    }
+    const standing = await standingIn(client, roomId);
     if (!this.room && this.roomId === roomId) this.standing = standing;
   }
 
@@ -357,6 +350,22 @@ export class RoomPage extends PlayElement {
       }
     `,
   ];
+}
+
+/** Takes a place up again that is still there; otherwise how the room stands to who has none. */
+async function standingIn(client: Client, roomId: string): Promise<Standing | undefined> {
+  try {
+    const answer = await client.command("games.command.rejoin_room", { room_id: roomId });
+    if (!isAbsence(answer)) return undefined;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "banned") return "banned";
+  }
+  try {
+    const answer = await client.standing(roomId);
+    return isAbsence(answer) ? answer : undefined;
+  } catch {
+    return "gone";
+  }
 }
 
 function isAbsence(frame: { type: string }): frame is EventFrame<"games.event.not_in_room"> {
