@@ -1,5 +1,6 @@
 import type { EventFrame, RoomSummary } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
+import { money } from "../format.js";
 import { REFUSALS, text } from "../texts.js";
 import { ui } from "../ui.js";
 import { PlayElement } from "./element.js";
@@ -47,6 +48,7 @@ export class AbsentRoom extends PlayElement {
         <h1>${this.hasEnded() ? text.ended : name || text.notHere}</h1>
         ${this.hasEnded() && name ? html`<p><bdi>${name}</bdi></p>` : nothing}
         <p class="soft">${this.lead()}</p>
+        ${listed ? this.terms(listed) : nothing}
         <div class="row">
           ${
             listed
@@ -68,6 +70,16 @@ export class AbsentRoom extends PlayElement {
 
   private get facts(): EventFrame<"games.event.not_in_room"> | undefined {
     return typeof this.standing === "object" ? this.standing : undefined;
+  }
+
+  private terms(room: RoomSummary): TemplateResult {
+    const { currency } = this.play;
+    const prize = room.prize_cents === undefined ? "–" : money(room.prize_cents, currency);
+    return html`<p class="soft">${this.play.titleOf(room.game_type)} · ${text.hostedBy(room.host_name)}</p>
+      <dl class="price">
+        <div><dt>${text.entryFee}</dt><dd>${money(room.entry_fee_cents, currency)}</dd></div>
+        <div class="prize"><dt>${text.prize}</dt><dd>${prize}</dd></div>
+      </dl>`;
   }
 
   private get dialog(): JoinRoom | null {
@@ -114,6 +126,9 @@ export class AbsentRoom extends PlayElement {
         gap: var(--space-4);
         max-width: 34rem;
         margin: var(--space-7) auto;
+      }
+      .price {
+        width: min(22rem, 100%);
       }
     `,
   ];

@@ -222,7 +222,7 @@ export class WaitingRoom extends PlayElement {
     css`
       .columns {
         display: grid;
-        grid-template-columns: minmax(0, 1.4fr) minmax(0, 1fr);
+        grid-template-columns: minmax(0, 1.15fr) minmax(0, 1fr);
         gap: var(--space-4);
         align-items: start;
       }
@@ -261,18 +261,24 @@ export class WaitingRoom extends PlayElement {
       }
       .seats {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: var(--space-2);
       }
       .seat,
       .person {
         display: flex;
+        flex-wrap: wrap;
         align-items: center;
-        gap: var(--space-3);
+        gap: var(--space-2) var(--space-3);
         min-height: 56px;
         padding: var(--space-2) var(--space-3);
         border: 1px solid var(--line);
         border-radius: var(--radius-m);
         background: var(--surface-2);
+      }
+      .seat > .grow,
+      .person > .grow {
+        min-width: 40%;
       }
       .seat[data-ready] {
         border-color: var(--good);
@@ -286,6 +292,7 @@ export class WaitingRoom extends PlayElement {
       }
       .people {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: var(--space-2);
         margin: 0;
         padding: 0;
@@ -301,14 +308,6 @@ export class WaitingRoom extends PlayElement {
       @media (max-width: 46rem) {
         .columns {
           grid-template-columns: minmax(0, 1fr);
-        }
-        .seat,
-        .person {
-          flex-wrap: wrap;
-        }
-        .seat :is(.ellipsis, .name),
-        .person :is(.ellipsis, .name) {
-          min-width: 40%;
         }
         .against > * {
           flex: 1 1 100%;

@@ -168,9 +168,12 @@ export class BiggerDice extends LitElement {
             ? nothing
             : html`<bs-countdown data-testid="turn-countdown" .deadline=${turn.deadline} .clock=${clock}></bs-countdown>`
         }
-        <button class="primary large" data-testid="roll-button" ?disabled=${!isMine || this.isRolling} @click=${this.roll}>
-          ${this.isRolling ? text.dice.rolling : text.dice.roll}
-        </button>
+        ${
+          room.selected.includes(me)
+            ? html`<button class="primary large" data-testid="roll-button" ?disabled=${!isMine || this.isRolling} @click=${this.roll}>
+              ${this.isRolling ? text.dice.rolling : text.dice.roll}</button>`
+            : nothing
+        }
         ${
           isAuto
             ? html`<p class="soft auto" data-testid="auto-play">${text.dice.autoOn}
