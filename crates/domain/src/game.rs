@@ -79,6 +79,9 @@ pub struct Spec {
     pub hidden_information: bool,
     /// No host, seats, readiness or fee: whoever joins sits down and plays at once.
     pub open_table: bool,
+    /// The name under which the room tells how the game ended (see [`Ended`]), however it came to
+    /// that; none where the game tells it itself.
+    pub end_event: Option<&'static str>,
 }
 
 impl Default for Spec {
@@ -94,6 +97,33 @@ impl Default for Spec {
             push_state: true,
             hidden_information: false,
             open_table: false,
+            end_event: None,
+        }
+    }
+}
+
+impl Spec {
+    /// For two, with so long for a turn.
+    pub fn timed(turn_ms: i64) -> Spec {
+        Spec {
+            turn_ms: Some(turn_ms),
+            ..Spec::default()
+        }
+    }
+
+    /// With a pause of so long in all for each player who is gone; then the others win.
+    pub fn pausing(self, max_ms: i64) -> Spec {
+        Spec {
+            on_disconnect: OnDisconnect::Pause { max_ms },
+            ..self
+        }
+    }
+
+    /// With an end that the room tells, under this name.
+    pub fn ending(self, end_event: &'static str) -> Spec {
+        Spec {
+            end_event: Some(end_event),
+            ..self
         }
     }
 }
@@ -119,6 +149,33 @@ pub enum Viewer {
     Spectator,
 }
 
+/// A part of a game's state that not everyone may know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Secret {
+    /// Who may; nobody, where it is a covered deck.
+    pub known_to: Vec<Seat>,
+    /// Where it stands in the state as JSON, as a JSON pointer: `/chosen/0`.
+    pub at: String,
+}
+
+impl Secret {
+    /// Known to one seat alone.
+    pub fn of(seat: Seat, at: impl Into<String>) -> Secret {
+        Secret {
+            known_to: vec![seat],
+            at: at.into(),
+        }
+    }
+
+    /// Known to nobody yet.
+    pub fn of_nobody(at: impl Into<String>) -> Secret {
+        Secret {
+            known_to: Vec::new(),
+            at: at.into(),
+        }
+    }
+}
+
 /// How a game ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +184,27 @@ pub enum Outcome {
     Winner(Seat),
     /// Everybody gets back what they paid.
     Draw,
+}
+
+impl Outcome {
+    /// The first seat with at least so many points wins.
+    pub fn at_points(scores: &[i64], points: i64) -> Option<Outcome> {
+        let seat = scores.iter().position(|score| *score >= points)?;
+        Some(Outcome::Winner(Seat(seat as u32)))
+    }
+}
+
+/// A game's last event, under the name of [`Spec::end_event`].
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Ended {
+    /// Who won; null in a draw.
+    pub winner_id: Option<UserId>,
+    /// Who won, by name.
+    pub winner_username: Option<Arc<str>>,
+    /// User, name and points, in seat order.
+    pub final_scores: Vec<(UserId, Arc<str>, i64)>,
+    /// What the winner gets, in minor units; 0 in a draw, where everybody gets the fee back.
+    pub prize_cents: Cents,
 }
 
 /// Whom a game's event reaches.
@@ -149,6 +227,22 @@ pub struct GameEvent {
     pub name: Cow<'static, str>,
     /// Its fields.
     pub body: JsonObject,
+}
+
+impl GameEvent {
+    /// To players and spectators. `fields` must serialise to a JSON object; anything else is the
+    /// game's own mistake and panics, which the room answers with `internal`.
+    pub fn to_all(name: impl Into<Cow<'static, str>>, fields: &impl Serialize) -> GameEvent {
+        GameEvent::new(To::All, name, fields)
+    }
+
+    fn new(to: To, name: impl Into<Cow<'static, str>>, fields: &impl Serialize) -> GameEvent {
+        GameEvent {
+            to,
+            name: name.into(),
+            body: JsonObject::of(fields).expect("an event's fields are a JSON object"),
+        }
+    }
 }
 
 /// What a game sees of its room while it acts: who sits where, the prize and the dice; and where
@@ -200,18 +294,70 @@ impl<'a> Table<'a> {
     /// Sends an event: `fields` must serialise to a JSON object. Anything else is the game's own
     /// mistake and panics, which the room answers with `internal`.
     pub fn emit(&mut self, to: To, name: impl Into<Cow<'static, str>>, fields: &impl Serialize) {
-        let body = JsonObject::of(fields).expect("an event's fields are a JSON object");
-        self.events.push(GameEvent {
-            to,
-            name: name.into(),
-            body,
-        });
+        self.events.push(GameEvent::new(to, name, fields));
+    }
+
+    /// Sends an event about what `seat` did to everyone: `player_id`, `player_username` and `fields`,
+    /// which must serialise to a JSON object.
+    pub fn emit_by(
+        &mut self,
+        seat: Seat,
+        name: impl Into<Cow<'static, str>>,
+        fields: &impl Serialize,
+    ) {
+        let player = self.player(seat);
+        let by = By {
+            player_id: player.user_id,
+            player_username: &player.username,
+            fields,
+        };
+        self.emit(To::All, name, &by);
+    }
+
+    /// Sends an event about who has won a part of the game to everyone: `winner_id`,
+    /// `winner_username`, both null where nobody has, and `fields`, which must serialise to a JSON
+    /// object.
+    pub fn emit_won(
+        &mut self,
+        winner: Option<Seat>,
+        name: impl Into<Cow<'static, str>>,
+        fields: &impl Serialize,
+    ) {
+        let winner = winner.map(|seat| self.player(seat));
+        let won = Won {
+            winner_id: winner.map(|winner| winner.user_id),
+            winner_username: winner.map(|winner| &*winner.username),
+            fields,
+        };
+        self.emit(To::All, name, &won);
     }
 
     /// The events so far; the table is done.
     pub fn into_events(self) -> Vec<GameEvent> {
         self.events
     }
+}
+
+#[derive(Serialize)]
+struct By<'a, F: Serialize> {
+    player_id: UserId,
+    player_username: &'a str,
+    #[serde(flatten)]
+    fields: &'a F,
+}
+
+#[derive(Serialize)]
+struct Won<'a, F: Serialize> {
+    winner_id: Option<UserId>,
+    winner_username: Option<&'a str>,
+    #[serde(flatten)]
+    fields: &'a F,
+}
+
+/// Points as events and states have them: user and number, in seat order.
+pub fn scores_of(players: &[SeatedPlayer], scores: &[i64]) -> Vec<(UserId, i64)> {
+    let users = players.iter().map(|player| player.user_id);
+    users.zip(scores.iter().copied()).collect()
 }
 
 /// A game, as one pure file: its state is the implementing type.
@@ -246,6 +392,12 @@ pub trait Game: Clone + Serialize + DeserializeOwned + Send + 'static {
     /// What a viewer may see, as a JSON object.
     fn view(&self, viewer: Viewer, players: &[SeatedPlayer]) -> serde_json::Value;
 
+    /// What of the state not everyone may know now. The room does not ask: it is what the game suite
+    /// holds views and events against.
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
+
     /// Whether it is over, and for whom.
     fn outcome(&self) -> Option<Outcome>;
 
@@ -267,6 +419,8 @@ pub trait RunningGame: Send {
     ) -> Result<(), Refusal>;
     /// See [`Game::on_timeout`].
     fn on_timeout(&mut self, table: &mut Table<'_>, seat: Seat);
+    /// See [`Game::secrets`].
+    fn secrets(&self) -> Vec<Secret>;
     /// See [`Game::to_act`].
     fn to_act(&self) -> Vec<Seat>;
     /// See [`Game::view`].
@@ -295,6 +449,10 @@ impl<G: Game> RunningGame for G {
 
     fn on_timeout(&mut self, table: &mut Table<'_>, seat: Seat) {
         Game::on_timeout(self, table, seat);
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        Game::secrets(self)
     }
 
     fn to_act(&self) -> Vec<Seat> {
@@ -432,6 +590,8 @@ pub struct GameDefinition {
     pub entry_fee: Cents,
     /// The winner's share of what the escrow holds, in percent; the rest is the rake.
     pub prize_percent: u8,
+    /// The address of its own page's module, where it brings one.
+    pub page: Option<String>,
     /// A JSON Schema of each move, by name.
     pub moves: Arc<BTreeMap<String, serde_json::Value>>,
     start: fn(&mut Table<'_>) -> Box<dyn RunningGame>,
@@ -460,6 +620,7 @@ impl GameDefinition {
                 Cents(1_000)
             },
             prize_percent: 80,
+            page: None,
             moves: Arc::new(move_schemas::<G::Move>()),
             start: |table| Box::new(G::start(table)),
             load: |state| {
@@ -482,7 +643,11 @@ impl GameDefinition {
 
 /// The variants of a move enum, each with the schema of its fields.
 fn move_schemas<M: schemars::JsonSchema>() -> BTreeMap<String, serde_json::Value> {
-    let schema = schemars::SchemaGenerator::default()
+    // Each schema goes out alone: it can not refer to definitions beside it.
+    let settings = schemars::generate::SchemaSettings::default().with(|settings| {
+        settings.inline_subschemas = true;
+    });
+    let schema = schemars::SchemaGenerator::new(settings)
         .into_root_schema_for::<M>()
         .to_value();
     let mut moves = BTreeMap::new();
@@ -511,6 +676,12 @@ fn move_schemas<M: schemars::JsonSchema>() -> BTreeMap<String, serde_json::Value
 pub struct Games(BTreeMap<&'static str, GameDefinition>);
 
 impl Games {
+    /// With this game too.
+    pub fn with<G: Game>(mut self) -> Games {
+        self.insert(GameDefinition::of::<G>());
+        self
+    }
+
     /// Adds a game, or replaces the one of its name.
     pub fn insert(&mut self, game: GameDefinition) {
         self.0.insert(game.name, game);

@@ -12,10 +12,13 @@ pub mod ids;
 pub mod json;
 pub mod ledger;
 pub mod money;
+pub mod prelude;
 pub mod refusal;
 pub mod room;
 
-pub use game::{Game, GameDefinition, Games, Outcome, Seat, SeatedPlayer, Spec, Table, Viewer};
+pub use game::{
+    Game, GameDefinition, Games, Outcome, Seat, SeatedPlayer, Secret, Spec, Table, Viewer,
+};
 pub use ids::{CommandId, Millis, RoomId, UserId};
 pub use ledger::{Account, Transfer, TransferKind};
 pub use money::Cents;

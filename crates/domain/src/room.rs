@@ -5,6 +5,7 @@ pub mod events;
 mod invitations;
 mod lobby;
 mod moderation;
+pub mod pause;
 mod play;
 mod roster;
 mod seats;

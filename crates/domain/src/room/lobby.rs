@@ -406,14 +406,22 @@ impl Room {
             return false;
         };
         self.roster_mut().set_presence(user, Presence::Here);
+        let resumes = self.stop_waiting_for(context, user);
         let retimed = self.retime(context);
         self.answer_with_state(out, user);
         let SeatedPlayer {
             user_id, username, ..
         } = returning;
         self.announce(out, &PlayerRejoined { user_id, username });
-        if retimed {
+        let seat = self.roster.seat_index(user).filter(|_| resumes);
+        if let Some(seat) = seat {
+            self.announce_resumption(Seat(seat as u32), out);
+        }
+        if retimed || resumes {
             self.announce_turn(out);
+        }
+        if self.play().is_some_and(|play| !play.allowances.is_empty()) {
+            self.push_state_if_wanted(context, out);
         }
         true
     }
@@ -453,9 +461,11 @@ impl Room {
         out: &mut Out,
     ) {
         let spec = &context.game.spec;
-        let plays_on = spec.on_disconnect == OnDisconnect::AutoPlay;
-        let from = plays_on.then(|| context.now.plus(spec.auto_play_ms));
-        self.be_away(who, presence, from, out);
+        if let OnDisconnect::Pause { .. } = spec.on_disconnect {
+            return self.wait_for(context, who, presence, out);
+        }
+        let from = context.now.plus(spec.auto_play_ms);
+        self.be_away(who, presence, Some(from), out);
         if presence == Presence::Left {
             self.hand_over_from(who.user_id, out);
         }
@@ -464,7 +474,7 @@ impl Room {
         }
     }
 
-    fn be_away(
+    pub(super) fn be_away(
         &mut self,
         who: &SeatedPlayer,
         presence: Presence,

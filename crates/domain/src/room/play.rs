@@ -4,6 +4,7 @@ use super::events::{
     GameStarted, PlayerAutoDisabled, PlayerAutoEnabled, PlayerName, RemovalReason, RoomRemoved,
     Timestamp, TurnChanged,
 };
+use super::pause::allowances;
 use super::roster::Presence;
 use super::state::{Context, Out, Play, Room, Stage, Turn};
 use super::{EventAudience, Order, RoomEvent};
@@ -18,7 +19,8 @@ use std::borrow::Cow;
 
 impl Play {
     pub(super) fn body_of_view(&self, viewer: Viewer) -> JsonObject {
-        let view = self.game.view(viewer, &self.players);
+        let mut view = self.game.view(viewer, &self.players);
+        self.add_pause(&mut view);
         JsonObject::of(&view).expect("a view is a JSON object")
     }
 }
@@ -48,6 +50,7 @@ impl Room {
         };
         self.announce(out, &started);
         let over = self.follow_up(context, None, begun, out);
+        self.announce_pauses(out);
         let room_name = self.config.room_name.clone();
         self.broadcast(
             out,
@@ -57,7 +60,7 @@ impl Room {
             },
         );
         if let Some(outcome) = over {
-            self.settle(outcome, context.now, out);
+            self.settle(context, outcome, out);
         }
     }
 
@@ -75,6 +78,11 @@ impl Room {
         self.game_version = game.spec.version;
         // From here on the seats of the absent stay.
         self.roster_mut().move_departures(|_| None);
+        let members = players
+            .iter()
+            .map(|player| self.roster.member(player.user_id));
+        let here = members.map(|member| member.is_some_and(|m| m.presence == Presence::Here));
+        let allowances = allowances(game.spec.on_disconnect, here, now);
         self.stage = Stage::Playing(Play {
             game: running,
             on_disconnect: game.spec.on_disconnect,
@@ -83,6 +91,7 @@ impl Room {
             started_at: now,
             turn_number: 0,
             turn: None,
+            allowances,
         });
         events
     }
@@ -109,6 +118,10 @@ impl Room {
         let prize = self.prize();
         let play = self.play_mut().ok_or(RefusalCode::GameNotStarted)?;
         let seat = Seat(position.ok_or(RefusalCode::NotYourTurn)? as u32);
+        if play.is_paused() {
+            let waiting = "The game is paused until everybody is back";
+            return Err(Refusal::because(RefusalCode::NotYourTurn, waiting));
+        }
         if !open_table && !play.game.to_act().contains(&seat) {
             return Err(RefusalCode::NotYourTurn.into());
         }
@@ -119,7 +132,7 @@ impl Room {
         let events = table.into_events();
         (play.game, play.dice) = (game, dice);
         if let Some(outcome) = self.follow_up(context, Some(seat), events, out) {
-            self.settle(outcome, context.now, out);
+            self.settle(context, outcome, out);
         }
         Ok(true)
     }
@@ -136,6 +149,10 @@ impl Room {
         self.require_member(user_id)?;
         if self.config.open_table {
             return Err(RefusalCode::WrongGame.into());
+        }
+        if let OnDisconnect::Pause { .. } = context.game.spec.on_disconnect {
+            let waits = "This game waits for its players: the server plays for nobody";
+            return Err(Refusal::because(RefusalCode::WrongGame, waits));
         }
         self.play().ok_or(RefusalCode::GameNotStarted)?;
         let seat = self
@@ -164,6 +181,9 @@ impl Room {
         }
         self.spectators_are_due(context.now, out);
         match &self.stage {
+            Stage::Playing(play) if play.pause_ends().is_some_and(|at| at <= context.now) => {
+                self.end_pauses(context, out);
+            }
             Stage::Playing(play) => {
                 let turn = play.turn.as_ref().and_then(|turn| turn.deadline);
                 if turn.is_some_and(|deadline| deadline <= context.now) {
@@ -197,7 +217,7 @@ impl Room {
         play.game.on_timeout(&mut table, seat);
         let events = table.into_events();
         if let Some(outcome) = self.follow_up(context, Some(seat), events, out) {
-            self.settle(outcome, context.now, out);
+            self.settle(context, outcome, out);
         }
     }
 
@@ -220,6 +240,7 @@ impl Room {
             | Stage::Revealing { deadline } => {
                 *deadline = deadline.plus(by_ms);
             }
+            Stage::Playing(play) if play.is_paused() => self.shift_pauses(by_ms, out),
             Stage::Playing(Play {
                 turn: Some(turn), ..
             }) => {
@@ -250,18 +271,26 @@ impl Room {
             self.begin_turn(context, awaited);
             self.announce_turn(out);
         }
-        if context.game.spec.push_state {
-            self.push_state(context, out);
-        }
+        self.push_state_if_wanted(context, out);
         outcome
     }
 
+    pub(super) fn push_state_if_wanted(&mut self, context: &Context<'_>, out: &mut Out) {
+        if context.game.spec.push_state {
+            self.push_state(context, out);
+        }
+    }
+
     fn begin_turn(&mut self, context: &Context<'_>, awaited: Option<Seat>) {
-        let full_deadline = context.game.spec.turn_ms.map(|time| context.now.plus(time));
+        let turn_ms = context.game.spec.turn_ms;
+        let stands_still = self.play().is_some_and(Play::is_paused);
+        let full_deadline = turn_ms.filter(|_| !stands_still);
+        let full_deadline = full_deadline.map(|time| context.now.plus(time));
         let turn = awaited.map(|seat| Turn {
             seat,
             deadline: self.deadline_for(context, seat, full_deadline),
             full_deadline,
+            left_ms: turn_ms.filter(|_| stands_still),
         });
         if let Some(play) = self.play_mut() {
             play.turn_number += u64::from(turn.is_some());
@@ -272,7 +301,8 @@ impl Room {
     /// Sets the turn's deadline anew after its player came, went, or switched auto-play; whether it
     /// has moved.
     pub(super) fn retime(&mut self, context: &Context<'_>) -> bool {
-        let Some(turn) = self.play().and_then(|play| play.turn.clone()) else {
+        let running = self.play().filter(|play| !play.is_paused());
+        let Some(turn) = running.and_then(|play| play.turn.clone()) else {
             return false;
         };
         let mut deadline = self.deadline_for(context, turn.seat, turn.full_deadline);
@@ -305,7 +335,8 @@ impl Room {
         taken.is_some_and(|(taken, play)| {
             let member = self.roster.member(taken.user_id);
             let away = member.is_some_and(|member| member.presence != Presence::Here);
-            taken.auto_play || (away && play.on_disconnect == OnDisconnect::AutoPlay)
+            let plays_on = play.on_disconnect == OnDisconnect::AutoPlay || play.has_given_up(seat);
+            taken.auto_play || (away && plays_on)
         })
     }
 
@@ -369,7 +400,7 @@ impl Room {
         }
     }
 
-    fn announce_of_game(&mut self, out: &mut Out, event: GameEvent) {
+    pub(super) fn announce_of_game(&mut self, out: &mut Out, event: GameEvent) {
         let Some(play) = self.play() else { return };
         let audience = match event.to {
             To::All => EventAudience::Room,

@@ -3,11 +3,12 @@
 use super::Membership;
 use super::events::{RemovalReason, RevealedSeed, RoomRemoved, SeedRevealed};
 use super::roster::TakenSeat;
-use super::state::{End, Out, Room, Stage};
+use super::state::{Context, End, Out, Room, Stage};
 use super::view::RoomStatus;
-use crate::game::{Outcome, SeatedPlayer};
+use crate::game::{Ended, GameEvent, Outcome, SeatedPlayer};
 use crate::ids::{Millis, UserId};
 use crate::ledger::Transfer;
+use crate::money::Cents;
 
 impl Out {
     /// Moving nothing is no transfer.
@@ -26,7 +27,11 @@ impl Room {
     }
 
     /// The game is over: the escrow is paid out, and everyone is free.
-    pub(super) fn settle(&mut self, outcome: Outcome, now: Millis, out: &mut Out) {
+    pub(super) fn settle(&mut self, context: &Context<'_>, outcome: Outcome, out: &mut Out) {
+        let now = context.now;
+        if let Some(name) = context.game.spec.end_event {
+            self.announce_end(name, outcome, out);
+        }
         let winner = match outcome {
             Outcome::Winner(seat) => self.play().map(|play| play.players[seat.index()].clone()),
             Outcome::Draw => None,
@@ -43,6 +48,25 @@ impl Room {
         );
     }
 
+    fn announce_end(&mut self, name: &'static str, outcome: Outcome, out: &mut Out) {
+        let prize = self.prize();
+        let Some(play) = self.play() else { return };
+        let (winner, prize_cents) = match outcome {
+            Outcome::Winner(seat) => (Some(&play.players[seat.index()]), prize),
+            Outcome::Draw => (None, Cents::ZERO),
+        };
+        let scores = play.players.iter().zip(play.game.scores());
+        let ended = Ended {
+            winner_id: winner.map(|winner| winner.user_id),
+            winner_username: winner.map(|winner| winner.username.clone()),
+            final_scores: scores
+                .map(|(player, score)| (player.user_id, player.username.clone(), score))
+                .collect(),
+            prize_cents,
+        };
+        self.announce_of_game(out, GameEvent::to_all(name, &ended));
+    }
+
     fn pay_out(&self, winner: &SeatedPlayer, out: &mut Out) {
         let (room, escrow, prize) = (&self.config.room_id, self.roster.escrow(), self.prize());
         let players = self.roster.seats.len() as u32;
@@ -55,7 +79,7 @@ impl Room {
         out.transfer(Transfer::rake(room.clone(), escrow - prize));
     }
 
-    fn refund_all(&self, out: &mut Out) {
+    pub(super) fn refund_all(&self, out: &mut Out) {
         for seat in &self.roster.seats {
             if let Some(member) = self.roster.member(seat.user_id) {
                 self.refund(&member.player, seat, out);
@@ -87,7 +111,13 @@ impl Room {
         self.end(RoomStatus::Abandoned, None, now, out);
     }
 
-    fn end(&mut self, status: RoomStatus, winner: Option<UserId>, now: Millis, out: &mut Out) {
+    pub(super) fn end(
+        &mut self,
+        status: RoomStatus,
+        winner: Option<UserId>,
+        now: Millis,
+        out: &mut Out,
+    ) {
         let seed = self.server_seed();
         let revealed = SeedRevealed {
             server_seed: RevealedSeed(seed),

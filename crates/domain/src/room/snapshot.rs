@@ -1,6 +1,7 @@
 //! How a room is saved and loaded. The secret and what derives from it are never in the bytes.
 
 use super::moderation::Sanctions;
+use super::pause::{Allowance, allowances};
 use super::roster::Roster;
 use super::spectators::Spectators;
 use super::state::{Config, End, Play, Room, Stage, Turn};
@@ -102,6 +103,8 @@ struct SavedPlay {
     turn_number: u64,
     turn: Option<Turn>,
     game: Box<RawValue>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allowances: Vec<Allowance>,
 }
 
 impl Room {
@@ -127,6 +130,7 @@ impl Room {
                 turn_number: play.turn_number,
                 turn: play.turn.clone(),
                 game: play.game.save()?,
+                allowances: play.allowances.clone(),
             }),
             Stage::Over(end) => SavedStage::Over(end.clone()),
         };
@@ -197,14 +201,18 @@ impl Room {
                 {
                     return Err(LoadError::Unreadable(Error::custom("a turn of no seat")));
                 }
+                let on_disconnect = game.spec.on_disconnect;
+                let fresh = allowances(on_disconnect, players.iter().map(|_| true), Millis(0));
+                let is_whole = play.allowances.len() == fresh.len();
                 Stage::Playing(Play {
                     game: game.load(&play.game)?,
-                    on_disconnect: game.spec.on_disconnect,
+                    on_disconnect,
                     dice: room.dice(play.nonce),
                     players,
                     started_at: play.started_at,
                     turn_number: play.turn_number,
                     turn: play.turn,
+                    allowances: if is_whole { play.allowances } else { fresh },
                 })
             }
         };

@@ -2,6 +2,7 @@
 
 use super::events::{EventBody, RoomUpdated};
 use super::moderation::Sanctions;
+use super::pause::Allowance;
 use super::roster::Roster;
 use super::spectators::Spectators;
 use super::view::RoomStatus;
@@ -91,6 +92,8 @@ pub(super) struct Play {
     pub started_at: Millis,
     pub turn_number: u64,
     pub turn: Option<Turn>,
+    /// By seat, where the game waits for who is gone.
+    pub allowances: Vec<Allowance>,
 }
 
 impl Clone for Play {
@@ -103,6 +106,7 @@ impl Clone for Play {
             started_at: self.started_at,
             turn_number: self.turn_number,
             turn: self.turn.clone(),
+            allowances: self.allowances.clone(),
         }
     }
 }
@@ -121,6 +125,9 @@ pub(super) struct Turn {
     pub deadline: Option<Millis>,
     /// When it would if the player is there: switching auto-play on and off gains no time.
     pub full_deadline: Option<Millis>,
+    /// What the turn has left while the game waits for somebody; none where it has no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_ms: Option<i64>,
 }
 
 /// What one input's decision depends on beside the room.
@@ -244,7 +251,11 @@ impl Room {
             Stage::Unattended { deadline } | Stage::Deserted { deadline } => {
                 (Some(*deadline), None)
             }
-            Stage::Playing(play) => (play.turn.as_ref().and_then(|turn| turn.deadline), None),
+            Stage::Playing(play) => {
+                let turn = play.turn.as_ref().and_then(|turn| turn.deadline);
+                let next = [turn, play.pause_ends()].into_iter().flatten().min();
+                (next, None)
+            }
             Stage::Over(_) => return None,
         };
         let of_spectators = self.spectators.next_deadline();

@@ -14,6 +14,7 @@ mod matched;
 mod moderation;
 mod open_table;
 mod other_games;
+mod pausing;
 mod payloads;
 mod playing;
 mod properties;

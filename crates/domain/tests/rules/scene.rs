@@ -3,6 +3,7 @@
 
 use crate::actions::parse;
 use crate::other_games::{CoinToss, Duel, Echo};
+use crate::pausing::Patience;
 use blazing_sun_domain::fairness::RoomSecret;
 use blazing_sun_domain::games::{built_in, relay::Relay};
 use blazing_sun_domain::room::{
@@ -76,6 +77,7 @@ impl Scene {
         games.insert(GameDefinition::of::<Duel>());
         games.insert(GameDefinition::of::<CoinToss>());
         games.insert(GameDefinition::of::<Echo>());
+        games.insert(GameDefinition::of::<Patience>());
         Scene {
             games,
             now: START,
