@@ -676,13 +676,12 @@ fn move_schemas<M: schemars::JsonSchema>() -> BTreeMap<String, serde_json::Value
 pub struct Games(BTreeMap<&'static str, GameDefinition>);
 
 impl Games {
-    /// With this game too.
-    pub fn with<G: Game>(mut self) -> Games {
+    /// Adds a game, or replaces the one of its name.
+    pub fn add<G: Game>(&mut self) {
         self.insert(GameDefinition::of::<G>());
-        self
     }
 
-    /// Adds a game, or replaces the one of its name.
+    /// Adds a game by its definition.
     pub fn insert(&mut self, game: GameDefinition) {
         self.0.insert(game.name, game);
     }

@@ -3,11 +3,11 @@
 pub mod bigger_dice;
 pub mod relay;
 
-use crate::game::{GameDefinition, Games};
+use crate::game::Games;
 
 /// The games that everyone gets; `relay` exists for measuring and is added by `serve --bench` alone.
 pub fn built_in() -> Games {
     let mut games = Games::default();
-    games.insert(GameDefinition::of::<bigger_dice::BiggerDice>());
+    games.add::<bigger_dice::BiggerDice>();
     games
 }
