@@ -309,11 +309,9 @@ impl TestServer {
 
     /// Everything on a topic until now.
     pub async fn records(&self, topic: &str) -> Vec<Value> {
-        let output = tool(
-            &["tail", topic, "--from-beginning", "--until-end"],
-            &self.data_dir(),
-        )
-        .await;
+        let output = self
+            .tool(&["tail", topic, "--from-beginning", "--until-end"])
+            .await;
         assert!(
             output.status.success(),
             "{}",
@@ -326,9 +324,16 @@ impl TestServer {
             .collect()
     }
 
+    /// One of its own program's tools, on its data.
+    pub async fn tool(&self, arguments: &[&str]) -> Output {
+        let program = self.launch.program.clone();
+        let program = program.unwrap_or_else(|| built("blazing-sun"));
+        on_data(command(&program, arguments), arguments[0], &self.data_dir).await
+    }
+
     /// What the audit says.
     pub async fn audit(&self) -> Value {
-        let output = tool(&["audit", "--json"], &self.data_dir()).await;
+        let output = self.tool(&["audit", "--json"]).await;
         let report: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("no report: {}", String::from_utf8_lossy(&output.stderr)));
         assert_eq!(
@@ -342,11 +347,11 @@ impl TestServer {
 
 /// One of the program's tools on a data directory.
 pub async fn tool(arguments: &[&str], data_dir: &Path) -> Output {
-    let mut command = program(arguments);
-    within(
-        arguments[0],
-        command.arg("--data-dir").arg(data_dir).output(),
-    )
-    .await
-    .expect("an output")
+    on_data(program(arguments), arguments[0], data_dir).await
+}
+
+async fn on_data(mut command: Command, what: &str, data_dir: &Path) -> Output {
+    within(what, command.arg("--data-dir").arg(data_dir).output())
+        .await
+        .expect("an output")
 }

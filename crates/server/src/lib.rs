@@ -17,6 +17,7 @@ pub mod config;
 pub mod data_dir;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod game_pages;
 mod house_bot;
 mod operator;
 mod pages;

@@ -1,11 +1,13 @@
 //! The players' pages, embedded in the program, and the headers that go with every answer.
 
+use crate::game_pages::GamePages;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+use std::sync::Arc;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "../../web/play/dist"]
@@ -18,11 +20,16 @@ const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
 /// Answers what no other route did.
-pub async fn serve(request: Request) -> Response {
+pub async fn serve(request: Request, games: Arc<GamePages>) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
+    let file = path.strip_prefix("games/").and_then(|path| games.get(path));
+    if let Some(file) = file {
+        let body = Body::from(file.bytes.clone());
+        return answer(path, &file.etag, body, request.headers());
+    }
     if Pages::get(INDEX).is_none() {
         let status = if path.is_empty() {
             StatusCode::OK
@@ -35,13 +42,21 @@ pub async fn serve(request: Request) -> Response {
     let is_page = path.is_empty() || path.strip_prefix("r/").is_some_and(|id| !id.contains('/'));
     let name = if is_page { INDEX } else { path };
     match Pages::get(name) {
-        Some(file) => answer(name, &file, request.headers()),
+        Some(file) => answer_embedded(name, file, request.headers()),
         None => (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response(),
     }
 }
 
-fn answer(name: &str, file: &rust_embed::EmbeddedFile, asked: &HeaderMap) -> Response {
+fn answer_embedded(name: &str, file: rust_embed::EmbeddedFile, asked: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
+    let body = match file.data {
+        std::borrow::Cow::Borrowed(bytes) => Body::from(bytes),
+        std::borrow::Cow::Owned(bytes) => Body::from(bytes),
+    };
+    answer(name, &etag, body, asked)
+}
+
+fn answer(name: &str, etag: &str, body: Body, asked: &HeaderMap) -> Response {
     // The build puts a digest into each name under assets/: what such a name means never changes.
     let caching = match name.starts_with("assets/") {
         true => "public, max-age=31536000, immutable",
@@ -49,10 +64,10 @@ fn answer(name: &str, file: &rust_embed::EmbeddedFile, asked: &HeaderMap) -> Res
     };
     let mut headers = HeaderMap::new();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
+    if let Ok(etag) = HeaderValue::from_str(etag) {
         headers.insert(header::ETAG, etag);
     }
-    if is_known(asked, &etag) {
+    if is_known(asked, etag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let kind = mime_guess::from_path(name).first_or_octet_stream();
@@ -63,10 +78,6 @@ fn answer(name: &str, file: &rust_embed::EmbeddedFile, asked: &HeaderMap) -> Res
     if let Ok(kind) = HeaderValue::from_str(&kind) {
         headers.insert(header::CONTENT_TYPE, kind);
     }
-    let body = match &file.data {
-        std::borrow::Cow::Borrowed(bytes) => Body::from(*bytes),
-        std::borrow::Cow::Owned(bytes) => Body::from(bytes.clone()),
-    };
     (headers, body).into_response()
 }
 
@@ -120,7 +131,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(name, *value);
         }
-        serve(request.body(Body::empty()).unwrap()).await
+        serve(request.body(Body::empty()).unwrap(), Arc::default()).await
     }
 
     fn file(bytes: &'static [u8]) -> rust_embed::EmbeddedFile {
@@ -132,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_known_file_is_not_sent_again_and_hashed_names_are_kept_for_ever() {
-        let first = answer("assets/main-1a2b.js", &file(b"x"), &HeaderMap::new());
+        let first = answer_embedded("assets/main-1a2b.js", file(b"x"), &HeaderMap::new());
         assert_eq!(first.status(), StatusCode::OK);
         assert!(
             first.headers()[header::CACHE_CONTROL]
@@ -146,9 +157,9 @@ mod tests {
         );
         let mut asked = HeaderMap::new();
         asked.insert(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone());
-        let again = answer("assets/main-1a2b.js", &file(b"x"), &asked);
+        let again = answer_embedded("assets/main-1a2b.js", file(b"x"), &asked);
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-        let page = answer("index.html", &file(b"x"), &HeaderMap::new());
+        let page = answer_embedded("index.html", file(b"x"), &HeaderMap::new());
         assert_eq!(page.headers()[header::CACHE_CONTROL], "no-cache");
     }
 
@@ -173,7 +184,8 @@ mod tests {
             .uri("/")
             .body(Body::empty())
             .unwrap();
-        assert_eq!(serve(post).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+        let answer = serve(post, Arc::default()).await;
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
 use serde_json::json;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const ASKED_WRONGLY: u8 = 2;
@@ -26,6 +27,7 @@ impl Server {
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
             games: blazing_sun_domain::games::built_in(),
+            game_pages: Vec::new(),
         }
     }
 }
@@ -34,12 +36,19 @@ impl Server {
 #[derive(Debug)]
 pub struct ServerBuilder {
     games: Games,
+    game_pages: Vec<(String, PathBuf)>,
 }
 
 impl ServerBuilder {
     /// Adds a game.
     pub fn game<G: Game>(mut self) -> ServerBuilder {
         self.games.insert(GameDefinition::of::<G>());
+        self
+    }
+
+    /// Serves a folder as the page of a game: its `index.js` is loaded where the game is played.
+    pub fn page(mut self, game: impl Into<String>, folder: impl Into<PathBuf>) -> ServerBuilder {
+        self.game_pages.push((game.into(), folder.into()));
         self
     }
 
@@ -102,6 +111,7 @@ impl ServerBuilder {
         let options = serve::Options {
             config,
             games: self.games,
+            game_pages: self.game_pages,
             bench: args.bench,
             bench_tokens: args.bench_tokens.clone(),
         };

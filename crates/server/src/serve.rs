@@ -7,6 +7,7 @@ mod parts;
 use crate::cli::BenchTokens;
 use crate::config::{self, Config};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::game_pages::{GamePages, module_address};
 use crate::house_bot::HouseBot;
 use crate::operator;
 use crate::pages;
@@ -19,7 +20,8 @@ use blazing_sun_domain::{Cents, GameDefinition, Games};
 use connections::Bounds;
 pub use parts::Parts;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,6 +44,8 @@ pub struct Options {
     pub config: Config,
     /// The games.
     pub games: Games,
+    /// Folders with pages of games, by the game's name.
+    pub game_pages: Vec<(String, PathBuf)>,
     /// For measuring: see `serve --bench`.
     pub bench: bool,
     /// Tokens of guests to write for a load tool.
@@ -61,6 +65,7 @@ pub async fn run(
     let Options {
         mut config,
         games,
+        game_pages,
         bench,
         bench_tokens,
     } = options;
@@ -70,7 +75,8 @@ pub async fn run(
     }
     // It would play with those who measure.
     config.bot.enabled &= !bench;
-    let games = priced(games, &config, bench)?;
+    let mut games = priced(games, &config, bench)?;
+    let game_pages = with_their_pages(&mut games, &game_pages)?;
     raise_open_files();
     let data_dir = take(&config.server.data_dir).await?;
     let listener = match TcpListener::bind(listen).await {
@@ -103,6 +109,7 @@ pub async fn run(
         &keys,
         data_dir.path(),
         &config.bot,
+        game_pages,
         serving,
     )
     .await;
@@ -141,10 +148,11 @@ async fn serve(
     keys: &Keys,
     data_dir: &Path,
     bot: &config::Bot,
+    game_pages: GamePages,
     serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
-    let routes = with_pages(parts.router());
+    let routes = with_pages(parts.router(), game_pages);
     let operators = serve_operators(data_dir, parts.operator(), stopped.clone());
     let mut http = tokio::spawn(connections::serve(listener, routes, bounds, stopped));
     if let Some(wanted) = &bench_tokens {
@@ -209,9 +217,10 @@ fn serve_operators(
     }
 }
 
-fn with_pages(routes: Router) -> Router {
+fn with_pages(routes: Router, game_pages: GamePages) -> Router {
+    let game_pages = Arc::new(game_pages);
     routes
-        .fallback(pages::serve)
+        .fallback(move |request| pages::serve(request, game_pages))
         .layer(axum::middleware::from_fn(connections::in_time))
         .layer(axum::middleware::from_fn(pages::with_security_headers))
 }
@@ -236,6 +245,21 @@ fn priced(mut games: Games, config: &Config, bench: bool) -> anyhow::Result<Game
         }
     }
     Ok(games)
+}
+
+/// Reads the games' own pages, and notes with each game where its page is.
+fn with_their_pages(
+    games: &mut Games,
+    folders: &[(String, PathBuf)],
+) -> anyhow::Result<GamePages> {
+    let pages = GamePages::read(folders)?;
+    for (name, folder) in folders {
+        let Some(game) = games.get_mut(name) else {
+            bail!("there is no game `{name}` here for the page in {}", folder.display());
+        };
+        game.page = Some(module_address(name));
+    }
+    Ok(pages)
 }
 
 /// Waits for SIGTERM or SIGINT.

@@ -41,6 +41,9 @@ pub struct GameInfo {
     /// Whether the house's bot plays it with lone visitors; left out where it does not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_bot: bool,
+    /// Where the module of its own page is; left out where it brings none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// A JSON Schema of each move's fields.
     pub moves: BTreeMap<String, serde_json::Value>,
 }
@@ -58,6 +61,7 @@ pub(super) fn describe(games: &Games, currency: &str, bot_games: &[String]) -> G
         prize_percent: game.prize_percent,
         currency: currency.to_owned(),
         has_bot: bot_games.iter().any(|name| name == game.name),
+        page: game.page.clone(),
         moves: (*game.moves).clone(),
     };
     let list = GameList {
