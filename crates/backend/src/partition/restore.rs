@@ -18,9 +18,7 @@ impl Partition {
         let room_id = snapshot.room_id;
         let loaded = secret_of(&room_id, &snapshot.sealed_secret)
             .ok_or_else(foreign_secret)
-            .and_then(|secret| {
-                Room::load(&snapshot.state, games, secret).map_err(|error| error.to_string())
-            });
+            .and_then(|secret| loaded(&snapshot.state, games, secret));
         let room = match loaded {
             Ok(room) => room,
             Err(reason) => return self.quarantine(room_id, snapshot.batch_no + 1, &reason),
@@ -52,15 +50,21 @@ impl Partition {
         }
         let since = self.rooms.get(&room_id).and_then(|slot| slot.dirty_since);
         if let Err(reason) = self.replay(journaled, batch_no, games, secret_of) {
-            self.set_deadline(&room_id, None);
-            self.set_room_clean(&room_id);
-            self.rooms.remove(&room_id);
-            self.quarantine(room_id, since.unwrap_or(batch_no), &reason);
+            self.withdraw(&room_id, since.unwrap_or(batch_no), &reason);
         }
     }
 
+    /// Takes a room out of play that can not be kept or found again, as of where it was last saved.
+    pub(super) fn withdraw(&mut self, room_id: &RoomId, batch_no: u64, reason: &str) {
+        let since = self.rooms.get(room_id).and_then(|slot| slot.dirty_since);
+        self.set_deadline(room_id, None);
+        self.set_room_clean(room_id);
+        self.rooms.remove(room_id);
+        self.quarantine(room_id.clone(), since.unwrap_or(batch_no), reason);
+    }
+
     fn quarantine(&mut self, room_id: RoomId, since: u64, reason: &str) {
-        tracing::error!(room.id = %room_id, reason, "a room can not be loaded and is quarantined");
+        tracing::error!(room.id = %room_id, reason, "a room can not be kept or loaded and is quarantined");
         self.quarantined.insert(room_id, since);
     }
 
@@ -137,6 +141,13 @@ pub(crate) fn decided_on_copy(room: &Room, input: &Input, games: &Games) -> Opti
     match decide(&mut room.clone(), input, games) {
         Decided::Done(effects) => Some(effects).filter(|effects| !effects.changed),
         Decided::Refused(_) | Decided::Panicked(_) => None,
+    }
+}
+
+fn loaded(state: &[u8], games: &Games, secret: RoomSecret) -> Result<Room, String> {
+    match catch_unwind(AssertUnwindSafe(|| Room::load(state, games, secret))) {
+        Ok(loaded) => loaded.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic_text(&*panic)),
     }
 }
 

@@ -331,6 +331,16 @@ impl Partition {
         turn: &mut Turn<'_, S>,
         room_id: &RoomId,
     ) -> Taken {
+        let Some(slot) = self.rooms.get(room_id) else {
+            return Ok(());
+        };
+        let state = match saved(&slot.room) {
+            Ok(state) => state,
+            Err(reason) => {
+                self.withdraw(room_id, turn.batch_no, &reason);
+                return Ok(());
+            }
+        };
         self.set_room_clean(room_id);
         let Some(slot) = self.rooms.get_mut(room_id) else {
             return Ok(());
@@ -340,9 +350,6 @@ impl Partition {
             slot.journal_parts += 1;
             slot.journal_digest = slot.journal_digest.map(|digest| digest.after(part));
         }
-        let state = slot.room.save();
-        let state =
-            state.map_err(|error| StoreError::Corrupt(format!("room {room_id}: {error}")))?;
         let snapshot = RoomSnapshot {
             room_id: room_id.clone(),
             partition: self.number,
@@ -431,14 +438,25 @@ pub(super) fn system() -> SeatedPlayer {
 
 /// Decides on a copy, so that neither a refusal nor a game's panic leaves anything half done.
 pub(super) fn decide(room: &mut Room, input: &Input, games: &Games) -> Decided {
-    let mut copy = room.clone();
-    match catch_unwind(AssertUnwindSafe(|| copy.decide(input, games))) {
-        Ok(Ok(effects)) => {
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        let mut copy = room.clone();
+        copy.decide(input, games).map(|effects| (copy, effects))
+    }));
+    match decided {
+        Ok(Ok((copy, effects))) => {
             *room = copy;
             Decided::Done(effects)
         }
         Ok(Err(refusal)) => Decided::Refused(refusal),
         Err(panic) => Decided::Panicked(panic),
+    }
+}
+
+/// The room as bytes, or why its game has none.
+fn saved(room: &Room) -> Result<Vec<u8>, String> {
+    match catch_unwind(AssertUnwindSafe(|| room.save())) {
+        Ok(saved) => saved.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic_text(&*panic)),
     }
 }
 

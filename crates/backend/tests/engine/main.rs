@@ -4,6 +4,7 @@
 
 mod credits;
 mod harness;
+mod isolation;
 mod presence;
 mod quick_match;
 
