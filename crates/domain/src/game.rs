@@ -630,6 +630,14 @@ impl GameDefinition {
         }
     }
 
+    /// Whether the name can be a part of topics and event types: lower snake case.
+    pub fn has_plain_name(&self) -> bool {
+        let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        self.name
+            .starts_with(|first: char| first.is_ascii_lowercase())
+            && self.name.bytes().all(is_plain)
+    }
+
     /// A fresh game.
     pub fn start(&self, table: &mut Table<'_>) -> Box<dyn RunningGame> {
         (self.start)(table)

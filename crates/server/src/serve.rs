@@ -229,6 +229,12 @@ fn priced(mut games: Games, config: &Config, bench: bool) -> anyhow::Result<Game
     if bench {
         games.insert(relay());
     }
+    if let Some(game) = games.iter().find(|game| !game.has_plain_name()) {
+        bail!(
+            "`{}` can not be a game's name: it is lower snake case, as `my_game`",
+            game.name
+        );
+    }
     for (name, settings) in &config.games {
         let Some(game) = games.get_mut(name) else {
             let known: Vec<&str> = games.iter().map(|game| game.name).collect();
@@ -248,14 +254,14 @@ fn priced(mut games: Games, config: &Config, bench: bool) -> anyhow::Result<Game
 }
 
 /// Reads the games' own pages, and notes with each game where its page is.
-fn with_their_pages(
-    games: &mut Games,
-    folders: &[(String, PathBuf)],
-) -> anyhow::Result<GamePages> {
+fn with_their_pages(games: &mut Games, folders: &[(String, PathBuf)]) -> anyhow::Result<GamePages> {
     let pages = GamePages::read(folders)?;
     for (name, folder) in folders {
         let Some(game) = games.get_mut(name) else {
-            bail!("there is no game `{name}` here for the page in {}", folder.display());
+            bail!(
+                "there is no game `{name}` here for the page in {}",
+                folder.display()
+            );
         };
         game.page = Some(module_address(name));
     }
@@ -280,5 +286,27 @@ pub fn raise_open_files() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!(error = %error, "the limit of open files stays as it was");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_belongs_to_a_game_that_is_here() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("index.js"), "export default {}").unwrap();
+        let mut games = blazing_sun_domain::games::built_in();
+        let of = |game: &str| [(game.to_owned(), folder.path().to_owned())];
+        let pages = with_their_pages(&mut games, &of("bigger_dice")).unwrap();
+        assert!(pages.get("bigger_dice/index.js").is_some());
+        let page = games.get("bigger_dice").unwrap().page.as_deref();
+        assert_eq!(page, Some("/games/bigger_dice/index.js"));
+        let unknown = with_their_pages(&mut games, &of("chess")).unwrap_err();
+        assert!(
+            unknown.to_string().contains("no game `chess` here"),
+            "{unknown}"
+        );
     }
 }
