@@ -49,9 +49,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_game_that_comes_with_the_program_is_played() {
-        for game in blazing_sun_domain::games::built_in().iter() {
-            let strategy = strategy(game.name).expect(game.name);
+    fn what_the_bot_plays_are_games_that_come_with_the_program() {
+        let games = blazing_sun_domain::games::built_in();
+        for strategy in ALL {
+            let game = games.get(strategy.game_type());
+            let game = game.expect(strategy.game_type());
             let chosen = strategy.choose(&Value::Null, "1").expect("a move");
             assert!(game.moves.contains_key(chosen.name), "{chosen:?}");
         }
