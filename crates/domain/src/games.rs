@@ -2,6 +2,7 @@
 
 pub mod bigger_dice;
 pub mod relay;
+mod tic_tac_toe;
 
 use crate::game::Games;
 
@@ -9,5 +10,6 @@ use crate::game::Games;
 pub fn built_in() -> Games {
     let mut games = Games::default();
     games.add::<bigger_dice::BiggerDice>();
+    games.add::<tic_tac_toe::TicTacToe>();
     games
 }
