@@ -22,4 +22,5 @@ mod public_record;
 mod scene;
 mod seats;
 mod spectators;
+mod tic_tac_toe;
 mod tree;

@@ -12,6 +12,7 @@ mod lobby;
 mod operators;
 mod proof;
 mod repeats;
+mod tic_tac_toe;
 mod tools;
 mod topics;
 mod users;
