@@ -52,8 +52,9 @@ mod tests {
     fn what_the_bot_plays_are_games_that_come_with_the_program() {
         let games = blazing_sun_domain::games::built_in();
         for strategy in ALL {
-            let game = games.get(strategy.game_type());
-            let game = game.expect(strategy.game_type());
+            let game = games
+                .get(strategy.game_type())
+                .expect("a game of the program's");
             let chosen = strategy.choose(&Value::Null, "1").expect("a move");
             assert!(game.moves.contains_key(chosen.name), "{chosen:?}");
         }
