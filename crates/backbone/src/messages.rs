@@ -1,6 +1,7 @@
 //! The payloads of the wire that are not a game's own: commands as backends read them, and what is
 //! said outside of rooms. A room's own events are typed in the domain.
 
+mod chat;
 mod checkout;
 mod commands;
 mod fields;
@@ -9,6 +10,10 @@ mod presence;
 mod quick_match;
 mod replies;
 
+pub use chat::{
+    ChatCommand, Content, DirectMessage, LOBBY_ID, LobbyMessage, READ_AT_ONCE_MAX,
+    chat_history_body, messages_read_body, typing_body,
+};
 pub use checkout::{CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP};
 pub use commands::{
     CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, credit, demo_grant,

@@ -259,6 +259,7 @@ fn main() {
         gone_after_restart_ms: 10_000,
         gateway_silence_ms: 6_000,
         limits: Default::default(),
+        chat: Default::default(),
     })
     .unwrap();
     let load = Load {

@@ -7,6 +7,8 @@ mod client;
 mod limits;
 mod lists;
 mod me;
+mod messages;
+mod page;
 mod problem;
 mod service;
 
@@ -21,6 +23,7 @@ pub use client::{InvalidNetwork, Network};
 pub use limits::Rates;
 pub use lists::{GameInfo, GameList};
 pub use me::{Balance, Me, Transaction, Transactions};
+pub use messages::{DirectMessageEntry, DirectMessages, LobbyMessageEntry, LobbyMessages};
 pub use problem::{Problem, ProblemDocument};
 
 use crate::accounts::{Accounts, Clock};
@@ -132,6 +135,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/me", get(me::me))
         .route("/me/balance", get(me::balance))
         .route("/me/transactions", get(me::transactions))
+        .route("/me/messages", get(messages::mine))
+        .route("/lobbies/{lobby_id}/messages", get(messages::of_lobby))
         .route("/games", get(lists::games))
         .route("/rooms", get(lists::rooms))
         .method_not_allowed_fallback(service::method_not_allowed);

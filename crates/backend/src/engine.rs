@@ -9,6 +9,7 @@ mod failure;
 mod recovery;
 
 use self::durability::{Outcome, Syncer};
+use crate::chat::ChatRules;
 use crate::directory::Directory;
 use crate::outgoing::Outgoing;
 use crate::partition::{Held, JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
@@ -76,6 +77,8 @@ pub struct EngineOptions {
     pub gateway_silence_ms: i64,
     /// What new rooms are bounded by.
     pub limits: RoomLimits,
+    /// What may be written, and how often.
+    pub chat: ChatRules,
 }
 
 /// Why an engine could not start, or ended.
@@ -147,6 +150,7 @@ impl Engine {
             gone_ms: options.gone_ms,
             gone_after_restart_ms: options.gone_after_restart_ms,
             gateway_silence_ms: options.gateway_silence_ms,
+            chat: options.chat,
         };
         let syncer = {
             let (wal, log) = (write_ahead_log(&connection)?, log.clone());

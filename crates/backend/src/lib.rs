@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod api;
 pub mod audit;
+pub mod chat;
 mod directory;
 pub mod engine;
 #[cfg(feature = "fuzzing")]

@@ -108,7 +108,7 @@ pub fn checked(typed: &str, chars_max: usize) -> Result<&str, InvalidName> {
 
 /// Control, format, direction, zero-width, filler, private and tag characters, and those that only
 /// choose how another one looks.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{AD}' | '\u{34F}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}'
@@ -129,7 +129,7 @@ fn is_accent(c: char) -> bool {
         | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')
 }
 
-fn has_stacked_marks(name: &str) -> bool {
+pub(crate) fn has_stacked_marks(name: &str) -> bool {
     let (mut accents, mut marks) = (0, 0);
     name.nfd().any(|c| {
         accents = if is_accent(c) { accents + 1 } else { 0 };

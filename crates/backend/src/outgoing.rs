@@ -74,6 +74,7 @@ pub struct Outgoing {
     now_text: String,
     random: u64,
     games_events: Topic,
+    chat_events: Topic,
     /// The dense numbering of `games.events`, by partition.
     events_seq: Vec<u64>,
     /// That of all other topics.
@@ -96,6 +97,7 @@ impl Outgoing {
             now_text: String::new(),
             random: random | 1,
             games_events: Topic::new(topics::GAMES_EVENTS),
+            chat_events: Topic::new(topics::CHAT_EVENTS),
             events_seq: Vec::new(),
             outbox_seq: FxHashMap::default(),
             scratch: Vec::new(),
@@ -216,13 +218,22 @@ impl Outgoing {
         );
     }
 
-    /// An event on `games.events`.
+    /// An event, on the topic of its family.
     pub fn event(&mut self, partition: u32, event: Event<'_>) {
         let mut id_text = [0; uuid::fmt::Hyphenated::LENGTH];
         let event_id: &str = self.event_id().hyphenated().encode_lower(&mut id_text);
-        let seq = Outgoing::events_seq_of(&mut self.events_seq, partition);
-        let outbox_seq = *seq;
-        *seq += 1;
+        let (topic, outbox_seq) = match event.family {
+            Family::Chat => {
+                let topic = self.chat_events.clone();
+                let outbox_seq = self.next_outbox_seq(&topic, partition);
+                (topic, outbox_seq)
+            }
+            Family::Games | Family::Wallet => {
+                let seq = Outgoing::events_seq_of(&mut self.events_seq, partition);
+                *seq += 1;
+                (self.games_events.clone(), *seq - 1)
+            }
+        };
 
         let out = &mut self.scratch;
         out.clear();
@@ -236,7 +247,7 @@ impl Outgoing {
             (None, None) => Bytes::new(),
         };
         self.records.push(NewRecord {
-            topic: self.games_events.clone(),
+            topic,
             partition: Some(partition),
             key,
             headers: Headers::from_encoded(stored.slice(..payload_at)),

@@ -2,6 +2,7 @@
 //! times one by one and says what must be written and sent; it does no I/O but the store's reads.
 
 mod actions;
+mod chat;
 mod commands;
 mod journal;
 mod money;
@@ -17,6 +18,7 @@ pub(crate) use restore::{decided_on_copy, replayed};
 pub use rooms::RoomSlot;
 pub(crate) use rooms::panic_text;
 
+use crate::chat::ChatRules;
 use crate::inbox::Inbox;
 use crate::outgoing::{Cause, Outgoing};
 use crate::store::{Store, StoreError, Writes};
@@ -25,6 +27,7 @@ use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::{Cents, CommandId, Games, Millis, RoomId, UserId};
+use chat::ChatTaken;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +55,8 @@ pub struct Rules {
     pub gone_after_restart_ms: i64,
     /// A gateway that says nothing for so long is gone.
     pub gateway_silence_ms: i64,
+    /// What may be written, and how often.
+    pub chat: ChatRules,
 }
 
 /// A question that is answered from the directory, after the batch.
@@ -138,12 +143,15 @@ pub struct Partition {
     quarantined: BTreeMap<RoomId, u64>,
     /// Rooms whose journal has grown so long that it is saved with this batch.
     long: Vec<RoomId>,
+    /// What users have taken of chat outside of rooms.
+    chat_taken: FxHashMap<UserId, ChatTaken>,
     topics: TopicNames,
 }
 
 /// The topics that a partition compares records with.
 struct TopicNames {
     commands: Topic,
+    chat_commands: Topic,
     journal: Topic,
 }
 
@@ -167,8 +175,10 @@ impl Partition {
             dirty: BTreeSet::new(),
             quarantined: BTreeMap::new(),
             long: Vec::new(),
+            chat_taken: FxHashMap::default(),
             topics: TopicNames {
                 commands: Topic::new(topics::GAMES_COMMANDS),
+                chat_commands: Topic::new(topics::CHAT_COMMANDS),
                 journal: Topic::new(JOURNAL_TOPIC),
             },
         }

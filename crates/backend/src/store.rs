@@ -10,8 +10,10 @@ pub mod sqlite;
 pub use digest::JournalDigest;
 
 use blazing_sun_backbone::log::LogError;
+use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
 use blazing_sun_domain::room::Membership;
 use blazing_sun_domain::{Cents, CommandId, Millis, RoomId, Transfer, UserId};
+use uuid::Uuid;
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +96,8 @@ pub struct RoomSnapshot {
     pub journal_parts: u32,
     /// The chain over these parts; none where the room began before there was one.
     pub journal_digest: Option<JournalDigest>,
+    /// The newest messages of its channels; none where nobody has said anything.
+    pub chat: Option<Vec<u8>>,
     /// `Room::save`.
     pub state: Vec<u8>,
 }
@@ -223,6 +227,23 @@ pub struct Writes {
     pub forgotten: Vec<(u32, UserId)>,
     /// Connections.
     pub presence: Vec<PresenceChange>,
+    /// Messages of users to each other, in order.
+    pub direct_messages: Vec<DirectMessage>,
+    /// Messages in the lobby, in order.
+    pub lobby_messages: Vec<LobbyMessage>,
+    /// Who has read which messages; of others' and unknown ones nothing is written.
+    pub messages_read: Vec<(UserId, Vec<Uuid>)>,
+    /// Direct and lobby messages of before are deleted, the oldest first.
+    pub messages_kept_from: Option<Millis>,
+}
+
+/// Somebody to write to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The user's name.
+    pub username: String,
+    /// Whether the account is neither closed nor banned.
+    pub is_active: bool,
 }
 
 /// What a partition's owner keeps beside the log.
@@ -258,6 +279,9 @@ pub trait Store {
 
     /// Name and whether it has ended, of a room that is not running here.
     fn ended_room(&mut self, room: &RoomId) -> Result<Option<String>, StoreError>;
+
+    /// A user with an account, as messages name them.
+    fn recipient(&mut self, user: UserId) -> Result<Option<Recipient>, StoreError>;
 
     /// The first batch that recovery applies to what is saved.
     fn floor(&mut self) -> Result<u64, StoreError>;

@@ -52,6 +52,12 @@ refusal_codes! {
     RoomNotFound => "room_not_found", "The room does not exist";
     /// Several rooms have this name.
     AmbiguousRoomName => "ambiguous_room_name", "Several rooms have this name; join by room_id";
+    /// No such lobby.
+    LobbyNotFound => "lobby_not_found", "There is no such lobby";
+    /// No such user.
+    UserNotFound => "user_not_found", "There is no such user";
+    /// The other's account is closed or banned.
+    AccountClosed => "account_closed", "This account is closed; it gets no messages any more";
     /// Banned from this room.
     Banned => "banned", "You are banned from this room";
     /// Already in this room.

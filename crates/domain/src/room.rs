@@ -1,6 +1,7 @@
 //! A room from lobby to settlement, as one deterministic state machine. The shell feeds it inputs,
 //! stores what comes out, and never looks inside.
 
+mod chat;
 pub mod events;
 mod invitations;
 mod lobby;
@@ -15,6 +16,7 @@ mod spectators;
 mod state;
 mod view;
 
+pub use chat::Channel;
 pub use moderation::Measure;
 pub use snapshot::{LoadError, RULES_VERSION, saved_rules_version};
 pub use state::Room;
@@ -262,6 +264,13 @@ pub enum Action {
         name: String,
         /// The command's payload.
         fields: Box<RawValue>,
+    },
+    /// `send_chat`
+    Chat {
+        /// Where.
+        channel: Channel,
+        /// What; its length and characters were checked before.
+        content: String,
     },
     /// The user's last connection is gone.
     Disconnected {

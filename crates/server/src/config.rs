@@ -9,7 +9,7 @@ pub mod in_force;
 
 pub use keys::{KEYS, Key};
 pub use sections::{
-    Accounts, Bot, Config, Format, GameSettings, Gateway, Limits, Log, Rate, Rooms, Server,
+    Accounts, Bot, Chat, Config, Format, GameSettings, Gateway, Limits, Log, Rate, Rooms, Server,
     Telemetry,
 };
 pub use sources::Flag;

@@ -1,10 +1,11 @@
 //! Commands: from event type and payload to what is asked.
 
+use super::chat::{ChatCommand, Content};
 use super::fields::{Fields, InvalidField};
 use super::quick_match::QuickMatch;
 use super::{CREDIT, DEMO_GRANT, GATEWAY_SEEN, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
 use blazing_sun_domain::fairness::{Commitment, Seed};
-use blazing_sun_domain::room::Measure;
+use blazing_sun_domain::room::{Channel, Measure};
 use blazing_sun_domain::{Cents, CommandId, Refusal, RefusalCode, RoomId, UserId};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
@@ -125,6 +126,26 @@ pub enum Command {
         /// Which.
         room_id: RoomId,
     },
+    /// `send_chat`
+    SendChat {
+        /// Where.
+        room_id: RoomId,
+        /// In which of its channels.
+        channel: Channel,
+        /// As typed.
+        content: Content,
+    },
+    /// `get_chat_history`
+    GetChatHistory {
+        /// Where.
+        room_id: RoomId,
+        /// Of which channel.
+        channel: Channel,
+        /// The most messages, the newest ones; all that are kept where nothing is said.
+        limit: Option<u32>,
+    },
+    /// `chat.command.…`
+    Chat(ChatCommand),
     /// `<game>.enable_auto_play`
     EnableAutoPlay {
         /// Where.
@@ -254,6 +275,7 @@ impl Command {
             Command::QuickMatch(quick) => quick.room_id(),
             Command::ListRooms { .. }
             | Command::GatewaySeen { .. }
+            | Command::Chat(_)
             | Command::SyncUser { .. }
             | Command::DemoGrant { .. }
             | Command::Credit { .. } => None,
@@ -269,6 +291,8 @@ impl Command {
             | Command::Ready { room_id, .. }
             | Command::RevealSeed { room_id, .. }
             | Command::StartGame { room_id }
+            | Command::SendChat { room_id, .. }
+            | Command::GetChatHistory { room_id, .. }
             | Command::EnableAutoPlay { room_id, .. }
             | Command::Move { room_id, .. }
             | Command::PlayerDisconnected { room_id, .. }
@@ -328,6 +352,9 @@ fn read(
     }
     if let Some(quick) = QuickMatch::read(event_type, payload, f)? {
         return Ok(Some(Command::QuickMatch(quick)));
+    }
+    if let Some(name) = event_type.strip_prefix("chat.command.") {
+        return Ok(ChatCommand::read(name, f)?.map(Command::Chat));
     }
     let Some(name) = event_type.strip_prefix("games.command.") else {
         return Ok(None);
@@ -410,6 +437,16 @@ fn read(
         },
         "start_game" => Command::StartGame {
             room_id: room_id()?,
+        },
+        "send_chat" => Command::SendChat {
+            room_id: room_id()?,
+            channel: f.required("channel")?,
+            content: f.required("content")?,
+        },
+        "get_chat_history" => Command::GetChatHistory {
+            room_id: room_id()?,
+            channel: f.required("channel")?,
+            limit: f.optional("limit")?,
         },
         _ if event_type == PLAYER_DISCONNECTED => Command::PlayerDisconnected {
             room_id: room_id()?,

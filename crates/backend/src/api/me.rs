@@ -3,16 +3,13 @@
 use super::ApiState;
 use super::auth::Account;
 use super::client::Bearer;
+use super::page::{self, Page};
 use super::problem::Problem;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use blazing_sun_domain::Cents;
-use serde::{Deserialize, Serialize};
-
-const PAGE: u32 = 50;
+use serde::Serialize;
 
 /// `GET me`
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -54,12 +51,6 @@ pub struct Transaction {
     pub at: String,
 }
 
-/// The query of `GET me/transactions`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    cursor: Option<String>,
-}
-
 pub(super) async fn me(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
@@ -92,28 +83,15 @@ pub(super) async fn balance(
 pub(super) async fn transactions(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
-    page: Result<Query<Page>, QueryRejection>,
+    asked: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Transactions>, Problem> {
-    let invalid = || {
-        let detail = "`cursor` must be the `next_cursor` of an earlier answer.";
-        Problem::invalid_format(detail).in_field("cursor")
-    };
-    let Query(page) = page.map_err(|_| invalid())?;
-    let before = page
-        .cursor
-        .map(|cursor| position(&cursor).ok_or_else(invalid))
-        .transpose()?;
-    let mut found = state
+    let before = page::before(asked)?;
+    let found = state
         .0
         .reads
-        .movements(claims.sub, before, PAGE + 1)
+        .movements(claims.sub, before, page::ROWS + 1)
         .await?;
-    let has_more = found.len() > PAGE as usize;
-    found.truncate(PAGE as usize);
-    let next_cursor = found
-        .last()
-        .filter(|_| has_more)
-        .map(|last| cursor(last.position));
+    let (found, next_cursor) = page::cut(found, |movement| movement.position);
     let transactions = found.into_iter().map(|movement| Transaction {
         kind: movement.kind,
         change_cents: movement.change,
@@ -125,13 +103,4 @@ pub(super) async fn transactions(
         transactions: transactions.collect(),
         next_cursor,
     }))
-}
-
-fn cursor(position: i64) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(position.to_be_bytes())
-}
-
-fn position(cursor: &str) -> Option<i64> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    Some(i64::from_be_bytes(bytes.try_into().ok()?))
 }

@@ -5,5 +5,6 @@ mod auth;
 mod engine;
 mod http;
 mod lists;
+mod messages;
 mod money;
 mod world;

@@ -87,6 +87,16 @@ impl Partition {
                 return Ok(());
             }
         }
+        if let Command::Chat(_) = command {
+            // One partition answers for a user, whichever way a command came.
+            let key = user.to_string();
+            let owner = partition_of(key.as_bytes(), turn.rules.partitions);
+            if owner != self.number {
+                let topic = &self.topics.chat_commands;
+                self.forward(turn, topic, owner, &key, &envelope);
+                return Ok(());
+            }
+        }
         let empty = Inbox::default();
         let inbox = self.inboxes.get(&user).map_or(&empty, |slot| &slot.inbox);
         match inbox.look_up(command_id, record.timestamp) {
@@ -200,6 +210,17 @@ impl Partition {
                 self.act(turn, Some(asked), &room_id, system(), action)?;
                 return Ok(Outcome::NotKept);
             }
+            Command::SendChat {
+                room_id,
+                channel,
+                content,
+            } => return self.send_chat(turn, asked, by, room_id, channel, &content),
+            Command::GetChatHistory {
+                room_id,
+                channel,
+                limit,
+            } => return Ok(self.chat_history(turn, asked, room_id, channel, limit)),
+            Command::Chat(command) => return self.chat_command(turn, asked, &by, command),
             Command::EnableAutoPlay {
                 room_id, game_type, ..
             } if self.game_of(&room_id).is_some_and(|game| game != game_type) => {

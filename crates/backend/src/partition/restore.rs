@@ -3,6 +3,7 @@
 
 use super::rooms::{Decided, RoomSlot, decide, panic_text};
 use super::{Dirty, JournaledInput, Opened, Partition};
+use crate::chat::RoomChat;
 use crate::store::RoomSnapshot;
 use blazing_sun_domain::fairness::RoomSecret;
 use blazing_sun_domain::room::{Effects, Input, Room};
@@ -29,6 +30,15 @@ impl Partition {
         };
         let deadline = room.next_deadline();
         let mut slot = RoomSlot::new(room, opened);
+        if let Some(saved) = &snapshot.chat {
+            match RoomChat::load(saved) {
+                Ok(chat) => slot.chat = chat,
+                // What was said is worth less than the game and its money, which go on.
+                Err(error) => {
+                    tracing::error!(room.id = %room_id, %error, "a room's chat can not be read and begins anew");
+                }
+            }
+        }
         slot.journal_parts = snapshot.journal_parts;
         slot.journal_digest = snapshot.journal_digest;
         slot.is_listed = slot.room.summary().is_some();
@@ -95,7 +105,7 @@ impl Partition {
                 return Err(format!("expected room_seq {expected}, found {found}"));
             }
             match decide(&mut slot.room, &input, games) {
-                Decided::Done(_) => {}
+                Decided::Done(effects) => slot.chat.note(&input.action, &effects),
                 Decided::Refused(refusal) => return Err(refusal.to_string()),
                 Decided::Panicked(panic) => return Err(panic_text(&*panic)),
             }

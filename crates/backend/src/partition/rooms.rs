@@ -3,6 +3,7 @@
 use super::journal::{JournaledNow, put_journal};
 use super::money::{move_money, payment_record};
 use super::{Asked, Dirty, Opened, Partition, Taken, Turn};
+use crate::chat::RoomChat;
 use crate::inbox::{Answer, Answered};
 use crate::store::{
     JournalDigest, Listing, ListingChange, RoomArchive, RoomSnapshot, Standing, Store, StoreError,
@@ -29,6 +30,7 @@ pub struct RoomSlot {
     pub(super) opened: Opened,
     /// Inputs since the last saved part, one JSON object a line.
     inputs: Vec<u8>,
+    pub(super) chat: RoomChat,
     pub(super) journal_parts: u32,
     /// The chain over the saved parts.
     pub(super) journal_digest: Option<JournalDigest>,
@@ -45,6 +47,7 @@ impl RoomSlot {
             room,
             opened,
             inputs: Vec::new(),
+            chat: RoomChat::default(),
             journal_parts: 0,
             journal_digest: Some(JournalDigest::default()),
             last_now: Millis::default(),
@@ -156,14 +159,7 @@ impl Partition {
             balances.push((account, turn.balance(account)?));
         }
         let Some(slot) = self.rooms.get_mut(room_id) else {
-            let refusal = match self.quarantined.contains_key(room_id) {
-                true => Refusal::because(
-                    RefusalCode::Unavailable,
-                    "The room can not be loaded; what was paid stays in its escrow",
-                ),
-                false => RefusalCode::RoomNotFound.into(),
-            };
-            return Ok(Some(refusal));
+            return Ok(Some(self.missing_room(room_id)));
         };
         slot.last_now = slot.last_now.max(turn.now);
         let input = Input {
@@ -180,6 +176,17 @@ impl Partition {
                 self.apply(turn, asked, room_id, seq_before, &input, effects, None)?;
                 Ok(None)
             }
+        }
+    }
+
+    /// Why a room that is not here can not be asked.
+    pub(super) fn missing_room(&self, room_id: &RoomId) -> Refusal {
+        match self.quarantined.contains_key(room_id) {
+            true => Refusal::because(
+                RefusalCode::Unavailable,
+                "The room can not be loaded; what was paid stays in its escrow",
+            ),
+            false => RefusalCode::RoomNotFound.into(),
         }
     }
 
@@ -203,6 +210,7 @@ impl Partition {
         for transfer in &effects.transfers {
             payment_record(turn, number, &slot.room, transfer);
         }
+        slot.chat.note(&input.action, &effects);
         let mut answer = Answer::Applied(Some(room_id.clone()), slot.room.room_seq());
         let mut listing_changed = false;
         for event in &effects.events {
@@ -358,6 +366,7 @@ impl Partition {
             password_mac: slot.opened.password_mac,
             journal_parts: slot.journal_parts,
             journal_digest: slot.journal_digest,
+            chat: slot.chat.save(),
             state,
         };
         turn.writes.rooms.push((snapshot, part));

@@ -5,7 +5,7 @@ use super::{Asked, Dirty, InboxSlot, Partition, Taken, Turn};
 use crate::inbox::{AGE_MS_MAX, Answer, Answered, Inbox};
 use crate::store::{InboxSnapshot, Standing, Store, StoreError};
 use blazing_sun_backbone::envelope::{Audience, EventEnvelope, PRODUCER_BACKEND};
-use blazing_sun_backbone::log::{HeadersBuilder, NewRecord};
+use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Topic};
 use blazing_sun_backbone::messages;
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_domain::{Cents, Millis, RoomId, SeatedPlayer, Transfer, UserId};
@@ -58,6 +58,7 @@ impl Partition {
     /// Forgets the answers of users who have asked nothing for so long that anything they could
     /// repeat has expired.
     pub fn forget_old_answers<S: Store>(&mut self, turn: &mut Turn<'_, S>) {
+        self.forget_rested(turn.now);
         let horizon = turn.now.plus(-2 * AGE_MS_MAX);
         let is_old = |_: &UserId, slot: &mut InboxSlot| slot.last_kept < horizon;
         for (user, slot) in self.inboxes.extract_if(is_old) {
@@ -65,6 +66,9 @@ impl Partition {
                 self.dirty.remove(&(since, Dirty::Inbox(user)));
             }
             turn.writes.forgotten.push((self.number, user));
+        }
+        if self.number == 0 {
+            turn.writes.messages_kept_from = Some(turn.now.plus(-turn.rules.chat.kept_ms));
         }
     }
 
@@ -105,6 +109,18 @@ impl Partition {
         key: &str,
         envelope: &EventEnvelope<'_>,
     ) {
+        self.forward(turn, &self.topics.commands, partition, key, envelope);
+    }
+
+    /// The same on any topic of commands.
+    pub(super) fn forward<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        topic: &Topic,
+        partition: u32,
+        key: &str,
+        envelope: &EventEnvelope<'_>,
+    ) {
         let mut headers = HeadersBuilder::default();
         headers.push("event_id", envelope.event_id.as_bytes());
         headers.push("event_type", envelope.event_type.as_bytes());
@@ -112,7 +128,7 @@ impl Partition {
             headers.push("correlation_id", correlation_id.as_bytes());
         }
         turn.outgoing.records.push(NewRecord {
-            topic: self.topics.commands.clone(),
+            topic: topic.clone(),
             partition: Some(partition),
             key: Bytes::copy_from_slice(key.as_bytes()),
             headers: headers.build(),

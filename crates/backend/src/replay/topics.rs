@@ -19,7 +19,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// Fields that each record has for itself.
 const OWN_FIELDS: [&str; 2] = [header::EVENT_ID, header::CORRELATION_ID];
 /// Answers that no state decides.
-const PLAIN_ANSWERS: [&str; 3] = [
+const PLAIN_ANSWERS: [&str; 4] = [
+    "games.event.chat_history",
     "games.event.error",
     "games.event.command_applied",
     "games.event.not_in_room",

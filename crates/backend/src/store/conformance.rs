@@ -1,13 +1,16 @@
 //! What every store adapter must show: one suite, run by each adapter's tests on a real store.
 
+use super::reads::ReadSide;
 use super::{
     Connection, InboxSnapshot, JournalDigest, Listing, ListingChange, Ownership, PresenceChange,
-    RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
+    Recipient, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
 };
+use blazing_sun_backbone::messages::{Content, DirectMessage, LobbyMessage};
 use blazing_sun_domain::room::Membership;
 use blazing_sun_domain::{
     Account, Cents, Millis, RoomId, SeatedPlayer, Transfer, TransferKind, UserId,
 };
+use uuid::Uuid;
 
 /// An adapter under test, over one place that outlives its openings.
 pub trait Subject {
@@ -16,6 +19,12 @@ pub trait Subject {
 
     /// Opens the place, as a process does at start.
     fn open(&self) -> Self::S;
+
+    /// The read side of the same place.
+    fn reads(&self) -> Box<dyn ReadSide>;
+
+    /// Adds an account.
+    fn add_user(&self, store: &mut Self::S, user: UserId, username: &str, status: &str);
 
     /// Commits `writes` with a batch of its own, and settles the batch either way.
     fn commit(
@@ -72,6 +81,10 @@ pub fn run<T: Subject>(fresh: impl Fn() -> T) {
     rooms_are_saved_and_archived(&fresh());
     the_directory_and_memberships_are_found(&fresh());
     answers_and_connections_come_back(&fresh());
+    recipients_are_found(&fresh());
+    direct_messages_are_kept_for_both_and_read_once(&fresh());
+    a_lobbys_messages_are_kept(&fresh());
+    old_messages_are_deleted(&fresh());
     queues_come_back(&fresh());
 }
 
@@ -164,6 +177,7 @@ fn snapshot(batch_no: u64, parts: u32, state: &str) -> RoomSnapshot {
         password_mac: Some([7; 32]),
         journal_parts: parts,
         journal_digest: Some(JournalDigest([parts as u8; 32])),
+        chat: (batch_no > 1).then(|| format!("chat {batch_no}").into_bytes()),
         state: state.as_bytes().to_vec(),
     }
 }
@@ -333,4 +347,161 @@ fn queues_come_back<T: Subject>(subject: &T) {
     drop(store);
     let expected = [("a".to_owned(), b"three".to_vec())];
     assert_eq!(subject.open().queues().unwrap(), expected);
+}
+
+fn recipients_are_found<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    for (id, status) in [(7, "active"), (8, "banned"), (9, "closed")] {
+        subject.add_user(&mut store, user(id), "Ann", status);
+    }
+    let found = |is_active| {
+        Some(Recipient {
+            username: "Ann".to_owned(),
+            is_active,
+        })
+    };
+    assert_eq!(store.recipient(user(7)).unwrap(), found(true));
+    assert_eq!(store.recipient(user(8)).unwrap(), found(false));
+    assert_eq!(store.recipient(user(9)).unwrap(), found(false));
+    assert_eq!(store.recipient(user(10)).unwrap(), None);
+}
+
+fn direct(id: u128, from: u64, to: u64, at: i64) -> DirectMessage {
+    DirectMessage {
+        message_id: Uuid::from_u128(id),
+        sender_id: user(from),
+        sender_username: format!("P{from}"),
+        recipient_id: user(to),
+        recipient_username: format!("P{to}"),
+        content: Content(format!("message {id}")),
+        timestamp: Millis(at),
+    }
+}
+
+fn in_lobby(id: u128, lobby_id: &str, at: i64) -> LobbyMessage {
+    LobbyMessage {
+        lobby_id: lobby_id.to_owned(),
+        message_id: Uuid::from_u128(id),
+        user_id: user(7),
+        username: "P7".to_owned(),
+        content: Content(format!("message {id}")),
+        timestamp: Millis(at),
+    }
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(future)
+}
+
+/// The ids of a user's messages, newest first, and which of them are read.
+fn messages_of<T: Subject>(subject: &T, id: u64, before: Option<i64>) -> Vec<(u128, bool)> {
+    let found = wait(subject.reads().direct_messages(user(id), before, 3));
+    let found = found.unwrap().into_iter().map(|placed| placed.message);
+    found
+        .map(|(message, read_at)| (message.message_id.as_u128(), read_at.is_some()))
+        .collect()
+}
+
+fn direct_messages_are_kept_for_both_and_read_once<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let first = direct(1, 7, 8, 5);
+    let writes = Writes {
+        now: Millis(5),
+        direct_messages: vec![
+            first.clone(),
+            direct(2, 8, 7, 5),
+            direct(3, 9, 8, 5),
+            direct(4, 7, 8, 5),
+        ],
+        // Of another's and of none, nothing.
+        messages_read: vec![
+            (user(8), vec![Uuid::from_u128(4), Uuid::from_u128(99)]),
+            (user(9), vec![Uuid::from_u128(1)]),
+            (user(7), vec![Uuid::from_u128(1)]),
+        ],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    assert_eq!(
+        messages_of(subject, 7, None),
+        [(4, true), (2, false), (1, false)]
+    );
+    assert_eq!(
+        messages_of(subject, 8, None),
+        [(4, true), (3, false), (2, false)],
+        "no more than asked for"
+    );
+    assert_eq!(messages_of(subject, 9, None), [(3, false)]);
+    assert_eq!(messages_of(subject, 10, None), []);
+    let reads = subject.reads();
+    let page = wait(reads.direct_messages(user(8), None, 3)).unwrap();
+    let rest = wait(reads.direct_messages(user(8), Some(page[2].position), 3)).unwrap();
+    let rest: Vec<_> = rest.into_iter().map(|placed| placed.message).collect();
+    assert_eq!(rest, [(first, None)]);
+    let unread = |id| wait(reads.unread_messages(user(id))).unwrap();
+    assert_eq!((unread(7), unread(8), unread(9)), (1, 2, 0));
+
+    let twice = Writes {
+        direct_messages: vec![direct(1, 7, 8, 5)],
+        ..Writes::default()
+    };
+    let twice = subject.commit(&mut store, &mut by, &twice);
+    assert!(twice.is_err(), "a message is written once");
+    let writes = Writes {
+        now: Millis(9),
+        messages_read: vec![(user(8), vec![Uuid::from_u128(4), Uuid::from_u128(1)])],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    assert_eq!(unread(8), 1);
+    let read = wait(reads.direct_messages(user(8), None, 1)).unwrap();
+    assert_eq!(
+        read[0].message.1,
+        Some(Millis(5)),
+        "the first reading counts"
+    );
+}
+
+fn a_lobbys_messages_are_kept<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let writes = Writes {
+        lobby_messages: vec![
+            in_lobby(1, "main", 5),
+            in_lobby(2, "other", 5),
+            in_lobby(3, "main", 5),
+        ],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    let of_lobby = |before, limit| {
+        let found = wait(subject.reads().lobby_messages("main", before, limit));
+        found.unwrap()
+    };
+    let all = of_lobby(None, 9);
+    let messages: Vec<_> = all.iter().map(|placed| placed.message.clone()).collect();
+    assert_eq!(messages, [in_lobby(3, "main", 5), in_lobby(1, "main", 5)]);
+    assert_eq!(of_lobby(None, 1), all[..1]);
+    assert_eq!(of_lobby(Some(all[0].position), 9), all[1..]);
+}
+
+fn old_messages_are_deleted<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let writes = Writes {
+        direct_messages: vec![direct(1, 7, 8, 5), direct(2, 7, 8, 6)],
+        lobby_messages: vec![in_lobby(1, "main", 5), in_lobby(2, "main", 6)],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    let writes = Writes {
+        messages_kept_from: Some(Millis(6)),
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    assert_eq!(messages_of(subject, 7, None), [(2, false)]);
+    let left = wait(subject.reads().lobby_messages("main", None, 9)).unwrap();
+    assert_eq!(left.len(), 1);
 }

@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use async_trait::async_trait;
+use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
 use blazing_sun_domain::{Cents, Millis, UserId};
 use serde_json::value::RawValue;
 
@@ -18,6 +19,15 @@ pub struct Movement {
     pub room_id: Option<String>,
     /// When.
     pub at: Millis,
+}
+
+/// A message and its place: one written later has a higher one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The place.
+    pub position: i64,
+    /// The message.
+    pub message: T,
 }
 
 /// Reads beside the partitions' owners, who alone write.
@@ -41,6 +51,26 @@ pub trait ReadSide: Send + Sync + 'static {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Movement>, StoreError>;
+
+    /// The newest `limit` messages from and to a user, newest first, each with when its recipient read
+    /// it; of those before a position, if given.
+    async fn direct_messages(
+        &self,
+        user: UserId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Placed<(DirectMessage, Option<Millis>)>>, StoreError>;
+
+    /// How many messages to a user are unread.
+    async fn unread_messages(&self, user: UserId) -> Result<u64, StoreError>;
+
+    /// The newest `limit` messages of a lobby, newest first; of those before a position, if given.
+    async fn lobby_messages(
+        &self,
+        lobby_id: &str,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Placed<LobbyMessage>>, StoreError>;
 
     /// The summaries of at most `limit` listed rooms, of one game if given: those that wait for
     /// players first, then by name.

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod engine_store;
 mod journals;
+mod messages;
 mod reads;
 mod write_back;
 

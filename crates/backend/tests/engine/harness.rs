@@ -46,6 +46,7 @@ pub fn options(dir: &Path) -> EngineOptions {
         gone_after_restart_ms: 100,
         gateway_silence_ms: 6_000,
         limits: Default::default(),
+        chat: Default::default(),
     }
 }
 
@@ -57,8 +58,9 @@ impl Rig {
     pub fn start_with(options: EngineOptions) -> Rig {
         let engine = Engine::start(options).unwrap();
         let log = engine.log();
-        let from = (0..PARTITIONS)
-            .map(|p| (Topic::new(topics::GAMES_EVENTS), p, Start::End))
+        let from = [topics::GAMES_EVENTS, topics::CHAT_EVENTS]
+            .into_iter()
+            .flat_map(|topic| (0..PARTITIONS).map(move |p| (Topic::new(topic), p, Start::End)))
             .collect();
         let events = log.subscribe(from).unwrap();
         let from = (0..PARTITIONS)
@@ -138,8 +140,12 @@ impl Rig {
         let payload = serde_json::value::to_raw_value(&fields).unwrap();
         let id = id.to_string();
         let event_type = match name.split_once('.') {
-            Some(("wallet", _)) => name.to_owned(),
+            Some(("wallet" | "chat", _)) => name.to_owned(),
             _ => format!("games.command.{name}"),
+        };
+        let topic = match event_type.starts_with("chat.") {
+            true => topics::CHAT_COMMANDS,
+            false => topics::GAMES_COMMANDS,
         };
         let envelope = EventEnvelope {
             event_id: Uuid::new_v4().to_string().into(),
@@ -157,7 +163,7 @@ impl Rig {
             payload: &payload,
         };
         NewRecord {
-            topic: Topic::new(topics::GAMES_COMMANDS),
+            topic: Topic::new(topic),
             partition: None,
             key: key.into(),
             headers: Default::default(),
@@ -194,6 +200,22 @@ impl Rig {
         });
         self.append(topics::GATEWAY_PRESENCE, key, envelope.to_string())
             .await;
+    }
+
+    /// Accounts of these users, as the HTTP API makes them.
+    pub async fn register(&self, users: &[(u64, &'static str)]) {
+        let users = users.to_vec();
+        let add = move |connection: &rusqlite::Connection| {
+            for (id, status) in users {
+                connection.execute(
+                    "INSERT INTO users (id, username, roles, status, created_ms, last_seen_ms)
+                     VALUES (?1, ?2, '[]', ?3, 0, 0)",
+                    rusqlite::params![id as i64, format!("P{id}"), status],
+                )?;
+            }
+            Ok(())
+        };
+        self.engine.access().write(add).await.unwrap();
     }
 
     pub async fn grant(&mut self, user: u64) {

@@ -1,6 +1,7 @@
 //! What a room says: one type an event, with the wire's field names. `type`, `room_id`, `room_seq`
 //! and `after_seq` are added by the shell.
 
+use super::chat::Channel;
 use super::view::is_zero;
 use super::view::{RoomStatus, RoomView};
 use crate::fairness::{Commitment, Seed};
@@ -453,6 +454,24 @@ events! {
         user_id: UserId,
         /// Who, by name.
         username: Arc<str>,
+    }
+
+    /// Somebody wrote into a channel of the room's chat.
+    "chat_message" ChatMessage {
+        /// Where.
+        channel: Channel,
+        /// Unlike any other's.
+        message_id: String,
+        /// Who.
+        user_id: UserId,
+        /// Who, by name.
+        username: Arc<str>,
+        /// As it was written: a client shows it as text.
+        content: String,
+        /// Whether the room itself says it.
+        is_system: bool,
+        /// When.
+        timestamp: Timestamp,
     }
 
     /// The room's last event, however it ended.

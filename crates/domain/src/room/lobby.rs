@@ -87,6 +87,7 @@ impl Room {
             room_seq: 0,
             seed_number: 0,
             invited: Arc::default(),
+            chat_count: 0,
         };
         let mut out = Out::default();
         if open_table && input.by.user_id == UserId::SYSTEM {

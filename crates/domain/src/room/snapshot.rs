@@ -59,6 +59,10 @@ fn is_empty(users: &BTreeSet<UserId>) -> bool {
     users.is_empty()
 }
 
+fn is_none_yet(count: &u64) -> bool {
+    *count == 0
+}
+
 #[derive(Serialize, Deserialize)]
 struct SavedRoom {
     rules: u32,
@@ -73,6 +77,8 @@ struct SavedRoom {
     seed_number: u32,
     #[serde(default, skip_serializing_if = "is_empty")]
     invited: Arc<BTreeSet<UserId>>,
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    chat_count: u64,
     stage: SavedStage,
 }
 
@@ -144,6 +150,7 @@ impl Room {
             room_seq: self.room_seq,
             seed_number: self.seed_number,
             invited: self.invited.clone(),
+            chat_count: self.chat_count,
             stage,
         })
     }
@@ -176,6 +183,7 @@ impl Room {
             room_seq: saved.room_seq,
             seed_number: saved.seed_number,
             invited: saved.invited,
+            chat_count: saved.chat_count,
         };
         room.stage = match saved.stage {
             SavedStage::Unattended { deadline } => Stage::Unattended { deadline },

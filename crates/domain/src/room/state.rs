@@ -36,6 +36,8 @@ pub struct Room {
     pub(super) seed_number: u32,
     /// Who comes in without a password.
     pub(super) invited: Arc<BTreeSet<UserId>>,
+    /// Chat messages ever sent here, in all channels.
+    pub(super) chat_count: u64,
 }
 
 /// What does not change after a room's creation.
@@ -235,6 +237,7 @@ impl Room {
                 name,
                 fields,
             } => self.play_move(context, game_type, name, fields, out),
+            Action::Chat { channel, content } => self.chat(context, *channel, content, out),
             Action::Deadline => Ok(self.deadline(context, out)),
             Action::Shift { by_ms } => Ok(self.shift(*by_ms, out)),
         }

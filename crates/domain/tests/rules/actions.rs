@@ -2,7 +2,7 @@
 
 use crate::scene::Scene;
 use blazing_sun_domain::fairness::Seed;
-use blazing_sun_domain::room::{Action, Measure, PasswordCheck};
+use blazing_sun_domain::room::{Action, Channel, Measure, PasswordCheck};
 use blazing_sun_domain::{Cents, Millis, SeatedPlayer, UserId};
 use serde_json::value::RawValue;
 
@@ -23,6 +23,13 @@ pub fn player(id: u64) -> SeatedPlayer {
 pub fn named(name: &str) -> SeatedPlayer {
     let id = NAMES.iter().position(|known| *known == name);
     player(id.unwrap_or_else(|| panic!("nobody is called {name}")) as u64)
+}
+
+pub fn channel_named(name: &str) -> Channel {
+    let found = Channel::ALL
+        .into_iter()
+        .find(|channel| channel.as_str() == name);
+    found.unwrap_or_else(|| panic!("no channel is called {name}"))
 }
 
 /// The seed that this player commits to in every test.
@@ -173,6 +180,10 @@ pub fn parse(scene: &mut Scene, command: &str) -> (SeatedPlayer, Action) {
         ["auto", "on"] => Action::AutoPlay { enabled: true },
         ["auto", "off"] => Action::AutoPlay { enabled: false },
         ["roll"] => roll(),
+        ["writes", channel, content] => Action::Chat {
+            channel: channel_named(channel),
+            content: content.to_owned(),
+        },
         ["says", json] => game_move("relay", "say", &format!("{{\"data\":{json}}}")),
         ["chooses", number] => game_move("duel", "choose", &format!("{{\"number\":{number}}}")),
         ["calls"] => game_move("echo", "call", "{}"),

@@ -5,6 +5,7 @@
 mod absence;
 mod actions;
 mod bots;
+mod chat;
 mod fairness_of_rooms;
 mod games;
 mod invitations;

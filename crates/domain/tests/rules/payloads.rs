@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 #[test]
 fn every_event_as_it_stands_on_the_wire() {
     let scripts = [
-        "ann create bigger_dice 3; ann invite eve; bob join; cid join; dan join; bob leave; bob join
+        "ann create bigger_dice 3; ann invite eve; bob join; cid join; dan join; ann writes lobby hi; bob leave; bob join
          ann select ann; ann select bob; ann deselect bob; ann select bob; ann select cid
          ann ready seed; bob ready seed; cid ready; ann reveal; deadline
          bob leave; cid leave",

@@ -188,6 +188,32 @@ pub const KEYS: &[Key] = &[
         "How long a room goes on without players, as long as somebody watches it",
     ),
     key(
+        "chat.message_chars_max",
+        "characters, 1 to 2000",
+        "500",
+        "The longest message in any chat",
+    ),
+    key(
+        "chat.messages.per_second",
+        RATE,
+        "1",
+        "Messages of one user in each room, and to others and the lobby together, in the long run",
+    ),
+    key("chat.messages.burst", RATE, "8", "The same, at once"),
+    key(
+        "chat.typing.per_second",
+        RATE,
+        "1",
+        "How often a user is told to be typing, in the long run",
+    ),
+    key("chat.typing.burst", RATE, "3", "The same, at once"),
+    key(
+        "chat.kept_days",
+        "whole days, 1 to 3650",
+        "90",
+        "How long direct messages and those of the lobby are kept; a room's chat goes with the room",
+    ),
+    key(
         "bot.enabled",
         "true or false",
         "true",

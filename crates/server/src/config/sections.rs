@@ -20,6 +20,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// Every room.
     pub rooms: Rooms,
+    /// What users may write.
+    pub chat: Chat,
     /// The house's bot.
     pub bot: Bot,
     /// Money of each game, by its name.
@@ -113,6 +115,20 @@ pub struct Rooms {
     pub spectators_max: u32,
     /// Seconds that a room goes on without players, as long as somebody watches it.
     pub abandoned_after_s: u32,
+}
+
+/// What users may write.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Chat {
+    /// Characters of a message.
+    pub message_chars_max: usize,
+    /// Messages of one user.
+    pub messages: Rate,
+    /// How often one is told to be typing.
+    pub typing: Rate,
+    /// How long direct and lobby messages are kept.
+    pub kept_days: u32,
 }
 
 /// The house's bot.
@@ -240,6 +256,18 @@ impl Default for Rooms {
     }
 }
 
+impl Default for Chat {
+    fn default() -> Chat {
+        let rate = |per_second, burst| Rate { per_second, burst };
+        Chat {
+            message_chars_max: 500,
+            messages: rate(1, 8),
+            typing: rate(1, 3),
+            kept_days: 90,
+        }
+    }
+}
+
 impl Default for Bot {
     fn default() -> Bot {
         Bot {
@@ -281,6 +309,7 @@ impl Config {
             gateway,
             accounts,
             rooms,
+            chat,
             bot,
             log,
             telemetry,
@@ -349,6 +378,15 @@ impl Config {
                 (1..=86_400).contains(&rooms.abandoned_after_s),
                 "rooms.abandoned_after_s",
             ),
+            (
+                (1..=2_000).contains(&chat.message_chars_max),
+                "chat.message_chars_max",
+            ),
+            (chat.messages.per_second > 0, "chat.messages.per_second"),
+            (chat.messages.burst > 0, "chat.messages.burst"),
+            (chat.typing.per_second > 0, "chat.typing.per_second"),
+            (chat.typing.burst > 0, "chat.typing.burst"),
+            ((1..=3_650).contains(&chat.kept_days), "chat.kept_days"),
             (bot.joins_after_ms <= 600_000, "bot.joins_after_ms"),
             (bot.move_after_ms <= 4_000, "bot.move_after_ms"),
             ((1..=500).contains(&bot.rooms_max), "bot.rooms_max"),

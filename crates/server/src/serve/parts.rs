@@ -15,6 +15,7 @@ use blazing_sun_backend::accounts::{
     Accounts, AccountsConfig, AccountsParts, PasswordCost, Passwords, system_clock,
 };
 use blazing_sun_backend::api::{self, ApiConfig, ApiParts, ApiState, Rates};
+use blazing_sun_backend::chat::ChatRules;
 use blazing_sun_backend::engine::{Engine, EngineOptions};
 use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteReads};
 use blazing_sun_domain::room::RoomLimits;
@@ -61,6 +62,7 @@ impl Parts {
             keys,
             games.clone(),
             &config.rooms,
+            chat_rules(&config.chat),
         )
         .await?;
         engine
@@ -112,7 +114,8 @@ impl Parts {
             .bounds(&Topic::new(topics::GAMES_COMMANDS))
             .await
             .map_or(config.log.partitions, |bounds| bounds.len() as u32);
-        let engine = start_engine(data_dir, partitions, keys, games, &config.rooms).await?;
+        let (rooms, chat) = (&config.rooms, chat_rules(&config.chat));
+        let engine = start_engine(data_dir, partitions, keys, games, rooms, chat).await?;
         let accounts = Arc::new(accounts(config, keys, &engine)?);
         Ok((engine, accounts))
     }
@@ -166,6 +169,7 @@ async fn start_engine(
     keys: &Keys,
     games: Games,
     rooms: &Rooms,
+    chat: ChatRules,
 ) -> anyhow::Result<Arc<Engine>> {
     let options = EngineOptions {
         path: data_dir.database(),
@@ -183,12 +187,26 @@ async fn start_engine(
             max_spectators: rooms.spectators_max,
             abandoned_after_ms: i64::from(rooms.abandoned_after_s) * 1_000,
         },
+        chat,
     };
     let started = tokio::task::spawn_blocking(move || Engine::start(options)).await?;
     let database = data_dir.database();
     Ok(Arc::new(started.with_context(|| {
         format!("cannot start on {}", database.display())
     })?))
+}
+
+fn chat_rules(config: &config::Chat) -> ChatRules {
+    let rate = |rate: config::Rate| blazing_sun_backend::chat::Rate {
+        per_second: rate.per_second,
+        burst: rate.burst,
+    };
+    ChatRules {
+        message_chars_max: config.message_chars_max,
+        messages: rate(config.messages),
+        typing: rate(config.typing),
+        kept_ms: i64::from(config.kept_days) * DAY_MS,
+    }
 }
 
 fn accounts(config: &Config, keys: &Keys, engine: &Engine) -> anyhow::Result<Accounts> {

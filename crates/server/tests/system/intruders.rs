@@ -275,6 +275,16 @@ async fn anothers_room_chat_and_balance_stay_anothers() {
         ("bigger_dice.roll", json!({}), "game_not_started"),
         ("bigger_dice.enable_auto_play", json!({}), "not_in_room"),
         (
+            "send_chat",
+            json!({ "channel": "lobby", "content": "x" }),
+            "not_in_room",
+        ),
+        (
+            "get_chat_history",
+            json!({ "channel": "lobby" }),
+            "not_in_room",
+        ),
+        (
             "kick_player",
             json!({ "target_user_id": other.user_id }),
             "unknown_command",
@@ -290,16 +300,21 @@ async fn anothers_room_chat_and_balance_stay_anothers() {
         let got = stranger.refusal(id).await;
         assert!(got == code || got == "not_in_room", "{command}: {got}");
     }
-    for kind in ["send_message", "send_lobby_message", "typing", "mark_read"] {
+    for (kind, code) in [
+        ("send_message", "user_not_found"),
+        ("send_lobby_message", "lobby_not_found"),
+        ("typing", "user_not_found"),
+        ("mark_read", "invalid_format"),
+    ] {
         let id = uuid::Uuid::now_v7().to_string();
         let message = json!({
-            "type": format!("chat.command.{kind}"), "command_id": id, "recipient_id": host.user_id,
+            "type": format!("chat.command.{kind}"), "command_id": id, "recipient_id": "999999",
             "lobby_id": room, "content": "x", "message_ids": ["1"],
         });
         stranger.send(message).await;
         let is_refusal = |frame: &Value| frame["command_id"] == id && frame["code"].is_string();
         let answer = stranger.until(kind, is_refusal).await;
-        assert_eq!(answer["code"], "unknown_command", "{answer}");
+        assert_eq!(answer["code"], code, "{answer}");
     }
     for path in [
         format!("/api/v1/me/balance?user_id={}", host.user_id),
@@ -346,7 +361,7 @@ async fn anothers_room_chat_and_balance_stay_anothers() {
     // One answer each to the stranger and nothing beside.
     assert_eq!(
         after.1 - before.1,
-        10 + 4,
+        12,
         "{:#?}",
         server.records("games.events").await
     );

@@ -1,5 +1,6 @@
 //! Whole systems: the real program, real sockets, a real disk.
 
+mod chat;
 mod crashes;
 mod games;
 mod hostile_disk;

@@ -29,6 +29,7 @@ fn start(folder: &Path) -> Engine {
         gone_after_restart_ms: 10_000,
         gateway_silence_ms: 6_000,
         limits: Default::default(),
+        chat: Default::default(),
     })
     .unwrap()
 }

@@ -1,10 +1,11 @@
 //! The store port on the embedded file: everything of a batch in one transaction.
 
 use super::access::{JobOutcome, WriteJob, WriteJobs};
+use super::messages;
 use super::write_back::{Progress, WriteBack, checkpoint};
 use crate::store::{
     Connection as UserConnection, InboxSnapshot, JournalDigest, ListingChange, Ownership,
-    PresenceChange, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
+    PresenceChange, Recipient, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
 };
 use blazing_sun_backbone::log::sqlite::{Batch, SqliteAppender};
 use blazing_sun_backbone::{is_planted, kill_point};
@@ -216,6 +217,7 @@ impl SqliteStore {
         for change in &writes.presence {
             write_presence(&transaction, change)?;
         }
+        messages::write(&transaction, writes)?;
         self.outcomes
             .extend(jobs.into_iter().map(|job| job(&transaction)));
         kill_point!(Written);
@@ -313,6 +315,10 @@ impl Store for SqliteStore {
             .optional()?)
     }
 
+    fn recipient(&mut self, user: UserId) -> Result<Option<Recipient>, StoreError> {
+        messages::recipient(&self.connection, user)
+    }
+
     fn archived_inputs(&mut self, room: &RoomId) -> Result<Option<Vec<u8>>, StoreError> {
         let query = "SELECT inputs FROM room_archive WHERE room_id = ?1";
         let inputs = self
@@ -332,7 +338,7 @@ impl Store for SqliteStore {
     fn rooms(&mut self) -> Result<Vec<RoomSnapshot>, StoreError> {
         let mut statement = self.connection.prepare(
             "SELECT room_id, partition, batch_no, sealed_secret, password_mac, journal_parts,
-                    journal_digest, state
+                    journal_digest, state, chat
              FROM room_snapshot ORDER BY room_id",
         )?;
         let mut rows = statement.query([])?;
@@ -347,6 +353,7 @@ impl Store for SqliteStore {
                 journal_parts: row.get(5)?,
                 journal_digest: row.get::<_, Option<_>>(6)?.map(JournalDigest),
                 state: row.get(7)?,
+                chat: row.get(8)?,
             });
         }
         Ok(rooms)
@@ -481,8 +488,8 @@ fn write_room(
         .prepare_cached(
             "INSERT OR REPLACE INTO room_snapshot
              (room_id, partition, batch_no, sealed_secret, password_mac, journal_parts, journal_digest,
-              state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+              state, chat)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             room.room_id.as_str(),
@@ -493,6 +500,7 @@ fn write_room(
             room.journal_parts,
             room.journal_digest.map(|digest| digest.0),
             room.state,
+            room.chat,
         ])?;
     if let Some(inputs) = part {
         connection
@@ -644,7 +652,8 @@ fn write_presence(connection: &Connection, change: &PresenceChange) -> Result<()
 mod tests {
     use super::*;
     use crate::store::conformance::{self, Subject};
-    use crate::store::sqlite::{migrate, open_writer};
+    use crate::store::reads::ReadSide;
+    use crate::store::sqlite::{SqliteAccess, SqliteReads, migrate, open_writer};
     use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
     use blazing_sun_backbone::log::{Headers, NewRecord, Topic};
     use blazing_sun_backbone::topics::TopicSpec;
@@ -662,6 +671,18 @@ mod tests {
             let options = SqliteLogOptions::default();
             let (_, appender) = SqliteLog::open(&connection, &path, options).unwrap();
             SqliteStore::new(connection, appender)
+        }
+
+        fn reads(&self) -> Box<dyn ReadSide> {
+            let path = self.0.path().join("store.db");
+            Box::new(SqliteReads::new(SqliteAccess::standalone(&path).unwrap()))
+        }
+
+        fn add_user(&self, store: &mut SqliteStore, user: UserId, username: &str, status: &str) {
+            let query = "INSERT INTO users (id, username, roles, status, created_ms, last_seen_ms)
+                         VALUES (?1, ?2, '[]', ?3, 0, 0)";
+            let row = params![user.get() as i64, username, status];
+            store.connection.execute(query, row).unwrap();
         }
 
         fn commit(

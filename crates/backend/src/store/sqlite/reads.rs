@@ -1,9 +1,10 @@
 //! The read side of the embedded store.
 
-use super::SqliteAccess;
+use super::{SqliteAccess, messages};
 use crate::store::StoreError;
-use crate::store::reads::{Movement, ReadSide};
+use crate::store::reads::{Movement, Placed, ReadSide};
 use async_trait::async_trait;
+use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
 use blazing_sun_domain::{Account, Cents, Millis, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::RawValue;
@@ -91,6 +92,35 @@ impl ReadSide for SqliteReads {
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
+        self.access.read(read).await
+    }
+
+    async fn direct_messages(
+        &self,
+        user: UserId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Placed<(DirectMessage, Option<Millis>)>>, StoreError> {
+        let before = before.unwrap_or(i64::MAX);
+        let read =
+            move |connection: &Connection| messages::of_user(connection, user, before, limit);
+        self.access.read(read).await
+    }
+
+    async fn unread_messages(&self, user: UserId) -> Result<u64, StoreError> {
+        let read = move |connection: &Connection| messages::unread(connection, user);
+        self.access.read(read).await
+    }
+
+    async fn lobby_messages(
+        &self,
+        lobby_id: &str,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Placed<LobbyMessage>>, StoreError> {
+        let (lobby_id, before) = (lobby_id.to_owned(), before.unwrap_or(i64::MAX));
+        let read =
+            move |connection: &Connection| messages::of_lobby(connection, &lobby_id, before, limit);
         self.access.read(read).await
     }
 

@@ -1,0 +1,51 @@
+//! Lists in pages: a cursor says where the last page ended.
+
+use super::problem::Problem;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+/// Entries of one page.
+pub(super) const ROWS: u32 = 50;
+
+/// The query of every list in pages.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    cursor: Option<String>,
+}
+
+/// The position before which the page begins; none for the first page.
+pub(super) fn before(asked: Result<Query<Page>, QueryRejection>) -> Result<Option<i64>, Problem> {
+    let invalid = || {
+        let detail = "`cursor` must be the `next_cursor` of an earlier answer.";
+        Problem::invalid_format(detail).in_field("cursor")
+    };
+    let Query(page) = asked.map_err(|_| invalid())?;
+    let cursor = page.cursor.as_deref();
+    cursor
+        .map(|cursor| position(cursor).ok_or_else(invalid))
+        .transpose()
+}
+
+/// A page of what was found, of which one more was asked for, and where the next one begins.
+pub(super) fn cut<T>(
+    mut found: Vec<T>,
+    position_of: impl Fn(&T) -> i64,
+) -> (Vec<T>, Option<String>) {
+    let has_more = found.len() > ROWS as usize;
+    found.truncate(ROWS as usize);
+    let last = found.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| cursor(position_of(last)));
+    (found, next_cursor)
+}
+
+fn cursor(position: i64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(position.to_be_bytes())
+}
+
+fn position(cursor: &str) -> Option<i64> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    Some(i64::from_be_bytes(bytes.try_into().ok()?))
+}
