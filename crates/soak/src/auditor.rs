@@ -143,6 +143,9 @@ impl Auditor {
         if room_id.is_empty() || self.is_passed_over(name) {
             return;
         }
+        if name == "open_matched_room" {
+            return self.open_matched(&room_id, payload);
+        }
         if name == "sync_room" || name == "player_disconnected" {
             if let (Some(room), Some(about)) =
                 (self.rooms.get_mut(&room_id), number(&payload["user_id"]))
@@ -223,6 +226,31 @@ impl Auditor {
         let room = Room::new(game, tariff.clone(), seats, user);
         self.rooms.insert(room_id.to_owned(), room);
         Ok(Moved::default())
+    }
+
+    /// Those who were matched are seated, if all can pay.
+    fn open_matched(&mut self, room_id: &str, payload: &Value) {
+        let game = text(&payload["game_type"]);
+        let players = payload["players"].as_array().into_iter().flatten();
+        let players: Vec<i64> = players
+            .filter_map(|player| number(&player["user_id"]))
+            .collect();
+        let (Some(tariff), Some(host)) = (self.tariffs.get(game), players.first()) else {
+            return;
+        };
+        let fee = tariff.fee_cents;
+        let can_pay = |user: &i64| self.players.get(user).is_some_and(|held| *held >= fee);
+        if self.rooms.contains_key(room_id) || !players.iter().all(can_pay) {
+            return;
+        }
+        let mut room = Room::new(game, tariff.clone(), players.len(), *host);
+        room.seat_the_matched(&players);
+        self.rooms.insert(room_id.to_owned(), room);
+        let moved = Moved {
+            fees: players.into_iter().map(|user| (user, fee)).collect(),
+            ..Moved::default()
+        };
+        self.keep(room_id, moved);
     }
 
     fn grant(&mut self, payload: &Value) {

@@ -6,10 +6,11 @@ use crate::player::Player;
 use crate::transcript::Transcript;
 use blazing_sun_harness::Guest;
 use fastrand::Rng;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -52,6 +53,22 @@ pub struct Counts {
     pub guests: AtomicU64,
 }
 
+/// A game as the server describes it: its name, and a JSON Schema of each move's fields.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownGame {
+    pub name: String,
+    pub moves: Vec<(String, Value)>,
+}
+
+/// What a crowd does beside what a crew does.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    /// All that the server has.
+    pub games: Vec<KnownGame>,
+    /// Players rest between two things that they do, up to so long.
+    pub rests: Duration,
+}
+
 /// Shared by all players of a run.
 pub struct Shared {
     address: SocketAddr,
@@ -70,6 +87,10 @@ pub struct Shared {
     canaries: Mutex<Canaries>,
     violations: Mutex<Vec<Violation>>,
     fee_cents_max: i64,
+    /// What a crowd plays by chance; a crew of kill rounds plays as fast as it can.
+    crowd: OnceLock<Crowd>,
+    /// Whether everyone ends what was begun, and begins nothing.
+    winds_down: AtomicBool,
     /// What each player is at, for one that does not come.
     at: Mutex<BTreeMap<i64, &'static str>>,
     /// What was counted.
@@ -102,6 +123,8 @@ impl Shared {
             canaries: Mutex::default(),
             violations: Mutex::default(),
             fee_cents_max,
+            crowd: OnceLock::new(),
+            winds_down: AtomicBool::new(false),
             at: Mutex::default(),
             counts: Counts::default(),
             news: Notify::new(),
@@ -172,6 +195,25 @@ impl Shared {
         if !self.jitter.is_zero() {
             tokio::time::sleep(self.jitter.mul_f64(random.f64())).await;
         }
+    }
+
+    /// From now on the players are a crowd.
+    pub(crate) fn be_a_crowd(&self, crowd: Crowd) {
+        // It is one already.
+        let _ = self.crowd.set(crowd);
+    }
+
+    pub(crate) fn crowd(&self) -> Option<&Crowd> {
+        self.crowd.get()
+    }
+
+    /// Whether all end what was begun.
+    pub(crate) fn wind_down(&self, yes: bool) {
+        self.winds_down.store(yes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn winds_down(&self) -> bool {
+        self.winds_down.load(Ordering::Relaxed)
     }
 
     pub(crate) fn change_player(&self, old: i64, guest: &Guest) {

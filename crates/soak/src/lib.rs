@@ -5,6 +5,7 @@
 pub mod auditor;
 pub mod checks;
 pub mod crew;
+pub mod crowd;
 pub mod drain;
 pub mod history;
 pub mod planted;

@@ -1,5 +1,6 @@
 //! `blazing-sun-soak`: kill rounds, a drain, slow clients and planted faults; exit code 1 on a violation.
 
+use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::{BACK_WITHIN, drain};
 use blazing_sun_soak::planted::PLANTED;
 use blazing_sun_soak::run::{Plan, run};
@@ -28,6 +29,12 @@ struct Arguments {
     /// Sockets of the drain
     #[arg(long, env = "SOAK_SOCKETS", default_value_t = 500)]
     sockets: usize,
+    /// Players of the crowd
+    #[arg(long, env = "SOAK_CROWD", default_value_t = 200)]
+    crowd: usize,
+    /// How long the crowd plays
+    #[arg(long, env = "SOAK_CROWD_SECONDS", default_value_t = 60)]
+    crowd_seconds: u64,
     /// These parts alone
     #[arg(long, value_enum)]
     only: Vec<Part>,
@@ -39,6 +46,8 @@ enum Part {
     Rounds,
     /// The drain.
     Drain,
+    /// Many players in all games, and nothing left behind.
+    Crowd,
     /// Clients that never read.
     Slow,
     /// The planted faults, one by one.
@@ -99,6 +108,12 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
             say(format!("  slower than {BACK_WITHIN:?}"));
             is_well = false;
         }
+    }
+    if wants(Part::Crowd) {
+        let time = Duration::from_secs(arguments.crowd_seconds);
+        let crowded = crowd(seed, arguments.crowd, time).await?;
+        say(&crowded);
+        is_well &= crowded.report.violations.is_empty();
     }
     if wants(Part::Slow) {
         let slow = slow(18, 2).await?;

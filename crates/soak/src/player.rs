@@ -3,6 +3,7 @@
 
 mod choices;
 mod line;
+mod lobby;
 mod view;
 
 use crate::checks::is_answer;
@@ -63,6 +64,11 @@ pub struct Player {
     seed: Option<String>,
     heard_at: Instant,
     balance_cents: i64,
+    /// Games whose quick match this one waits for.
+    waits_for: BTreeSet<String>,
+    /// Rooms beside the one that this one looks at.
+    strays: BTreeSet<String>,
+    acts_at: Instant,
 }
 
 impl Player {
@@ -84,6 +90,9 @@ impl Player {
             left: None,
             seed: None,
             heard_at: Instant::now(),
+            waits_for: BTreeSet::new(),
+            strays: BTreeSet::new(),
+            acts_at: Instant::now(),
         }
     }
 
@@ -119,9 +128,13 @@ impl Player {
             }
             if self.lines[0].is_some() {
                 self.give_up_waiting();
-                if self.pending.is_empty() && self.view.is_fresh(self.heard_at, BORED_AFTER) {
+                if self.pending.is_empty()
+                    && self.acts_at <= Instant::now()
+                    && self.view.is_fresh(self.heard_at, BORED_AFTER)
+                {
                     self.shared.is_at(self.user, "acting");
                     self.act().await;
+                    self.rest();
                     self.shared.is_at(self.user, "listening");
                 }
             }
@@ -197,6 +210,7 @@ impl Player {
                 self.shared.withdraw(&room);
             }
         }
+        self.note_lobby(&frame, &kind);
         if which == 0 {
             self.view.note(&frame, self.user);
             if let (Some(room), Some(password)) = (&self.view.made, self.view.password.take()) {
@@ -211,7 +225,8 @@ impl Player {
     }
 
     fn note_answer(&mut self, frame: &Value, kind: &str) {
-        const ANSWERS: [&str; 4] = [
+        const ANSWERS: [&str; 5] = [
+            "games.event.quick_match_waiting",
             "games.event.room_state",
             "games.event.command_applied",
             "games.event.error",
@@ -249,7 +264,8 @@ impl Player {
             pending.has_event = true;
         }
         if pending.is_answered() {
-            if pending.name == "leave_room" && !pending.is_refused {
+            let is_of_view = pending.room.is_some() && pending.room == self.view.room;
+            if pending.name == "leave_room" && is_of_view && !pending.is_refused {
                 if self.view.phase == Phase::Playing {
                     self.left = self.view.room.clone();
                 }

@@ -34,6 +34,17 @@ struct Seat {
     has_revealed: bool,
 }
 
+impl Seat {
+    fn of(user: i64) -> Seat {
+        Seat {
+            user,
+            is_ready: false,
+            commitment: None,
+            has_revealed: false,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Stage {
     Selecting,
@@ -76,6 +87,12 @@ impl Room {
             seats: Vec::new(),
             stage: Stage::Selecting,
         }
+    }
+
+    /// Everybody sits from the first.
+    pub fn seat_the_matched(&mut self, players: &[i64]) {
+        self.members = players.iter().map(|user| (*user, Presence::Here)).collect();
+        self.seats = players.iter().map(|user| Seat::of(*user)).collect();
     }
 
     pub fn command(
@@ -248,12 +265,7 @@ impl Room {
         if balance < fee {
             return Err("too little money");
         }
-        self.seats.push(Seat {
-            user: target,
-            is_ready: false,
-            commitment: None,
-            has_revealed: false,
-        });
+        self.seats.push(Seat::of(target));
         self.clear_readiness();
         if self.is_full() {
             self.remove_the_rest();

@@ -57,7 +57,8 @@ impl Commands {
             // `remove_the_rest` and the like may name several users in one application.
             let about = payload["user_id"]
                 .as_str()
-                .or(payload["player_id"].as_str());
+                .or(payload["player_id"].as_str())
+                .or(payload["player"]["user_id"].as_str());
             let effect = format!("{name} {}", about.unwrap_or_default());
             let effects = self.effects.entry(cause.to_owned()).or_default();
             if !effects.insert(effect) {

@@ -24,10 +24,13 @@ pub fn check_transcript(transcript: &mut Transcript, events: &Events, found: &mu
         };
         if kind.ends_with(".error") {
             // The server names commands that have no id, and then the asking socket alone tells.
-            let asked_here = frame["command_id"].as_str().is_none_or(|id| {
-                transcript.sent.contains(id)
-                    || (transcript.sent_nameless && frame["socket_id"] == *transcript.socket_id)
-            });
+            // Without a socket it is for all of the user's: a match that could not be paid for.
+            let is_for_all = frame["socket_id"] == "";
+            let asked_here = is_for_all
+                || frame["command_id"].as_str().is_none_or(|id| {
+                    transcript.sent.contains(id)
+                        || (transcript.sent_nameless && frame["socket_id"] == *transcript.socket_id)
+                });
             if !asked_here {
                 found.push(differ(PRIVATE, "heard the refusal of another socket"));
             }

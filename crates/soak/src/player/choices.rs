@@ -14,8 +14,11 @@ impl Player {
     }
 
     pub(super) async fn act(&mut self) {
+        if self.shared.winds_down() {
+            return self.end_what_was_begun().await;
+        }
         match self.random.u8(..100) {
-            0 => return self.hang_up(0).await,
+            0 => return self.lose_connection().await,
             1 if self.lines[1].is_none() => {
                 self.connect(1).await;
                 return;
@@ -24,7 +27,13 @@ impl Player {
             3..=7 => return self.repeat_an_old_one().await,
             8..=9 => return self.say_nonsense().await,
             10 => return self.ask_for_what_is_refused().await,
+            11 => return self.watch_the_lobby().await,
+            12..=13 => return self.ask_for_a_match().await,
             _ => {}
+        }
+        if let Some(stray) = self.strays.pop_first() {
+            let fields = json!({ "room_id": stray });
+            return self.command("leave_room", fields).await;
         }
         match self.view.room.clone() {
             None => self.find_a_room().await,
@@ -101,6 +110,9 @@ impl Player {
                 .command("rejoin_room", json!({ "room_id": room }))
                 .await;
         }
+        if self.chance(30) {
+            return self.ask_for_a_match().await;
+        }
         if let Some(offer) = self.shared.some_offer(&mut self.random) {
             let mut fields = json!({ "room_id": offer.room });
             if let Some(password) = offer.password {
@@ -113,10 +125,19 @@ impl Player {
             }
             return self.command("join_room", fields).await;
         }
-        let is_vault = self.chance(35);
-        let seats = if is_vault { 2 } else { self.random.u32(2..=3) };
+        let game = if self.shared.crowd().is_some() {
+            self.some_game()
+        } else if self.chance(35) {
+            "vault".to_owned()
+        } else {
+            "bigger_dice".to_owned()
+        };
+        let seats = match &*game {
+            "bigger_dice" => self.random.u32(2..=3),
+            _ => 2,
+        };
         let mut fields = json!({
-            "game_type": if is_vault { "vault" } else { "bigger_dice" },
+            "game_type": game,
             "room_name": "soak",
             "max_players": seats,
         });
@@ -130,7 +151,7 @@ impl Player {
         self.command("create_room", fields).await;
     }
 
-    fn hex(&mut self, bytes: usize) -> String {
+    pub(super) fn hex(&mut self, bytes: usize) -> String {
         (0..bytes)
             .map(|_| format!("{:02x}", self.random.u8(..)))
             .collect()
@@ -194,7 +215,7 @@ impl Player {
         self.wait_or_move_on(room).await;
     }
 
-    async fn reveal(&mut self, room: String) {
+    pub(super) async fn reveal(&mut self, room: String) {
         if let Some(seed) = self.seed.take() {
             match self.random.u8(..100) {
                 // Never: the deadline takes the seat.
@@ -216,7 +237,6 @@ impl Player {
     }
 
     async fn take_turn(&mut self, room: String) {
-        let is_vault = self.view.game == "vault";
         if self.view.turn != Some(self.user) {
             return self.wait_or_move_on(room).await;
         }
@@ -228,10 +248,19 @@ impl Player {
             let fields = json!({ "room_id": room, "enabled": self.random.bool() });
             return self.command(&name, fields).await;
         }
-        if !is_vault {
-            return self
-                .command("bigger_dice.roll", json!({ "room_id": room }))
-                .await;
+        self.move_on(room).await;
+    }
+
+    /// A move in this one's turn.
+    pub(super) async fn move_on(&mut self, room: String) {
+        match &*self.view.game {
+            "bigger_dice" => {
+                return self
+                    .command("bigger_dice.roll", json!({ "room_id": room }))
+                    .await;
+            }
+            "vault" => {}
+            _ => return self.make_any_move(room).await,
         }
         match self.random.u8(..10) {
             0 => {

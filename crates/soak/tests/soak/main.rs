@@ -1,10 +1,12 @@
 //! Short fault runs, with committed seeds.
 
 use blazing_sun_harness::{built, command};
+use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::drain;
 use blazing_sun_soak::planted::PLANTED;
 use blazing_sun_soak::run::{Kill, PROGRAM, Plan, run};
 use blazing_sun_soak::slow::slow;
+use std::time::Duration;
 
 const SEED: u64 = 0x5eed_b1a2;
 /// A fault that none of so many runs shows is not noticed.
@@ -53,6 +55,15 @@ async fn planted_faults_are_noticed_one_by_one() {
 async fn a_drain_loses_no_command_and_all_come_back() {
     let drained = drain(SEED, 60).await.expect("a run");
     assert!(drained.violations.is_empty(), "{drained}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_in_all_games_leaves_nothing_behind() {
+    let crowded = crowd(SEED, 40, Duration::from_secs(15))
+        .await
+        .expect("a run");
+    assert!(crowded.report.violations.is_empty(), "{crowded}");
+    assert!(crowded.report.commands > 400, "{crowded}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,183 @@
+//! A crowd: many random players in all games that the server has, with quick matches, disconnects and people
+//! who watch the lobby; then everybody ends what was begun, and nothing may be left of it.
+
+use crate::Violation;
+use crate::crew::{Crew, Crowd, KnownGame};
+use crate::history::text;
+use crate::run::{Report, Watch, launch};
+use blazing_sun_harness::TestServer;
+use fastrand::Rng;
+use serde_json::Value;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Players rest up to so long between two things that they do.
+const RESTS: Duration = Duration::from_millis(900);
+/// Ends what was begun: a game without its players takes up to some forty turns of a second each.
+const ENDED_WITHIN: Duration = Duration::from_secs(120);
+/// What the server may hold more than after the first part: answers that are kept of each user, and what
+/// its allocator keeps for itself.
+const GROWN_BYTES_MAX: u64 = 64 << 20;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Crowded {
+    /// Players at a time.
+    pub players: usize,
+    /// How long they played, in all.
+    pub played: Duration,
+    /// How long the last part took to end.
+    pub ended_in: Duration,
+    /// Games that were played, and rooms that were opened.
+    pub games: Vec<String>,
+    /// How much more memory the server had after the second part than after the first.
+    pub grown_bytes: u64,
+    /// As of kill rounds.
+    pub report: Report,
+}
+
+impl fmt::Display for Crowded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "crowd of {} for {:.0?} in {}: {} commands, {} frames, ended in {:.1?}, {} KiB more, {} violations",
+            self.players,
+            self.played,
+            self.games.join(", "),
+            self.report.commands,
+            self.report.deliveries,
+            self.ended_in,
+            self.grown_bytes / 1_024,
+            self.report.violations.len()
+        )?;
+        for violation in self.report.violations.iter().take(20) {
+            let text: String = violation.to_string().chars().take(1_500).collect();
+            write!(f, "\n    {text}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Lets so many play for so long.
+pub async fn crowd(seed: u64, players: usize, time: Duration) -> anyhow::Result<Crowded> {
+    let mut random = Rng::with_seed(seed);
+    let mut server = TestServer::launch(launch(&[])).await;
+    let database = server.data_dir().join("blazing-sun.db");
+    let known = games_of(&server).await?;
+    let games = known.iter().map(|game| game.name.clone()).collect();
+    let fee_cents_max = 1_000;
+    let mut crew = Crew::hire(
+        server.address(),
+        players,
+        &mut random,
+        fee_cents_max,
+        Duration::ZERO,
+    )
+    .await;
+    crew.shared.be_a_crowd(Crowd {
+        games: known,
+        rests: RESTS,
+    });
+    crew.all_back().await;
+    let mut violations = Vec::new();
+    let mut levels = Vec::new();
+    let mut ended_in = Duration::ZERO;
+    for part in [time / 4, time * 3 / 4] {
+        crew.shared.wind_down(false);
+        tokio::time::sleep(part).await;
+        crew.shared.wind_down(true);
+        let begun = Instant::now();
+        violations.extend(nothing_left(&server).await);
+        ended_in = begun.elapsed();
+        levels.push(server.resident_bytes());
+    }
+    let grown_bytes = levels[1].saturating_sub(levels[0]);
+    if grown_bytes > GROWN_BYTES_MAX {
+        let what = format!("{levels:?} bytes after the parts");
+        violations.push(Violation::of("memory", what));
+    }
+    crew.dismiss().await;
+    server.terminate().await;
+    let mut watch = Watch::of_any_game();
+    violations.extend(watch.look(&database, &crew)?);
+    violations.extend(Watch::audit(&database)?);
+    violations.extend(no_money_left(&database)?);
+    let mut report = Report {
+        seed,
+        took: time + ended_in,
+        violations,
+        ..Report::default()
+    };
+    watch.count_into(&mut report);
+    report.deliveries = crew.shared.counts.frames.load(Ordering::Relaxed);
+    report.guests = crew.shared.counts.guests.load(Ordering::Relaxed);
+    Ok(Crowded {
+        players,
+        played: time,
+        ended_in,
+        games,
+        grown_bytes,
+        report,
+    })
+}
+
+async fn games_of(server: &TestServer) -> anyhow::Result<Vec<KnownGame>> {
+    let answer = server
+        .http()
+        .get(server.url("/api/v1/games"))
+        .send()
+        .await?;
+    let answer: Value = answer.json().await?;
+    let games = answer["games"].as_array().into_iter().flatten();
+    let moves = |game: &Value| {
+        let moves = game["moves"].as_object().into_iter().flatten();
+        moves
+            .map(|(name, schema)| (name.clone(), schema.clone()))
+            .collect()
+    };
+    Ok(games
+        .map(|game| KnownGame {
+            name: text(&game["game_type"]).to_owned(),
+            moves: moves(game),
+        })
+        .collect())
+}
+
+/// Waits until no room, queue or frame is left in the server's memory.
+async fn nothing_left(server: &TestServer) -> Option<Violation> {
+    let until = Instant::now() + ENDED_WITHIN;
+    loop {
+        let held = server.held().await;
+        let left = ["rooms", "deadlines", "queued"].map(|table| &held["backend"][table]);
+        let kept = ["rooms", "ring_bytes", "follows"].map(|table| &held["gateway"][table]);
+        if left.iter().chain(&kept).all(|count| **count == 0) {
+            return None;
+        }
+        if Instant::now() > until {
+            return Some(Violation::of("left behind", held.to_string()));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// All that was paid is a player's again, or the house's; and no list names a room.
+fn no_money_left(database: &std::path::Path) -> anyhow::Result<Vec<Violation>> {
+    let connection = blazing_sun_backend::store::sqlite::open_reader(database)?;
+    let mut found = Vec::new();
+    for (what, query) in [
+        (
+            "cents in escrow",
+            "SELECT coalesce(sum(balance), 0) FROM account_balance WHERE account LIKE 'escrow/%'",
+        ),
+        ("rooms in the list", "SELECT count(*) FROM room_directory"),
+        ("members of rooms", "SELECT count(*) FROM room_member"),
+        ("queues", "SELECT count(*) FROM quick_queue"),
+    ] {
+        let left: i64 = connection.query_row(query, [], |row| row.get(0))?;
+        if left != 0 {
+            found.push(Violation::of("left behind", format!("{left} {what}")));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,200 @@
+//! What a player does outside of one room: waits for quick matches, watches the lobby, leaves rooms that it
+//! came into beside the one it plays in, and ends what was begun.
+
+use super::Player;
+use super::view::Phase;
+use crate::history::{number, text};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Somebody who stays away longer than this is told as gone.
+const AWAY: Duration = Duration::from_millis(2_500);
+
+impl Player {
+    /// What the frame says of places in queues and of rooms beside the one that is looked at.
+    pub(super) fn note_lobby(&mut self, frame: &Value, kind: &str) {
+        let room = frame["room_id"].as_str();
+        match kind.strip_prefix("games.event.").unwrap_or_default() {
+            "quick_match_waiting" => {
+                let game = text(&frame["game_type"]).to_owned();
+                if frame["is_waiting"] == true {
+                    self.waits_for.insert(game);
+                } else {
+                    self.waits_for.remove(&game);
+                }
+            }
+            "error" => {
+                // A place that could not be paid for is told late, and names no game.
+                if frame["code"] == "insufficient_balance" {
+                    self.waits_for.clear();
+                }
+                if let "not_in_room" | "room_not_found" = text(&frame["code"])
+                    && let Some(room) = room
+                {
+                    self.forget(room);
+                }
+            }
+            "room_state" => {
+                let state = &frame["room"];
+                if state["room_name"] == "Quick match" {
+                    self.waits_for.remove(text(&state["game_type"]));
+                }
+                let is_other = self
+                    .view
+                    .room
+                    .as_deref()
+                    .is_some_and(|own| Some(own) != room);
+                let is_over = matches!(text(&state["status"]), "finished" | "abandoned");
+                if is_other && !is_over {
+                    self.strays.extend(room.map(str::to_owned));
+                }
+            }
+            "not_in_room" | "seed_revealed" | "removed_from_game" => {
+                self.strays.remove(room.unwrap_or_default());
+            }
+            "player_left" | "player_disconnected"
+                if number(&frame["user_id"]) == Some(self.user) =>
+            {
+                self.strays.remove(room.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, room: &str) {
+        self.strays.remove(room);
+        if self.view.room.as_deref() == Some(room) {
+            self.view.leave();
+        }
+    }
+
+    /// A crowd does not act as fast as it can.
+    pub(super) fn rest(&mut self) {
+        if let Some(crowd) = self.shared.crowd() {
+            self.acts_at = Instant::now() + crowd.rests.mul_f64(self.random.f64());
+        }
+    }
+
+    /// Loses the connections; now and then for so long that others hear of it.
+    pub(super) async fn lose_connection(&mut self) {
+        self.hang_up(0).await;
+        if self.shared.crowd().is_some() && self.random.u8(..10) < 3 {
+            self.hang_up(1).await;
+            tokio::time::sleep(AWAY).await;
+        }
+    }
+
+    pub(super) async fn watch_the_lobby(&mut self) {
+        let watch = self.random.bool();
+        if let Some(line) = &mut self.lines[0] {
+            let said = json!({ "type": "system.lobby", "watch": watch });
+            line.send_text(&said.to_string()).await;
+        }
+    }
+
+    /// Asks for a quick match, or asks no more.
+    pub(super) async fn ask_for_a_match(&mut self) {
+        let waits = self.waits_for.first().cloned();
+        if let Some(game) = waits.filter(|_| self.random.u8(..10) < 3) {
+            let fields = json!({ "game_type": game, "cancel": true });
+            return self.command("quick_match", fields).await;
+        }
+        let game = self.some_game();
+        self.command("quick_match", json!({ "game_type": game }))
+            .await;
+    }
+
+    /// A game that is played here.
+    pub(super) fn some_game(&mut self) -> String {
+        let names = self.shared.crowd().map(|crowd| {
+            let names = crowd.games.iter().map(|game| game.name.clone());
+            names.collect::<Vec<String>>()
+        });
+        let known = || ["bigger_dice", "vault"].map(str::to_owned).to_vec();
+        let mut names = names.unwrap_or_else(known);
+        names.swap_remove(self.random.usize(..names.len()))
+    }
+
+    /// A move of a game that is known by its description alone.
+    pub(super) async fn make_any_move(&mut self, room: String) {
+        let game = self.view.game.clone();
+        let described = self.shared.crowd().and_then(|crowd| {
+            let mut games = crowd.games.iter();
+            Some(games.find(|known| known.name == game)?.moves.clone())
+        });
+        let moves = described.unwrap_or_default();
+        let Some((name, schema)) = self.random.choice(&moves).cloned() else {
+            self.view.is_idle = true;
+            return;
+        };
+        let mut fields = self.any_value(&schema);
+        if !fields.is_object() {
+            fields = json!({});
+        }
+        fields["room_id"] = room.into();
+        self.command(&format!("{game}.{name}"), fields).await;
+    }
+
+    /// A value that a schema allows, of what schemas of moves say.
+    fn any_value(&mut self, schema: &Value) -> Value {
+        let choices = schema["enum"].as_array().or(schema["oneOf"].as_array());
+        if let Some(choice) = choices.and_then(|choices| self.random.choice(choices)) {
+            let choice = choice.clone();
+            return match choice["const"].is_null() {
+                false => choice["const"].clone(),
+                true if schema["enum"].is_array() => choice,
+                true => self.any_value(&choice),
+            };
+        }
+        match text(&schema["type"]) {
+            "object" => {
+                let named = schema["properties"]
+                    .as_object()
+                    .cloned()
+                    .unwrap_or_default();
+                let named = named
+                    .into_iter()
+                    .map(|(name, of)| (name, self.any_value(&of)));
+                Value::Object(named.collect())
+            }
+            "integer" | "number" => {
+                let bound = |name: &str, or: i64| schema[name].as_i64().unwrap_or(or);
+                let (least, most) = (bound("minimum", 0), bound("maximum", 8));
+                self.random.i64(least..=most.max(least)).into()
+            }
+            "boolean" => self.random.bool().into(),
+            "string" => self.hex(4).into(),
+            _ => Value::Null,
+        }
+    }
+
+    /// Ends what was begun and begins nothing.
+    pub(super) async fn end_what_was_begun(&mut self) {
+        if let Some(game) = self.waits_for.first().cloned() {
+            let fields = json!({ "game_type": game, "cancel": true });
+            return self.command("quick_match", fields).await;
+        }
+        if let Some(stray) = self.strays.pop_first() {
+            return self
+                .command("leave_room", json!({ "room_id": stray }))
+                .await;
+        }
+        let Some(room) = self.view.room.clone() else {
+            // A game goes on faster with its players.
+            match self.left.take() {
+                Some(left) => {
+                    self.command("rejoin_room", json!({ "room_id": left }))
+                        .await
+                }
+                None => self.view.is_idle = true,
+            }
+            return;
+        };
+        match self.view.phase {
+            Phase::Waiting => self.command("leave_room", json!({ "room_id": room })).await,
+            Phase::Revealing => self.reveal(room).await,
+            Phase::Playing if self.view.turn == Some(self.user) => self.move_on(room).await,
+            Phase::Playing => self.view.is_idle = true,
+        }
+    }
+}
