@@ -59,7 +59,9 @@ impl Commands {
                 .as_str()
                 .or(payload["player_id"].as_str())
                 .or(payload["player"]["user_id"].as_str());
-            let effect = format!("{name} {}", about.unwrap_or_default());
+            // One sign-in brings its user back into all rooms.
+            let room = text(&payload["room_id"]);
+            let effect = format!("{name} {} {room}", about.unwrap_or_default());
             let effects = self.effects.entry(cause.to_owned()).or_default();
             if !effects.insert(effect) {
                 let what = format!("command {cause} was applied twice: {}", entry.json);
