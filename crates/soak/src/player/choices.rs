@@ -284,7 +284,7 @@ impl Player {
             return;
         }
         match self.random.u8(..10) {
-            0 if self.view.phase != Phase::Playing => {
+            0 if self.view.phase != Phase::Playing || self.may_be_paused() => {
                 self.command("leave_room", json!({ "room_id": room })).await;
             }
             1 => {

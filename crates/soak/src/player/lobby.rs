@@ -135,6 +135,11 @@ impl Player {
         self.command(&format!("{game}.{name}"), fields).await;
     }
 
+    /// Whether the game waits for who is gone, and so ends only once all are gone.
+    pub(super) fn may_be_paused(&self) -> bool {
+        !matches!(&*self.view.game, "bigger_dice" | "vault")
+    }
+
     /// A value that a schema allows, of what schemas of moves say.
     fn any_value(&mut self, schema: &Value) -> Value {
         let choices = schema["enum"].as_array().or(schema["oneOf"].as_array());
@@ -193,6 +198,9 @@ impl Player {
         match self.view.phase {
             Phase::Waiting => self.command("leave_room", json!({ "room_id": room })).await,
             Phase::Revealing => self.reveal(room).await,
+            Phase::Playing if self.may_be_paused() && self.random.u8(..10) == 0 => {
+                self.command("leave_room", json!({ "room_id": room })).await;
+            }
             Phase::Playing if self.view.turn == Some(self.user) => self.move_on(room).await,
             Phase::Playing => self.view.is_idle = true,
         }
