@@ -92,9 +92,8 @@ export class Messages {
     const now = Date.now();
     if (now - (this.typingSent.get(userId) ?? 0) < TYPING_SENT_EVERY_MS) return;
     this.typingSent.set(userId, now);
-    this.client.command("chat.command.typing", { recipient_id: userId }).catch(() => {
-      // It is of no use later.
-    });
+    // Without a wait for an answer, of which there is none: later it would be of no use.
+    this.client.send({ type: "chat.command.typing", recipient_id: userId });
   }
 
   /** Marks what the other wrote as read, here at once and on the server. */
