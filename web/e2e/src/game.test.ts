@@ -179,7 +179,7 @@ game("one page alone plays a whole game against the house bot, and it is plain t
   await button.click();
   await page.getByTestId("die").waitFor();
   await balanceReaches(page, 4_000);
-  const mark = page.getByTestId("bot-mark");
+  const mark = page.locator('[data-testid^="player-"]').getByTestId("bot-mark");
   expect(await mark.count()).toBe(1);
   expect(await mark.textContent()).toBe("Bot, a computer player of the house");
   await rollToTheEnd([page], async (rolls) => {
@@ -225,7 +225,7 @@ game("the bot comes by itself to who waits alone, and goes when somebody joins",
   await guest.page.getByTestId("leave-room").click();
   await playBot.click();
   await host.page.getByTestId("die").waitFor();
-  await host.page.getByTestId("bot-mark").waitFor();
+  await host.page.getByTestId("people").getByTestId("bot-mark").waitFor();
   await shot(host.page, "bot-game-light-360");
   const width = await host.page.evaluate(() => document.documentElement.scrollWidth);
   expect(width).toBeLessThanOrEqual(narrow.width);

@@ -65,14 +65,16 @@ play("tic-tac-toe is played to a win before a spectator, with a pause, and then 
   await shot(bob.page, "tic-tac-toe-line-light");
   await shot(cyd.page, "tic-tac-toe-line-phone");
   await bob.page.getByTestId("last-game").waitFor();
-  expect(await bob.page.getByTestId(`mark-${bob.id}`).getAttribute("data-mark")).toBe("X");
+  // Bob was X, and the marks are swapped with each game.
+  expect(await bob.page.getByTestId(`mark-${bob.id}`).getAttribute("data-mark")).toBe("O");
 
   // By the keyboard alone.
-  await bob.page.locator('[data-testid="cell-4"][aria-disabled="false"]').focus();
-  await bob.page.keyboard.press("ArrowDown");
-  await bob.page.keyboard.press("Enter");
-  await ada.page.locator('[data-testid="cell-7"][data-mark="X"]').waitFor();
-  await ada.page.locator('[data-testid="cell-0"][aria-disabled="false"]').click();
+  await ada.page.locator('[data-testid="cell-4"][aria-disabled="false"]').focus();
+  await ada.page.keyboard.press("ArrowUp");
+  await ada.page.keyboard.press("Enter");
+  await bob.page.locator('[data-testid="cell-1"][data-mark="X"]').waitFor();
+  await bob.page.locator('[data-testid="cell-7"][aria-disabled="false"]').click();
+  await ada.page.locator('[data-testid="cell-7"][data-mark="O"]').waitFor();
   await shot(ada.page, "tic-tac-toe-play-dark");
   expect(await phoneShot(bob.page, "tic-tac-toe-play-phone-light")).toBe(true);
 
@@ -87,12 +89,11 @@ play("tic-tac-toe is played to a win before a spectator, with a pause, and then 
   for (const { page } of [ada, bob, cyd]) await page.getByTestId("board").waitFor();
   await ada.page.getByTestId("paused").waitFor({ state: "detached" });
 
-  // Bob has cell 7, Ada cell 0: the second game goes on.
+  // Ada has cell 1, Bob cell 7: the second game goes on.
   const cell = (page: typeof ada.page, at: number) => page.locator(`[data-testid="cell-${at}"][aria-disabled="false"]`);
   for (const [page, at] of [
+    [ada.page, 0],
     [bob.page, 3],
-    [ada.page, 1],
-    [bob.page, 8],
     [ada.page, 2],
   ] as const) {
     await cell(page, at).click();

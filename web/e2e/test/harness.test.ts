@@ -56,8 +56,12 @@ describe("a failure", () => {
   });
 
   it("tells it in every test against the program", async () => {
-    const source = await readFile(new URL("../src/game.test.ts", import.meta.url), "utf8");
-    expect(source).not.toMatch(/^test\(/m);
-    expect(source).toContain('stdio: ["ignore", "pipe", "pipe"]');
+    const read = (name: string) => readFile(new URL(`../src/${name}`, import.meta.url), "utf8");
+    for (const name of ["game.test.ts", "play.test.ts", "rooms.test.ts"]) {
+      const source = await read(name);
+      expect(source, name).not.toMatch(/^test\(/m);
+      expect(source, name).toContain("throw server.explain(error)");
+    }
+    expect(await read("real_server.ts")).toContain('stdio: ["ignore", "pipe", "pipe"]');
   });
 });

@@ -18,6 +18,8 @@ export interface GamePage {
   readonly gameType: string;
   readonly title: string;
   readonly summary: string;
+  /** Whether anything in it is drawn at random, and so to be checked; it is where nothing is said. */
+  readonly hasDraws?: boolean;
   readonly render: (context: GameContext) => TemplateResult;
 }
 

@@ -75,7 +75,7 @@ export const ui = css`
   }
   button.large {
     min-height: 54px;
-    padding: 0 var(--space-6);
+    padding: 6px var(--space-6);
     font-size: var(--text-l);
   }
   button.small {

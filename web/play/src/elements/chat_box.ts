@@ -234,10 +234,12 @@ export class ChatBox extends LitElement {
       }
       .note {
         min-height: 1.4em;
+        padding-bottom: 6px;
         font-size: var(--text-s);
       }
       .note:empty {
         min-height: 0;
+        padding: 0;
       }
       form {
         display: grid;

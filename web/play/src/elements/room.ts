@@ -1,7 +1,7 @@
 import { type Client, type EventFrame, Refusal, type RoomView, roleIn } from "@blazing-sun/client";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { money } from "../format.js";
-import { drawGame } from "../games.js";
+import { drawGame, gamePage } from "../games.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import type { Standing } from "./absent_room.js";
@@ -218,7 +218,8 @@ export class RoomPage extends PlayElement {
   }
 
   /** Also of a room that has ended, as long as its record is kept. */
-  private fairness(room?: RoomView): TemplateResult {
+  private fairness(room?: RoomView): TemplateResult | typeof nothing {
+    if (room && gamePage(room.gameType)?.hasDraws === false) return nothing;
     return html`<bs-fairness .roomId=${this.roomId} .room=${room} .me=${this.me}
       .transcripts=${this.play.client?.transcripts}></bs-fairness>`;
   }
@@ -334,7 +335,7 @@ export class RoomPage extends PlayElement {
           background: transparent;
         }
         .panes [aria-current="true"] {
-          background: var(--surface);
+          background: light-dark(var(--surface), var(--surface-3));
           box-shadow: var(--shadow);
         }
         .panes [data-calling] {

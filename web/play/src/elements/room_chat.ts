@@ -61,7 +61,7 @@ export class RoomChat extends PlayElement {
       this.asked.clear();
     }
     const open = readableChannels(this.room, this.me);
-    const hasBegun = before?.phase !== "playing" && this.room.phase === "playing";
+    const hasBegun = changed.has("room") && before?.phase !== "playing" && this.room.phase === "playing";
     if (!open.includes(this.chosen)) this.chosen = open[0] ?? "lobby";
     // The lobby's chat closes when play begins: what is left is the own table's.
     if (hasBegun && this.chosen === "lobby") {
@@ -182,6 +182,7 @@ export class RoomChat extends PlayElement {
       }
       [role="tab"] {
         min-height: 40px;
+        padding: 0 10px;
       }
       [role="tab"][aria-selected="true"] {
         background: var(--surface-3);

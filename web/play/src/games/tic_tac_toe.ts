@@ -138,7 +138,7 @@ export class TicTacToe extends LitElement {
     const shown = table.isFresh && Date.now() < this.shownUntil ? table.last : null;
     return html`
       <div class="card stage" ?data-mine=${this.isMine}>
-        <div class="row top"><span class="chip" data-testid="game-number">${words.game(table.gameNumber)}</span></div>
+        <div class="row top"><span class="chip" data-testid="game-number">${words.game(shown ? table.gameNumber - 1 : table.gameNumber)}</span></div>
         <p class="who" role="status" data-testid="turn" data-user-id=${room.turn?.userId ?? ""}>${this.headline(shown)}</p>
         ${this.clock()} ${this.grid(shown?.board ?? table.board, shown?.line ?? [], shown === null)}
         ${room.pause ? this.paused() : nothing}
@@ -158,8 +158,8 @@ export class TicTacToe extends LitElement {
   private headline(finished: Finished | null): string {
     const { room, me } = this.context;
     if (finished) return this.resultOf(finished);
-    if (room.pause) return words.paused(this.name(room.pause.userId));
-    if (!room.turn) return "\u00a0";
+    // Who is away is said above it all.
+    if (room.pause || !room.turn) return "\u00a0";
     return room.turn.userId === me ? words.yourTurn : words.turnOf(this.name(room.turn.userId));
   }
 
@@ -454,5 +454,6 @@ export default {
   gameType: "tic_tac_toe",
   title: words.title,
   summary: words.summary,
+  hasDraws: false,
   render: (context) => html`<bs-tic-tac-toe .context=${context}></bs-tic-tac-toe>`,
 } satisfies GamePage;
