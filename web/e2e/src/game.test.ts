@@ -225,7 +225,7 @@ game("the bot comes by itself to who waits alone, and goes when somebody joins",
   await guest.page.getByTestId("leave-room").click();
   await playBot.click();
   await host.page.getByTestId("die").waitFor();
-  await host.page.getByTestId("people").getByTestId("bot-mark").waitFor();
+  await host.page.locator('[data-testid^="player-"]').getByTestId("bot-mark").waitFor();
   await shot(host.page, "bot-game-light-360");
   const width = await host.page.evaluate(() => document.documentElement.scrollWidth);
   expect(width).toBeLessThanOrEqual(narrow.width);
