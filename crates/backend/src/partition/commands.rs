@@ -366,6 +366,10 @@ impl Partition {
                 }
             }
         }
+        if self.is_in_enough_rooms(turn, asked.user)? {
+            let refusal = RefusalCode::TooManyRooms.into();
+            return Ok(Outcome::Refused(Some(room_id), refusal));
+        }
         let given = match self.password(turn, asked, join.password, join.password_sealed) {
             Ok(given) => given,
             Err(refusal) => return Ok(Outcome::Refused(Some(room_id), refusal)),

@@ -8,6 +8,7 @@ mod harness;
 mod isolation;
 mod presence;
 mod quick_match;
+mod rooms;
 
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::{AuditTotals, audit};

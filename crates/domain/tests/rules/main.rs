@@ -13,6 +13,7 @@ mod joining;
 mod leaving;
 mod matched;
 mod moderation;
+mod money;
 mod open_table;
 mod other_games;
 mod pausing;

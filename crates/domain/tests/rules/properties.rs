@@ -7,7 +7,7 @@ use crate::public_record::{check, public};
 use crate::scene::{GRANT, SECRET, START, Scene, text};
 use blazing_sun_domain::fairness::Seed;
 use blazing_sun_domain::room::{
-    Action, Effects, Input, PasswordCheck, Room, RoomEvent, RoomStatus,
+    Action, Effects, Input, Measure, PasswordCheck, Room, RoomEvent, RoomStatus,
 };
 use blazing_sun_domain::{Cents, Millis, SeatedPlayer, UserId};
 use proptest::prelude::*;
@@ -30,6 +30,17 @@ fn someone() -> impl Strategy<Value = UserId> {
     (1..=PEOPLE).prop_map(|id| UserId::new(id).unwrap())
 }
 
+fn measure() -> impl Strategy<Value = Measure> {
+    prop_oneof![
+        Just(Measure::KickPlayer),
+        Just(Measure::KickSpectator),
+        Just(Measure::Ban),
+        Just(Measure::Unban),
+        Just(Measure::Mute),
+        Just(Measure::Unmute),
+    ]
+}
+
 fn action() -> impl Strategy<Value = Action> {
     let ready = (any::<bool>(), 1..=PEOPLE).prop_map(|(with_seed, id)| {
         let seed = seed_of(UserId::new(id).unwrap()).commitment();
@@ -45,6 +56,12 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => join.prop_map(|password| Action::Join { password }),
         1 => Just(Action::Leave),
+        3 => Just(Action::Spectate { password: PasswordCheck::Absent }),
+        1 => Just(Action::StopSpectating),
+        1 => Just(Action::BecomePlayer),
+        1 => prop::option::of(someone()).prop_map(|target| Action::BecomeSpectator { target }),
+        1 => Just(Action::WrongPassword),
+        2 => (measure(), someone()).prop_map(|(measure, target)| Action::Moderate { measure, target }),
         1 => Just(Action::Rejoin),
         8 => someone().prop_map(|target| Action::Select { target }),
         2 => someone().prop_map(|target| Action::Deselect { target }),
@@ -80,7 +97,11 @@ impl Step {
             return (by, action);
         }
         match &mut action {
-            Action::Select { .. } | Action::Deselect { .. } | Action::Start => {
+            Action::Select { .. }
+            | Action::Deselect { .. }
+            | Action::Moderate { .. }
+            | Action::BecomeSpectator { target: Some(_) }
+            | Action::Start => {
                 let host = scene.room().summary().map(|summary| summary.host_id);
                 return (host.map_or(by, |host| player(host.get())), action);
             }
@@ -120,9 +141,14 @@ impl Referee {
             let id = |value: &Value| value.as_str().unwrap().to_owned();
             match &*event.name {
                 "player_selected" => self.seated.push(id(&body["player"]["user_id"])),
-                "player_deselected" | "player_left" => {
+                "player_deselected" | "player_left" | "player_kicked" => {
                     assert!(!self.in_play, "a seat is for the whole game");
                     self.seated.retain(|user| *user != id(&body["user_id"]));
+                }
+                "player_banned" => {
+                    let banned = id(&body["user_id"]);
+                    assert!(!self.in_play || !self.seated.contains(&banned));
+                    self.seated.retain(|user| *user != banned);
                 }
                 "removed_from_game" => assert!(!self.seated.contains(&id(&body["user_id"]))),
                 "game_started" => {

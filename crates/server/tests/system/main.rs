@@ -14,6 +14,7 @@ mod operators;
 mod proof;
 mod repeats;
 mod tic_tac_toe;
+mod rooms;
 mod tools;
 mod topics;
 mod users;

@@ -4,7 +4,7 @@ use super::Tariff;
 use crate::history::{number, text};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What an applied command moves, or why it is refused.
 pub(super) type Verdict = Result<Moved, &'static str>;
@@ -72,6 +72,7 @@ pub(super) struct Room {
     members: Vec<(i64, Presence)>,
     seats: Vec<Seat>,
     stage: Stage,
+    banned: HashSet<i64>,
 }
 
 const POINTS_TO_WIN: u32 = 10;
@@ -86,6 +87,7 @@ impl Room {
             members: vec![(host, Presence::Here)],
             seats: Vec::new(),
             stage: Stage::Selecting,
+            banned: HashSet::new(),
         }
     }
 
@@ -134,7 +136,42 @@ impl Room {
                 self.freeze();
                 Ok(Moved::default())
             }
+            "kick_player" | "ban_player" | "unban_player" | "mute_user" | "unmute_user" => {
+                self.moderate(user, name, target)
+            }
             _ => self.make_move(user, name, die),
+        }
+    }
+
+    fn moderate(&mut self, user: i64, name: &str, target: i64) -> Verdict {
+        self.require_host(user)?;
+        if user == target {
+            return Err("oneself");
+        }
+        match name {
+            "kick_player" => {
+                self.presence(target).ok_or("the target is not there")?;
+                self.require_removable(target)?;
+                Ok(self.depart(target))
+            }
+            "ban_player" => {
+                self.require_removable(target)?;
+                self.banned.insert(target);
+                match self.presence(target) {
+                    Some(_) => Ok(self.depart(target)),
+                    None => Ok(Moved::default()),
+                }
+            }
+            "unban_player" if !self.banned.remove(&target) => Err("the target is not banned"),
+            _ => Ok(Moved::default()),
+        }
+    }
+
+    fn require_removable(&self, target: i64) -> Result<(), &'static str> {
+        match self.stage {
+            Stage::Selecting => Ok(()),
+            _ if self.seat(target).is_none() => Ok(()),
+            _ => Err("the seat is for the whole game"),
         }
     }
 
@@ -183,6 +220,9 @@ impl Room {
     }
 
     fn join(&mut self, user: i64, balance: i64) -> Verdict {
+        if self.banned.contains(&user) {
+            return Err("banned");
+        }
         if self.presence(user).is_some() {
             return Err("a member already");
         }

@@ -9,11 +9,16 @@ use std::collections::{HashMap, HashSet};
 const INVARIANT: &str = "I9 repeats";
 
 /// What one command is answered with once, if it is applied.
-const ONCE: [&str; 14] = [
+const ONCE: [&str; 19] = [
     "lobby_joined",
     "player_selected",
     "player_deselected",
     "player_left",
+    "player_kicked",
+    "player_banned",
+    "player_unbanned",
+    "user_muted",
+    "user_unmuted",
     "player_ready_changed",
     "player_rejoined",
     "player_auto_enabled",

@@ -183,6 +183,9 @@ impl Player {
         if self.chance(2) {
             return self.command("leave_room", json!({ "room_id": room })).await;
         }
+        if is_host && self.chance(3) {
+            return self.moderate(room).await;
+        }
         if is_host
             && !is_full
             && !waiting.is_empty()
@@ -213,6 +216,22 @@ impl Player {
             return self.command("ready", fields).await;
         }
         self.wait_or_move_on(room).await;
+    }
+
+    /// Sends somebody out, or lets the one banned last in again.
+    async fn moderate(&mut self, room: String) {
+        const MEASURES: [&str; 4] = ["kick_player", "ban_player", "mute_user", "unmute_user"];
+        let members: Vec<i64> = self.view.members.iter().copied().collect();
+        let (name, target) = match self.view.banned.take() {
+            Some(banned) => ("unban_player", banned),
+            None if members.is_empty() => return,
+            None => (
+                MEASURES[self.random.usize(..MEASURES.len())],
+                members[self.random.usize(..members.len())],
+            ),
+        };
+        let fields = json!({ "room_id": room, "target_user_id": target.to_string() });
+        self.command(name, fields).await;
     }
 
     pub(super) async fn reveal(&mut self, room: String) {

@@ -22,6 +22,8 @@ pub(crate) struct View {
     pub seats: Vec<i64>,
     pub seats_max: usize,
     pub ready: BTreeSet<i64>,
+    /// Who was banned last.
+    pub banned: Option<i64>,
     pub phase: Phase,
     pub turn: Option<i64>,
     /// A room that was just made, to be offered to others.
@@ -66,7 +68,11 @@ impl View {
                 self.phase = Phase::Waiting;
                 self.seats = ids(&frame["selected_players"]);
             }
-            "player_left" => {
+            "player_kicked" | "player_banned" if user == Some(me) => self.leave(),
+            "player_left" | "player_kicked" | "player_banned" => {
+                if kind.ends_with("player_banned") {
+                    self.banned = user;
+                }
                 self.phase = Phase::Waiting;
                 self.members.retain(|member| Some(*member) != user);
                 self.seats.retain(|seat| Some(*seat) != user);
