@@ -54,7 +54,7 @@ struct Outcome {
 }
 
 /// Refusals whose reason is not in the command log.
-const OUTSIDE: [&str; 9] = [
+const OUTSIDE: [&str; 10] = [
     "unavailable",
     "internal",
     "invalid_format",
@@ -62,6 +62,7 @@ const OUTSIDE: [&str; 9] = [
     "command_expired",
     "too_many_rooms",
     "wrong_password",
+    "rate_limited",
     "unknown_game",
     "invalid_name",
 ];
