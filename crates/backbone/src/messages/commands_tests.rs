@@ -197,6 +197,49 @@ fn commands_about_others_and_about_watching_read() {
 }
 
 #[test]
+fn chat_commands_read_and_show_nothing_of_what_was_written() {
+    let id = "018d2661-3aa8-7000-8000-000000000000";
+    let mark_read = format!(r#"{{"message_ids":["{id}"]}}"#);
+    let read = format!("Chat(MarkRead {{ message_ids: [{id}] }})");
+    for (name, json, expect) in [
+        (
+            "send_chat",
+            r#"{"room_id":"r","channel":"players","content":"hunter2"}"#,
+            r#"SendChat { room_id: RoomId("r"), channel: Players, content: Content(7 bytes) }"#,
+        ),
+        (
+            "get_chat_history",
+            r#"{"room_id":"r","channel":"lobby","limit":5}"#,
+            r#"GetChatHistory { room_id: RoomId("r"), channel: Lobby, limit: Some(5) }"#,
+        ),
+        (
+            "chat.command.send_message",
+            r#"{"recipient_id":7,"content":"hunter2"}"#,
+            "Chat(SendMessage { recipient_id: UserId(7), content: Content(7 bytes) })",
+        ),
+        (
+            "chat.command.send_lobby_message",
+            r#"{"lobby_id":"main","content":"hunter2"}"#,
+            r#"Chat(SendLobbyMessage { lobby_id: "main", content: Content(7 bytes) })"#,
+        ),
+        (
+            "chat.command.typing",
+            r#"{"recipient_id":"7"}"#,
+            "Chat(Typing { recipient_id: UserId(7) })",
+        ),
+        ("chat.command.mark_read", &mark_read, &read),
+    ] {
+        check(name, json, expect);
+    }
+    refused(
+        "chat.command.mark_read",
+        r#"{"message_ids":[]}"#,
+        RefusalCode::InvalidFormat,
+        "`message_ids`: expected 1 to 100 ids",
+    );
+}
+
+#[test]
 fn readiness_is_is_ready_else_ready_else_yes() {
     for name in ["ready", "set_ready"] {
         for (fields, expect) in [
