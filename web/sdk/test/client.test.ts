@@ -798,7 +798,7 @@ describe("messages", () => {
   it("show who is typing until they have written, and tell it no more often than is of use", async () => {
     const [started, connection] = await online();
     const { messages } = started;
-    connection.send({ type: "chat.event.typing", user_id: "9", username: "nin" });
+    connection.send({ type: "chat.event.typing", user_id: "9", username: "nina" });
     await eventually(() => expect(messages.conversation("9")?.typingUntil).toBeGreaterThan(started.clock.now()));
     connection.send(direct("1", "9", "7"));
     await eventually(() => expect(messages.conversation("9")?.typingUntil).toBe(0));
@@ -815,7 +815,7 @@ describe("messages", () => {
       lobby_id: "main",
       message_id: id,
       user_id: "9",
-      username: "nin",
+      username: "nina",
       content: id,
       timestamp: `2026-01-01T00:00:0${id}Z`,
     });
