@@ -34,7 +34,7 @@ suite_generated() {
 }
 suite_e2e() {
   local bin
-  cargo build --locked --bin blazing-sun
+  cargo build --locked -p blazing-sun-server -p rock-paper-scissors
   bin=$(realpath "${CARGO_TARGET_DIR:-target}/debug/blazing-sun")
   BLAZING_SUN_BIN=$bin CHROMIUM_BIN=$(find_chromium) npm --prefix web run e2e
 }

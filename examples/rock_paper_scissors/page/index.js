@@ -1,12 +1,13 @@
 // The page of one game, as the players' pages load it: no build step, no library.
 
 const GAME = "rock_paper_scissors";
-const HANDS = [
-  ["rock", "✊", "Rock"],
-  ["paper", "✋", "Paper"],
-  ["scissors", "✌️", "Scissors"],
-];
-const LABELS = new Map(HANDS.map(([hand, sign, label]) => [hand, `${sign} ${label}`]));
+const LABELS = new Map([
+  ["rock", "Rock"],
+  ["paper", "Paper"],
+  ["scissors", "Scissors"],
+]);
+/** Files of this folder, wherever the server has put it. */
+const file = (name) => new URL(name, import.meta.url).href;
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -20,7 +21,7 @@ export default {
   summary: "Both choose in secret. Three rounds take the pot.",
   mount(host) {
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
-    const styles = element("link", { rel: "stylesheet", href: new URL("style.css", import.meta.url).href });
+    const styles = element("link", { rel: "stylesheet", href: file("style.css") });
     const scores = element("ul", { class: "scores" });
     const line = element("p", { class: "line", role: "status", "data-testid": "rps-line" });
     const hands = element("div", { class: "hands" });
@@ -33,9 +34,9 @@ export default {
       if (!(await context.act(`games.command.${GAME}.choose`, { hand }))) sent = undefined;
       draw();
     };
-    for (const [hand, sign, label] of HANDS) {
+    for (const [hand, label] of LABELS) {
       const button = element("button", { type: "button", "data-testid": `rps-${hand}`, "data-hand": hand });
-      button.append(element("span", { "aria-hidden": "true" }, sign), label);
+      button.append(element("img", { src: file(`${hand}.svg`), alt: "" }), label);
       button.addEventListener("click", () => choose(hand));
       hands.append(button);
     }

@@ -17,6 +17,8 @@ export interface StartOptions {
   listen?: string;
   /** The house's bot, which joins whoever waits alone; left out, it does not run. */
   hasBot?: boolean;
+  /** The program, if it is not the one that comes with this repository. */
+  program?: string;
   env?: Readonly<Record<string, string>>;
 }
 
@@ -32,8 +34,8 @@ export class RealServer {
     return new RealServer(await mkdtemp(join(tmpdir(), "blazing-sun-")));
   }
 
-  async start({ listen = "127.0.0.1:0", hasBot = false, env = {} }: StartOptions = {}): Promise<void> {
-    const started = spawn(BIN, ["serve", "--data-dir", this.dataDir, "--listen", listen], {
+  async start({ listen = "127.0.0.1:0", hasBot = false, program = BIN, env = {} }: StartOptions = {}): Promise<void> {
+    const started = spawn(program, ["serve", "--data-dir", this.dataDir, "--listen", listen], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, BLAZING_SUN_BOT__ENABLED: String(hasBot), ...env },
     });
