@@ -23,8 +23,8 @@ pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
 pub use presence::{PresenceMessage, gateway_seen, parse_presence};
 pub use quick_match::{
-    MatchedRoom, QuickMatch, SettledMatch, match_settled, open_matched_room, queue_key,
-    quick_match_left, quick_match_waiting_body,
+    MatchedRoom, QuickMatch, SettledMatch, match_settled, matched_while_gone, open_matched_room,
+    queue_key, quick_match_left, quick_match_waiting_body,
 };
 pub use replies::{BalanceChanged, DeadLetter, command_applied_body, error_body, gone_room_body};
 
@@ -64,6 +64,8 @@ pub const OPEN_MATCHED_ROOM: &str = "games.command.open_matched_room";
 pub const MATCH_SETTLED: &str = "games.command.match_settled";
 /// Internal: a user who waits for a quick match is gone.
 pub const QUICK_MATCH_LEFT: &str = "games.command.quick_match_left";
+/// Internal: a user was gone when the match got its room.
+pub const MATCHED_WHILE_GONE: &str = "games.command.matched_while_gone";
 /// Internal: a gateway has begun, or is not heard any more.
 pub const GATEWAY_SEEN: &str = "games.command.gateway_seen";
 /// Internal: demo money for a new account.
@@ -80,6 +82,7 @@ pub const INTERNAL_COMMANDS: &[&str] = &[
     OPEN_MATCHED_ROOM,
     MATCH_SETTLED,
     QUICK_MATCH_LEFT,
+    MATCHED_WHILE_GONE,
     GATEWAY_SEEN,
     DEMO_GRANT,
     CREDIT,

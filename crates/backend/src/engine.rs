@@ -552,6 +552,7 @@ impl Running {
         work: &Work,
     ) -> Result<(), StoreError> {
         self.outgoing.set_now(batch.now());
+        self.partitions.iter_mut().for_each(Partition::begin_batch);
         let mut balances = std::collections::BTreeMap::new();
         let mut fresh_secret = || random().ok();
         let mut turn = Turn {

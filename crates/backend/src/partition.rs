@@ -134,6 +134,9 @@ pub struct Partition {
     gone: BTreeSet<(Millis, UserId)>,
     gone_at: FxHashMap<UserId, Millis>,
     gateways: presence::Gateways,
+    /// Connections of silent gateways that may be heard again.
+    lost: FxHashMap<UserId, Vec<presence::Lost>>,
+    said: presence::Said,
     queues: quick_match::Queues,
     /// Users who have asked for a quick match of these games since they were last gone.
     may_wait: FxHashMap<UserId, BTreeSet<String>>,
@@ -170,6 +173,8 @@ impl Partition {
             gone: BTreeSet::new(),
             gone_at: FxHashMap::default(),
             gateways: presence::Gateways::default(),
+            lost: FxHashMap::default(),
+            said: presence::Said::default(),
             queues: quick_match::Queues::default(),
             may_wait: FxHashMap::default(),
             dirty: BTreeSet::new(),

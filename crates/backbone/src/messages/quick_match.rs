@@ -1,7 +1,7 @@
 //! Quick match: what a game's queue, the users' partitions and the rooms' partitions tell each other.
 
 use super::fields::{Fields, InvalidField};
-use super::{MATCH_SETTLED, OPEN_MATCHED_ROOM, QUICK_MATCH_LEFT};
+use super::{MATCH_SETTLED, MATCHED_WHILE_GONE, OPEN_MATCHED_ROOM, QUICK_MATCH_LEFT};
 use blazing_sun_domain::{Refusal, RoomId, SeatedPlayer, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,6 +26,14 @@ pub enum QuickMatch {
     Left {
         /// The game.
         game_type: String,
+        /// Who.
+        user_id: UserId,
+    },
+    /// Internal: the user was gone before the match had its room; the user's partition knows whether
+    /// that is still so.
+    MatchedWhileGone {
+        /// The room, which does not decide this.
+        matched_room_id: RoomId,
         /// Who.
         user_id: UserId,
     },
@@ -70,7 +78,7 @@ impl QuickMatch {
                 Some(game_type)
             }
             QuickMatch::Settled(settled) => Some(&settled.game_type),
-            QuickMatch::OpenRoom(_) => None,
+            QuickMatch::OpenRoom(_) | QuickMatch::MatchedWhileGone { .. } => None,
         }
     }
 
@@ -89,6 +97,10 @@ impl QuickMatch {
             MATCH_SETTLED => QuickMatch::Settled(whole(payload)?),
             QUICK_MATCH_LEFT => QuickMatch::Left {
                 game_type: f.required("game_type")?,
+                user_id: f.required("user_id")?,
+            },
+            MATCHED_WHILE_GONE => QuickMatch::MatchedWhileGone {
+                matched_room_id: f.required("matched_room_id")?,
                 user_id: f.required("user_id")?,
             },
             _ => return Ok(None),
@@ -135,6 +147,14 @@ pub fn quick_match_left(command_id: Uuid, game_type: &str, user: UserId) -> Box<
     with_id(
         command_id,
         &json!({ "game_type": game_type, "user_id": user }),
+    )
+}
+
+/// The payload of [`MATCHED_WHILE_GONE`].
+pub fn matched_while_gone(command_id: Uuid, room: &RoomId, user: UserId) -> Box<RawValue> {
+    with_id(
+        command_id,
+        &json!({ "matched_room_id": room, "user_id": user }),
     )
 }
 
@@ -221,6 +241,14 @@ mod tests {
             user_id: player.user_id,
         };
         assert_eq!(read(QUICK_MATCH_LEFT, payload.get()), Ok(left));
+        let room_id: RoomId = "r".parse().unwrap();
+        let payload = matched_while_gone(id, &room_id, player.user_id);
+        let gone = QuickMatch::MatchedWhileGone {
+            matched_room_id: room_id,
+            user_id: player.user_id,
+        };
+        assert_eq!(gone.room_id(), None, "the user's partition decides it");
+        assert_eq!(read(MATCHED_WHILE_GONE, payload.get()), Ok(gone));
     }
 
     #[test]

@@ -17,9 +17,9 @@ impl Running {
         let count = self.rules.partitions;
         let before = std::mem::take(&mut self.partitions);
         self.partitions = (0..count).map(Partition::new).collect();
-        let silent_at = self.now().plus(self.rules.gateway_silence_ms);
+        let now = self.now();
         for (partition, before) in self.partitions.iter_mut().zip(before) {
-            partition.keep_presence_of(before, silent_at);
+            partition.keep_presence_of(before, now, self.rules.gateway_silence_ms);
         }
         self.outgoing.records.clear();
         for topic in all_topics(&self.rules.games, count) {

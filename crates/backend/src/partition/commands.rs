@@ -164,7 +164,7 @@ impl Partition {
                 boot_id,
                 lives,
             } => {
-                self.gateway_seen(turn, &gateway_id, &boot_id, lives);
+                self.gateway_seen(turn, &gateway_id, &boot_id, lives)?;
                 return Ok(Outcome::NotKept);
             }
             Command::JoinRoom(join) => {

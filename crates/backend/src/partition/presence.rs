@@ -1,17 +1,25 @@
 //! Who is connected where: users' connections by gateway, and gateways by their heartbeats. A user is gone
 //! when the last connection anywhere has been gone for a while; the rooms are told then.
 
+mod gateways;
+
+pub(super) use gateways::Gateways;
+
 use super::{Partition, Taken, Turn};
 use crate::store::{Connection, PresenceChange, Store};
 use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::messages::{self, PresenceMessage};
 use blazing_sun_domain::{Millis, RoomId, UserId};
-use rustc_hash::FxHashMap;
+use serde_json::value::RawValue;
 use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// How long connections of a silent gateway are remembered after they count as gone.
+const LOST_KEPT_MS: i64 = 3_600_000;
 
 /// A connection, and whether it is there.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Link {
     connection: Connection,
     state: LinkState,
@@ -24,77 +32,32 @@ enum LinkState {
     Gone(Millis),
     /// Known from before the start: gone from then on, unless its gateway is heard before.
     Unheard(Millis),
+    /// Its gateway is silent: gone from then on, and there again once the gateway is heard again.
+    Silent(Millis),
 }
 
 impl LinkState {
     fn gone_at(self) -> Option<Millis> {
         match self {
             LinkState::There => None,
-            LinkState::Gone(at) | LinkState::Unheard(at) => Some(at),
+            LinkState::Gone(at) | LinkState::Unheard(at) | LinkState::Silent(at) => Some(at),
         }
     }
 }
 
-/// The gateways whose heartbeats come to this partition.
-#[derive(Debug, Default)]
-pub(super) struct Gateways {
-    heard: FxHashMap<String, Heard>,
-    /// When a gateway that is not heard again counts as gone.
-    silent_at: BTreeSet<(Millis, String)>,
-}
-
+/// A connection of a silent gateway that nobody waits for any more: its user is there by another, or the
+/// rooms have been told.
 #[derive(Debug)]
-struct Heard {
-    boot_id: String,
-    silent_at: Millis,
+pub(super) struct Lost {
+    connection: Connection,
+    kept_until: Millis,
 }
 
-impl Gateways {
-    /// Notes a heartbeat; whether it is the first of this start of the gateway.
-    fn hear(&mut self, gateway_id: &str, boot_id: &str, silent_at: Millis) -> bool {
-        let heard = Heard {
-            boot_id: boot_id.to_owned(),
-            silent_at,
-        };
-        let before = self.heard.insert(gateway_id.to_owned(), heard);
-        let is_known = before
-            .as_ref()
-            .is_some_and(|before| before.boot_id == boot_id);
-        if let Some(before) = before {
-            let timer = (before.silent_at, gateway_id.to_owned());
-            self.silent_at.remove(&timer);
-        }
-        self.silent_at.insert((silent_at, gateway_id.to_owned()));
-        !is_known
-    }
-
-    /// A gateway that has been silent for too long: its id and start.
-    fn take_silent(&mut self, horizon: Millis) -> Option<(String, String)> {
-        let (at, _) = self.silent_at.first()?;
-        if *at > horizon {
-            return None;
-        }
-        let (_, gateway_id) = self.silent_at.pop_first()?;
-        let heard = self.heard.remove(&gateway_id)?;
-        Some((gateway_id, heard.boot_id))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.heard.len()
-    }
-
-    pub(super) fn next_due(&self) -> Option<Millis> {
-        self.silent_at.first().map(|(at, _)| *at)
-    }
-
-    /// Nobody could be heard for a while: all have their whole time again.
-    pub(super) fn restart_timers(&mut self, silent_at: Millis) {
-        self.silent_at.clear();
-        for (gateway_id, heard) in &mut self.heard {
-            heard.silent_at = silent_at;
-            self.silent_at.insert((silent_at, gateway_id.clone()));
-        }
-    }
+/// What this batch says of users; none of it is said where the batch is not committed.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    gone: Vec<(UserId, Vec<Link>)>,
+    back: Vec<Lost>,
 }
 
 impl Partition {
@@ -136,17 +99,20 @@ impl Partition {
                 connection_id,
                 ..
             }) => {
-                let gone_at = turn.now.plus(turn.rules.gone_ms);
-                self.links_gone(turn, user_id, gone_at, |connection| {
-                    connection.connection_id == connection_id
-                });
+                let gone = LinkState::Gone(turn.now.plus(turn.rules.gone_ms));
+                let is_meant = |connection: &Connection| connection.connection_id == connection_id;
+                self.take_lost(user_id, is_meant);
+                self.links_end(turn, user_id, gone, is_meant);
             }
             Ok(PresenceMessage::GatewayHeartbeat {
                 gateway_id,
                 boot_id,
             }) => {
-                let silent_at = turn.now.plus(turn.rules.gateway_silence_ms);
-                if self.gateways.hear(&gateway_id, &boot_id, silent_at) {
+                let silence_ms = turn.rules.gateway_silence_ms;
+                if self
+                    .gateways
+                    .hear(&gateway_id, &boot_id, turn.now, silence_ms)
+                {
                     self.tell_all_of_gateway(turn, &gateway_id, &boot_id, true);
                 }
             }
@@ -181,45 +147,126 @@ impl Partition {
         }
     }
 
-    /// A start of a gateway is heard for the first time, or is not heard any more.
+    /// A start of a gateway is heard for the first time, or is not heard any more, or is heard again.
     pub(super) fn gateway_seen<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
         gateway_id: &str,
         boot_id: &str,
         lives: bool,
-    ) {
+    ) -> Taken {
         if !lives {
             tracing::warn!(gateway.id = gateway_id, "a gateway is not heard any more");
         }
-        let is_of = |link: &Link| link.connection.gateway_id == gateway_id;
-        let users = self.connections.iter();
-        let users: Vec<UserId> = users
-            .filter(|(_, links)| links.iter().any(is_of))
-            .map(|(user, _)| *user)
-            .collect();
-        for user in users {
+        let is_same = |connection: &Connection| {
+            connection.gateway_id == gateway_id && connection.boot_id == boot_id
+        };
+        // What an earlier start of this gateway had was cut with it.
+        let is_cut = |connection: &Connection| {
+            connection.gateway_id == gateway_id && connection.boot_id != boot_id
+        };
+        for user in self.users_of_gateway(gateway_id) {
             if !lives {
-                let gone_at = turn.now.plus(turn.rules.gone_ms);
-                self.links_gone(turn, user, gone_at, |connection| {
-                    connection.gateway_id == gateway_id && connection.boot_id == boot_id
-                });
+                let silent = LinkState::Silent(turn.now.plus(turn.rules.gone_ms));
+                self.links_end(turn, user, silent, is_same);
                 continue;
             }
             let links = self.connections.get_mut(&user).into_iter().flatten();
-            for link in links.filter(|link| {
-                is_of(link)
-                    && link.connection.boot_id == boot_id
-                    && matches!(link.state, LinkState::Unheard(_))
-            }) {
-                link.state = LinkState::There;
+            for link in links.filter(|link| is_same(&link.connection)) {
+                if matches!(link.state, LinkState::Unheard(_) | LinkState::Silent(_)) {
+                    link.state = LinkState::There;
+                }
             }
-            // What an earlier start of this gateway had was cut with it.
-            let gone_at = turn.now.plus(turn.rules.gone_after_restart_ms);
-            self.links_gone(turn, user, gone_at, |connection| {
-                connection.gateway_id == gateway_id && connection.boot_id != boot_id
+            self.take_lost(user, is_cut);
+            let found = self.take_lost(user, is_same);
+            self.find_again(turn, user, found)?;
+            let cut = LinkState::Gone(turn.now.plus(turn.rules.gone_after_restart_ms));
+            self.links_end(turn, user, cut, is_cut);
+        }
+        Ok(())
+    }
+
+    fn users_of_gateway(&self, gateway_id: &str) -> BTreeSet<UserId> {
+        let is_of = |connection: &Connection| connection.gateway_id == gateway_id;
+        let connected = self.connections.iter();
+        let connected = connected
+            .filter(|(_, links)| links.iter().any(|link| is_of(&link.connection)))
+            .map(|(user, _)| *user);
+        let lost = self.lost.iter();
+        let lost = lost
+            .filter(|(_, lost)| lost.iter().any(|lost| is_of(&lost.connection)))
+            .map(|(user, _)| *user);
+        connected.chain(lost).collect()
+    }
+
+    /// Connections that were lost are there after all. Rooms that were told that the user is gone are
+    /// asked as at a sign-in, which takes the user back.
+    fn find_again<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        user: UserId,
+        found: Vec<Lost>,
+    ) -> Taken {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let was_told = !self.connections.contains_key(&user);
+        let links = self.connections.entry(user).or_default();
+        for lost in found {
+            let connection = lost.connection.clone();
+            links.push(Link {
+                connection: connection.clone(),
+                state: LinkState::There,
+            });
+            turn.writes.presence.push(PresenceChange::Put(connection));
+            self.said.back.push(lost);
+        }
+        self.await_return(user);
+        if was_told {
+            for room in self.rooms_of(turn, user)? {
+                self.sync_returned(turn, &room, user);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out what is meant of a user's lost connections.
+    fn take_lost(&mut self, user: UserId, is_meant: impl Fn(&Connection) -> bool) -> Vec<Lost> {
+        let Some(lost) = self.lost.get_mut(&user) else {
+            return Vec::new();
+        };
+        let taken = lost.extract_if(.., |lost| is_meant(&lost.connection));
+        let taken = taken.collect();
+        if lost.is_empty() {
+            self.lost.remove(&user);
+        }
+        taken
+    }
+
+    /// Nobody waits for a user's silent connections any more.
+    fn lose_silent<S: Store>(&mut self, turn: &mut Turn<'_, S>, user: UserId) {
+        let links = self.connections.get_mut(&user).into_iter();
+        let silent = links.flat_map(|links| {
+            links.extract_if(.., |link| matches!(link.state, LinkState::Silent(_)))
+        });
+        for Link { connection, .. } in silent {
+            turn.writes.presence.push(PresenceChange::Remove {
+                user,
+                connection_id: connection.connection_id.clone(),
+            });
+            self.lost.entry(user).or_default().push(Lost {
+                connection,
+                kept_until: turn.now.plus(LOST_KEPT_MS),
             });
         }
+    }
+
+    /// Forgets connections of gateways that have been silent for very long.
+    pub(super) fn forget_lost(&mut self, now: Millis) {
+        self.lost.retain(|_, lost| {
+            lost.retain(|lost| lost.kept_until > now);
+            !lost.is_empty()
+        });
     }
 
     /// When the rooms are told that the user is gone, or not at all.
@@ -247,6 +294,10 @@ impl Partition {
 
     fn user_online<S: Store>(&mut self, turn: &mut Turn<'_, S>, connection: Connection) {
         let user = connection.user;
+        self.take_lost(user, |lost| {
+            lost.gateway_id == connection.gateway_id && lost.boot_id != connection.boot_id
+                || lost.connection_id == connection.connection_id
+        });
         let links = self.connections.entry(user).or_default();
         // What waits to be told as gone is gone, and so is what an earlier start of this gateway had.
         let is_over = |link: &mut Link| {
@@ -269,24 +320,26 @@ impl Partition {
             state: LinkState::There,
         });
         turn.writes.presence.push(PresenceChange::Put(connection));
+        self.lose_silent(turn, user);
         self.await_return(user);
     }
 
-    /// These of a user's connections are gone. The last rows stay until the rooms are told, so that a
-    /// restart tells them too.
-    fn links_gone<S: Store>(
+    /// These of a user's connections are gone or silent. The last rows stay until the rooms are told, so
+    /// that a restart tells them too.
+    fn links_end<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
         user: UserId,
-        gone_at: Millis,
+        state: LinkState,
         is_meant: impl Fn(&Connection) -> bool,
     ) {
         let Some(links) = self.connections.get_mut(&user) else {
             return;
         };
         for link in links.iter_mut().filter(|link| is_meant(&link.connection)) {
-            if !matches!(link.state, LinkState::Gone(_)) {
-                link.state = LinkState::Gone(gone_at);
+            match (link.state, state) {
+                (LinkState::Gone(_), _) | (LinkState::Silent(_), LinkState::Silent(_)) => {}
+                _ => link.state = state,
             }
         }
         if links.iter().any(|link| link.state == LinkState::There) {
@@ -298,6 +351,7 @@ impl Partition {
                     connection_id,
                 });
             }
+            self.lose_silent(turn, user);
         }
         self.await_return(user);
     }
@@ -308,7 +362,10 @@ impl Partition {
         turn: &mut Turn<'_, S>,
         horizon: Millis,
     ) -> Taken {
-        while let Some((gateway_id, boot_id)) = self.gateways.take_silent(horizon) {
+        let silence_ms = turn.rules.gateway_silence_ms;
+        while let Some((gateway_id, boot_id)) =
+            self.gateways.take_silent(horizon, turn.now, silence_ms)
+        {
             self.tell_all_of_gateway(turn, &gateway_id, &boot_id, false);
         }
         while let Some((due, user)) = self.gone.first().copied() {
@@ -323,6 +380,9 @@ impl Partition {
 
     /// A user's last connection has been gone for long enough.
     fn user_gone<S: Store>(&mut self, turn: &mut Turn<'_, S>, user: UserId) -> Taken {
+        let links = self.connections.get(&user).cloned().unwrap_or_default();
+        self.said.gone.push((user, links));
+        self.lose_silent(turn, user);
         for old in self.connections.remove(&user).unwrap_or_default() {
             let connection_id = old.connection.connection_id;
             turn.writes.presence.push(PresenceChange::Remove {
@@ -337,6 +397,12 @@ impl Partition {
         Ok(())
     }
 
+    /// Whether a user of this partition has a connection.
+    pub(super) fn is_there(&self, user: UserId) -> bool {
+        let mut links = self.connections.get(&user).into_iter().flatten();
+        links.any(|link| link.state == LinkState::There)
+    }
+
     /// Tells a room that a user is gone.
     pub(super) fn tell_disconnected<S: Store>(
         &self,
@@ -344,28 +410,78 @@ impl Partition {
         room: &RoomId,
         user: UserId,
     ) {
-        let command_id = turn.outgoing.event_id();
-        let payload = messages::player_disconnected(command_id, room, user);
-        let id = command_id.to_string();
+        let id = turn.outgoing.event_id();
+        let payload = messages::player_disconnected(id, room, user);
+        let about = (messages::PLAYER_DISCONNECTED, id, Actor::system());
+        self.tell_room(turn, room, about, &payload);
+    }
+
+    /// Asks a room for its state in the name of a user who is there again.
+    fn sync_returned<S: Store>(&self, turn: &mut Turn<'_, S>, room: &RoomId, user: UserId) {
+        let id = turn.outgoing.event_id();
+        let payload = messages::sync_room(&id.to_string(), room, user);
+        let actor = Actor {
+            user_id: user,
+            ..Actor::system()
+        };
+        self.tell_room(turn, room, (messages::SYNC_ROOM, id, actor), &payload);
+    }
+
+    fn tell_room<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        room: &RoomId,
+        (name, id, actor): (&'static str, Uuid, Actor<'_>),
+        payload: &RawValue,
+    ) {
+        let id = id.to_string();
         let envelope = EventEnvelope {
             event_id: id.as_str().into(),
-            event_type: messages::PLAYER_DISCONNECTED.into(),
+            event_type: name.into(),
             timestamp: turn.outgoing.now_text().to_owned().into(),
             correlation_id: Some(id.as_str().into()),
             producer: PRODUCER_BACKEND.into(),
-            actor: Actor::system(),
+            actor,
             audience: Audience::room(room),
-            payload: &payload,
+            payload,
         };
         self.send_command(turn, room.as_str(), &envelope);
     }
 
-    /// Takes over what is known of who is connected: reading all state again changes nothing of it.
-    pub fn keep_presence_of(&mut self, before: Partition, gateways_silent_at: Millis) {
+    /// What was said until now is committed.
+    pub fn begin_batch(&mut self) {
+        self.said.gone.clear();
+        self.said.back.clear();
+        self.gateways.begin_batch();
+    }
+
+    /// Takes over what is known of who is connected: reading all state again changes nothing of it. What
+    /// the batch that failed said of it is to be said again.
+    pub fn keep_presence_of(&mut self, before: Partition, now: Millis, silence_ms: i64) {
         self.connections = before.connections;
         self.gone = before.gone;
         self.gone_at = before.gone_at;
+        self.lost = before.lost;
         self.gateways = before.gateways;
-        self.gateways.restart_timers(gateways_silent_at);
+        self.gateways.take_back(now, silence_ms);
+        for (user, links) in before.said.gone {
+            self.take_lost(user, |lost| {
+                let mut links = links.iter();
+                links.any(|link| link.connection.connection_id == lost.connection_id)
+            });
+            self.connections.entry(user).or_default().extend(links);
+            self.await_return(user);
+        }
+        for lost in before.said.back {
+            let user = lost.connection.user;
+            if let Some(links) = self.connections.get_mut(&user) {
+                links.retain(|link| link.connection != lost.connection);
+                if links.is_empty() {
+                    self.connections.remove(&user);
+                }
+            }
+            self.lost.entry(user).or_default().push(lost);
+            self.await_return(user);
+        }
     }
 }

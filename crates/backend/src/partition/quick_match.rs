@@ -141,6 +141,14 @@ impl Partition {
             QuickMatch::OpenRoom(open) => self.open_matched_room(turn, asked, open)?,
             QuickMatch::Settled(settled) => self.match_settled(turn, asked, settled)?,
             QuickMatch::Left { game_type, user_id } => self.left_queue(&game_type, user_id),
+            QuickMatch::MatchedWhileGone {
+                matched_room_id,
+                user_id,
+            } => {
+                if !self.is_there(user_id) {
+                    self.tell_disconnected(turn, &matched_room_id, user_id);
+                }
+            }
         }
         Ok(Outcome::NotKept)
     }
@@ -468,7 +476,15 @@ impl Partition {
         }
         if is_open {
             for user in settled.gone {
-                self.tell_disconnected(turn, &room_id, user);
+                let id = turn.outgoing.event_id();
+                let payload = messages::matched_while_gone(id, &room_id, user);
+                let about = (
+                    messages::MATCHED_WHILE_GONE,
+                    id,
+                    asked.correlation_id,
+                    Audience::user(UserId::SYSTEM),
+                );
+                self.tell(turn, &user.to_string(), about, &payload);
             }
         } else {
             self.match_players(turn, asked.correlation_id, &game_type);

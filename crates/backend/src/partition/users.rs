@@ -59,6 +59,7 @@ impl Partition {
     /// repeat has expired.
     pub fn forget_old_answers<S: Store>(&mut self, turn: &mut Turn<'_, S>) {
         self.forget_rested(turn.now);
+        self.forget_lost(turn.now);
         let horizon = turn.now.plus(-2 * AGE_MS_MAX);
         let is_old = |_: &UserId, slot: &mut InboxSlot| slot.last_kept < horizon;
         for (user, slot) in self.inboxes.extract_if(is_old) {

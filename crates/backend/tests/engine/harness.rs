@@ -50,6 +50,31 @@ pub fn options(dir: &Path) -> EngineOptions {
     }
 }
 
+fn presence_record(what: &str, key: &str, payload: &Value) -> NewRecord {
+    let envelope = json!({
+        "event_id": Uuid::new_v4(),
+        "event_type": format!("presence.event.{what}"),
+        "timestamp": "2024-01-20T10:30:01Z",
+        "correlation_id": null,
+        "producer": "ws_gateway",
+        "actor": { "user_id": "0", "username": "system", "socket_id": "", "roles": [] },
+        "audience": { "type": "broadcast", "user_ids": [], "room_id": null, "game_id": null },
+        "payload": payload,
+    });
+    NewRecord {
+        topic: Topic::new(topics::GATEWAY_PRESENCE),
+        partition: None,
+        key: key.to_owned().into(),
+        headers: Default::default(),
+        payload: envelope.to_string().into(),
+    }
+}
+
+pub fn heartbeat((gateway_id, boot_id): (&str, &str)) -> NewRecord {
+    let payload = json!({ "gateway_id": gateway_id, "boot_id": boot_id });
+    presence_record("gateway_heartbeat", gateway_id, &payload)
+}
+
 impl Rig {
     pub fn start(dir: &Path) -> Rig {
         Rig::start_with(options(dir))
@@ -173,33 +198,32 @@ impl Rig {
 
     /// A user's connection to a gateway came or went: `user_online`, `user_offline`.
     pub async fn presence(&self, what: &str, user: u64, gateway: (&str, &str), socket: &str) {
+        let said = self.try_presence(what, user, gateway, socket).await;
+        said.unwrap();
+    }
+
+    pub async fn try_presence(
+        &self,
+        what: &str,
+        user: u64,
+        gateway: (&str, &str),
+        socket: &str,
+    ) -> Result<Vec<Position>, LogError> {
         let payload = json!({
             "user_id": user.to_string(), "gateway_id": gateway.0, "boot_id": gateway.1,
             "connection_id": socket,
         });
-        self.say_presence(what, &user.to_string(), payload).await;
+        let record = presence_record(what, &user.to_string(), &payload);
+        self.log.append_and_wait(vec![record]).await
     }
 
     /// A gateway's heartbeat.
     pub async fn beat(&self, gateway: (&str, &str)) {
-        let payload = json!({ "gateway_id": gateway.0, "boot_id": gateway.1 });
-        self.say_presence("gateway_heartbeat", gateway.0, payload)
-            .await;
+        self.try_beat(gateway).await.unwrap();
     }
 
-    async fn say_presence(&self, what: &str, key: &str, payload: Value) {
-        let envelope = json!({
-            "event_id": Uuid::new_v4(),
-            "event_type": format!("presence.event.{what}"),
-            "timestamp": "2024-01-20T10:30:01Z",
-            "correlation_id": null,
-            "producer": "ws_gateway",
-            "actor": { "user_id": "0", "username": "system", "socket_id": "", "roles": [] },
-            "audience": { "type": "broadcast", "user_ids": [], "room_id": null, "game_id": null },
-            "payload": payload,
-        });
-        self.append(topics::GATEWAY_PRESENCE, key, envelope.to_string())
-            .await;
+    pub async fn try_beat(&self, gateway: (&str, &str)) -> Result<Vec<Position>, LogError> {
+        self.log.append_and_wait(vec![heartbeat(gateway)]).await
     }
 
     /// Accounts of these users, as the HTTP API makes them.

@@ -2,6 +2,7 @@
 
 use crate::copy_as_killed;
 use crate::harness::{Rig, options};
+use blazing_sun_backbone::messages::queue_key;
 use blazing_sun_backend::audit::{AuditTotals, audit};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -359,4 +360,25 @@ async fn a_bot_waits_for_no_match() {
     rig.append("games.commands", "1", envelope.to_string())
         .await;
     assert_eq!(rig.answer(id).await["payload"]["code"], "not_host");
+}
+
+#[tokio::test]
+async fn of_those_who_were_gone_when_matched_the_room_hears_who_still_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = rig_with(dir.path(), 1..=2).await;
+    rig.presence("user_online", 1, ("one", "boot-1"), "a").await;
+    // All of it reaches the queue's partition before the room is open.
+    let ask = |user| Rig::command(user, "quick_match", dice(), Uuid::now_v7(), "socket");
+    let left = |user: u64| {
+        let fields = json!({ "game_type": "bigger_dice", "user_id": user.to_string() });
+        Rig::command(0, "quick_match_left", fields, Uuid::now_v7(), "")
+    };
+    let mut together = vec![ask(1), ask(2), left(1), left(2)];
+    for record in &mut together {
+        record.key = queue_key("bigger_dice").into();
+    }
+    rig.log.append_and_wait(together).await.unwrap();
+    matched(&mut rig, [1, 2]).await;
+    let gone = rig.expect("games.event.player_disconnected").await;
+    assert_eq!(gone["payload"]["user_id"], "2");
 }
