@@ -47,6 +47,8 @@ const HELD_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often expired answers are looked for.
 const SWEEP_MS: i64 = 600_000;
+/// How often expired messages are deleted, some at a time: as many as can be written.
+const MESSAGES_SWEEP_MS: i64 = 1_000;
 /// Appends in a batch from which on it is synced beside the engine: another thread costs more than it
 /// gains where the next batch is not there yet.
 const SYNCED_BESIDE_MIN: usize = 4;
@@ -184,6 +186,7 @@ impl Engine {
             last_looked: Instant::now(),
             failures: 0,
             last_swept: Millis::default(),
+            messages_swept: Millis::default(),
             last_commit: Millis::default(),
             recent: VecDeque::new(),
             recent_records: 0,
@@ -310,6 +313,8 @@ struct Running {
     failures: u32,
     /// When expired answers were last looked for.
     last_swept: Millis,
+    /// When expired messages were last deleted.
+    messages_swept: Millis,
     last_commit: Millis,
     /// The last batches, with how many records each has.
     recent: VecDeque<(u64, usize)>,
@@ -587,6 +592,11 @@ impl Running {
             for partition in &mut self.partitions {
                 partition.forget_old_answers(&mut turn);
             }
+        }
+        if batch.now().0 - self.messages_swept.0 >= MESSAGES_SWEEP_MS {
+            self.messages_swept = batch.now();
+            let kept_from = batch.now().plus(-turn.rules.chat.kept_ms);
+            turn.writes.messages_kept_from = Some(kept_from);
         }
         let (until, most) = if work.is_last {
             (u64::MAX, usize::MAX)

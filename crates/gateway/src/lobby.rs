@@ -74,6 +74,28 @@ impl Lobby {
         self.changes.push(Some(Change { game_type, frame }));
     }
 
+    /// Takes the oldest changes, at most so many bytes of frames, and always one. What is left may still be replaced.
+    pub(crate) fn take(&mut self, bytes_max: usize) -> Lobby {
+        let mut bytes = 0;
+        let within = self.changes.iter().take_while(|change| {
+            bytes += change.as_ref().map_or(0, |change| change.frame.len());
+            bytes <= bytes_max
+        });
+        let count = within.count().max(1).min(self.changes.len());
+        let left = self.changes.split_off(count);
+        for places in self.rooms.values_mut() {
+            for place in [&mut places.created, &mut places.updated] {
+                *place = place.and_then(|at| at.checked_sub(count));
+            }
+        }
+        self.rooms
+            .retain(|_, places| places.created.is_some() || places.updated.is_some());
+        Lobby {
+            changes: std::mem::replace(&mut self.changes, left),
+            rooms: FxHashMap::default(),
+        }
+    }
+
     /// The frames for those who watch this game, or all. What names no game is for everyone.
     pub(crate) fn of_game(&self, wanted: Option<&str>) -> Bytes {
         let mine = self.changes.iter().flatten().filter(|change| {
@@ -98,6 +120,26 @@ mod tests {
             lobby.add(room.parse().unwrap(), change, game, frame);
         }
         String::from_utf8(lobby.of_game(wanted).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn more_than_a_window_takes_is_said_in_the_next_unless_it_is_replaced() {
+        let mut lobby = Lobby::default();
+        let add = |lobby: &mut Lobby, room: &str, change: &str, said: &str| {
+            let change = LobbyChange::of(&format!("games.event.room_{change}"));
+            let frame = Bytes::copy_from_slice(said.as_bytes());
+            lobby.add(room.parse().unwrap(), change, None, frame);
+        };
+        for (room, said) in [("a", "a0 "), ("b", "b0 "), ("c", "c0 ")] {
+            add(&mut lobby, room, "updated", said);
+        }
+        assert_eq!(lobby.take(7).of_game(None), "a0 b0 ");
+        add(&mut lobby, "a", "updated", "a1 ");
+        add(&mut lobby, "c", "updated", "c1 ");
+        assert_eq!(lobby.take(2).of_game(None), "", "what was replaced");
+        assert_eq!(lobby.take(2).of_game(None), "a1 ", "one, however long");
+        assert_eq!(lobby.take(100).of_game(None), "c1 ");
+        assert!(lobby.is_empty() && lobby.rooms.is_empty());
     }
 
     #[test]

@@ -24,6 +24,9 @@ use uuid::Uuid;
 /// the others still have to read.
 const NARROW_BYTES_MAX: usize = 4 * 1024;
 
+/// What watchers of the lobby get at once: well below what cuts off one who reads slowly.
+const LOBBY_BYTES_MAX: usize = 64 * 1024;
+
 /// Who is connected here, and what for.
 #[derive(Debug)]
 pub(crate) struct Tables {
@@ -520,7 +523,7 @@ impl Tables {
 
     /// Sends what was gathered to those who watch.
     pub(crate) fn flush_lobby(&mut self) {
-        let lobby = std::mem::take(&mut self.lobby);
+        let lobby = self.lobby.take(LOBBY_BYTES_MAX);
         // Watchers of the same game share one piece of memory.
         let mut gathered: FxHashMap<Option<&str>, Bytes> = FxHashMap::default();
         for watcher in self.watchers.values() {

@@ -18,7 +18,7 @@ const DEPTH_MAX: usize = 8;
 #[derive(Debug)]
 pub struct PageFile {
     /// All of it.
-    pub bytes: Vec<u8>,
+    pub bytes: bytes::Bytes,
     /// Differs for other bytes.
     pub etag: String,
 }
@@ -126,6 +126,7 @@ impl Folder {
         );
         let bytes = fs::read(path).with_context(told)?;
         let etag = format!("\"{}\"", hex::encode(&Sha256::digest(&bytes)[..16]));
+        let bytes = bytes.into();
         self.files.insert(name, PageFile { bytes, etag });
         Ok(())
     }
@@ -156,8 +157,8 @@ mod tests {
         fs::write(folder.path().join(".env"), "secret").unwrap();
         let pages = read(folder.path()).unwrap();
         let bytes = |path: &str| pages.get(path).map(|file| file.bytes.clone());
-        assert_eq!(bytes("my_game/index.js").unwrap(), b"export default {}");
-        assert_eq!(bytes("my_game/images/a.svg").unwrap(), b"<svg/>");
+        assert_eq!(bytes("my_game/index.js").unwrap(), b"export default {}"[..]);
+        assert_eq!(bytes("my_game/images/a.svg").unwrap(), b"<svg/>"[..]);
         for path in [
             "my_game/.env",
             "my_game/images",

@@ -40,8 +40,9 @@ pub struct DirectMessageEntry {
     pub content: String,
     /// RFC 3339, UTC.
     pub timestamp: String,
-    /// Whether its recipient has marked it as read.
-    pub is_read: bool,
+    /// Whether its recipient has marked it as read; the writer does not learn it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_read: Option<bool>,
 }
 
 /// `GET lobbies/{lobby_id}/messages`
@@ -92,7 +93,7 @@ pub(super) async fn mine(
             recipient_username: message.recipient_username,
             content: message.content.0,
             timestamp: message.timestamp.to_string(),
-            is_read: read_at.is_some(),
+            is_read: (message.recipient_id == claims.sub).then_some(read_at.is_some()),
         }
     });
     Ok(Json(DirectMessages {

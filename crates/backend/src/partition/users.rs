@@ -68,9 +68,6 @@ impl Partition {
             }
             turn.writes.forgotten.push((self.number, user));
         }
-        if self.number == 0 {
-            turn.writes.messages_kept_from = Some(turn.now.plus(-turn.rules.chat.kept_ms));
-        }
     }
 
     /// The rooms that a user is in, as this batch leaves them so far.

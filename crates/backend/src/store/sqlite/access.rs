@@ -110,6 +110,9 @@ impl WriteJobs {
     }
 }
 
+/// Connections kept for the next reads. A crowd of requests opens more for a moment; each has a cache of its own.
+const IDLE_READERS_MAX: usize = 4;
+
 #[derive(Clone)]
 enum Writer {
     Engine(Arc<WriteJobs>),
@@ -160,7 +163,10 @@ impl SqliteAccess {
                 None => open_reader(&path)?,
             };
             let answer = query(&connection);
-            readers.lock().push(connection);
+            let mut readers = readers.lock();
+            if readers.len() < IDLE_READERS_MAX {
+                readers.push(connection);
+            }
             answer
         };
         let answer = tokio::task::spawn_blocking(run)

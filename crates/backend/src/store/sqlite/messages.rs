@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 /// Expired messages that one sweep deletes of each kind at most, so that no batch takes long.
-const DELETED_AT_ONCE: u32 = 10_000;
+const DELETED_AT_ONCE: u32 = 500;
 
 /// Writes what a batch holds of messages.
 pub(super) fn write(connection: &Connection, writes: &Writes) -> Result<(), StoreError> {
@@ -190,4 +190,42 @@ fn user_of(row: &Row<'_>, column: usize) -> rusqlite::Result<UserId> {
     let id: i64 = row.get(column)?;
     let user = u64::try_from(id).ok().and_then(UserId::new);
     user.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_delete_some_at_a_time_until_only_what_is_kept_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection =
+            crate::store::sqlite::open_writer(&directory.path().join("store.db")).unwrap();
+        crate::store::sqlite::migrate(&mut connection).unwrap();
+        connection
+            .pragma_update(None, "foreign_keys", "OFF")
+            .unwrap();
+        let sent = 2 * DELETED_AT_ONCE + 1;
+        for number in 0..=sent {
+            let message = LobbyMessage {
+                lobby_id: "main".to_owned(),
+                message_id: Uuid::from_u128(u128::from(number)),
+                user_id: UserId::new(7).unwrap(),
+                username: "ann".to_owned(),
+                content: Content("hello".to_owned()),
+                timestamp: Millis(if number == sent { 9 } else { 1 }),
+            };
+            write_to_lobby(&connection, &message).unwrap();
+        }
+        let left = || -> u32 {
+            let query = "SELECT count(*) FROM lobby_message";
+            connection.query_row(query, [], |row| row.get(0)).unwrap()
+        };
+        delete_before(&connection, Millis(5)).unwrap();
+        assert!((2..=sent).contains(&left()), "{} are left", left());
+        for _ in 0..2 {
+            delete_before(&connection, Millis(5)).unwrap();
+        }
+        assert_eq!(left(), 1);
+    }
 }
