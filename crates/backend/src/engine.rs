@@ -609,6 +609,8 @@ impl Running {
         for partition in &mut self.partitions {
             partition.save(&mut turn, until, most)?;
         }
+        // A room that could not be saved has ended.
+        take_all(&mut self.partitions, &mut turn, batch, &mut taken)?;
         let floor = self.partitions.iter().filter_map(Partition::floor).min();
         turn.writes.floor = floor.unwrap_or(batch.batch_no() + 1);
         Ok(())

@@ -235,7 +235,7 @@ impl Partition {
     }
 
     /// Saves what has been dirty since before `until`, at most `most` of it. The last thing that a
-    /// batch does: recovery takes a snapshot to hold all of its batch.
+    /// batch decides: recovery takes a snapshot to hold all of its batch.
     pub fn save<S: Store>(&mut self, turn: &mut Turn<'_, S>, until: u64, most: usize) -> Taken {
         self.save_queues(turn);
         for room in std::mem::take(&mut self.long) {

@@ -289,6 +289,8 @@ pub enum Action {
         /// Milliseconds.
         by_ms: i64,
     },
+    /// The game fails: the room ends, and everybody's fee goes back.
+    CallOff,
 }
 
 impl Action {

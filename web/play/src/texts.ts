@@ -207,7 +207,7 @@ export const text = {
   youGet: (prize: string) => `${prize} added to your balance`,
 
   cancelledGame: "The game was called off",
-  cancelledGameLead: "Everyone was away for too long. Every fee has been returned.",
+  cancelledGameLead: "It could not be played to its end. Every fee has been returned.",
 
   rematch: (fee: string) => `Rematch for ${fee}`,
   rematchLead: "Opens the same room again and invites the others.",

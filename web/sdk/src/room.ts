@@ -475,7 +475,8 @@ function backToSelection(view: RoomView): RoomView {
 
 function afterLeaving(view: RoomView, id: UserId, frame: Frame, me: UserId, reason: string): RoomView {
   if (view.phase === "over") return view;
-  if (view.status === "in_progress") {
+  // In play a seat stays its player's; who only watches can be sent out.
+  if (view.status === "in_progress" && (id !== me || view.selected.includes(id))) {
     return view.selected.includes(id)
       ? mapMember(view, id, (member) => ({ ...member, isGone: true }))
       : { ...view, members: view.members.filter((member) => member.userId !== id) };

@@ -190,6 +190,23 @@ describe("who watches, and what a host may do", () => {
     expect(out).toMatchObject({ phase: "over", removal: { reason: "kicked" } });
     const banned = after(["player_banned", ADA]);
     expect(banned).toMatchObject({ phase: "over", removal: { reason: "banned" } });
+    // In play too, where a seat would stay its player's.
+    const room = {
+      ...(STATE.room as object),
+      status: "in_progress",
+      lobby: [],
+      spectator_count: 1,
+      spectators_data: [ADA],
+    };
+    const watching = foldRoom(
+      undefined,
+      { ...STATE, room: { ...room, players: [BOB, CYD], selected_players: ["2", "3"] } },
+      "1",
+    );
+    expect(watching && roleIn(watching, "1")).toBe("spectator");
+    const ban = { type: "games.event.player_banned", room_id: "r", room_seq: 2, ...ADA };
+    expect(foldRoom(watching, ban, "1")).toMatchObject({ phase: "over", removal: { reason: "banned" } });
+    expect(foldRoom(watching, { ...ban, user_id: "9", username: "eve" }, "1")?.phase).not.toBe("over");
   });
 
   it("keeps who is banned and who is muted", () => {

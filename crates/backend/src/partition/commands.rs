@@ -78,10 +78,16 @@ impl Partition {
         if let Command::QuickMatch(quick) = &command
             && let Some(game_type) = quick.queue_of()
         {
+            let key = messages::queue_key(game_type);
             if matches!(quick, QuickMatch::Asked { cancel: false, .. }) {
+                let home = user.to_string();
+                if ![home.as_bytes(), key.as_bytes()].contains(&&*record.key) {
+                    // Only there is it noted whose place to give up.
+                    self.send_command(turn, &home, &envelope);
+                    return Ok(());
+                }
                 self.note_quick_match(turn.rules, user, game_type);
             }
-            let key = messages::queue_key(game_type);
             if partition_of(key.as_bytes(), turn.rules.partitions) != self.number {
                 self.send_command(turn, &key, &envelope);
                 return Ok(());
@@ -334,6 +340,11 @@ impl Partition {
             let room_name = join.room_name.unwrap_or_default();
             return self.enter_by_name(turn, envelope, &room_name);
         };
+        let rooms = self.rooms_of(turn, asked.user)?;
+        if rooms.len() >= ROOMS_OF_USER_MAX && !rooms.contains(&room_id) {
+            let refusal = RefusalCode::TooManyRooms.into();
+            return Ok(Outcome::Refused(Some(room_id), refusal));
+        }
         if !self.has_room(&room_id) {
             match turn
                 .rules
@@ -365,10 +376,6 @@ impl Partition {
                     ));
                 }
             }
-        }
-        if self.is_in_enough_rooms(turn, asked.user)? {
-            let refusal = RefusalCode::TooManyRooms.into();
-            return Ok(Outcome::Refused(Some(room_id), refusal));
         }
         let given = match self.password(turn, asked, join.password, join.password_sealed) {
             Ok(given) => given,

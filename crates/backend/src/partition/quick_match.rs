@@ -343,17 +343,24 @@ impl Partition {
             game_type,
             players,
         } = open;
-        let (Some(game), Some(host)) = (turn.rules.games.get(&game_type), players.first()) else {
+        let Some(host) = players.first().cloned() else {
             return Ok(());
         };
-        let host = host.clone();
-        let (entry_fee, prize_percent) = (game.entry_fee, game.prize_percent);
+        let all_for = |why: &Refusal| {
+            let all = players.iter().map(|player| player.user_id);
+            all.map(|user| (user, why.clone())).collect()
+        };
         let mut refused = Vec::new();
         for player in &players {
             let why = self.may_not_be_matched(turn, player.user_id, &game_type)?;
             refused.extend(why.map(|refusal| (player.user_id, refusal)));
         }
-        if refused.is_empty() {
+        let game = turn.rules.games.get(&game_type);
+        let costs = game.map(|game| (game.entry_fee, game.prize_percent));
+        if costs.is_none() {
+            refused = all_for(&RefusalCode::UnknownGame.into());
+        }
+        if let Some((entry_fee, prize_percent)) = costs.filter(|_| refused.is_empty()) {
             let action = Action::Create {
                 room_id: room_id.clone(),
                 game_type: game_type.clone(),
@@ -374,8 +381,7 @@ impl Partition {
             let failed = self.open_room(turn, Some(asked), host, &room_id, action, None)?;
             if let Some(refusal) = failed {
                 tracing::error!(room.id = %room_id, %refusal, "a matched room was not opened");
-                let all = players.iter().map(|player| player.user_id);
-                refused = all.map(|user| (user, refusal.clone())).collect();
+                refused = all_for(&refusal);
             }
         }
         let settled = SettledMatch {
@@ -413,8 +419,12 @@ impl Partition {
         };
         let settled = queue.matches.remove(at);
         let is_open = refused.is_empty();
+        // What may be tried again is nobody's fault: they wait on, until somebody asks the next time.
+        let may_be_tried_again =
+            |(_, why): &(UserId, Refusal)| why.code == RefusalCode::Unavailable;
+        let is_delayed = refused.iter().any(may_be_tried_again);
         let why_not = |user: UserId| {
-            let mut refused = refused.iter();
+            let mut refused = refused.iter().filter(|why| !may_be_tried_again(why));
             refused
                 .find(|(other, _)| *other == user)
                 .map(|(_, refusal)| refusal)
@@ -486,7 +496,7 @@ impl Partition {
                 );
                 self.tell(turn, &user.to_string(), about, &payload);
             }
-        } else {
+        } else if !is_delayed {
             self.match_players(turn, asked.correlation_id, &game_type);
         }
         Ok(())

@@ -21,6 +21,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Bytes of journal that a room keeps in memory before they are saved.
 const JOURNAL_BYTES_MAX: usize = 64 * 1024;
+/// Deadlines in a row at which a game may panic.
+const PANICKED_DEADLINES_MAX: u32 = 3;
 /// How long a deadline is put off that changed nothing.
 const DEADLINE_RETRY_MS: i64 = 60_000;
 
@@ -38,6 +40,8 @@ pub struct RoomSlot {
     pub(super) dirty_since: Option<u64>,
     pub(super) deadline: Option<Millis>,
     pub(super) is_listed: bool,
+    /// Deadlines in a row at which the game panicked.
+    panicked_deadlines: u32,
 }
 
 impl RoomSlot {
@@ -54,6 +58,7 @@ impl RoomSlot {
             dirty_since: None,
             deadline: None,
             is_listed: false,
+            panicked_deadlines: 0,
         }
     }
 
@@ -215,7 +220,7 @@ impl Partition {
         let mut listing_changed = false;
         for event in &effects.events {
             listing_changed |=
-                event.audience == EventAudience::Broadcast || event.name.starts_with("spectator");
+                event.audience == EventAudience::Broadcast || changes_line(&event.name);
             turn.outgoing.room_event(number, room_id, event, cause);
             let is_mine = |asked: Asked<'_>| event.audience == EventAudience::User(asked.user);
             if event.name == "room_state" && asked.is_some_and(is_mine) {
@@ -302,12 +307,37 @@ impl Partition {
         room_id: &RoomId,
     ) -> Taken {
         let refusal = self.act(turn, None, room_id, system(), Action::Deadline)?;
+        let has_panicked =
+            refusal.as_ref().map(|refusal| refusal.code) == Some(RefusalCode::Internal);
+        if let Some(slot) = self.rooms.get_mut(room_id) {
+            slot.panicked_deadlines = if has_panicked {
+                slot.panicked_deadlines + 1
+            } else {
+                0
+            };
+            if slot.panicked_deadlines >= PANICKED_DEADLINES_MAX {
+                self.call_off(turn, room_id, "its game panics at every deadline")?;
+                return Ok(());
+            }
+        }
         if self.deadlines.contains(&(due, room_id.clone())) {
             // It would come again at once and for ever.
             tracing::error!(room.id = %room_id, ?refusal, "a room's deadline changed nothing; it is put off");
             self.set_deadline(room_id, Some(turn.now.plus(DEADLINE_RETRY_MS)));
         }
         Ok(())
+    }
+
+    /// Ends a room whose game fails and gives the fees back; whether it could.
+    fn call_off<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        room_id: &RoomId,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        tracing::error!(room.id = %room_id, reason, "a room is called off");
+        let refusal = self.act(turn, None, room_id, system(), Action::CallOff)?;
+        Ok(refusal.is_none())
     }
 
     /// Moves every room's deadlines back by the time in which nobody could act.
@@ -333,7 +363,8 @@ impl Partition {
         }
     }
 
-    /// Saves a room as this batch leaves it: nothing may happen to it in this batch any more.
+    /// Saves a room as this batch leaves it: nothing may happen to it in this batch any more. One that
+    /// can not be saved ends.
     pub(super) fn save_room<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
@@ -345,7 +376,9 @@ impl Partition {
         let state = match saved(&slot.room) {
             Ok(state) => state,
             Err(reason) => {
-                self.withdraw(room_id, turn.batch_no, &reason);
+                if !self.call_off(turn, room_id, &reason)? {
+                    self.withdraw(room_id, turn.batch_no, &reason);
+                }
                 return Ok(());
             }
         };
@@ -445,8 +478,22 @@ pub(super) fn system() -> SeatedPlayer {
     SeatedPlayer::person(UserId::SYSTEM, "system")
 }
 
+/// What of a running room's line in the directory changes without a broadcast.
+fn changes_line(event: &str) -> bool {
+    event.starts_with("spectator") || matches!(event, "host_changed" | "player_banned")
+}
+
 /// Decides on a copy, so that neither a refusal nor a game's panic leaves anything half done.
 pub(super) fn decide(room: &mut Room, input: &Input, games: &Games) -> Decided {
+    if matches!(input.action, Action::CallOff) {
+        // Without a copy: the game may fail to be copied too, and no other part of it is touched.
+        let decided = catch_unwind(AssertUnwindSafe(|| room.decide(input, games)));
+        return match decided {
+            Ok(Ok(effects)) => Decided::Done(effects),
+            Ok(Err(refusal)) => Decided::Refused(refusal),
+            Err(panic) => Decided::Panicked(panic),
+        };
+    }
     let decided = catch_unwind(AssertUnwindSafe(|| {
         let mut copy = room.clone();
         copy.decide(input, games).map(|effects| (copy, effects))

@@ -13,6 +13,7 @@ use blazing_sun_domain::difference::first_difference;
 use blazing_sun_domain::room::{Action, Input, Order, Room};
 use blazing_sun_domain::{Account, Cents, Games, Millis, RoomId, SeatedPlayer, Transfer, UserId};
 use rusqlite::{Connection, OptionalExtension};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -384,17 +385,30 @@ fn difference(expected: &NewRecord, found: &Record, now: Millis) -> Option<Strin
     first_difference(&right.value, &is.value)
 }
 
-/// What the room answers its recipient who asks how it stands, as records.
+/// What the room answers its recipient who asks how it stands, or invites nobody new, as records.
 fn state_answers(room: &Room, record: &Record, partition: u32, games: &Games) -> Vec<NewRecord> {
     let recipients = record.headers.text(header::RECIPIENTS).unwrap_or_default();
     let Ok([user]) = serde_json::from_str::<[UserId; 1]>(recipients) else {
         return Vec::new();
     };
+    let (by, action) = match invitation(record) {
+        Some(invitation) => {
+            let invite = Action::Invite {
+                users: Vec::new(),
+                rematch_of: invitation.rematch_of,
+            };
+            (SeatedPlayer::person(user, invitation.host_username), invite)
+        }
+        None => {
+            let system = SeatedPlayer::person(UserId::SYSTEM, "system");
+            (system, Action::Sync { user })
+        }
+    };
     let input = Input {
         now: record.timestamp,
-        by: SeatedPlayer::person(UserId::SYSTEM, "system"),
+        by,
         balances: Vec::new(),
-        action: Action::Sync { user },
+        action,
     };
     let mut outgoing = Outgoing::new(1);
     outgoing.set_now(record.timestamp);
@@ -404,6 +418,24 @@ fn state_answers(room: &Room, record: &Record, partition: u32, games: &Games) ->
         }
     }
     outgoing.records
+}
+
+/// Of a `room_invited`, what its room does not know.
+#[derive(Deserialize)]
+struct Invitation {
+    host_username: String,
+    #[serde(default)]
+    rematch_of: Option<RoomId>,
+}
+
+fn invitation(record: &Record) -> Option<Invitation> {
+    #[derive(Deserialize)]
+    struct Invited {
+        payload: Invitation,
+    }
+    let is_one = record.headers.text(header::EVENT_TYPE) == Some("games.event.room_invited");
+    let invited: Option<Invited> = serde_json::from_slice(&record.payload).ok();
+    invited.filter(|_| is_one).map(|invited| invited.payload)
 }
 
 /// The first batch that was written at this instant or later, found by halving: time never goes back.

@@ -1,15 +1,16 @@
-//! A game that fails harms no other room, wherever it fails; and its money stays where it is.
+//! A game that fails harms no other room, wherever it fails; and its players lose no cent.
 
 use crate::copy_as_killed;
 use crate::harness::{Rig, options};
 use blazing_sun_backend::audit::{AuditTotals, audit};
 use blazing_sun_backend::engine::EngineOptions;
+use blazing_sun_backend::replay::replay;
 use blazing_sun_domain::prelude::*;
 use std::path::Path;
 use uuid::Uuid;
 
 /// Passes between two until somebody resigns. `breaks` says where it fails from then on.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 struct Fragile {
     passes: u32,
@@ -22,6 +23,17 @@ struct Saved {
     passes: u32,
     breaks: String,
     winner: Option<Seat>,
+}
+
+impl Clone for Fragile {
+    fn clone(&self) -> Fragile {
+        assert_ne!(self.breaks, "copy", "no copy for you");
+        Fragile {
+            passes: self.passes,
+            breaks: self.breaks.clone(),
+            winner: self.winner,
+        }
+    }
 }
 
 impl From<Fragile> for Saved {
@@ -268,6 +280,48 @@ async fn a_panic_on_a_time_out_stops_no_other_rooms_clock() {
 }
 
 #[tokio::test]
+async fn a_game_that_panics_at_every_deadline_gives_the_fees_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let with_haste = |dir: &Path| {
+        let mut options = with_fragile(dir);
+        options.games.get_mut("fragile").unwrap().spec.turn_ms = Some(300);
+        options
+    };
+    let mut rig = Rig::start_with(with_haste(dir.path()));
+    begun(&mut rig, "weak", [1, 2]).await;
+    breaks(&mut rig, 1, "time_out").await;
+    for user in [2, 1] {
+        rig.dead_letter().await;
+        passes(&mut rig, user, "weak").await;
+    }
+    rig.dead_letter().await;
+    let cancelled = rig.expect("games.event.fragile.match_cancelled").await;
+    let refunds = json!([["1", 1_000], ["2", 1_000]]);
+    assert_eq!(cancelled["payload"]["refunds"], refunds);
+    assert_eq!(cancelled["payload"]["reason"], "game_failed");
+    rig.expect("games.event.seed_revealed").await;
+    let killed = tempfile::tempdir().unwrap();
+    copy_as_killed(dir.path(), killed.path());
+    rig.engine.stop();
+    let rig = Rig::start_with(with_haste(killed.path()));
+    assert_eq!(rig.engine.held().await.unwrap().rooms, 0);
+    rig.engine.stop();
+    for dir in [dir.path(), killed.path()] {
+        let totals = books(dir);
+        assert_eq!((totals.players_cents, totals.escrow_cents), (10_000, 0));
+        let EngineOptions {
+            path,
+            games,
+            sealer,
+            ..
+        } = with_haste(dir);
+        let weak = "weak".parse().unwrap();
+        let replayed = replay(&path, &weak, &games, &sealer, &mut |_| Ok(())).unwrap();
+        assert!(replayed.is_equal() && replayed.is_over, "{replayed:#?}");
+    }
+}
+
+#[tokio::test]
 async fn a_game_that_can_not_be_loaded_is_set_aside_alone() {
     let dir = tempfile::tempdir().unwrap();
     let mut rig = Rig::start_with(with_fragile(dir.path()));
@@ -289,23 +343,33 @@ async fn a_game_that_can_not_be_loaded_is_set_aside_alone() {
 }
 
 #[tokio::test]
-async fn a_game_that_can_not_be_saved_is_set_aside_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut rig = Rig::start_with(with_fragile(dir.path()));
-    begun(&mut rig, "weak", [1, 2]).await;
-    begun(&mut rig, "strong", [3, 4]).await;
-    breaks(&mut rig, 1, "save").await;
-    rig.expect("games.event.fragile.state").await;
-    let killed = tempfile::tempdir().unwrap();
-    copy_as_killed(dir.path(), killed.path());
-    rig.engine.stop();
-    for dir in [dir.path(), killed.path()] {
-        let mut rig = Rig::start_with(with_fragile(dir));
-        // Its inputs are kept, so that it is there again, until it is to be saved again.
-        passes(&mut rig, 2, "weak").await;
-        resigns(&mut rig, 3, "strong").await;
+async fn a_game_that_can_not_be_saved_gives_the_fees_back_and_harms_no_other() {
+    for at in ["save", "copy"] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rig = Rig::start_with(with_fragile(dir.path()));
+        begun(&mut rig, "weak", [1, 2]).await;
+        begun(&mut rig, "strong", [3, 4]).await;
+        breaks(&mut rig, 1, at).await;
+        rig.expect("games.event.fragile.state").await;
+        let killed = tempfile::tempdir().unwrap();
+        copy_as_killed(dir.path(), killed.path());
+        // Stopping saves it, and so does the start that follows a kill, at the latest when it stops.
         rig.engine.stop();
-        let totals = books(dir);
-        assert_eq!((totals.rake_cents, totals.escrow_cents), (400, 2_000));
+        Rig::start_with(with_fragile(killed.path())).engine.stop();
+        for dir in [dir.path(), killed.path()] {
+            let mut rig = Rig::start_with(with_fragile(dir));
+            let fields = json!({ "room_id": "weak" });
+            let id = rig.send(2, "fragile.pass", fields).await;
+            assert_eq!(
+                answer(&mut rig, id).await["payload"]["code"],
+                "room_not_found"
+            );
+            resigns(&mut rig, 3, "strong").await;
+            assert_eq!(rig.engine.held().await.unwrap().rooms, 0);
+            rig.engine.stop();
+            let totals = books(dir);
+            assert_eq!((totals.rake_cents, totals.escrow_cents), (400, 0));
+            assert_eq!(totals.players_cents, 19_600);
+        }
     }
 }

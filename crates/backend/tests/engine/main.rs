@@ -12,7 +12,8 @@ mod rooms;
 
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::{AuditTotals, audit};
-use blazing_sun_backend::engine::{Engine, EngineError};
+use blazing_sun_backend::engine::{Engine, EngineError, EngineOptions};
+use blazing_sun_backend::replay::{ReplayReport, replay};
 use blazing_sun_backend::store::StoreError;
 use harness::{Rig, options};
 use serde_json::{Value, json};
@@ -663,10 +664,109 @@ async fn a_user_is_in_so_many_rooms_and_no_more() {
     let create = json!({ "room_id": "room-x", "game_type": "bigger_dice", "room_name": "One" });
     let id = rig.send(1, "create_room", create.clone()).await;
     assert_eq!(rig.answer(id).await["payload"]["code"], "too_many_rooms");
+    let other = json!({ "room_id": "room-y", "game_type": "bigger_dice", "room_name": "Other" });
+    rig.send(2, "create_room", other).await;
+    rig.expect("games.event.room_created").await;
+    let fields = json!({ "room_id": "room-y" });
+    for (name, fields) in [
+        ("join_room", fields.clone()),
+        ("spectate", fields.clone()),
+        ("join_room", json!({ "room_name": "Other" })),
+        ("join_room", json!({ "room_id": "new-table" })),
+    ] {
+        let id = rig.send(1, name, fields.clone()).await;
+        let refusal = rig.answer(id).await;
+        assert_eq!(
+            refusal["payload"]["code"], "too_many_rooms",
+            "{name} {fields}"
+        );
+    }
+    let id = rig
+        .send(1, "join_room", json!({ "room_id": "room-1" }))
+        .await;
+    assert_eq!(rig.answer(id).await["payload"]["code"], "already_in_room");
+    assert_eq!(rig.engine.held().await.unwrap().rooms, 17);
     rig.send(1, "leave_room", json!({ "room_id": "room-0" }))
         .await;
     rig.expect("games.event.player_left").await;
     let id = rig.send(1, "create_room", create).await;
     let created = rig.expect("games.event.room_state").await;
     assert_eq!(created["correlation_id"], json!(id));
+}
+
+#[tokio::test]
+async fn the_directory_follows_a_room_in_play() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    for user in 1..=2 {
+        rig.grant(user).await;
+    }
+    rig.begin_game("room-1", [1, 2]).await;
+    let fields = json!({ "room_id": "room-1" });
+    for user in [3, 4] {
+        rig.send(user, "spectate", fields.clone()).await;
+        rig.expect("games.event.spectator_joined").await;
+    }
+    let line = |list: Value| {
+        let room = &list["payload"]["rooms"][0];
+        (room["host_id"].clone(), room["spectator_count"].clone())
+    };
+    let list = rig.send(2, "list_rooms", json!({})).await;
+    assert_eq!(line(rig.answer(list).await), (json!("1"), json!(2)));
+    let ban = json!({ "room_id": "room-1", "target_user_id": "3" });
+    rig.send(1, "ban_player", ban).await;
+    rig.expect("games.event.player_banned").await;
+    let list = rig.send(2, "list_rooms", json!({})).await;
+    assert_eq!(line(rig.answer(list).await), (json!("1"), json!(1)));
+    rig.send(1, "leave_room", fields).await;
+    rig.expect("games.event.host_changed").await;
+    let list = rig.send(2, "list_rooms", json!({})).await;
+    assert_eq!(line(rig.answer(list).await), (json!("2"), json!(1)));
+}
+
+#[tokio::test]
+async fn who_invites_is_answered_and_only_the_newly_invited_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    let create = json!({ "room_id": "room-1", "game_type": "bigger_dice", "room_name": "One" });
+    rig.send(1, "create_room", create).await;
+    rig.expect("games.event.room_created").await;
+    let invite = json!({ "room_id": "room-1", "target_user_ids": ["2"], "rematch_of": "room-0" });
+    for is_first in [true, false] {
+        let id = rig.send(1, "invite_players", invite.clone()).await;
+        let answer = rig.answer(id).await;
+        assert_eq!(answer["event_type"], "games.event.room_invited", "{answer}");
+        assert_eq!(answer["payload"]["command_id"], json!(id));
+        assert_eq!(answer["audience"]["user_ids"], json!(["1"]));
+        if is_first {
+            let told = rig.expect("games.event.room_invited").await;
+            assert_eq!(told["audience"]["user_ids"], json!(["2"]));
+        }
+    }
+    rig.send(1, "leave_room", json!({ "room_id": "room-1" }))
+        .await;
+    rig.expect("games.event.seed_revealed").await;
+    let told = rig
+        .seen
+        .iter()
+        .filter(|event| event["audience"]["user_ids"] == json!(["2"]));
+    assert_eq!(told.count(), 1);
+    rig.engine.stop();
+    let replayed = replay_of(dir.path(), "room-1");
+    assert!(replayed.is_equal(), "{replayed:#?}");
+    assert_eq!(replayed.answers, 1, "the second invitation changed nothing");
+}
+
+/// A room that ended, played again from its journal.
+fn replay_of(dir: &std::path::Path, room: &str) -> ReplayReport {
+    let EngineOptions {
+        path,
+        games,
+        sealer,
+        ..
+    } = options(dir);
+    replay(&path, &room.parse().unwrap(), &games, &sealer, &mut |_| {
+        Ok(())
+    })
+    .unwrap()
 }

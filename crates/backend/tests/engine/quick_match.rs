@@ -1,8 +1,11 @@
 //! Quick match over several partitions: places, matches, money, and what survives a kill.
 
 use crate::copy_as_killed;
-use crate::harness::{Rig, options};
-use blazing_sun_backbone::messages::queue_key;
+use crate::harness::{PARTITIONS, Rig, options};
+use blazing_sun_backbone::derived_id::derived_id;
+use blazing_sun_backbone::log::{NewRecord, Start, Topic};
+use blazing_sun_backbone::messages::{MATCH_SETTLED, OPEN_MATCHED_ROOM, queue_key};
+use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::{AuditTotals, audit};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -381,4 +384,88 @@ async fn of_those_who_were_gone_when_matched_the_room_hears_who_still_is() {
     matched(&mut rig, [1, 2]).await;
     let gone = rig.expect("games.event.player_disconnected").await;
     assert_eq!(gone["payload"]["user_id"], "2");
+}
+
+/// Clients may add a `room_id`, which gateways route by; other producers key as they like.
+#[tokio::test]
+async fn going_away_gives_the_place_up_however_the_asking_was_keyed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = rig_with(dir.path(), [1]).await;
+    for n in 0..8 {
+        let socket = format!("s{n}");
+        rig.presence("user_online", 1, ("g", "b"), &socket).await;
+        let fields = json!({ "game_type": "bigger_dice", "room_id": format!("x{n}") });
+        let (_, waiting, is_waiting) = ask(&mut rig, 1, fields).await;
+        assert_eq!((waiting, is_waiting), (1, true));
+        rig.presence("user_offline", 1, ("g", "b"), &socket).await;
+        wait_for_queued(&rig, 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_match_of_a_game_that_is_gone_is_settled_for_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let rig = rig_with(dir.path(), []).await;
+    let from = (0..PARTITIONS).map(|p| (Topic::new(topics::GAMES_COMMANDS), p, Start::End));
+    let mut commands = rig.log.subscribe(from.collect()).unwrap();
+    let players = [1, 2].map(|user| json!({ "user_id": user.to_string(), "username": "P" }));
+    let open = json!({ "room_id": "m1", "game_type": "chess", "players": players });
+    let name = OPEN_MATCHED_ROOM.strip_prefix("games.command.").unwrap();
+    rig.send_as(0, name, open, Uuid::now_v7(), "").await;
+    let settled = async {
+        loop {
+            for record in commands.next().await.unwrap() {
+                let envelope: Value = serde_json::from_slice(&record.payload).unwrap();
+                if envelope["event_type"] == MATCH_SETTLED {
+                    return envelope["payload"].clone();
+                }
+            }
+        }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(10), settled).await;
+    let refused = waited.unwrap()["refused"].clone();
+    for (at, user) in ["1", "2"].iter().enumerate() {
+        assert_eq!(refused[at][0], json!(user), "{refused}");
+        assert_eq!(refused[at][1]["code"], "unknown_game", "{refused}");
+    }
+}
+
+/// As when the system has no randomness for a new room.
+#[tokio::test]
+async fn whose_room_can_not_be_opened_yet_wait_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = rig_with(dir.path(), 1..=2).await;
+    let key = queue_key("bigger_dice");
+    let ids = [Uuid::now_v7(), Uuid::now_v7()];
+    let parts = [key.clone().into_bytes()].into_iter();
+    let parts = parts.chain(ids.iter().map(|id| id.as_bytes().to_vec()));
+    let room_id = derived_id(parts).to_string();
+    let refusal = json!({ "code": "unavailable", "message": "Not now" });
+    let settled = json!({ "matched_room_id": room_id, "game_type": "bigger_dice",
+        "refused": [["1", refusal], ["2", refusal]] });
+    let name = MATCH_SETTLED.strip_prefix("games.command.").unwrap();
+    let asked = [
+        (1, "quick_match", dice()),
+        (2, "quick_match", dice()),
+        (0, name, settled),
+    ];
+    let records = asked.into_iter().zip([ids[0], ids[1], Uuid::now_v7()]);
+    let records = records.map(|((user, name, fields), id)| NewRecord {
+        key: key.clone().into(),
+        ..Rig::command(user, name, fields, id, "socket")
+    });
+    rig.log.append_and_wait(records.collect()).await.unwrap();
+    for (user, id) in [(1, ids[0]), (2, ids[1])] {
+        rig.send_as(user, "quick_match", dice(), id, "again").await;
+        let is_answer = |event: &&Value| {
+            event["event_type"] == "games.event.quick_match_waiting"
+                && event["correlation_id"] == json!(id)
+        };
+        while rig.seen.iter().filter(is_answer).count() < 2 {
+            rig.next().await;
+        }
+        let again = rig.seen.iter().rfind(is_answer).unwrap();
+        assert_eq!(told(again, user), (2, true));
+    }
+    assert_eq!(rig.engine.held().await.unwrap().queued, 2);
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 const INVITED_MAX: usize = 100;
 
 impl Room {
-    /// `invite_players`: who is in the room already hears nothing of it.
+    /// `invite_players`: who is in the room or invited already hears nothing of it.
     pub(super) fn invite(
         &mut self,
         context: &Context<'_>,
@@ -32,8 +32,8 @@ impl Room {
             let most = format!("`target_user_ids`: a room asks at most {INVITED_MAX} users in");
             return Err(Refusal::because(RefusalCode::InvalidFormat, most));
         }
-        let before = self.invited.len();
-        Arc::make_mut(&mut self.invited).extend(asked.iter().copied());
+        let told: Vec<UserId> = asked.difference(&self.invited).copied().collect();
+        Arc::make_mut(&mut self.invited).extend(&told);
         let config = &self.config;
         let invited = RoomInvited {
             room_name: config.room_name.clone(),
@@ -45,16 +45,21 @@ impl Room {
             prize_cents: self.full_prize(),
             rematch_of: rematch_of.cloned(),
         };
-        // The host too, for whom it is the command's answer.
-        let told = asked.into_iter().chain([context.by.user_id]).collect();
-        out.events.push(RoomEvent {
-            name: Cow::Borrowed(RoomInvited::NAME),
-            audience: EventAudience::Users(told),
-            order: Order::After(self.room_seq),
-            body: body_of(&invited),
-            membership: Vec::new(),
-        });
-        Ok(self.invited.len() > before)
+        let are_new = !told.is_empty();
+        let mut tell = |audience| {
+            out.events.push(RoomEvent {
+                name: Cow::Borrowed(RoomInvited::NAME),
+                audience,
+                order: Order::After(self.room_seq),
+                body: body_of(&invited),
+                membership: Vec::new(),
+            });
+        };
+        tell(EventAudience::User(context.by.user_id));
+        if are_new {
+            tell(EventAudience::Users(told));
+        }
+        Ok(are_new)
     }
 
     pub(super) fn is_invited(&self, user: UserId) -> bool {

@@ -9,7 +9,7 @@ use super::roster::{Presence, Roster};
 use super::state::{Config, Context, Out, Room, Stage};
 use super::{Action, Effects, EventAudience, Input, Membership, Order, PasswordCheck, RoomEvent};
 use crate::fairness::RoomSecret;
-use crate::game::{GameDefinition, Games, OnDisconnect, Seat, SeatedPlayer, Viewer};
+use crate::game::{GameDefinition, Games, OnDisconnect, Outcome, Seat, SeatedPlayer, Viewer};
 use crate::ids::{Millis, UserId};
 use crate::money::Cents;
 use crate::refusal::{Refusal, RefusalCode};
@@ -414,6 +414,10 @@ impl Room {
             user_id, username, ..
         } = returning;
         self.announce(out, &PlayerRejoined { user_id, username });
+        if let Some(winner) = self.last_one_there().filter(|_| resumes) {
+            self.settle(context, Outcome::Winner(winner), out);
+            return true;
+        }
         let seat = self.roster.seat_index(user).filter(|_| resumes);
         if let Some(seat) = seat {
             self.announce_resumption(Seat(seat as u32), out);

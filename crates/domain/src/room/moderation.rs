@@ -182,7 +182,7 @@ impl Room {
         }
         match measure {
             Measure::KickPlayer => self.kick_player(context, target, out)?,
-            Measure::KickSpectator => self.kick_spectator(target, out)?,
+            Measure::KickSpectator => self.kick_spectator(context.now, target, out)?,
             Measure::Ban => self.ban(context, target, out)?,
             Measure::Unban => self.unban(target, out)?,
             Measure::Mute => self.mute(target, out)?,
@@ -207,17 +207,26 @@ impl Room {
         Ok(())
     }
 
-    fn kick_spectator(&mut self, target: UserId, out: &mut Out) -> Result<(), Refusal> {
+    fn kick_spectator(
+        &mut self,
+        now: Millis,
+        target: UserId,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
         let Some(player) = self.spectators.get(target).cloned() else {
             let no_spectator = "This user is not a spectator of the room";
             return Err(Refusal::because(RefusalCode::NotASpectator, no_spectator));
         };
+        let is_counted = self.spectators.are_too_many_to_name();
         let kicked = SpectatorKicked {
             user_id: target,
             username: player.username,
-            spectator_count: self.without_spectator(target, true),
+            spectator_count: self.without_spectator(target, !is_counted),
         };
         self.announce_and_move(out, &kicked, vec![(target, Membership::None)]);
+        if is_counted {
+            self.count_has_changed(now, out);
+        }
         Ok(())
     }
 
@@ -232,8 +241,9 @@ impl Room {
             return Ok(());
         }
         let is_here = self.spectators.get(target).is_some();
+        let is_counted = self.spectators.are_too_many_to_name();
         if is_here {
-            self.without_spectator(target, true);
+            self.without_spectator(target, !is_counted);
         }
         let banned = PlayerBanned {
             user_id: target,
@@ -241,6 +251,9 @@ impl Room {
         };
         let left = is_here.then_some((target, Membership::None));
         self.announce_and_move(out, &banned, left.into_iter().collect());
+        if is_here && is_counted {
+            self.count_has_changed(context.now, out);
+        }
         Ok(())
     }
 

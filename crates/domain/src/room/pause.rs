@@ -4,13 +4,15 @@
 use super::events::Timestamp;
 use super::roster::Presence;
 use super::state::{Context, Out, Play, Room};
-use super::view::RoomStatus;
 use crate::game::{GameEvent, OnDisconnect, Outcome, Seat, SeatedPlayer};
 use crate::ids::{Millis, UserId};
 use crate::money::Cents;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// Why a match is cancelled that nobody came back to.
+const EVERYBODY_GONE: &str = "all_players_gone";
 
 /// How long a seat may still be away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,10 +44,10 @@ pub struct GameResumed {
     pub player_username: Arc<str>,
 }
 
-/// `<game>.match_cancelled`: everybody is gone, and everybody's fee goes back.
+/// `<game>.match_cancelled`: everybody's fee goes back.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct MatchCancelled {
-    /// For a program: `all_players_gone`.
+    /// For a program: `all_players_gone`; `game_failed` where the server could not go on with the game.
     pub reason: &'static str,
     /// Who gets back how much, in seat order.
     pub refunds: Vec<(UserId, Cents)>,
@@ -152,7 +154,7 @@ impl Room {
             self.hand_over_from(who.user_id, out);
         }
         if self.all_have_left() {
-            self.cancel(context.now, out);
+            self.cancel(EVERYBODY_GONE, context.now, out);
         } else if was_here {
             self.announce_pause(Seat(seat as u32), out);
             self.announce_turn(out);
@@ -180,7 +182,8 @@ impl Room {
         true
     }
 
-    /// Who is due has given the game up: one who is left alone wins, and without anybody there is no match.
+    /// Who is due has given the game up. Whoever alone is left wins, once there; without anybody there
+    /// is no match.
     pub(super) fn end_pauses(&mut self, context: &Context<'_>, out: &mut Out) {
         let mut last = None;
         while let Some((seat, _)) = self.due(context.now) {
@@ -191,15 +194,12 @@ impl Room {
                     until: None,
                 };
             }
-            let still_there: Vec<Seat> = self.seats_that_are(|presence, is_waited_for| {
-                presence == Presence::Here || is_waited_for
-            });
-            let here = self.seats_that_are(|presence, _| presence == Presence::Here);
-            match still_there[..] {
-                _ if here.is_empty() => return self.cancel(context.now, out),
-                [winner] => return self.settle(context, Outcome::Winner(winner), out),
-                _ => {}
-            }
+        }
+        if self.contenders().is_empty() {
+            return self.cancel(EVERYBODY_GONE, context.now, out);
+        }
+        if let Some(winner) = self.last_one_there() {
+            return self.settle(context, Outcome::Winner(winner), out);
         }
         let (Some(seat), Some(play)) = (last, self.play_mut()) else {
             return;
@@ -218,14 +218,33 @@ impl Room {
         waited_for.filter(|(_, until)| *until <= now)
     }
 
-    fn seats_that_are(&self, are: impl Fn(Presence, bool) -> bool) -> Vec<Seat> {
+    /// Who may still win. Of two, one whose time is used up has lost; of more, such a one plays on
+    /// while being there.
+    fn contenders(&self) -> Vec<Seat> {
+        let comes_back = self.roster.seats.len() > 2;
+        self.seats_that_are(|presence, allowance| {
+            let is_here = presence == Presence::Here;
+            allowance.until.is_some() || is_here && (comes_back || allowance.left_ms > 0)
+        })
+    }
+
+    /// The only one who may still win, if there.
+    pub(super) fn last_one_there(&self) -> Option<Seat> {
+        let [seat] = self.contenders()[..] else {
+            return None;
+        };
+        let is_waited_for = self.play()?.allowances[seat.index()].until.is_some();
+        (!is_waited_for).then_some(seat)
+    }
+
+    fn seats_that_are(&self, are: impl Fn(Presence, &Allowance) -> bool) -> Vec<Seat> {
         let allowances = self.play().map_or(&[][..], |play| &play.allowances);
         let seats = (0..)
             .map(Seat)
             .zip(self.roster.seats.iter().zip(allowances));
         let fitting = seats.filter(|(_, (taken, allowance))| {
             let member = self.roster.member(taken.user_id);
-            member.is_some_and(|member| are(member.presence, allowance.until.is_some()))
+            member.is_some_and(|member| are(member.presence, allowance))
         });
         fitting.map(|(seat, _)| seat).collect()
     }
@@ -234,17 +253,6 @@ impl Room {
         let taken = self.roster.seats.iter();
         let mut members = taken.filter_map(|taken| self.roster.member(taken.user_id));
         members.all(|member| member.has_left())
-    }
-
-    fn cancel(&mut self, now: Millis, out: &mut Out) {
-        let seats = self.roster.seats.iter();
-        let cancelled = MatchCancelled {
-            reason: "all_players_gone",
-            refunds: seats.map(|seat| (seat.user_id, seat.paid)).collect(),
-        };
-        self.announce_of_game(out, GameEvent::to_all("match_cancelled", &cancelled));
-        self.refund_all(out);
-        self.end(RoomStatus::Abandoned, None, now, out);
     }
 
     /// An outage costs those who are waited for no time either.
@@ -258,7 +266,7 @@ impl Room {
 
     /// Tells of every seat that is waited for.
     pub(super) fn announce_pauses(&mut self, out: &mut Out) {
-        for seat in self.seats_that_are(|_, is_waited_for| is_waited_for) {
+        for seat in self.seats_that_are(|_, allowance| allowance.until.is_some()) {
             self.announce_pause(seat, out);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Membership;
 use super::events::{RemovalReason, RevealedSeed, RoomRemoved, SeedRevealed};
+use super::pause::MatchCancelled;
 use super::roster::TakenSeat;
 use super::state::{Context, End, Out, Room, Stage};
 use super::view::RoomStatus;
@@ -85,6 +86,31 @@ impl Room {
                 self.refund(&member.player, seat, out);
             }
         }
+    }
+
+    /// The game fails, through no fault of its players. Nothing of it is called here.
+    pub(super) fn call_off(&mut self, now: Millis, out: &mut Out) -> bool {
+        if self.listing().is_some() {
+            let room_name = self.config.room_name.clone();
+            let reason = RemovalReason::Cancelled;
+            self.broadcast(out, &RoomRemoved { room_name, reason });
+        }
+        self.cancel("game_failed", now, out);
+        true
+    }
+
+    /// Everybody's fee goes back.
+    pub(super) fn cancel(&mut self, reason: &'static str, now: Millis, out: &mut Out) {
+        let seats = self.roster.seats.iter();
+        let cancelled = MatchCancelled {
+            reason,
+            refunds: seats.map(|seat| (seat.user_id, seat.paid)).collect(),
+        };
+        if !self.config.open_table {
+            self.announce_of_game(out, GameEvent::to_all("match_cancelled", &cancelled));
+        }
+        self.refund_all(out);
+        self.end(RoomStatus::Abandoned, None, now, out);
     }
 
     /// Once spectators have left a room without players, nobody is there at all.

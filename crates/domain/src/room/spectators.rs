@@ -87,7 +87,7 @@ impl Spectators {
         first.map(player).collect()
     }
 
-    fn are_too_many_to_name(&self) -> bool {
+    pub fn are_too_many_to_name(&self) -> bool {
         self.present.len() > NAMED_MAX || self.has_untold_names
     }
 
@@ -213,7 +213,7 @@ impl Room {
     }
 
     /// Too many are there to name who comes and goes.
-    fn count_has_changed(&mut self, now: Millis, out: &mut Out) {
+    pub(super) fn count_has_changed(&mut self, now: Millis, out: &mut Out) {
         let spectators = self.spectators_mut();
         spectators.has_untold_names = true;
         let due = spectators.told_at.plus(COUNT_EVERY_MS);

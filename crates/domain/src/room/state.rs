@@ -173,9 +173,10 @@ impl Room {
     pub fn decide(&mut self, input: &Input, games: &Games) -> Result<Effects, Refusal> {
         if self.is_over() {
             return match input.action {
-                Action::Deadline | Action::Shift { .. } | Action::Disconnected { .. } => {
-                    Ok(Effects::default())
-                }
+                Action::Deadline
+                | Action::Shift { .. }
+                | Action::Disconnected { .. }
+                | Action::CallOff => Ok(Effects::default()),
                 _ => Err(RefusalCode::RoomNotFound.into()),
             };
         }
@@ -240,6 +241,7 @@ impl Room {
             Action::Chat { channel, content } => self.chat(context, *channel, content, out),
             Action::Deadline => Ok(self.deadline(context, out)),
             Action::Shift { by_ms } => Ok(self.shift(*by_ms, out)),
+            Action::CallOff => Ok(self.call_off(context.now, out)),
         }
     }
 

@@ -91,6 +91,7 @@ pub fn parse(scene: &mut Scene, command: &str) -> (SeatedPlayer, Action) {
             scene.now = Millis(deadline.0 - 1);
             return (system, Action::Deadline);
         }
+        ["call", "off"] => return (system, Action::CallOff),
         ["shift", ms] => {
             return (
                 system,

@@ -25,7 +25,7 @@ fn the_invited_are_told_and_come_in_without_the_password_that_others_need() {
         &mut scene,
         "bob join => ! wrong_password
          bob invite bob => ! not_in_room
-         ann invite bob => room_invited[Users([UserId(2), UserId(1)]) After(0)]",
+         ann invite bob => room_invited>1 room_invited[Users([UserId(2)]) After(0)]",
     );
     let told = scene.last("room_invited");
     assert_eq!(
@@ -41,7 +41,9 @@ fn the_invited_are_told_and_come_in_without_the_password_that_others_need() {
         "cid join => ! wrong_password
          bob join => room_state>2(2:lobby) lobby_joined#1 ~room_updated
          bob invite cid => ! not_host
-         ann invite bob => room_invited[Users([UserId(1)]) After(1)]
+         ann invite bob => room_invited>1
+         ann invite bob cid dan => room_invited>1 room_invited[Users([UserId(3), UserId(4)]) After(1)]
+         ann invite cid => room_invited>1
          bob leave => player_left#2(2:none) ~room_updated
          bob join => room_state>2(2:lobby) lobby_joined#3 ~room_updated",
     );

@@ -5,6 +5,7 @@
 mod absence;
 mod actions;
 mod bots;
+mod calling_off;
 mod chat;
 mod fairness_of_rooms;
 mod games;

@@ -165,7 +165,9 @@ fn a_match_that_everybody_has_gone_from_is_cancelled_and_costs_nobody() {
     check(
         &mut scene,
         "gone ann => player_disconnected#16 patience.game_paused#17 turn_changed#18 patience.state#19
-         deadline => patience.match_cancelled#20 seed_revealed#21(1:none)(2:none) | refund/room-1/1/1=1000 refund/room-1/2/1=1000",
+         deadline => patience.state#20
+         bob move patience pass {} => ! not_your_turn
+         deadline => patience.match_cancelled#21 seed_revealed#22(1:none)(2:none) | refund/room-1/1/1=1000 refund/room-1/2/1=1000",
     );
     assert_eq!(
         scene.last("patience.match_cancelled"),
@@ -182,6 +184,44 @@ fn a_match_that_everybody_has_left_is_cancelled_at_once() {
     assert_eq!(scene.room().status(), RoomStatus::Abandoned);
     assert_eq!((cents(&scene, "ann"), cents(&scene, "bob")), (5_000, 5_000));
     assert_eq!(scene.room().winner(), None);
+}
+
+#[test]
+fn who_has_time_left_wins_on_coming_back_when_the_other_has_none() {
+    for loser_is_back in [false, true] {
+        let mut scene = Scene::after(TWO);
+        scene.run("bob leave");
+        scene.now = scene.now.plus(599_000);
+        scene.run("gone ann; deadline");
+        assert!(!scene.room().is_over(), "ann may still come back");
+        if loser_is_back {
+            scene.run("bob rejoin");
+            assert!(!scene.room().is_over());
+        }
+        scene.reload();
+        let told = scene.line("sync ann");
+        assert!(told.contains(" patience.match_ended#"), "{told}");
+        assert!(!told.contains("game_resumed"), "{told}");
+        assert!(
+            told.ends_with("| prize/room-1/1=1600 rake/room-1=400"),
+            "{told}"
+        );
+        assert_eq!(scene.room().winner(), Some(named("ann").user_id));
+        assert_eq!((cents(&scene, "ann"), cents(&scene, "bob")), (5_600, 4_000));
+    }
+}
+
+#[test]
+fn of_two_nobody_wins_whose_time_is_used_up() {
+    for ends_by in ["deadline", "bob leave; ann leave"] {
+        let mut scene = Scene::after(TWO);
+        scene.run("gone bob");
+        scene.now = scene.now.plus(1_000);
+        scene.run("gone ann; deadline; sync bob");
+        scene.run(ends_by);
+        assert_eq!(scene.room().status(), RoomStatus::Abandoned);
+        assert_eq!((cents(&scene, "ann"), cents(&scene, "bob")), (5_000, 5_000));
+    }
 }
 
 /// Otherwise whoever is about to lose would wait for the other's connection to fail, and leave.

@@ -2,7 +2,9 @@
 
 use crate::actions::{create, named, player};
 use crate::scene::{Scene, check};
-use blazing_sun_domain::room::{Action, EventAudience, Membership, PasswordCheck, RoomLimits};
+use blazing_sun_domain::room::{
+    Action, EventAudience, Measure, Membership, PasswordCheck, RoomLimits,
+};
 use blazing_sun_domain::{RefusalCode, UserId};
 use serde_json::json;
 
@@ -335,6 +337,49 @@ fn a_crowd_is_told_by_number_at_most_once_a_second() {
     let names = told["spectators_data"].as_array().unwrap();
     assert_eq!((names.len(), &names[0]["user_id"]), (49, &json!("105")));
     assert_eq!(goes(&mut scene, 5), "spectator_left ~room_updated");
+}
+
+#[test]
+fn whom_the_host_sends_out_of_a_crowd_is_counted_like_the_others() {
+    let mut scene = Scene::after("ann create bigger_dice 2");
+    for n in 1..=52 {
+        comes(&mut scene, n);
+    }
+    scene.run("deadline");
+    scene.now = scene.now.plus(5_000);
+    let sends_out = |scene: &mut Scene, n: u64, measure: Measure| {
+        let target = nth(n);
+        let action = Action::Moderate { measure, target };
+        let effects = scene.decide(&named("ann"), action).unwrap();
+        let names: Vec<_> = effects
+            .events
+            .iter()
+            .map(|event| event.name.clone())
+            .collect();
+        names.join(" ")
+    };
+    assert_eq!(
+        sends_out(&mut scene, 1, Measure::KickSpectator),
+        "spectator_kicked spectators_updated room_updated"
+    );
+    assert_eq!(
+        scene.last("spectators_updated"),
+        json!({"spectator_count": 51})
+    );
+    assert_eq!(sends_out(&mut scene, 2, Measure::Ban), "player_banned");
+    scene.run("deadline");
+    // Nobody knew the names of the last two.
+    let told = scene.last("spectators_updated");
+    assert_eq!(told["spectator_count"], 50);
+    assert_eq!(told["spectators_data"].as_array().unwrap().len(), 50);
+    assert_eq!(
+        sends_out(&mut scene, 3, Measure::KickSpectator),
+        "spectator_kicked room_updated"
+    );
+    assert_eq!(
+        sends_out(&mut scene, 4, Measure::Ban),
+        "player_banned room_updated"
+    );
 }
 
 #[test]
