@@ -14,6 +14,7 @@ mod script;
 mod secrets;
 
 use blazing_sun_domain::GameDefinition;
+use blazing_sun_domain::game::OnDisconnect;
 use played::Played;
 use script::{Script, every_script};
 use std::fmt;
@@ -98,6 +99,11 @@ pub fn describes_itself(game: &GameDefinition) -> Verdict {
         Some("quick_seats is not between min_seats and max_seats")
     } else if spec.turn_ms.is_none_or(|turn_ms| turn_ms <= 0) {
         Some("a turn has no time: a player who does nothing would hold the pot for ever")
+    } else if matches!(spec.on_disconnect, OnDisconnect::Pause { .. }) && spec.end_event.is_none() {
+        Some(
+            "a game that pauses is ended by the room when somebody stays away, and without \
+             ending(..) nobody would be told how",
+        )
     } else if game.moves.is_empty() {
         Some("there are no moves: Move is an enum whose variants are the moves")
     } else {
@@ -135,8 +141,8 @@ pub fn conserves_the_pot(game: &GameDefinition) -> Verdict {
     })
 }
 
-/// No view and no event shows what [`Game::secrets`](blazing_sun_domain::Game::secrets) keeps from
-/// its viewer: two games that differ in nothing else look the same. A game that does not hide
+/// No view, no event, no points, no turn and no end shows what
+/// [`Game::secrets`](blazing_sun_domain::Game::secrets) keeps from its viewer: two games that differ in nothing else look the same. A game that does not hide
 /// anything looks the same to all.
 pub fn keeps_secrets(game: &GameDefinition) -> Verdict {
     secrets::check(game).map_err(|reason| broken(game, reason))

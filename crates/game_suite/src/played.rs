@@ -19,8 +19,10 @@ const START: Millis = Millis(1_705_746_600_000);
 const GRANT: i64 = 100_000;
 const FEE: i64 = 1_000;
 const PERCENT: u8 = 77;
-/// The most that sit down, where a game takes more.
-const SEATS_MAX: u32 = 8;
+/// The most that sit down, where a game takes more: a lobby has no more places.
+const SEATS_MAX: u32 = 1_000;
+/// One in so many courses is played at a full table.
+const FULL_TABLE_ONE_IN: u8 = 4;
 /// What a game may take to end by itself.
 const TIME_OUTS_MAX: usize = 5_000;
 
@@ -31,7 +33,10 @@ pub(crate) fn seats(game: &GameDefinition, script: &Script) -> u32 {
         game.spec.max_seats.max(game.spec.min_seats),
     );
     let most = most.min(SEATS_MAX.max(least));
-    least + u32::from(script.seats) % (most - least + 1)
+    if script.seats % FULL_TABLE_ONE_IN == FULL_TABLE_ONE_IN - 1 {
+        return most;
+    }
+    least + u32::from(script.seats / FULL_TABLE_ONE_IN) % (most - least + 1)
 }
 
 pub(crate) fn player(id: u32) -> SeatedPlayer {
@@ -301,15 +306,15 @@ impl Played {
     /// Plays the journal again.
     pub fn replays(&self, reloading: bool) -> Checked {
         let mut room = None;
-        let mut events = Vec::new();
+        let mut known = self.events.iter();
         for input in &self.journal {
             let input = serde_json::to_string(input).map_err(|error| error.to_string())?;
             let input: Input = serde_json::from_str(&input).map_err(|error| error.to_string())?;
-            if reloading && let Some(known) = room {
-                room = Some(self.reloaded(&known)?);
+            if reloading && let Some(before) = room {
+                room = Some(self.reloaded(&before)?);
             }
             match decided(&mut room, &input, &self.games, self.secret)? {
-                Ok(effects) => events.extend(effects.events.iter().map(told)),
+                Ok(effects) => told_again(&mut known, &effects)?,
                 Err(refusal) => {
                     return Err(format!(
                         "{:?} is refused the second time: {refusal}",
@@ -317,9 +322,9 @@ impl Played {
                     ));
                 }
             }
-            if let Some((first, again)) = differing(&self.events, &events) {
-                return Err(format!("`{first}` becomes `{again}` the second time"));
-            }
+        }
+        if let Some(missing) = known.next() {
+            return Err(format!("`{missing}` is not told the second time"));
         }
         let states = [self.room(), room.as_ref()].map(|room| room.map(saved));
         match &states {
@@ -344,11 +349,16 @@ fn saved(room: &Room) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("its state can not be saved: {error}"))
 }
 
-/// The first event that is not as it was.
-fn differing<'a>(first: &'a [String], again: &'a [String]) -> Option<(&'a str, &'a str)> {
-    let mut pairs = first.iter().zip(again);
-    let differing = pairs.find(|(first, again)| first != again);
-    differing.map(|(first, again)| (first.as_str(), again.as_str()))
+/// The same events as those that are known to come next.
+fn told_again<'a>(known: &mut impl Iterator<Item = &'a String>, effects: &Effects) -> Checked {
+    for again in effects.events.iter().map(told) {
+        match known.next() {
+            Some(first) if *first == again => {}
+            Some(first) => return Err(format!("`{first}` becomes `{again}` the second time")),
+            None => return Err(format!("`{again}` is told only the second time")),
+        }
+    }
+    Ok(())
 }
 
 fn told(event: &RoomEvent) -> String {
@@ -408,15 +418,52 @@ mod tests {
     use super::*;
     use blazing_sun_domain::games::bigger_dice::BiggerDice;
 
-    #[test]
-    fn money_that_comes_from_nowhere_is_noticed() {
-        let script = Script {
-            seats: 0,
+    fn script(seats: u8) -> Script {
+        Script {
+            seats,
             dice: 1,
             steps: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn every_number_of_seats_is_played_and_a_full_table_most_often() {
         let game = GameDefinition::of::<BiggerDice>();
-        let mut played = Played::by(&game, &script).expect("a sound game");
+        let mut counts = BTreeMap::<u32, u32>::new();
+        for course in 0..=u8::MAX {
+            *counts.entry(seats(&game, &script(course))).or_default() += 1;
+        }
+        assert!(counts.keys().copied().eq(2..=10), "{counts:?}");
+        assert!(counts[&10] >= 64, "{counts:?}");
+    }
+
+    #[test]
+    fn a_game_for_any_number_is_played_by_as_many_as_a_room_takes() {
+        let mut game = GameDefinition::of::<BiggerDice>();
+        game.spec.max_seats = u32::MAX;
+        let full = script(FULL_TABLE_ONE_IN - 1);
+        let played = Played::by(&game, &full).expect("all of them sit down");
+        assert_eq!(played.seats, SEATS_MAX);
+    }
+
+    #[test]
+    fn what_is_missing_or_more_at_the_very_end_is_noticed() {
+        let game = GameDefinition::of::<BiggerDice>();
+        let mut played = Played::by(&game, &script(0)).expect("a sound game");
+        played.left_alone().expect("a sound game");
+        assert_eq!(played.replays(false), Ok(()));
+        let last = played.events.pop().expect("something was told");
+        let more = played.replays(false).expect_err("one more is told again");
+        assert_eq!(more, format!("`{last}` is told only the second time"));
+        played.events.extend([last, "one more".to_owned()]);
+        let fewer = played.replays(false).expect_err("one less is told again");
+        assert_eq!(fewer, "`one more` is not told the second time");
+    }
+
+    #[test]
+    fn money_that_comes_from_nowhere_is_noticed() {
+        let game = GameDefinition::of::<BiggerDice>();
+        let mut played = Played::by(&game, &script(0)).expect("a sound game");
         let in_escrow = played.is_paid_out().expect_err("the game runs");
         assert!(in_escrow.starts_with("2000 cents are left"), "{in_escrow}");
         played.left_alone().expect("a sound game");

@@ -1,5 +1,5 @@
-//! Whether a viewer sees what the game keeps secret: a game is compared with one that differs from it
-//! in the secret alone. The game names its secrets as places in its state, so that such games can be
+//! Whether a viewer sees what the game keeps secret, in views, in events or in what the room tells of
+//! points, turn and end: a game is compared with one that differs from it in the secret alone. The game names its secrets as places in its state, so that such games can be
 //! made: by putting there what another course of the game had there, or by another choice of the
 //! same move.
 
@@ -174,6 +174,31 @@ impl Position {
         caught(|| self.game.view(viewer, &self.players))
     }
 
+    /// What the room shows of the game beside its events.
+    fn seen_by(&self, viewer: Viewer) -> Result<Seen, String> {
+        let mut seen = vec![("view()", self.view(viewer)?)];
+        seen.extend(self.told_by_the_room(viewer)?);
+        Ok(seen)
+    }
+
+    /// What the room makes known by its own events and refusals: points, whose turn it is and how
+    /// the game ended to everybody, and to each seat whether it may move.
+    fn told_by_the_room(&self, viewer: Viewer) -> Result<Seen, String> {
+        let (scores, to_act, outcome) = caught(|| {
+            let game = &self.game;
+            (game.scores(), game.to_act(), game.outcome())
+        })?;
+        let may_act = matches!(viewer, Viewer::Seat(seat) if to_act.contains(&seat));
+        let turn = json!({ "awaited": to_act.first(), "may_act": may_act });
+        // Nobody is waited for when it is over.
+        let turn = if outcome.is_some() { Value::Null } else { turn };
+        Ok(vec![
+            ("outcome()", json!(outcome)),
+            ("scores()", json!(scores)),
+            ("to_act()", turn),
+        ])
+    }
+
     /// The same game with another value in one place; none where no game can have it there.
     fn with(&self, game: &GameDefinition, at: &str, value: &Value) -> Option<Position> {
         let mut state = self.state();
@@ -207,15 +232,15 @@ impl Position {
                     .into_iter()
                     .filter(|viewer| !is_known(&secret, *viewer))
                 {
-                    let seen = self.view(viewer)?;
+                    let seen = self.seen_by(viewer)?;
                     // A state that can not come about by play may have no view at all.
-                    let Ok(seen_then) = changed.view(viewer) else {
+                    let Ok(seen_then) = changed.seen_by(viewer) else {
                         continue;
                     };
                     compared.set(compared.get() + 1);
-                    if seen != seen_then {
+                    if let Some((name, seen, seen_then)) = differing(&seen, &seen_then) {
                         return Err(format!(
-                            "the view of {viewer:?} shows `{}`, which is secret: {is} gives {seen}, \
+                            "{name} shows `{}`, which is secret to {viewer:?}: {is} gives {seen}, \
                              and {other} gives {seen_then}",
                             secret.at
                         ));
@@ -285,6 +310,16 @@ impl Position {
 
 type After = (Position, Vec<GameEvent>);
 
+/// What can be seen of a game, by the function that says it.
+type Seen = Vec<(&'static str, Value)>;
+
+/// The first that is not the same in both.
+fn differing<'a>(first: &'a Seen, second: &'a Seen) -> Option<(&'a str, &'a Value, &'a Value)> {
+    let mut pairs = first.iter().zip(second);
+    let ((name, seen), (_, seen_then)) = pairs.find(|(first, second)| first != second)?;
+    Some((name, seen, seen_then))
+}
+
 /// Where two games differ in nothing that a viewer may know, what reaches the viewer may not differ.
 fn compare_events(
     first: &After,
@@ -310,6 +345,16 @@ fn compare_events(
             return Err(format!(
                 "what reaches {viewer:?} tells a secret: it hears {heard:?} or {heard_then:?}, and \
                  may not know of what the difference comes"
+            ));
+        }
+        let seen = first.0.told_by_the_room(viewer)?;
+        let Ok(seen_then) = second.0.told_by_the_room(viewer) else {
+            continue;
+        };
+        if let Some((name, seen, seen_then)) = differing(&seen, &seen_then) {
+            return Err(format!(
+                "{name} tells {viewer:?} a secret: it gives {seen} or {seen_then}, and {viewer:?} may \
+                 not know of what the difference comes"
             ));
         }
     }

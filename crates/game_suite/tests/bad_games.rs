@@ -21,6 +21,11 @@ const HIDES_WITHOUT_SAYING: u8 = 13;
 const COUNTS_OUTSIDE_OF_ITS_STATE: u8 = 14;
 const FORGETS_A_FIELD: u8 = 15;
 const HAS_TOO_FEW_SEATS: u8 = 16;
+const SCORES_A_CHOICE: u8 = 17;
+const LETS_A_CHOICE_MOVE_AGAIN: u8 = 18;
+const ENDS_BY_A_CHOICE: u8 = 19;
+const HAS_NO_PLACE_FOR_TEN: u8 = 20;
+const PAUSES_WITHOUT_AN_END: u8 = 21;
 
 static GAMES: AtomicU64 = AtomicU64::new(0);
 
@@ -81,18 +86,27 @@ impl<const FLAW: u8> Game for Bad<FLAW> {
         Spec {
             turn_ms: (FLAW != HAS_NO_TURN_TIME).then_some(1_000),
             min_seats: if FLAW == HAS_TOO_FEW_SEATS { 3 } else { 2 },
+            max_seats: if FLAW == HAS_NO_PLACE_FOR_TEN { 10 } else { 2 },
             hidden_information: FLAW != HIDES_WITHOUT_SAYING,
+            on_disconnect: match FLAW {
+                PAUSES_WITHOUT_AN_END => OnDisconnect::Pause { max_ms: 60_000 },
+                _ => OnDisconnect::AutoPlay,
+            },
             ..Spec::default()
         }
     }
 
-    fn start(_: &mut Table<'_>) -> Bad<FLAW> {
+    fn start(table: &mut Table<'_>) -> Bad<FLAW> {
+        assert!(table.seats().count() < 10, "there is no place for ten");
         Bad::default()
     }
 
     fn to_act(&self) -> Vec<Seat> {
         if FLAW == WAITS_FOR_NOBODY && self.rounds == 3 {
             return Vec::new();
+        }
+        if FLAW == LETS_A_CHOICE_MOVE_AGAIN && self.chosen[0] > Some(4) {
+            return vec![Seat(0), Seat(1)];
         }
         let seats = (0..).map(Seat).zip(self.chosen);
         let waited_for = seats.filter(|(_, chosen)| chosen.is_none());
@@ -124,7 +138,7 @@ impl<const FLAW: u8> Game for Bad<FLAW> {
             "round two was not thought of"
         );
         let own = match viewer {
-            Viewer::Seat(seat) => self.chosen[seat.index()],
+            Viewer::Seat(seat) => self.chosen.get(seat.index()).copied().flatten(),
             Viewer::Spectator => None,
         };
         let shown = (FLAW == SHOWS_A_CHOICE).then_some(self.chosen);
@@ -151,7 +165,21 @@ impl<const FLAW: u8> Game for Bad<FLAW> {
             GIVES_THE_PRIZE_TO_NOBODY => Seat(9),
             _ => Seat(u32::from(self.points[1] > self.points[0])),
         };
-        (self.rounds == 8).then_some(Outcome::Winner(winner))
+        let ends_early = FLAW == ENDS_BY_A_CHOICE && self.chosen[0] > Some(7);
+        (self.rounds == 8 || ends_early).then_some(Outcome::Winner(winner))
+    }
+
+    fn scores(&self) -> Vec<i64> {
+        match FLAW {
+            SCORES_A_CHOICE => {
+                let chosen = self.chosen.map(|chosen| chosen.map_or(0, i64::from));
+                vec![
+                    self.points[0] * 10 + chosen[0],
+                    self.points[1] * 10 + chosen[1],
+                ]
+            }
+            _ => self.points.into(),
+        }
     }
 }
 
@@ -189,6 +217,7 @@ fn panics_are_found() {
     found_by::<PANICS_ON_A_MOVE>("never_panics", "seven was not thought of");
     found_by::<PANICS_ON_A_MOVE>("never_panics", r#""number":7"#);
     found_by::<PANICS_IN_A_VIEW>("never_panics", "round two was not thought of");
+    found_by::<HAS_NO_PLACE_FOR_TEN>("never_panics", "there is no place for ten");
 }
 
 #[test]
@@ -213,6 +242,13 @@ fn told_secrets_are_found() {
 }
 
 #[test]
+fn secrets_that_the_room_would_tell_are_found() {
+    found_only_by::<SCORES_A_CHOICE>("keeps_secrets", "scores() ");
+    found_only_by::<LETS_A_CHOICE_MOVE_AGAIN>("keeps_secrets", "to_act() ");
+    found_only_by::<ENDS_BY_A_CHOICE>("keeps_secrets", "outcome() ");
+}
+
+#[test]
 fn secrets_that_can_not_be_checked_are_found() {
     found_only_by::<NAMES_NO_SECRET>("keeps_secrets", "secrets() never names anything");
     found_only_by::<NAMES_A_PLACE_THAT_IS_NOT_THERE>("keeps_secrets", "no such place");
@@ -228,4 +264,5 @@ fn what_is_not_in_the_state_is_found() {
 #[test]
 fn what_a_game_says_of_itself_is_checked() {
     found_by::<HAS_TOO_FEW_SEATS>("describes_itself", "min_seats");
+    found_only_by::<PAUSES_WITHOUT_AN_END>("describes_itself", "without ending(..)");
 }

@@ -81,7 +81,7 @@ function said(room, state, me, chosen, nameOf) {
   if (chosen) return `${LABELS.get(chosen)} it is. Waiting for the other hand.`;
   const last = room.gameEvents.findLast((event) => event.type === `games.event.${GAME}.round_result`);
   if (!last) return "Choose a hand. The other will not see it before theirs is chosen too.";
-  const shown = last.hands.map(([id, hand]) => `${nameOf(String(id))}: ${LABELS.get(hand)}`).join(", ");
+  const shown = last.hands.map(([id, hand]) => `${nameOf(String(id))}: ${LABELS.get(hand) ?? "no hand"}`).join(", ");
   if (last.winner_id === null) return `${shown}: a tie.`;
   const winner = String(last.winner_id);
   return `${shown}. ${winner === me ? "You take" : `${nameOf(winner)} takes`} the round.`;

@@ -1,5 +1,6 @@
 //! Rock, paper, scissors: both choose in secret, then both hands are shown. Three rounds take the
-//! prize; a tie counts nothing, and ten ties in a row give everybody the fee back.
+//! prize; a tie counts nothing, and ten ties in a row give everybody the fee back. A round in which
+//! neither chooses is a tie; who lets the other wait gives the match up.
 
 use blazing_sun_domain::prelude::*;
 
@@ -54,10 +55,12 @@ pub struct RockPaperScissors {
 }
 
 impl RockPaperScissors {
-    fn reveal(&mut self, table: &mut Table<'_>, hands: [Hand; 2]) {
+    /// Shows the hands, which are both chosen or both not.
+    fn end_round(&mut self, table: &mut Table<'_>) {
+        let hands = std::mem::take(&mut self.chosen);
         let winner = match hands {
-            [first, second] if first.beats(second) => Some(Seat(0)),
-            [first, second] if second.beats(first) => Some(Seat(1)),
+            [Some(first), Some(second)] if first.beats(second) => Some(Seat(0)),
+            [Some(first), Some(second)] if second.beats(first) => Some(Seat(1)),
             _ => None,
         };
         match winner {
@@ -67,7 +70,6 @@ impl RockPaperScissors {
             }
             None => self.ties_in_a_row += 1,
         }
-        self.chosen = [None; 2];
         self.rounds_played += 1;
         let shown = table.players().iter().zip(hands);
         let result = json!({
@@ -107,16 +109,21 @@ impl Game for RockPaperScissors {
         self.chosen[seat.index()] = Some(hand);
         // That somebody has chosen is for all to see; what, is not.
         table.emit_by(seat, "chosen", &json!({}));
-        if let [Some(first), Some(second)] = self.chosen {
-            self.reveal(table, [first, second]);
+        if self.chosen.iter().all(Option::is_some) {
+            self.end_round(table);
         }
         Ok(())
     }
 
-    /// Who does not choose in time gives the match up.
+    /// Who lets the other wait gives the match up; nobody gains by it where both are late.
     fn on_timeout(&mut self, table: &mut Table<'_>, seat: Seat) {
-        table.emit_by(seat, "turn_timeout", &json!({}));
-        self.given_up = Some(seat);
+        for late in self.to_act() {
+            table.emit_by(late, "turn_timeout", &json!({}));
+        }
+        match self.chosen[1 - seat.index()] {
+            Some(_) => self.given_up = Some(seat),
+            None => self.end_round(table),
+        }
     }
 
     fn view(&self, viewer: Viewer, players: &[SeatedPlayer]) -> Value {
