@@ -1,5 +1,6 @@
 //! The checkers: each holds one invariant against what was written and what was heard.
 
+mod chat;
 mod commands;
 mod events;
 mod outage;
@@ -7,6 +8,7 @@ mod poison;
 mod privacy;
 mod sockets;
 
+pub use chat::Chat;
 pub use commands::{Commands, is_answer};
 pub use events::Events;
 pub use outage::Outage;

@@ -26,6 +26,8 @@ const OFFERS_MAX: usize = 64;
 pub struct Offer {
     /// Which.
     pub room: String,
+    /// Its name.
+    pub name: String,
     /// What it asks for.
     pub password: Option<String>,
 }
@@ -228,6 +230,13 @@ impl Shared {
         let answer = self.http.post(url).send().await.ok()?;
         let answer = answer.error_for_status().ok()?;
         Some(Guest::from_answer(&answer.json().await.ok()?))
+    }
+
+    /// Somebody who plays, or has played a moment ago.
+    pub(crate) fn someone(&self, random: &mut Rng) -> i64 {
+        let everyone = lock(&self.everyone);
+        let nth = random.usize(..everyone.len().max(1));
+        everyone.iter().nth(nth).copied().unwrap_or_default()
     }
 
     pub(crate) fn keep(&self, transcript: Transcript) {

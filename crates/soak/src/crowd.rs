@@ -1,5 +1,5 @@
-//! A crowd: many random players in all games that the server has, with quick matches, disconnects and people
-//! who watch the lobby; then everybody ends what was begun, and nothing may be left of it.
+//! A crowd: many random players and spectators in all games that the server has, who talk in every channel and
+//! moderate, with quick matches and disconnects; then everybody ends what was begun, and nothing may be left.
 
 use crate::Violation;
 use crate::crew::{Crew, Crowd, KnownGame};
@@ -8,6 +8,7 @@ use crate::run::{Report, Watch, launch};
 use blazing_sun_harness::TestServer;
 use fastrand::Rng;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -31,26 +32,44 @@ pub struct Crowded {
     pub ended_in: Duration,
     /// Games that were played, and rooms that were opened.
     pub games: Vec<String>,
-    /// How much more memory the server had after the second part than after the first.
-    pub grown_bytes: u64,
+    /// How much memory the server had before anybody came, and after each of the two parts.
+    pub levels_bytes: [u64; 3],
+    /// Messages in rooms, by channel.
+    pub messages: BTreeMap<String, u64>,
     /// As of kill rounds.
     pub report: Report,
 }
 
 impl fmt::Display for Crowded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
+        writeln!(
             f,
-            "crowd of {} for {:.0?} in {}: {} commands, {} frames, ended in {:.1?}, {} KiB more, {} violations",
+            "seed {:#x}, crowd of {} for {:.0?} in {}: {} commands, {} frames of {} events, ended in {:.1?}",
+            self.report.seed,
             self.players,
             self.played,
             self.games.join(", "),
             self.report.commands,
             self.report.deliveries,
+            self.report.events,
             self.ended_in,
-            self.grown_bytes / 1_024,
-            self.report.violations.len()
         )?;
+        let messages = self.messages.iter();
+        let messages: Vec<String> = messages
+            .map(|(channel, count)| format!("{channel} {count}"))
+            .collect();
+        writeln!(f, "  messages    {} in rooms", messages.join(", "))?;
+        writeln!(
+            f,
+            "  secrets     {} looked for everywhere",
+            self.report.secrets
+        )?;
+        let [empty, first, second] = self.levels_bytes.map(|bytes| bytes / 1_024);
+        writeln!(
+            f,
+            "  memory      {empty} KiB empty, {first} KiB after a quarter of the time, {second} KiB after all"
+        )?;
+        write!(f, "  violations  {}", self.report.violations.len())?;
         for violation in self.report.violations.iter().take(20) {
             let text: String = violation.to_string().chars().take(1_500).collect();
             write!(f, "\n    {text}")?;
@@ -65,6 +84,7 @@ pub async fn crowd(seed: u64, players: usize, time: Duration) -> anyhow::Result<
     let mut server = TestServer::launch(launch(&[])).await;
     let database = server.data_dir().join("blazing-sun.db");
     let known = games_of(&server).await?;
+    let empty_bytes = server.resident_bytes();
     let games = known.iter().map(|game| game.name.clone()).collect();
     let fee_cents_max = 1_000;
     let mut crew = Crew::hire(
@@ -81,20 +101,19 @@ pub async fn crowd(seed: u64, players: usize, time: Duration) -> anyhow::Result<
     });
     crew.all_back().await;
     let mut violations = Vec::new();
-    let mut levels = Vec::new();
+    let mut levels_bytes = [empty_bytes, 0, 0];
     let mut ended_in = Duration::ZERO;
-    for part in [time / 4, time * 3 / 4] {
+    for (part, level) in [(time / 4, 1), (time * 3 / 4, 2)] {
         crew.shared.wind_down(false);
         tokio::time::sleep(part).await;
         crew.shared.wind_down(true);
         let begun = Instant::now();
         violations.extend(nothing_left(&server).await);
         ended_in = begun.elapsed();
-        levels.push(server.resident_bytes());
+        levels_bytes[level] = server.resident_bytes();
     }
-    let grown_bytes = levels[1].saturating_sub(levels[0]);
-    if grown_bytes > GROWN_BYTES_MAX {
-        let what = format!("{levels:?} bytes after the parts");
+    if levels_bytes[2].saturating_sub(levels_bytes[1]) > GROWN_BYTES_MAX {
+        let what = format!("{levels_bytes:?} bytes before, and after each part");
         violations.push(Violation::of("memory", what));
     }
     crew.dismiss().await;
@@ -111,13 +130,15 @@ pub async fn crowd(seed: u64, players: usize, time: Duration) -> anyhow::Result<
     };
     watch.count_into(&mut report);
     report.deliveries = crew.shared.counts.frames.load(Ordering::Relaxed);
+    report.secrets = watch.secrets() + crew.with_canaries(|canaries| canaries.count() as u64);
     report.guests = crew.shared.counts.guests.load(Ordering::Relaxed);
     Ok(Crowded {
         players,
         played: time,
         ended_in,
         games,
-        grown_bytes,
+        levels_bytes,
+        messages: watch.messages().clone(),
         report,
     })
 }

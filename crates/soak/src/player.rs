@@ -4,6 +4,7 @@
 mod choices;
 mod line;
 mod lobby;
+mod social;
 mod view;
 
 use crate::checks::is_answer;
@@ -23,6 +24,8 @@ use view::{Phase, View};
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// After so long without news a player tries something else.
 const BORED_AFTER: Duration = Duration::from_millis(150);
+/// How the commands begin that are about no room.
+const CHAT: &str = "chat.command.";
 /// Commands that are sent again later on.
 const REMEMBERED: usize = 12;
 
@@ -35,6 +38,8 @@ struct Pending {
     copies: [usize; 2],
     answers: BTreeSet<String>,
     has_event: bool,
+    /// Its sender hears of nothing but a refusal.
+    is_told_to_others: bool,
     is_refused: bool,
     acks: usize,
     since: Instant,
@@ -43,10 +48,14 @@ struct Pending {
 impl Pending {
     fn is_answered(&self) -> bool {
         let copies = self.copies[0] + self.copies[1];
-        copies > 0
-            && self.answers.len() + usize::from(self.has_event) >= copies
-            && self.acks >= copies
+        let answers = self.answers.len() + usize::from(self.has_event);
+        copies > 0 && self.acks >= copies && (answers >= copies || self.is_told_to_others)
     }
+}
+
+/// One seed of several is taken without a word, and who writes in the lobby may not watch it.
+fn is_silent(command: &str) -> bool {
+    matches!(command, "reveal_seed" | "chat.command.send_lobby_message")
 }
 
 /// The player.
@@ -68,6 +77,8 @@ pub struct Player {
     waits_for: BTreeSet<String>,
     /// Rooms beside the one that this one looks at.
     strays: BTreeSet<String>,
+    /// Messages to this one that were not yet marked as read.
+    unread: VecDeque<String>,
     acts_at: Instant,
 }
 
@@ -92,6 +103,7 @@ impl Player {
             heard_at: Instant::now(),
             waits_for: BTreeSet::new(),
             strays: BTreeSet::new(),
+            unread: VecDeque::new(),
             acts_at: Instant::now(),
         }
     }
@@ -168,7 +180,7 @@ impl Player {
                 if pending.copies[which] > 0 {
                     pending.copies = [0, 0];
                     pending.answers.clear();
-                    pending.has_event = false;
+                    pending.has_event = is_silent(&pending.name);
                     pending.acks = 0;
                     pending.since = Instant::now();
                 }
@@ -211,11 +223,14 @@ impl Player {
             }
         }
         self.note_lobby(&frame, &kind);
+        self.note_message(&frame, &kind);
         if which == 0 {
             self.view.note(&frame, self.user);
-            if let (Some(room), Some(password)) = (&self.view.made, self.view.password.take()) {
+            if let (Some(room), Some(made_as)) = (&self.view.made, self.view.made_as.take()) {
+                let (name, password) = made_as;
                 self.shared.offer(Offer {
                     room: room.clone(),
+                    name,
                     password,
                 });
                 self.view.made = None;
@@ -225,7 +240,10 @@ impl Player {
     }
 
     fn note_answer(&mut self, frame: &Value, kind: &str) {
-        const ANSWERS: [&str; 5] = [
+        const ANSWERS: [&str; 8] = [
+            "chat.event.error",
+            "games.event.chat_history",
+            "games.event.room_list",
             "games.event.quick_match_waiting",
             "games.event.room_state",
             "games.event.command_applied",
@@ -248,11 +266,29 @@ impl Player {
         let Some(pending) = self.pending.get_mut(id) else {
             return;
         };
-        let is_entering = matches!(&*pending.name, "create_room" | "join_room" | "rejoin_room");
+        let is_entering = matches!(
+            &*pending.name,
+            "create_room"
+                | "join_room"
+                | "rejoin_room"
+                | "spectate"
+                | "join_as_spectator"
+                | "become_spectator"
+                | "become_player"
+        );
+        let is_private_effect = matches!(
+            kind,
+            "games.event.chat_message"
+                | "games.event.room_invited"
+                | "chat.event.message_received"
+                | "chat.event.messages_read"
+        );
         if kind == "system.ack" {
             pending.acks += 1;
-        } else if ANSWERS.contains(&kind) && is_answer(frame, id) {
-            pending.is_refused |= kind == "games.event.error";
+        } else if ANSWERS.contains(&kind)
+            && (is_answer(frame, id) || kind == "games.event.room_list")
+        {
+            pending.is_refused |= kind.ends_with(".error");
             pending.answers.insert(text(&frame["event_id"]).to_owned());
         } else if kind == "system.error" {
             // The gateway's own refusal is not on the log, and so not acknowledged.
@@ -260,7 +296,7 @@ impl Player {
             pending.is_refused = true;
             let nth = pending.answers.len().to_string();
             pending.answers.insert(nth);
-        } else if frame["room_seq"].is_u64() && !is_entering {
+        } else if is_private_effect || (frame["room_seq"].is_u64() && !is_entering) {
             pending.has_event = true;
         }
         if pending.is_answered() {
@@ -339,8 +375,10 @@ impl Player {
     }
 
     async fn command(&mut self, name: &str, mut fields: Value) {
+        let is_chat = name.starts_with(CHAT);
+        let family = if is_chat { "" } else { "games.command." };
         let id = Uuid::now_v7().to_string();
-        fields["type"] = format!("games.command.{name}").into();
+        fields["type"] = format!("{family}{name}").into();
         fields["command_id"] = id.as_str().into();
         self.pend(id, name, fields).await;
     }
@@ -357,8 +395,8 @@ impl Player {
             frame,
             copies: [0, 0],
             answers: BTreeSet::new(),
-            // One seed of several is taken without a word.
-            has_event: name == "reveal_seed",
+            has_event: is_silent(name),
+            is_told_to_others: name == "chat.command.typing",
             is_refused: false,
             acks: 0,
             since: Instant::now(),

@@ -3,7 +3,7 @@
 
 use crate::Violation;
 use crate::auditor::{Auditor, Ledger, Tariff};
-use crate::checks::{Commands, Events, Outage, Poison, check_transcript};
+use crate::checks::{Chat, Commands, Events, Outage, Poison, check_transcript};
 use crate::crew::{Crew, PASSWORD};
 use crate::history::{History, text};
 use blazing_sun_backend::audit::audit;
@@ -222,6 +222,7 @@ pub struct Watch {
     auditor: Option<Auditor>,
     events: Events,
     commands: Commands,
+    chat: Chat,
     poison: Poison,
     outage: Outage,
     starts: u64,
@@ -234,6 +235,7 @@ impl Default for Watch {
             auditor: Some(Auditor::new(tariffs(), GRANT_CENTS)),
             events: Events::default(),
             commands: Commands::default(),
+            chat: Chat::default(),
             poison: Poison::default(),
             outage: Outage::default(),
             starts: 0,
@@ -257,6 +259,7 @@ impl Watch {
         found.extend(by_players);
         for mut transcript in transcripts {
             crew.with_canaries(|canaries| canaries.search(&transcript, &mut found));
+            self.chat.search(&transcript, &mut found);
             let acknowledged: Vec<String> = transcript
                 .frames
                 .iter()
@@ -280,6 +283,7 @@ impl Watch {
             }
             self.events.take(&batch, &mut found);
             self.commands.take(&batch, &mut found);
+            self.chat.take(&batch, &mut found);
             self.poison.take(&batch, &mut found);
             self.outage.take(&batch, self.starts, &mut found);
             for entry in &batch.entries {
@@ -312,6 +316,16 @@ impl Watch {
                 )
             })
             .collect())
+    }
+
+    /// Messages in rooms so far, by channel.
+    pub fn messages(&self) -> &BTreeMap<String, u64> {
+        &self.chat.written
+    }
+
+    /// Texts of which the topics say who may hear them.
+    pub fn secrets(&self) -> u64 {
+        self.chat.secrets()
     }
 
     /// What was counted.

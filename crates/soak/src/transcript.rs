@@ -16,6 +16,8 @@ pub struct Transcript {
     pub sent: BTreeSet<String>,
     /// Whether it also sent commands without an id.
     pub sent_nameless: bool,
+    /// Whether it ever asked to watch the lobby.
+    pub has_watched: bool,
     /// What came, in order.
     pub frames: Vec<Value>,
 }

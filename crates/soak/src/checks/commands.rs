@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 const INVARIANT: &str = "I9 repeats";
 
 /// What one command is answered with once, if it is applied.
-const ONCE: [&str; 19] = [
+const ONCE: [&str; 26] = [
     "lobby_joined",
     "player_selected",
     "player_deselected",
@@ -19,6 +19,13 @@ const ONCE: [&str; 19] = [
     "player_unbanned",
     "user_muted",
     "user_unmuted",
+    "spectator_joined",
+    "spectator_left",
+    "spectator_kicked",
+    "chat_message",
+    "room_invited",
+    "message_received",
+    "lobby_message",
     "player_ready_changed",
     "player_rejoined",
     "player_auto_enabled",
@@ -44,13 +51,15 @@ pub struct Commands {
 impl Commands {
     /// Takes one batch.
     pub fn take(&mut self, batch: &Batch, found: &mut Vec<Violation>) {
-        for entry in batch.of("games.commands") {
+        let commands = ["games.commands", "chat.commands"].map(|topic| batch.of(topic));
+        for entry in commands.into_iter().flatten() {
             if let Some(id) = entry.json["payload"]["command_id"].as_str() {
                 self.copies += 1;
                 self.logged.insert(id.to_owned());
             }
         }
-        for entry in batch.of("games.events") {
+        let events = ["games.events", "chat.events"].map(|topic| batch.of(topic));
+        for entry in events.into_iter().flatten() {
             let Some(cause) = entry.json["correlation_id"].as_str() else {
                 continue;
             };

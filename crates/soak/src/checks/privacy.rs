@@ -1,18 +1,18 @@
-//! I8 by search: every player has secrets, and nobody else's transcript and no topic may hold them.
+//! I8 by search: every secret has its readers, and nobody else's transcript may hold it.
 
 use crate::Violation;
 use crate::transcript::Transcript;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-/// Secrets and whose they are.
+/// Secrets and who may hear them.
 #[derive(Debug, Default)]
-pub struct Canaries(HashMap<String, i64>);
+pub struct Canaries(HashMap<String, BTreeSet<i64>>);
 
 impl Canaries {
-    /// Adds a text that only this user may ever hear.
+    /// Adds a text that only this user may ever hear, and other users for whom it was added.
     pub fn add(&mut self, secret: String, user: i64) {
-        self.0.insert(secret, user);
+        self.0.entry(secret).or_default().insert(user);
     }
 
     /// How many there are.
@@ -24,9 +24,10 @@ impl Canaries {
     pub fn search(&self, transcript: &Transcript, found: &mut Vec<Violation>) {
         for frame in &transcript.frames {
             strings(frame, &mut |text| {
-                if let Some(owner) = self.0.get(text).filter(|owner| **owner != transcript.user) {
+                let readers = self.0.get(text);
+                if let Some(readers) = readers.filter(|users| !users.contains(&transcript.user)) {
                     let what = format!(
-                        "user {} heard a secret of {owner}: {frame}",
+                        "user {} heard a secret of {readers:?}: {frame}",
                         transcript.user
                     );
                     found.push(Violation::of("I8 private", what));

@@ -54,6 +54,12 @@ pub fn check_transcript(transcript: &mut Transcript, events: &Events, found: &mu
                 found.push(differ(PRIVATE, "heard what is for others"));
             }
         }
+        if kind == "chat.event.lobby_message" && !transcript.has_watched {
+            found.push(differ(
+                PRIVATE,
+                "heard the lobby's chat without watching it",
+            ));
+        }
         let payload = &envelope["payload"];
         let room = text(&payload["room_id"]).to_owned();
         if kind == "games.event.not_in_room" {
@@ -81,6 +87,8 @@ pub fn check_transcript(transcript: &mut Transcript, events: &Events, found: &mu
         } else if let (Some(after), Some(known)) =
             (payload["after_seq"].as_u64(), transcript.known.get(&room))
             && after > *known
+            // It goes to who is not in the room, or not any more.
+            && kind != "games.event.room_invited"
         {
             found.push(differ(
                 ORDER,

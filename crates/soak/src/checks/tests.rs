@@ -250,3 +250,127 @@ fn a_turn_that_an_outage_used_up_is_noticed() {
     assert_eq!(check(true, "2026-01-01T00:00:04.999Z"), ["outage"]);
     assert_eq!(check(false, "2026-01-01T00:00:09.000Z"), ["outage"]);
 }
+
+fn said(channel: &str, by: &str) -> Entry {
+    let mut event = room_event(1, "chat_message", None);
+    event.json["payload"] = json!({
+        "type": "chat_message", "room_id": "r", "channel": channel,
+        "message_id": format!("{channel}:{by}"), "user_id": by, "content": format!("{channel} by {by}"),
+    });
+    event
+}
+
+fn told(payload: Value) -> Entry {
+    let mut event = room_event(1, "x", None);
+    event.json["payload"] = payload;
+    event.json["payload"]["room_id"] = "r".into();
+    event
+}
+
+/// User 1 has a seat, 2 watches, 3 is in the lobby, 4 was in the room.
+fn furnished() -> Chat {
+    let mut chat = Chat::default();
+    let lobby = ["1", "2", "3", "4"].map(|user| json!({ "user_id": user }));
+    let moves = vec![
+        told(json!({ "type": "room_state", "room": { "lobby": lobby, "players": [] } })),
+        told(json!({ "type": "player_selected", "player": { "user_id": "1" } })),
+        told(json!({ "type": "spectator_joined", "user_id": "2" })),
+        told(json!({ "type": "player_left", "user_id": "4" })),
+    ];
+    chat.take(&batch(moves), &mut Vec::new());
+    chat
+}
+
+fn chatted(entries: Vec<Entry>) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    furnished().take(&batch(entries), &mut found);
+    named(&found)
+}
+
+#[test]
+fn a_message_by_who_may_not_write_there_is_noticed() {
+    let allowed = [
+        ("lobby", "3"),
+        ("lobby", "2"),
+        ("players", "1"),
+        ("spectators", "2"),
+    ];
+    for (channel, by) in allowed {
+        assert!(
+            chatted(vec![said(channel, by)]).is_empty(),
+            "{channel} {by}"
+        );
+    }
+    let refused = [
+        ("lobby", "4"),
+        ("players", "2"),
+        ("players", "3"),
+        ("spectators", "1"),
+    ];
+    for (channel, by) in refused {
+        assert_eq!(
+            chatted(vec![said(channel, by)]),
+            ["I8 private"],
+            "{channel} {by}"
+        );
+    }
+    let muted = told(json!({ "type": "user_muted", "target_user_id": "1" }));
+    assert_eq!(chatted(vec![muted, said("players", "1")]), ["I8 private"]);
+}
+
+#[test]
+fn a_message_heard_by_who_could_not_read_it_is_noticed() {
+    let heard_by = |user: i64, entries: Vec<Entry>, content: &str| {
+        let mut chat = furnished();
+        let mut found = Vec::new();
+        chat.take(&batch(entries), &mut found);
+        let transcript = Transcript {
+            user,
+            frames: vec![json!({ "messages": [{ "content": content }] })],
+            ..Transcript::default()
+        };
+        chat.search(&transcript, &mut found);
+        named(&found)
+    };
+    let spectators = || vec![said("spectators", "2")];
+    assert!(heard_by(2, spectators(), "spectators by 2").is_empty());
+    assert_eq!(heard_by(1, spectators(), "spectators by 2"), ["I8 private"]);
+    let players = || vec![said("players", "1")];
+    assert!(heard_by(2, players(), "players by 1").is_empty());
+    assert_eq!(heard_by(3, players(), "players by 1"), ["I8 private"]);
+    let lobby = || vec![said("lobby", "3")];
+    assert!(heard_by(1, lobby(), "lobby by 3").is_empty());
+    assert_eq!(heard_by(4, lobby(), "lobby by 3"), ["I8 private"]);
+}
+
+#[test]
+fn a_history_told_to_who_may_not_read_it_and_one_of_another_channel_are_noticed() {
+    let history = |to: &str, channel: &str| {
+        let messages = json!([{ "message_id": "players:1", "content": "players by 1" }]);
+        let mut told =
+            told(json!({ "type": "chat_history", "channel": channel, "messages": messages }));
+        told.json["audience"] = json!({ "type": "user", "user_ids": [to] });
+        vec![said("players", "1"), told]
+    };
+    assert!(chatted(history("2", "players")).is_empty());
+    assert_eq!(chatted(history("3", "players")), ["I8 private"]);
+    assert_eq!(chatted(history("1", "lobby")), ["I8 private"]);
+}
+
+#[test]
+fn the_lobbys_chat_is_for_who_watches_it() {
+    let mut events = Events::default();
+    let mut written = room_event(1, "lobby_message", None);
+    written.json["event_type"] = "chat.event.lobby_message".into();
+    written.json["audience"] = json!({ "type": "broadcast" });
+    events.take(&batch(vec![written]), &mut Vec::new());
+    let mut transcript = Transcript {
+        user: 7,
+        frames: vec![sockets::frame_of(&events.recent["event-1"])],
+        has_watched: true,
+        ..Transcript::default()
+    };
+    assert!(checked(&events, transcript.clone()).is_empty());
+    transcript.has_watched = false;
+    assert_eq!(checked(&events, transcript), ["I8 private"]);
+}

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 impl Player {
-    fn chance(&mut self, percent: u8) -> bool {
+    pub(super) fn chance(&mut self, percent: u8) -> bool {
         self.random.u8(..100) < percent
     }
 
@@ -29,6 +29,7 @@ impl Player {
             10 => return self.ask_for_what_is_refused().await,
             11 => return self.watch_the_lobby().await,
             12..=13 => return self.ask_for_a_match().await,
+            14..=33 if self.shared.crowd().is_some() => return self.be_sociable().await,
             _ => {}
         }
         if let Some(stray) = self.strays.pop_first() {
@@ -37,6 +38,7 @@ impl Player {
         }
         match self.view.room.clone() {
             None => self.find_a_room().await,
+            Some(room) if self.view.is_spectator => self.watch_on(room).await,
             Some(room) => match self.view.phase {
                 Phase::Waiting => self.prepare(room).await,
                 Phase::Revealing => self.reveal(room).await,
@@ -101,6 +103,10 @@ impl Player {
 
     async fn find_a_room(&mut self) {
         if self.balance_cents < self.shared.fee_cents_max() {
+            // Who vanishes out of a queue may leave a matched room behind for a minute.
+            if self.shared.crowd().is_some() && !self.waits_for.is_empty() {
+                return self.cancel_a_match().await;
+            }
             return self.begin_anew().await;
         }
         if let Some(room) = self.left.take()
@@ -114,16 +120,11 @@ impl Player {
             return self.ask_for_a_match().await;
         }
         if let Some(offer) = self.shared.some_offer(&mut self.random) {
-            let mut fields = json!({ "room_id": offer.room });
-            if let Some(password) = offer.password {
-                let wrong = self.chance(10);
-                fields["password"] = if wrong {
-                    "wrong".into()
-                } else {
-                    password.into()
-                };
-            }
-            return self.command("join_room", fields).await;
+            let name = match self.shared.crowd().is_some() && self.chance(25) {
+                true => "spectate",
+                false => "join_room",
+            };
+            return self.enter(name, offer).await;
         }
         let game = if self.shared.crowd().is_some() {
             self.some_game()
@@ -136,9 +137,10 @@ impl Player {
             "bigger_dice" => self.random.u32(2..=3),
             _ => 2,
         };
+        let name = format!("soak {}", self.hex(4));
         let mut fields = json!({
             "game_type": game,
-            "room_name": "soak",
+            "room_name": name,
             "max_players": seats,
         });
         let password = self
@@ -147,7 +149,7 @@ impl Player {
         if let Some(password) = &password {
             fields["password"] = password.as_str().into();
         }
-        self.view.password = Some(password);
+        self.view.made_as = Some((name, password));
         self.command("create_room", fields).await;
     }
 
@@ -220,8 +222,15 @@ impl Player {
 
     /// Sends somebody out, or lets the one banned last in again.
     async fn moderate(&mut self, room: String) {
-        const MEASURES: [&str; 4] = ["kick_player", "ban_player", "mute_user", "unmute_user"];
-        let members: Vec<i64> = self.view.members.iter().copied().collect();
+        const MEASURES: [&str; 5] = [
+            "kick_player",
+            "ban_player",
+            "mute_user",
+            "unmute_user",
+            "kick_spectator",
+        ];
+        let here = self.view.members.iter().chain(&self.view.spectators);
+        let members: Vec<i64> = here.copied().collect();
         let (name, target) = match self.view.banned.take() {
             Some(banned) => ("unban_player", banned),
             None if members.is_empty() => return,

@@ -52,7 +52,7 @@ impl Player {
             "not_in_room" | "seed_revealed" | "removed_from_game" => {
                 self.strays.remove(room.unwrap_or_default());
             }
-            "player_left" | "player_disconnected"
+            "player_left" | "player_disconnected" | "spectator_left" | "spectator_kicked"
                 if number(&frame["user_id"]) == Some(self.user) =>
             {
                 self.strays.remove(room.unwrap_or_default());
@@ -68,10 +68,11 @@ impl Player {
         }
     }
 
-    /// A crowd does not act as fast as it can.
+    /// A crowd does not act as fast as it can, but ends soon what it began.
     pub(super) fn rest(&mut self) {
         if let Some(crowd) = self.shared.crowd() {
-            self.acts_at = Instant::now() + crowd.rests.mul_f64(self.random.f64());
+            let part = if self.shared.winds_down() { 0.2 } else { 1.0 };
+            self.acts_at = Instant::now() + crowd.rests.mul_f64(part * self.random.f64());
         }
     }
 
@@ -88,20 +89,26 @@ impl Player {
         let watch = self.random.bool();
         if let Some(line) = &mut self.lines[0] {
             let said = json!({ "type": "system.lobby", "watch": watch });
+            line.transcript.has_watched |= watch;
             line.send_text(&said.to_string()).await;
         }
     }
 
     /// Asks for a quick match, or asks no more.
     pub(super) async fn ask_for_a_match(&mut self) {
-        let waits = self.waits_for.first().cloned();
-        if let Some(game) = waits.filter(|_| self.random.u8(..10) < 3) {
-            let fields = json!({ "game_type": game, "cancel": true });
-            return self.command("quick_match", fields).await;
+        if !self.waits_for.is_empty() && self.random.u8(..10) < 3 {
+            return self.cancel_a_match().await;
         }
         let game = self.some_game();
         self.command("quick_match", json!({ "game_type": game }))
             .await;
+    }
+
+    pub(super) async fn cancel_a_match(&mut self) {
+        if let Some(game) = self.waits_for.first().cloned() {
+            let fields = json!({ "game_type": game, "cancel": true });
+            self.command("quick_match", fields).await;
+        }
     }
 
     /// A game that is played here.
@@ -175,9 +182,8 @@ impl Player {
 
     /// Ends what was begun and begins nothing.
     pub(super) async fn end_what_was_begun(&mut self) {
-        if let Some(game) = self.waits_for.first().cloned() {
-            let fields = json!({ "game_type": game, "cancel": true });
-            return self.command("quick_match", fields).await;
+        if !self.waits_for.is_empty() {
+            return self.cancel_a_match().await;
         }
         if let Some(stray) = self.strays.pop_first() {
             return self
@@ -195,10 +201,13 @@ impl Player {
             }
             return;
         };
+        if self.view.is_spectator {
+            return self.stop_watching(room).await;
+        }
         match self.view.phase {
             Phase::Waiting => self.command("leave_room", json!({ "room_id": room })).await,
             Phase::Revealing => self.reveal(room).await,
-            Phase::Playing if self.may_be_paused() && self.random.u8(..10) == 0 => {
+            Phase::Playing if self.may_be_paused() && self.random.u8(..10) < 2 => {
                 self.command("leave_room", json!({ "room_id": room })).await;
             }
             Phase::Playing if self.view.turn == Some(self.user) => self.move_on(room).await,

@@ -22,14 +22,17 @@ pub(crate) struct View {
     pub seats: Vec<i64>,
     pub seats_max: usize,
     pub ready: BTreeSet<i64>,
+    pub spectators: BTreeSet<i64>,
+    /// Watches, and does not play.
+    pub is_spectator: bool,
     /// Who was banned last.
     pub banned: Option<i64>,
     pub phase: Phase,
     pub turn: Option<i64>,
     /// A room that was just made, to be offered to others.
     pub made: Option<String>,
-    /// What it was made with.
-    pub password: Option<Option<String>>,
+    /// The name and password that it was made with.
+    pub made_as: Option<(String, Option<String>)>,
     /// Nothing can be done before something is heard.
     pub is_idle: bool,
 }
@@ -41,9 +44,9 @@ impl View {
     }
 
     pub fn leave(&mut self) {
-        let password = self.password.take();
+        let made_as = self.made_as.take();
         *self = View {
-            password,
+            made_as,
             ..View::default()
         };
     }
@@ -62,7 +65,21 @@ impl View {
         match kind.strip_prefix("games.event.").unwrap_or_default() {
             "not_in_room" | "seed_revealed" => self.leave(),
             "removed_from_game" if user.is_none_or(|user| user == me) => self.leave(),
-            "lobby_joined" => self.members.extend(number(&frame["player"]["user_id"])),
+            "lobby_joined" => {
+                let user = number(&frame["player"]["user_id"]);
+                self.is_spectator &= user != Some(me);
+                self.spectators.retain(|one| Some(*one) != user);
+                self.members.extend(user);
+            }
+            "spectator_joined" => {
+                self.is_spectator |= user == Some(me);
+                self.members.retain(|member| Some(*member) != user);
+                self.spectators.extend(user);
+            }
+            "spectator_left" | "spectator_kicked" if user == Some(me) => self.leave(),
+            "spectator_left" | "spectator_kicked" => {
+                self.spectators.retain(|one| Some(*one) != user);
+            }
             "player_selected" => self.seats.extend(number(&frame["player"]["user_id"])),
             "selected_players_updated" => {
                 self.phase = Phase::Waiting;
@@ -73,8 +90,11 @@ impl View {
                 if kind.ends_with("player_banned") {
                     self.banned = user;
                 }
-                self.phase = Phase::Waiting;
+                if self.phase != Phase::Playing {
+                    self.phase = Phase::Waiting;
+                }
                 self.members.retain(|member| Some(*member) != user);
+                self.spectators.retain(|one| Some(*one) != user);
                 self.seats.retain(|seat| Some(*seat) != user);
             }
             "player_ready_changed" if frame["is_ready"] == true => self.ready.extend(user),
@@ -106,6 +126,8 @@ impl View {
             .into_iter()
             .chain(ids(&state["players"]))
             .collect();
+        self.spectators = ids(&state["spectators"]).into_iter().collect();
+        self.is_spectator = self.spectators.contains(&me);
         self.seats = ids(&state["selected_players"]);
         self.seats_max = state["player_count"].as_u64().unwrap_or(2) as usize;
         let players = state["players"].as_array().into_iter().flatten();

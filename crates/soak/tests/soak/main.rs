@@ -59,11 +59,13 @@ async fn a_drain_loses_no_command_and_all_come_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_in_all_games_leaves_nothing_behind() {
-    let crowded = crowd(SEED, 40, Duration::from_secs(15))
+    let crowded = crowd(SEED, 40, Duration::from_secs(12))
         .await
         .expect("a run");
     assert!(crowded.report.violations.is_empty(), "{crowded}");
     assert!(crowded.report.commands > 400, "{crowded}");
+    let channels: Vec<&str> = crowded.messages.keys().map(String::as_str).collect();
+    assert_eq!(channels, ["lobby", "players", "spectators"], "{crowded}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
