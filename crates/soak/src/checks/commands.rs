@@ -75,7 +75,9 @@ impl Commands {
                 .or(payload["player"]["user_id"].as_str());
             // One sign-in brings its user back into all rooms.
             let room = text(&payload["room_id"]);
-            let effect = format!("{name} {} {room}", about.unwrap_or_default());
+            // What names no user may be told to several, each in its own event.
+            let to = entry.json["audience"]["user_ids"].to_string();
+            let effect = format!("{name} {} {room}", about.unwrap_or(&to));
             let effects = self.effects.entry(cause.to_owned()).or_default();
             if !effects.insert(effect) {
                 let what = format!("command {cause} was applied twice: {}", entry.json);
