@@ -54,7 +54,12 @@ async fn ones_own_messages_come_in_pages_and_nobody_elses() {
         })
     );
     assert_eq!(found[119]["content"], "text 0 <b>");
-    assert_eq!(found[119]["is_read"], true);
+    assert_eq!(found[118]["is_read"], true);
+    assert_eq!(
+        found[119]["is_read"],
+        json!(null),
+        "hers: who wrote learns nothing"
+    );
     let first = world.get_as(&ada, MINE).await.ok();
     assert_eq!(first["unread_count"], 30);
     let others = world.get_as(&eve, MINE).await.ok();
