@@ -37,6 +37,9 @@ impl Standing {
     }
 }
 
+/// From one more on, rooms tell only how many spectators come and go.
+const SPECTATORS_NAMED_MAX: u64 = 50;
+
 #[derive(Debug, Default)]
 struct Room {
     standing: HashMap<i64, Standing>,
@@ -91,6 +94,11 @@ impl Chat {
             "room_state" if !self.rooms.contains_key(id) => {
                 self.rooms
                     .insert(id.to_owned(), Room::opened(&payload["room"]));
+            }
+            "room_state" => {
+                if let Some(room) = self.rooms.get_mut(id) {
+                    room.state_told(entry);
+                }
             }
             "seed_revealed" => {
                 self.rooms.insert(id.to_owned(), Room::default());
@@ -167,6 +175,29 @@ impl Room {
         Room {
             standing: users.filter_map(lobby).collect(),
             ..Room::default()
+        }
+    }
+
+    /// In a crowd of spectators nobody else hears of one who comes; the state that the newcomer gets tells of it.
+    fn state_told(&mut self, entry: &Entry) {
+        let state = &entry.json["payload"]["room"];
+        let asked = entry.json["audience"]["user_ids"].as_array();
+        let Some(user) = asked.and_then(|users| number(users.first()?)) else {
+            return;
+        };
+        let is_crowded = state["spectator_count"]
+            .as_u64()
+            .is_some_and(|count| count > SPECTATORS_NAMED_MAX);
+        let is_listed = ["lobby", "players"].iter().any(|list| {
+            let mut list = state[list].as_array().into_iter().flatten();
+            list.any(|one| number(&one["user_id"]) == Some(user))
+        });
+        let has_seat = matches!(
+            self.standing.get(&user),
+            Some(Standing::Seat | Standing::LeftSeat)
+        );
+        if is_crowded && !is_listed && !has_seat {
+            self.standing.insert(user, Standing::Spectator);
         }
     }
 
