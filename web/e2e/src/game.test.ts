@@ -1,40 +1,12 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { balanceReaches, enterAsGuest, launch, player, rollToTheEnd, shot } from "./browser.js";
+import { expect } from "vitest";
+import { balanceReaches, enterAsGuest, player, rollToTheEnd, shot } from "./browser.js";
 import { OUTAGE } from "./harness.js";
-import { BIN, RealServer } from "./real_server.js";
+import { browser, play, server, useProgram } from "./program.js";
+import { BIN } from "./real_server.js";
 
-let browser: Browser;
-let server: RealServer;
-
-beforeAll(async () => {
-  browser = await launch();
-});
-
-afterAll(() => browser?.close());
-
-beforeEach(async () => {
-  server = await RealServer.create();
-  await server.start();
-});
-
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await server.remove();
-});
-
-/** A test whose failure also tells what the server said. */
-function game(name: string, play: () => Promise<void>): void {
-  test(name, async () => {
-    try {
-      await play();
-    } catch (error) {
-      throw server.explain(error);
-    }
-  });
-}
+useProgram();
 
 type Player = Awaited<ReturnType<typeof player>> & { id: string };
 
@@ -112,7 +84,7 @@ async function settled(players: readonly Player[]): Promise<void> {
   }
 }
 
-game("two guests play Bigger Dice to the end, one reloads, and every cent is accounted for", async () => {
+play("two guests play Bigger Dice to the end, one reloads, and every cent is accounted for", async () => {
   const [host, guest] = await begin();
   const roomUrl = host.page.url();
   await rollToTheEnd([host.page, guest.page], async (rolls) => {
@@ -147,7 +119,7 @@ game("two guests play Bigger Dice to the end, one reloads, and every cent is acc
   await server.audit();
 });
 
-game("a game goes on where it was after the server is killed, without a touch of the pages", async () => {
+play("a game goes on where it was after the server is killed, without a touch of the pages", async () => {
   const [host, guest] = await begin();
   await rollToTheEnd([host.page, guest.page], async (rolls) => {
     if (rolls !== 6) return;
@@ -167,7 +139,7 @@ game("a game goes on where it was after the server is killed, without a touch of
   await server.audit();
 });
 
-game("one page alone plays a whole game against the house bot, and it is plain that it is a bot", async () => {
+play("one page alone plays a whole game against the house bot, and it is plain that it is a bot", async () => {
   await server.stop();
   await server.start({ hasBot: true });
   const { page, complaints } = await player(browser, { colorScheme: "dark" });
@@ -197,7 +169,7 @@ game("one page alone plays a whole game against the house bot, and it is plain t
   await server.audit();
 });
 
-game("the bot comes by itself to who waits alone, and goes when somebody joins", async () => {
+play("the bot comes by itself to who waits alone, and goes when somebody joins", async () => {
   await server.stop();
   await server.start({ hasBot: true });
   const narrow = { width: 360, height: 740 };

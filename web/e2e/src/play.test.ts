@@ -1,11 +1,9 @@
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect } from "vitest";
 import {
   balanceReaches,
   enterRoom,
   fits,
   guest,
-  launch,
   openRoom,
   phoneShot,
   reads,
@@ -14,36 +12,9 @@ import {
   startGame,
   winTicTacToe,
 } from "./browser.js";
-import { RealServer } from "./real_server.js";
+import { browser, play, server, useProgram } from "./program.js";
 
-let browser: Browser;
-let server: RealServer;
-
-beforeAll(async () => {
-  browser = await launch();
-});
-
-afterAll(() => browser?.close());
-
-beforeEach(async () => {
-  server = await RealServer.create();
-  await server.start();
-});
-
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await server.remove();
-});
-
-function play(name: string, scene: () => Promise<void>): void {
-  test(name, async () => {
-    try {
-      await scene();
-    } catch (error) {
-      throw server.explain(error);
-    }
-  });
-}
+useProgram();
 
 play("tic-tac-toe is played to a win before a spectator, with a pause, and then again", async () => {
   const ada = await guest(browser, server.origin, { colorScheme: "dark" });

@@ -1,11 +1,10 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect } from "vitest";
 import {
   balanceReaches,
   enterRoom,
   type Guest,
   guest,
-  launch,
   openRoom,
   phoneShot,
   player,
@@ -14,38 +13,11 @@ import {
   shot,
   startGame,
 } from "./browser.js";
-import { RealServer } from "./real_server.js";
+import { browser, play, server, useProgram } from "./program.js";
 
 const HOSTILE = '<img src=x onerror="document.title=1">';
 
-let browser: Browser;
-let server: RealServer;
-
-beforeAll(async () => {
-  browser = await launch();
-});
-
-afterAll(() => browser?.close());
-
-beforeEach(async () => {
-  server = await RealServer.create();
-  await server.start();
-});
-
-afterEach(async () => {
-  await Promise.all(browser.contexts().map((context) => context.close()));
-  await server.remove();
-});
-
-function room(name: string, play: () => Promise<void>): void {
-  test(name, async () => {
-    try {
-      await play();
-    } catch (error) {
-      throw server.explain(error);
-    }
-  });
-}
+useProgram();
 
 async function guests(): Promise<[Guest, Guest, Guest]> {
   return [
@@ -59,7 +31,7 @@ function unread(page: Page, channel: string, count: number): Promise<void> {
   return page.locator(`[data-testid="chat-tab-${channel}"][data-unread="${count}"]`).waitFor();
 }
 
-room("each chat channel reaches those who may read it, and nobody else", async () => {
+play("each chat channel reaches those who may read it, and nobody else", async () => {
   const [host, other, watcher] = await guests();
   const address = await openRoom(host.page, { name: "Talk" });
   await enterRoom(other.page, address);
@@ -123,7 +95,7 @@ room("each chat channel reaches those who may read it, and nobody else", async (
   expect([host, other, watcher].flatMap(({ complaints }) => complaints)).toEqual([]);
 });
 
-room("a host mutes, moves, removes and bans, and takes it back", async () => {
+play("a host mutes, moves, removes and bans, and takes it back", async () => {
   const [host, other, third] = await guests();
   const address = await openRoom(host.page, { name: "Order" });
   await enterRoom(other.page, address);
@@ -192,7 +164,7 @@ room("a host mutes, moves, removes and bans, and takes it back", async () => {
   await server.audit();
 });
 
-room("a room with a password lets in who knows it, and says clearly what is wrong", async () => {
+play("a room with a password lets in who knows it, and says clearly what is wrong", async () => {
   const [host, other, third] = await guests();
   await openRoom(host.page, { name: "Secret", password: "open sesame" });
   const join = async (page: Page, password: string) => {
@@ -227,7 +199,7 @@ room("a room with a password lets in who knows it, and says clearly what is wron
   for (const { heard } of [host, other, third]) expect(heard.join("\n")).not.toContain("sesame");
 });
 
-room("a room's address leads a newcomer into it, to watch it, and to hear that it has ended", async () => {
+play("a room's address leads a newcomer into it, to watch it, and to hear that it has ended", async () => {
   const [host, other] = [await guest(browser, server.origin), await player(browser, { colorScheme: "light" })];
   await host.context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await openRoom(host.page, { name: "Come & see" });

@@ -60,8 +60,9 @@ describe("a failure", () => {
     for (const name of ["game.test.ts", "play.test.ts", "rooms.test.ts"]) {
       const source = await read(name);
       expect(source, name).not.toMatch(/^test\(/m);
-      expect(source, name).toContain("throw server.explain(error)");
+      expect(source, name).toContain('play, server, useProgram } from "./program.js"');
     }
+    expect(await read("program.ts")).toContain("throw server.explain(error)");
     expect(await read("real_server.ts")).toContain('stdio: ["ignore", "pipe", "pipe"]');
   });
 });
