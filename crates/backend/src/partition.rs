@@ -13,6 +13,7 @@ mod rooms;
 mod users;
 
 pub use journal::{JOURNAL_TOPIC, JournalRecord, JournaledInput, Opened};
+pub(crate) use money::{Changed, push_balance, push_payment};
 pub use restore::SecretOf;
 pub(crate) use restore::{decided_on_copy, replayed};
 pub use rooms::RoomSlot;

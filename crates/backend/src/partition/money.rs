@@ -1,17 +1,18 @@
 //! What moves money, and who hears of it.
 
 use super::{Asked, Taken, Turn};
-use crate::outgoing::{Cause, Event, Family};
+use crate::outgoing::{Cause, Event, Family, Outgoing};
 use crate::store::Store;
 use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::messages;
 use blazing_sun_domain::room::{Order, Room};
-use blazing_sun_domain::{Account, Cents, Transfer, TransferKind, UserId};
+use blazing_sun_domain::{Account, Cents, Millis, Transfer, TransferKind, UserId};
 
-/// The record of a payment for the checkout's journal.
-pub(super) fn payment_record<S: Store>(
-    turn: &mut Turn<'_, S>,
+/// Adds the record of a payment for the checkout's journal.
+pub(crate) fn push_payment(
+    outgoing: &mut Outgoing,
     partition: u32,
+    now: Millis,
     room: &Room,
     transfer: &Transfer,
 ) {
@@ -30,7 +31,7 @@ pub(super) fn payment_record<S: Store>(
     let record = messages::PaymentRecord::new(
         kind,
         &transfer.key,
-        turn.now,
+        now,
         player,
         transfer.amount,
         room.game_type(),
@@ -40,13 +41,49 @@ pub(super) fn payment_record<S: Store>(
     );
     let key = player.user_id.to_string().into();
     let event_id = record.event_id.to_string();
-    turn.outgoing.raw(
+    outgoing.raw(
         partition,
         &kind.topic(room.game_type()),
         key,
         &event_id,
         &record,
     );
+}
+
+/// What a transfer makes of a player's balance.
+pub(crate) struct Changed {
+    pub user: UserId,
+    pub balance: Cents,
+    pub change: Cents,
+}
+
+/// Tells a player of a changed balance.
+pub(crate) fn push_balance(
+    outgoing: &mut Outgoing,
+    partition: u32,
+    currency: &str,
+    transfer: &Transfer,
+    changed: &Changed,
+    cause: Option<Cause<'_>>,
+) {
+    let body = serde_json::to_string(&messages::BalanceChanged {
+        balance_cents: changed.balance,
+        change_cents: changed.change,
+        currency: currency.to_owned(),
+        reason: transfer.kind.as_str().to_owned(),
+    });
+    let event = Event {
+        family: Family::Wallet,
+        name: "balance_changed",
+        room_id: transfer.room_id.as_ref(),
+        audience: AudienceKind::User,
+        user_ids: &[changed.user],
+        order: Order::Outside,
+        body: &body.expect("a balance is a plain JSON value"),
+        membership: &[],
+        cause,
+    };
+    outgoing.event(partition, event);
 }
 
 /// Moves money, and tells the players whose balance it changes.
@@ -66,28 +103,25 @@ pub(super) fn move_money<S: Store>(
         };
         let balance = turn.balance(*user)? + change;
         turn.balances.insert(*user, balance);
-        let body = serde_json::to_string(&messages::BalanceChanged {
-            balance_cents: balance,
-            change_cents: change,
-            currency: turn.rules.currency.clone(),
-            reason: transfer.kind.as_str().to_owned(),
-        });
-        let event = Event {
-            family: Family::Wallet,
-            name: "balance_changed",
-            room_id: transfer.room_id.as_ref(),
-            audience: AudienceKind::User,
-            user_ids: &[*user],
-            order: Order::Outside,
-            body: &body.expect("a balance is a plain JSON value"),
-            membership: &[],
-            // It follows from the command, but is not its answer.
-            cause: asked.map(|asked| Cause {
-                user: UserId::SYSTEM,
-                ..asked.cause()
-            }),
+        let changed = Changed {
+            user: *user,
+            balance,
+            change,
         };
-        turn.outgoing.event(partition, event);
+        // It follows from the command, but is not its answer.
+        let cause = asked.map(|asked| Cause {
+            user: UserId::SYSTEM,
+            ..asked.cause()
+        });
+        let currency = &turn.rules.currency;
+        push_balance(
+            turn.outgoing,
+            partition,
+            currency,
+            &transfer,
+            &changed,
+            cause,
+        );
     }
     turn.writes
         .transfers

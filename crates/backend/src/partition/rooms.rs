@@ -1,7 +1,7 @@
 //! Rooms: decide on a copy, then keep what came of it: state, money, journal, deadline, listing.
 
 use super::journal::{JournaledNow, put_journal};
-use super::money::{move_money, payment_record};
+use super::money::{move_money, push_payment};
 use super::{Asked, Dirty, Opened, Partition, Taken, Turn};
 use crate::chat::RoomChat;
 use crate::inbox::{Answer, Answered};
@@ -213,7 +213,7 @@ impl Partition {
         };
 
         for transfer in &effects.transfers {
-            payment_record(turn, number, &slot.room, transfer);
+            push_payment(turn.outgoing, number, turn.now, &slot.room, transfer);
         }
         slot.chat.note(&input.action, &effects);
         let mut answer = Answer::Applied(Some(room_id.clone()), slot.room.room_seq());

@@ -2,15 +2,15 @@
 
 use super::Result;
 use super::journal::{Journal, unreadable};
-use crate::outgoing::{Event, Family, Outgoing};
-use crate::partition::decided_on_copy;
+use crate::outgoing::Outgoing;
+use crate::partition::{Changed, decided_on_copy, push_balance, push_payment};
 use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::log::{Headers, LogError, NewRecord, Record};
-use blazing_sun_backbone::messages::{BalanceChanged, PaymentKind, PaymentRecord, header};
+use blazing_sun_backbone::messages::{PaymentKind, header};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::difference::first_difference;
-use blazing_sun_domain::room::{Action, Input, Order, Room};
+use blazing_sun_domain::room::{Action, Input, Room};
 use blazing_sun_domain::{Account, Cents, Games, Millis, RoomId, SeatedPlayer, Transfer, UserId};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
@@ -265,32 +265,7 @@ impl<'c> ToldRecords<'c> {
         let partition = self.partition;
         outgoing.records.clear();
         for transfer in step.transfers {
-            let (Some(player), Some(kind)) = (
-                &transfer.player,
-                PaymentKind::of_transfer(transfer.kind.as_str()),
-            ) else {
-                continue;
-            };
-            let (room, now) = (step.room, step.now);
-            let record = PaymentRecord::new(
-                kind,
-                &transfer.key,
-                now,
-                player,
-                transfer.amount,
-                room.game_type(),
-                room.room_id(),
-                room.room_name(),
-                transfer.total_players,
-            );
-            let (key, id) = (player.user_id.to_string(), record.event_id.to_string());
-            outgoing.raw(
-                partition,
-                &kind.topic(room.game_type()),
-                key.into(),
-                &id,
-                &record,
-            );
+            push_payment(outgoing, partition, step.now, step.room, transfer);
         }
         outgoing.records.extend(step.events);
         for (transfer, balance) in step.transfers.iter().zip(step.balances) {
@@ -305,24 +280,13 @@ impl<'c> ToldRecords<'c> {
             (_, Account::Player(user)) => (*user, transfer.amount),
             _ => return,
         };
-        let body = serde_json::to_string(&BalanceChanged {
-            balance_cents: Cents(balance.unwrap_or_default()),
-            change_cents: change,
-            currency: self.currency.clone(),
-            reason: transfer.kind.as_str().to_owned(),
-        });
-        let event = Event {
-            family: Family::Wallet,
-            name: "balance_changed",
-            room_id: transfer.room_id.as_ref(),
-            audience: AudienceKind::User,
-            user_ids: &[user],
-            order: Order::Outside,
-            body: &body.expect("a balance is a plain JSON value"),
-            membership: &[],
-            cause: None,
+        let changed = Changed {
+            user,
+            balance: Cents(balance.unwrap_or_default()),
+            change,
         };
-        outgoing.event(self.partition, event);
+        let (partition, currency) = (self.partition, &self.currency);
+        push_balance(outgoing, partition, currency, transfer, &changed, None);
     }
 }
 
