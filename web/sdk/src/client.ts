@@ -68,7 +68,7 @@ export class Client {
     this.lobby = new Lobby(this);
     this.messages = new Messages(this);
     this.quickMatch = new QuickMatch(this);
-    this.invitations = new Invitations(this);
+    this.invitations = new Invitations(this, storage);
     this.rooms.onChange((room) => this.seeds.revealAfterReload(room.roomId));
     void this.connection.open();
   }

@@ -1,5 +1,5 @@
 import { fromHex, toHex } from "./ids.js";
-import { type KeyValueStorage, MemoryStorage } from "./storage.js";
+import { type KeyValueStorage, LenientStorage } from "./storage.js";
 import type { RoomId, UserId } from "./wire.js";
 
 /** Hex SHA-256 of the raw bytes that `hex` spells. */
@@ -20,16 +20,17 @@ const KEPT_PER_ROOM = 8;
  * costs its player the seat. Several are kept, because only the server knows which commitment arrived last.
  */
 export class SeedVault {
-  /** What the storage refused to take, for as long as the page lives. */
-  private readonly unsaved = new MemoryStorage();
+  private readonly storage: LenientStorage;
 
-  constructor(private readonly storage: KeyValueStorage) {}
+  constructor(storage: KeyValueStorage) {
+    this.storage = new LenientStorage(storage);
+  }
 
   async fresh(user: UserId, room: RoomId): Promise<CommittedSeed> {
     const seed = toHex(crypto.getRandomValues(new Uint8Array(32)));
     const made = { seed, commitment: await commitmentOf(seed) };
     const kept = [...this.all(user, room), made].slice(-KEPT_PER_ROOM);
-    this.write(key(user, room), kept);
+    this.storage.setItem(key(user, room), JSON.stringify(kept));
     return made;
   }
 
@@ -46,49 +47,20 @@ export class SeedVault {
 
   /** Keeps what every seat revealed: only game_started names it, and checking draws needs it to the end. */
   keepRevealed(room: RoomId, seeds: readonly (string | null)[]): void {
-    this.write(revealedKey(room), seeds);
+    this.storage.setItem(revealedKey(room), JSON.stringify(seeds));
   }
 
   revealed(room: RoomId): (string | null)[] | null {
-    return this.read<string | null>(revealedKey(room)) ?? null;
+    return (this.storage.list(revealedKey(room)) as (string | null)[] | undefined) ?? null;
   }
 
   forget(user: UserId, room: RoomId): void {
-    this.remove(key(user, room));
-    this.remove(revealedKey(room));
+    this.storage.removeItem(key(user, room));
+    this.storage.removeItem(revealedKey(room));
   }
 
   private all(user: UserId, room: RoomId): CommittedSeed[] {
-    return this.read<CommittedSeed>(key(user, room)) ?? [];
-  }
-
-  /** Never throws: a full or blocked storage must not cost the caller its event. */
-  private write(name: string, list: readonly unknown[]): void {
-    const written = JSON.stringify(list);
-    try {
-      this.storage.setItem(name, written);
-      this.unsaved.removeItem(name);
-    } catch {
-      this.unsaved.setItem(name, written);
-    }
-  }
-
-  private remove(name: string): void {
-    this.unsaved.removeItem(name);
-    try {
-      this.storage.removeItem(name);
-    } catch {
-      // Blocked since; then there is nothing to read either.
-    }
-  }
-
-  private read<T>(name: string): T[] | undefined {
-    try {
-      const kept: unknown = JSON.parse(this.unsaved.getItem(name) ?? this.storage.getItem(name) ?? "null");
-      return Array.isArray(kept) ? (kept as T[]) : undefined;
-    } catch {
-      return undefined;
-    }
+    return (this.storage.list(key(user, room)) as CommittedSeed[] | undefined) ?? [];
   }
 }
 

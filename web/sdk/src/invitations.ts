@@ -1,5 +1,6 @@
 import type { Client } from "./client.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
+import { type KeyValueStorage, LenientStorage } from "./storage.js";
 import type { EventFrame, RoomId, UserId } from "./wire.js";
 import { userIdOf } from "./wire.js";
 
@@ -15,28 +16,34 @@ export interface Invitation {
   readonly rematchOf: RoomId;
 }
 
-const ROOMS_KEPT = 64;
+const ROOMS_KEPT = 16;
 const INVITATIONS_KEPT = 8;
 
 /**
- * Rematches that somebody asks for. One counts only where its host shared the room that it opens anew with this user:
- * whoever guesses ids gets nothing onto a stranger's page.
+ * Rematches that somebody asks for, each until its room is gone or entered, or it is dropped. One counts only where
+ * its host shared the room that it opens anew with this user: whoever guesses ids gets nothing onto a stranger's page.
+ * The server tells of each once, so that they are kept over a reload.
  */
 export class Invitations {
   private readonly shared = new Map<RoomId, ReadonlySet<UserId>>();
+  private readonly storage: LenientStorage;
   private invitations: readonly Invitation[] = [];
   private readonly changed = new Signal<void>();
+  private isRestored = false;
+  private stopWatching: Unsubscribe | undefined;
 
-  constructor(private readonly client: Client) {
+  constructor(
+    private readonly client: Client,
+    storage: KeyValueStorage,
+  ) {
+    this.storage = new LenientStorage(storage);
+    client.onStatus(({ state }) => {
+      if (state === "online") this.restore();
+    });
     client.rooms.onChange((room) => {
-      if (room.phase === "over" || room.phase === "playing") this.shared.delete(room.roomId);
-      if (!this.shared.has(room.roomId)) {
-        this.shared.set(room.roomId, new Set(room.members.map((member) => member.userId)));
-        for (const oldest of this.shared.keys()) {
-          if (this.shared.size <= ROOMS_KEPT) break;
-          this.shared.delete(oldest);
-        }
-      }
+      const isBegun = room.phase === "over" || room.phase === "playing";
+      const members = new Set(room.members.map((member) => member.userId));
+      if (!this.shared.has(room.roomId) || isBegun) this.meet(room.roomId, members);
       this.drop(room.roomId);
     });
     client.on("games.event.room_invited", (frame) => this.add(frame));
@@ -47,9 +54,10 @@ export class Invitations {
     return this.invitations;
   }
 
-  /** The newest one to play this room anew. */
+  /** The one to play this room anew. Of several it is the same for everyone who has them, whichever came first. */
   rematchOf(roomId: RoomId): Invitation | undefined {
-    return this.invitations.findLast((each) => each.rematchOf === roomId);
+    const those = this.invitations.filter((each) => each.rematchOf === roomId);
+    return those.sort((a, b) => (a.roomId < b.roomId ? -1 : 1))[0];
   }
 
   onChange(listener: () => void): Unsubscribe {
@@ -58,17 +66,18 @@ export class Invitations {
 
   drop(roomId: RoomId): void {
     const rest = this.invitations.filter((each) => each.roomId !== roomId);
-    if (rest.length === this.invitations.length) return;
-    this.invitations = rest;
-    this.changed.emit();
+    if (rest.length < this.invitations.length) this.replace(rest);
+  }
+
+  private get me(): UserId {
+    return this.client.user?.userId ?? "";
   }
 
   private add(frame: EventFrame<"games.event.room_invited">): void {
     const hostId = userIdOf(frame.host_id);
-    const me = this.client.user?.userId ?? "";
     const met = frame.rematch_of ? this.shared.get(frame.rematch_of) : undefined;
     // The host hears of it too.
-    if (hostId === me || !frame.rematch_of || !met?.has(hostId) || !met.has(me)) return;
+    if (hostId === this.me || !frame.rematch_of || !met?.has(hostId) || !met.has(this.me)) return;
     const invitation = {
       roomId: frame.room_id,
       roomName: frame.room_name,
@@ -80,7 +89,75 @@ export class Invitations {
       rematchOf: frame.rematch_of,
     };
     const others = this.invitations.filter((each) => each.roomId !== invitation.roomId);
-    this.invitations = [...others, invitation].slice(-INVITATIONS_KEPT);
+    this.replace([...others, invitation].slice(-INVITATIONS_KEPT));
+  }
+
+  private replace(invitations: readonly Invitation[]): void {
+    this.invitations = invitations;
+    this.storage.setItem(invitationsKey(this.me), JSON.stringify(invitations));
+    this.watchRooms();
     this.changed.emit();
   }
+
+  /** Only those who watch the lobby hear that a room is gone. */
+  private watchRooms(): void {
+    if (this.invitations.length > 0) {
+      this.stopWatching ??= this.client.lobby.watch(() => {});
+    } else {
+      this.stopWatching?.();
+      this.stopWatching = undefined;
+    }
+  }
+
+  private meet(roomId: RoomId, members: ReadonlySet<UserId>): void {
+    const known = this.shared.get(roomId);
+    if (known && known.size === members.size && [...members].every((member) => known.has(member))) return;
+    this.shared.delete(roomId);
+    this.shared.set(roomId, members);
+    for (const oldest of this.shared.keys()) {
+      if (this.shared.size <= ROOMS_KEPT) break;
+      this.shared.delete(oldest);
+    }
+    const kept = [...this.shared].map(([room, users]) => [room, [...users]]);
+    this.storage.setItem(sharedKey(this.me), JSON.stringify(kept));
+  }
+
+  /** What was known before a reload; after each sign-in, which of it still stands. */
+  private restore(): void {
+    if (!this.isRestored) {
+      this.isRestored = true;
+      for (const [room, users] of (this.storage.list(sharedKey(this.me)) ?? []).filter(isShared)) {
+        this.shared.set(room, new Set(users));
+      }
+      const kept = (this.storage.list(invitationsKey(this.me)) ?? []).filter(isInvitation);
+      if (kept.length > 0) this.replace(kept);
+    }
+    for (const { roomId } of this.invitations) void this.ask(roomId);
+  }
+
+  private async ask(roomId: RoomId): Promise<void> {
+    try {
+      const room = await this.client.standing(roomId);
+      if ("status" in room && room.status !== "waiting") this.drop(roomId);
+    } catch {
+      // The next sign-in asks again.
+    }
+  }
+}
+
+function isShared(kept: unknown): kept is [RoomId, UserId[]] {
+  return Array.isArray(kept) && typeof kept[0] === "string" && Array.isArray(kept[1]);
+}
+
+function isInvitation(kept: unknown): kept is Invitation {
+  const { roomId, rematchOf } = (kept ?? {}) as Partial<Invitation>;
+  return typeof roomId === "string" && typeof rematchOf === "string";
+}
+
+function invitationsKey(user: UserId): string {
+  return `blazing-sun.invitations.${user}`;
+}
+
+function sharedKey(user: UserId): string {
+  return `blazing-sun.shared.${user}`;
 }

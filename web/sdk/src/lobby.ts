@@ -2,7 +2,10 @@ import type { Client } from "./client.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
 import type { EventFrame, RoomId, RoomSummary } from "./wire.js";
 
-/** The open rooms, kept up to date while somebody watches. */
+/**
+ * The rooms that wait for players, kept up to date while somebody watches, and those in play: the server tells when
+ * one begins, but not when it ends, which only the next list shows.
+ */
 export class Lobby {
   private readonly rooms = new Map<RoomId, RoomSummary>();
   private readonly changed = new Signal<readonly RoomSummary[]>();
@@ -20,7 +23,11 @@ export class Lobby {
       if (known || frame.room_name !== undefined) this.put({ ...known, bot_count: 0, ...frame } as RoomSummary);
     });
     client.on("games.event.room_removed", (frame) => {
-      if (this.rooms.delete(frame.room_id)) this.emit();
+      const known = this.rooms.get(frame.room_id);
+      if (!known) return;
+      if (frame.reason === "game_started") this.rooms.set(frame.room_id, { ...known, status: "in_progress" });
+      else this.rooms.delete(frame.room_id);
+      this.emit();
     });
   }
 
@@ -51,12 +58,16 @@ export class Lobby {
     };
   }
 
-  private start(): void {
-    // Watching before listing: a change in between arrives twice rather than never.
-    if (!this.client.send({ type: "system.lobby", watch: true })) return;
+  /** Asks for the list anew. */
+  refresh(): void {
     this.client.command("games.command.list_rooms", {}).catch(() => {
       // The next connection asks again.
     });
+  }
+
+  private start(): void {
+    // Watching before listing: a change in between arrives twice rather than never.
+    if (this.client.send({ type: "system.lobby", watch: true })) this.refresh();
   }
 
   private replace(rooms: readonly RoomSummary[]): void {

@@ -32,3 +32,46 @@ export function defaultStorage(): KeyValueStorage {
   }
   return new MemoryStorage();
 }
+
+/** Never throws: what a full or blocked storage refuses is kept for as long as the page lives. */
+export class LenientStorage implements KeyValueStorage {
+  private readonly refused = new MemoryStorage();
+
+  constructor(private readonly storage: KeyValueStorage) {}
+
+  getItem(key: string): string | null {
+    try {
+      return this.refused.getItem(key) ?? this.storage.getItem(key);
+    } catch {
+      return null;
+    }
+  }
+
+  setItem(key: string, value: string): void {
+    try {
+      this.storage.setItem(key, value);
+      this.refused.removeItem(key);
+    } catch {
+      this.refused.setItem(key, value);
+    }
+  }
+
+  removeItem(key: string): void {
+    this.refused.removeItem(key);
+    try {
+      this.storage.removeItem(key);
+    } catch {
+      // Blocked since; then there is nothing to read either.
+    }
+  }
+
+  /** What was stored as a JSON list; undefined where there is none. */
+  list(key: string): unknown[] | undefined {
+    try {
+      const kept: unknown = JSON.parse(this.getItem(key) ?? "null");
+      return Array.isArray(kept) ? kept : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}

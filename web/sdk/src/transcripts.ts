@@ -1,4 +1,4 @@
-import { type KeyValueStorage, MemoryStorage } from "./storage.js";
+import { type KeyValueStorage, LenientStorage } from "./storage.js";
 import type { Frame, RoomId, UserId } from "./wire.js";
 import { userIdOf } from "./wire.js";
 
@@ -14,9 +14,11 @@ const ROOMS_KEY = "blazing-sun.transcripts";
  */
 export class Transcripts {
   private readonly rooms = new Map<RoomId, Frame[]>();
-  private readonly unsaved = new MemoryStorage();
+  private readonly storage: LenientStorage;
 
-  constructor(private readonly storage: KeyValueStorage) {}
+  constructor(storage: KeyValueStorage) {
+    this.storage = new LenientStorage(storage);
+  }
 
   add(frame: Frame, me: UserId): void {
     if (frame.type === "games.event.room_created") {
@@ -73,63 +75,28 @@ export class Transcripts {
     lines.push(line);
     this.rooms.set(roomId, lines);
     const chunk = Math.floor((lines.length - 1) / LINES_PER_CHUNK);
-    this.write(chunkKey(roomId, chunk), JSON.stringify(lines.slice(chunk * LINES_PER_CHUNK)));
+    this.storage.setItem(chunkKey(roomId, chunk), JSON.stringify(lines.slice(chunk * LINES_PER_CHUNK)));
   }
 
   private makeRoomFor(roomId: RoomId): void {
-    const listed = this.parse(this.get(ROOMS_KEY)).filter((other): other is string => typeof other === "string");
+    const listed = (this.storage.list(ROOMS_KEY) ?? []).filter((other): other is string => typeof other === "string");
     const kept = [...listed.filter((other) => other !== roomId), roomId];
     for (const old of kept.splice(0, Math.max(0, kept.length - ROOMS_KEPT))) {
       this.rooms.delete(old);
-      for (let chunk = 0; this.get(chunkKey(old, chunk)) !== null; chunk++) this.remove(chunkKey(old, chunk));
+      for (let chunk = 0; this.storage.getItem(chunkKey(old, chunk)) !== null; chunk++)
+        this.storage.removeItem(chunkKey(old, chunk));
     }
-    this.write(ROOMS_KEY, JSON.stringify(kept));
+    this.storage.setItem(ROOMS_KEY, JSON.stringify(kept));
   }
 
   private read(roomId: RoomId): Frame[] {
     const lines: Frame[] = [];
     for (let chunk = 0; lines.length < LINES_MAX; chunk++) {
-      const stored = this.get(chunkKey(roomId, chunk));
+      const stored = this.storage.getItem(chunkKey(roomId, chunk));
       if (stored === null) break;
-      lines.push(...(this.parse(stored) as Frame[]));
+      lines.push(...((this.storage.list(chunkKey(roomId, chunk)) ?? []) as Frame[]));
     }
     return lines;
-  }
-
-  private parse(stored: string | null): unknown[] {
-    try {
-      const parsed: unknown = JSON.parse(stored ?? "[]");
-      return Array.isArray(parsed) ? parsed : [];
-    } catch {
-      return [];
-    }
-  }
-
-  private get(key: string): string | null {
-    try {
-      return this.unsaved.getItem(key) ?? this.storage.getItem(key);
-    } catch {
-      return null;
-    }
-  }
-
-  /** Never throws: a full or blocked storage must not cost the caller its event. */
-  private write(key: string, value: string): void {
-    try {
-      this.storage.setItem(key, value);
-      this.unsaved.removeItem(key);
-    } catch {
-      this.unsaved.setItem(key, value);
-    }
-  }
-
-  private remove(key: string): void {
-    this.unsaved.removeItem(key);
-    try {
-      this.storage.removeItem(key);
-    } catch {
-      // Blocked since; then there is nothing to read either.
-    }
   }
 }
 

@@ -679,7 +679,13 @@ describe("fairness", () => {
 });
 
 describe("lobby", () => {
-  const listed = (id: string, name: string) => ({ room_id: id, room_name: name, player_count: 1, max_players: 2 });
+  const listed = (id: string, name: string) => ({
+    room_id: id,
+    room_name: name,
+    status: "waiting",
+    player_count: 1,
+    max_players: 2,
+  });
 
   it("watches, lists and follows, also on the next connection", async () => {
     const [started, first] = await online();
@@ -699,6 +705,12 @@ describe("lobby", () => {
     first.send({ type: "games.event.room_removed", event_id: "d1", room_id: "b", reason: "abandoned" });
     first.send({ type: "games.event.room_created", event_id: "c1", room_id: "c", room_name: "C", player_count: 4 });
     await eventually(() => expect(names).toEqual(["A:2", "C:1"]));
+    const statuses = () => started.lobby.list().map(({ room_id, status }) => `${room_id} ${status}`);
+    first.send({ type: "games.event.room_removed", event_id: "d2", room_id: "c", reason: "game_started" });
+    first.send({ type: "games.event.room_removed", event_id: "d3", room_id: "x", reason: "game_started" });
+    await eventually(() => expect(statuses()).toEqual(["a waiting", "c in_progress"]));
+    started.lobby.refresh();
+    await first.frame("games.command.list_rooms");
     first.cut();
     const second = await server.connection();
     await second.signIn();
@@ -878,35 +890,5 @@ describe("quick match", () => {
     connection.send({ type: "games.event.error", code: "insufficient_balance", message: "No", command_id });
     await eventually(() => expect(ends).toMatchObject([{ problem: { code: "insufficient_balance" } }]));
     expect(started.quickMatch.status).toBeNull();
-  });
-});
-
-describe("an invitation to a rematch", () => {
-  const invited = (fields: object = {}) => ({
-    type: "games.event.room_invited",
-    room_id: "r2",
-    room_name: "Table",
-    game_type: "bigger_dice",
-    host_id: "8",
-    host_username: "bob",
-    max_players: 2,
-    entry_fee_cents: 1000,
-    prize_cents: 1600,
-    rematch_of: "r1",
-    ...fields,
-  });
-
-  it("counts from somebody who shared the room, until one is in the new one", async () => {
-    const [started, connection] = await online();
-    const bob = { user_id: "8", username: "bob", joined_at: "2026-01-01T00:00:01Z" };
-    connection.send(invited());
-    connection.send(roomState({ lobby: [{ user_id: "7", username: "ada" }, bob] }));
-    connection.send(invited({ host_id: "9" }));
-    connection.send(invited({ rematch_of: null }));
-    connection.send(invited({ room_id: "r3" }));
-    await eventually(() => expect(started.invitations.all().map(({ roomId }) => roomId)).toEqual(["r3"]));
-    expect(started.invitations.rematchOf("r1")).toMatchObject({ hostName: "bob", entryFeeCents: 1000 });
-    connection.send(roomState({ room_id: "r3" }));
-    await eventually(() => expect(started.invitations.all()).toEqual([]));
   });
 });
