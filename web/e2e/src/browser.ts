@@ -126,14 +126,18 @@ export interface RoomOptions {
   name?: string;
   gameType?: string;
   password?: string;
+  /** Left out, others may watch. */
+  allowSpectators?: false;
 }
 
 /** Opens a room of two seats; its address. */
-export async function openRoom(page: Page, { name, gameType, password }: RoomOptions = {}): Promise<string> {
+export async function openRoom(page: Page, options: RoomOptions = {}): Promise<string> {
+  const { name, gameType, password, allowSpectators } = options;
   await page.getByTestId("create-room").click();
   if (name) await page.getByTestId("room-name").fill(name);
   if (gameType) await page.getByTestId("game-type").selectOption(gameType);
   if (password) await page.getByTestId("room-password").fill(password);
+  if (allowSpectators === false) await page.getByTestId("allow-spectators").uncheck();
   await page.getByTestId("confirm-create").click();
   await page.getByTestId("room-title").waitFor();
   return page.url();
@@ -172,6 +176,31 @@ export async function winTicTacToe(winner: Page, loser: Page): Promise<void> {
     const page = isWinners ? winner : loser;
     if (row.length > 0) await page.locator(`[data-testid="cell-${cell}"]:not([data-mark=""])`).waitFor();
   }
+}
+
+/** Five games, and so the match, up to its result on both pages. */
+export async function winMatch(winner: Guest, loser: Guest, won = 0): Promise<void> {
+  for (let games = won + 1; games <= 5; games++) {
+    await winTicTacToe(winner.page, loser.page);
+    if (games < 5) await winner.page.locator(`[data-testid="score-${winner.id}"][data-score="${games}"]`).waitFor();
+  }
+  for (const { page } of [winner, loser]) await page.getByTestId("result").waitFor();
+}
+
+/** Keeps what the server sends from the page, until it is let through; for a page that has no socket yet. */
+export async function holdBack(page: Page, isHeld: (frame: Record<string, unknown>) => boolean): Promise<() => void> {
+  let isHolding = true;
+  const held: (() => void)[] = [];
+  await page.routeWebSocket(/\/ws$/, (socket) => {
+    socket.connectToServer().onMessage((message) => {
+      if (isHolding && isHeld(JSON.parse(String(message)))) held.push(() => socket.send(message));
+      else socket.send(message);
+    });
+  });
+  return () => {
+    isHolding = false;
+    for (const release of held.splice(0)) release();
+  };
 }
 
 export async function say(page: Page, content: string): Promise<void> {

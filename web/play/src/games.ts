@@ -1,5 +1,5 @@
 import type { Frame, GameInfo, RoomView, ServerClock } from "@blazing-sun/client";
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import "./elements/generic_table.js";
 import "./elements/mounted_game.js";
 import { text } from "./texts.js";
@@ -21,6 +21,8 @@ export interface GamePage {
   /** Whether anything in it is drawn at random, and so to be checked; it is where nothing is said. */
   readonly hasDraws?: boolean;
   readonly render: (context: GameContext) => TemplateResult;
+  /** What is left on the table, shown with the result. */
+  readonly renderEnd?: (context: GameContext) => TemplateResult;
 }
 
 /** A game's page that ships with the game: the default export of its module. */
@@ -102,6 +104,11 @@ export function drawGame(context: GameContext, info: GameInfo | undefined, loade
     return html`<bs-generic-table .context=${context} .moves=${moves} .note=${note}></bs-generic-table>`;
   }
   return html`<bs-mounted-game .context=${context} .moves=${moves} .module=${found}></bs-mounted-game>`;
+}
+
+/** What is left of the game once it has a result, where its page shows that. */
+export function drawEnd(context: GameContext): TemplateResult | typeof nothing {
+  return gamePage(context.room.gameType)?.renderEnd?.(context) ?? nothing;
 }
 
 export type { Frame };

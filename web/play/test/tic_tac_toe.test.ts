@@ -1,6 +1,9 @@
 import { type Frame, foldRoom, type RoomView } from "@blazing-sun/client";
+import { render } from "lit";
 import { describe, expect, it } from "vitest";
-import { TicTacToe, tableOf } from "../src/games/tic_tac_toe.js";
+import type { LastBoard } from "../src/games/tic_tac_toe/last_board.js";
+import { endOf, tableOf } from "../src/games/tic_tac_toe/table.js";
+import ticTacToe, { TicTacToe } from "../src/games/tic_tac_toe.js";
 
 const ADA = { user_id: "1", username: "<i>ada</i>", joined_at: "1" };
 const BOB = { user_id: "2", username: "bob", joined_at: "2" };
@@ -92,6 +95,35 @@ describe("the table", () => {
 
   it("takes a board of another shape for an empty one", () => {
     expect(tableOf(room(state({ board: ["X"] }))).board).toEqual(EMPTY);
+  });
+});
+
+describe("the end", () => {
+  it("is the last game's board, with its line and its last move, and not the next one's", () => {
+    expect(endOf(room(state(), ...won))).toMatchObject({ board: ROW, line: [0, 1, 2], lastMove: 2, lateId: null });
+  });
+
+  it("is the game that was in play, where the match ended otherwise", () => {
+    const board = ["X", ...EMPTY.slice(1)];
+    const begun: [string, object] = ["tic_tac_toe.moved", { player_id: "2", position: 0, board }];
+    expect(endOf(room(state(), ...won, begun))).toMatchObject({ board, line: [], lastMove: 0 });
+    expect(endOf(room(state({ board })))).toMatchObject({ board, lastMove: null });
+    expect(endOf(room(state()))).toBeNull();
+  });
+
+  it("is drawn with what each cell means", async () => {
+    const late: [string, object] = ["tic_tac_toe.turn_timeout", { player_id: "1" }];
+    document.body.replaceChildren();
+    render(ticTacToe.renderEnd({ room: room(state(), late, ...won) } as never), document.body);
+    const board = document.querySelector<LastBoard>("bs-tic-tac-toe-last-board");
+    await board?.updateComplete;
+    const cells = [...(board?.shadowRoot?.querySelectorAll("[role=listitem]") ?? [])];
+    expect(cells.map((cell) => cell.getAttribute("aria-label")).slice(1, 4)).toEqual([
+      "Row 1, column 2: X, in the winning line",
+      "Row 1, column 3: X, in the winning line, the last move",
+      "Row 2, column 1: O",
+    ]);
+    expect(board?.shadowRoot?.textContent).toContain("<i>ada</i> ran out of time");
   });
 });
 

@@ -35,6 +35,7 @@ export class Result extends PlayElement {
         <p class="lead" data-testid="result-prize">
           ${result.winnerId === null ? nobody.lead : iWon ? text.youGet(prize) : text.takes(prize)}
         </p>
+        <slot></slot>
         <ol>
           ${ranking.map(
             ({ userId, username, score }) => html`
@@ -64,7 +65,7 @@ export class Result extends PlayElement {
     if (!invitation) {
       return html`<div class="rematch">${poor}
         <button class="primary large" data-testid="rematch" ?disabled=${this.isBusy || isPoor}
-          @click=${() => void this.once(() => play.rematch(room))}>${text.rematch(fee)}</button>
+          @click=${() => void this.once(() => play.rematches.open(room))}>${text.rematch(fee)}</button>
         <p class="soft">${text.rematchLead}</p>
       </div>`;
     }

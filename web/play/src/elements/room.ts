@@ -1,7 +1,7 @@
 import { type Client, type EventFrame, Refusal, type RoomView, roleIn } from "@blazing-sun/client";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { money } from "../format.js";
-import { drawGame, gamePage } from "../games.js";
+import { drawEnd, drawGame, gamePage } from "../games.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import type { Standing } from "./absent_room.js";
@@ -127,10 +127,11 @@ export class RoomPage extends PlayElement {
   }
 
   private table(room: RoomView): TemplateResult {
-    if (room.result) return html`<bs-result .play=${this.play} .room=${room}></bs-result>`;
-    if (room.phase !== "playing") return html`<bs-waiting-room .play=${this.play} .room=${room}></bs-waiting-room>`;
     const { client } = this.play;
     if (!client) return html``;
+    if (!room.result && room.phase !== "playing") {
+      return html`<bs-waiting-room .play=${this.play} .room=${room}></bs-waiting-room>`;
+    }
     const context = {
       room,
       me: this.me,
@@ -138,7 +139,9 @@ export class RoomPage extends PlayElement {
       act: (type: string, fields: object = {}) =>
         this.play.run(client.command(type, { ...fields, room_id: room.roomId })),
     };
-    return drawGame(context, this.play.gameInfo(room.gameType), this.play.gameModules);
+    return room.result
+      ? html`<bs-result .play=${this.play} .room=${room}>${drawEnd(context)}</bs-result>`
+      : drawGame(context, this.play.gameInfo(room.gameType), this.play.gameModules);
   }
 
   private leaveDialog(): TemplateResult {

@@ -1,104 +1,18 @@
-import { type Frame, type RoomView, scoresOf, type UserId, userIdOf } from "@blazing-sun/client";
+import { scoresOf, type UserId } from "@blazing-sun/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import "../elements/avatar.js";
 import { botMark } from "../elements/bot_mark.js";
 import "../elements/countdown.js";
 import type { GameContext, GamePage } from "../games.js";
 import { ui } from "../ui.js";
-
-const words = {
-  title: "Tic-tac-toe",
-  summary: "Three in a row take a game. First to five games wins.",
-  board: "Board",
-  yourTurn: "Your turn",
-  turnOf: (name: string) => `${name} to move`,
-  game: (number: number) => `Game ${number}`,
-  cell: (row: number, column: number, mark: Mark | null) => `Row ${row}, column ${column}: ${mark ?? "empty"}`,
-  youWon: "You take this game!",
-  won: (name: string) => `${name} takes this game`,
-  drawn: "Nobody takes this game",
-  timeout: (name: string) => `${name} ran out of time`,
-  youTimedOut: "You ran out of time",
-  last: "The last game",
-  score: (games: number) => `${games} of 5 games`,
-  plays: (mark: Mark) => `Plays ${mark}`,
-  you: "you",
-  away: "Away",
-  paused: (name: string) => `${name} is away`,
-  pausedLead: "The game waits for them. If they are not back in time, you win.",
-  pausedWatching: "The game waits for them. If they are not back in time, the other wins.",
-};
-
-type Mark = "X" | "O";
-type Board = readonly (Mark | null)[];
+import "./tic_tac_toe/last_board.js";
+import { marks, picture } from "./tic_tac_toe/marks.js";
+import { type Board, type Finished, type Mark, type Table, tableOf } from "./tic_tac_toe/table.js";
+import { words } from "./tic_tac_toe/words.js";
 
 const GAMES_TO_WIN = 5;
-const EVENTS = "games.event.tic_tac_toe.";
-const EMPTY: Board = Array.from({ length: 9 }, () => null);
 /** For so long a finished game stays on the table before the next one's empty board. */
 const RESULT_SHOWN_MS = 2_200;
-
-/** A game that is over. */
-export interface Finished {
-  /** Differs for each. */
-  readonly key: string;
-  readonly board: Board;
-  readonly line: readonly number[];
-  readonly winnerId: UserId | null;
-  /** Who lost it by time. */
-  readonly lateId: UserId | null;
-}
-
-export interface Table {
-  readonly board: Board;
-  readonly gameNumber: number;
-  readonly xId: UserId;
-  readonly oId: UserId;
-  readonly last: Finished | null;
-  /** Whether nothing has been played since. */
-  readonly isFresh: boolean;
-}
-
-/** The table from the game's state, and what the last finished game looked like from its events. */
-export function tableOf(room: RoomView): Table {
-  const state = room.gameState;
-  let board: Board = EMPTY;
-  let last: Finished | null = null;
-  let lateId: UserId | null = null;
-  let isFresh = false;
-  for (const [index, event] of room.gameEvents.entries()) {
-    if (event.type === `${EVENTS}moved`) {
-      board = boardOf(event.board);
-      isFresh = false;
-    } else if (event.type === `${EVENTS}turn_timeout`) {
-      lateId = userIdOf(event.player_id);
-    } else if (event.type === `${EVENTS}game_result`) {
-      last = finishedOf(event, board, lateId, `${index}`);
-      board = EMPTY;
-      lateId = null;
-      isFresh = true;
-    }
-  }
-  return {
-    board: state ? boardOf(state.board) : board,
-    gameNumber: Number(state?.game_number ?? 1),
-    xId: userIdOf(state?.player_x_id),
-    oId: userIdOf(state?.player_o_id),
-    last,
-    isFresh,
-  };
-}
-
-function finishedOf(event: Frame, board: Board, lateId: UserId | null, place: string): Finished {
-  const line = Array.isArray(event.winning_line) ? event.winning_line.map(Number) : [];
-  return { key: event.event_id ?? place, board, line, winnerId: userIdOf(event.winner_id) || null, lateId };
-}
-
-function boardOf(value: unknown): Board {
-  return Array.isArray(value) && value.length === 9
-    ? value.map((mark) => (mark === "X" || mark === "O" ? mark : null))
-    : EMPTY;
-}
 
 export class TicTacToe extends LitElement {
   static override properties = { context: { attribute: false }, isBusy: { state: true }, focused: { state: true } };
@@ -262,6 +176,7 @@ export class TicTacToe extends LitElement {
 
   static override styles = [
     ui,
+    marks,
     css`
       :host {
         display: grid;
@@ -322,18 +237,6 @@ export class TicTacToe extends LitElement {
       }
       [role="gridcell"][aria-disabled="false"]:hover {
         border-color: var(--sun-2);
-      }
-      svg {
-        width: 62%;
-        fill: none;
-        stroke-width: 13;
-        stroke-linecap: round;
-      }
-      [data-mark="X"] svg {
-        stroke: var(--sun-2);
-      }
-      [data-mark="O"] svg {
-        stroke: light-dark(#6d4fd0, #a78bfa);
       }
       [role="gridcell"][data-line],
       .mini [data-line] {
@@ -441,13 +344,6 @@ export class TicTacToe extends LitElement {
   ];
 }
 
-function picture(mark: Mark | null): TemplateResult | typeof nothing {
-  if (mark === null) return nothing;
-  return mark === "X"
-    ? html`<svg viewBox="0 0 100 100" aria-hidden="true"><path d="M20 20 80 80M80 20 20 80" /></svg>`
-    : html`<svg viewBox="0 0 100 100" aria-hidden="true"><circle cx="50" cy="50" r="32" /></svg>`;
-}
-
 customElements.define("bs-tic-tac-toe", TicTacToe);
 
 export default {
@@ -456,4 +352,5 @@ export default {
   summary: words.summary,
   hasDraws: false,
   render: (context) => html`<bs-tic-tac-toe .context=${context}></bs-tic-tac-toe>`,
+  renderEnd: ({ room }) => html`<bs-tic-tac-toe-last-board .room=${room}></bs-tic-tac-toe-last-board>`,
 } satisfies GamePage;

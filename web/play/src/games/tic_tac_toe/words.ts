@@ -1,0 +1,27 @@
+import type { Mark } from "./table.js";
+
+export const words = {
+  title: "Tic-tac-toe",
+  summary: "Three in a row take a game. First to five games wins.",
+  board: "Board",
+  yourTurn: "Your turn",
+  turnOf: (name: string) => `${name} to move`,
+  game: (number: number) => `Game ${number}`,
+  cell: (row: number, column: number, mark: Mark | null) => `Row ${row}, column ${column}: ${mark ?? "empty"}`,
+  youWon: "You take this game!",
+  won: (name: string) => `${name} takes this game`,
+  drawn: "Nobody takes this game",
+  timeout: (name: string) => `${name} ran out of time`,
+  youTimedOut: "You ran out of time",
+  last: "The last game",
+  lastBoard: "The last board",
+  inLine: "in the winning line",
+  lastMove: "the last move",
+  score: (games: number) => `${games} of 5 games`,
+  plays: (mark: Mark) => `Plays ${mark}`,
+  you: "you",
+  away: "Away",
+  paused: (name: string) => `${name} is away`,
+  pausedLead: "The game waits for them. If they are not back in time, you win.",
+  pausedWatching: "The game waits for them. If they are not back in time, the other wins.",
+};
