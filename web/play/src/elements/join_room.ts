@@ -97,6 +97,8 @@ export class JoinRoom extends PlayElement {
       play.go({ page: "room", roomId });
     } catch (error) {
       this.problem = passwordWords(error) ?? wordsFor(error);
+      // What is listed may have ended since.
+      if (error instanceof Refusal && error.code === "room_not_found") play.client.lobby.refresh();
       this.renderRoot.querySelector("input")?.select();
     } finally {
       this.isBusy = false;

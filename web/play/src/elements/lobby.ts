@@ -13,6 +13,7 @@ import type { JoinRoom } from "./join_room.js";
 import "./join_room.js";
 import "./lobby_chat.js";
 import "./quick_match.js";
+import "./running_rooms.js";
 
 export class LobbyPage extends PlayElement {
   static override properties = { rooms: { state: true }, isBusy: { state: true } };
@@ -61,6 +62,8 @@ export class LobbyPage extends PlayElement {
                 )}</div>`
               : this.empty()
           }
+          <bs-running-rooms .play=${this.play} .rooms=${this.running()}
+            @watch=${(event: CustomEvent<RoomSummary>) => this.dialog?.open(event.detail, "watch")}></bs-running-rooms>
         </div>
         <bs-lobby-chat .play=${this.play}></bs-lobby-chat>
       </div>
@@ -89,6 +92,12 @@ export class LobbyPage extends PlayElement {
         `,
       )}
     </div>`;
+  }
+
+  /** Of others: what the player is in, or has seen the end of, is told elsewhere. */
+  private running(): RoomSummary[] {
+    const isMine = (room: RoomSummary) => room.can_rejoin || this.play.client?.rooms.get(room.room_id) !== undefined;
+    return this.rooms.filter((room) => room.status === "in_progress" && !isMine(room));
   }
 
   /** Joining is consent to the fee, so that the button names it. */
