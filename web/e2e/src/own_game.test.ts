@@ -50,6 +50,19 @@ test("a game from a crate of its own is played on the page that it brings, for m
     await balanceReaches(host.page, 5_600);
     await balanceReaches(other.page, 4_000);
     await shot(host.page, "own-game-won-dark");
+
+    // An invitation is there over a reload, for as long as there is a room to come into.
+    await other.page.getByTestId("back-to-lobby").click();
+    await host.page.getByTestId("rematch").click();
+    const invitation = other.page.getByTestId("accept-invitation");
+    await invitation.waitFor();
+    await other.page.reload();
+    await invitation.waitFor();
+    await host.page.getByTestId("leave-room").click();
+    await invitation.waitFor({ state: "detached" });
+    await other.page.reload();
+    await other.page.getByTestId("create-room").waitFor();
+    expect(await invitation.count()).toBe(0);
     expect([...host.complaints, ...other.complaints]).toEqual([]);
   } catch (error) {
     throw server.explain(error);

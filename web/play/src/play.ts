@@ -7,12 +7,12 @@ import {
   type GameInfo,
   type Invitation,
   type QuickMatchEnd,
-  type RoomView,
+  Refusal,
   Session,
   SignedOut,
 } from "@blazing-sun/client";
 import { GameModules, gamePage } from "./games.js";
-import { type OwnRematch, unknownPassword } from "./rematch.js";
+import { Rematches } from "./rematch.js";
 import { pathOf, type Route, routeOf } from "./routes.js";
 import { text } from "./texts.js";
 import { wordsFor } from "./words.js";
@@ -31,6 +31,8 @@ export interface ShownPerson {
 }
 
 const TOAST_MS = 6_000;
+/** Refusals after which an invitation leads nowhere. */
+const NO_WAY_IN = new Set(["room_not_found", "game_in_progress", "banned"]);
 
 /** The page's state outside of any element: who is signed in, the connection, the address, what is told. */
 export class Play {
@@ -44,8 +46,7 @@ export class Play {
   isUnreachable = false;
   /** The room that was made to play against the bot: it begins without another touch. */
   botRoomId: string | undefined;
-  /** Rooms that this player opened as a rematch: those whom they invited get their seats back. */
-  readonly rematches = new Map<string, OwnRematch>();
+  readonly rematches = new Rematches(this);
   readonly gameModules = new GameModules(() => this.changed());
   person: ShownPerson | undefined;
   /** The messages are open; with a user where that one's are. */
@@ -112,7 +113,7 @@ export class Play {
     client.on("system.event.maintenance", (frame) => this.tell(frame.message));
     client.messages.onChange(() => this.changed());
     client.invitations.onChange(() => {
-      void this.settleRematches(client);
+      void this.rematches.settle();
       this.changed();
     });
     client.quickMatch.onChange(() => this.changed());
@@ -131,8 +132,9 @@ export class Play {
     }
   }
 
-  go(route: Route): void {
-    if (pathOf(route) !== location.pathname) history.pushState(null, "", pathOf(route));
+  /** Replacing the present address leaves no way back to it. */
+  go(route: Route, how: "push" | "replace" = "push"): void {
+    if (pathOf(route) !== location.pathname) history[`${how}State`](null, "", pathOf(route));
     this.follow(route);
   }
 
@@ -163,59 +165,19 @@ export class Play {
     this.changed();
   }
 
-  /** Opens the same room anew and asks the others into it; whether it is open. */
-  async rematch(room: RoomView): Promise<boolean> {
-    const { client, account } = this;
-    if (!client || !account) return false;
-    const players = room.members.filter((member) => room.selected.includes(member.userId));
-    const others = players.filter((member) => !member.isBot && member.userId !== account.user_id);
-    const invited = others.map((member) => member.userId);
-    const hasBot = players.some((member) => member.isBot);
-    const answer = client.command("games.command.create_room", {
-      game_type: room.gameType,
-      room_name: room.name,
-      max_players: room.seats,
-      allow_spectators: room.allowsSpectators,
-      ...(hasBot ? { invites_bot: true } : {}),
-      ...(room.isPasswordProtected ? { password: unknownPassword() } : {}),
-    });
-    if (!(await this.run(answer))) return false;
-    const frame = await answer;
-    const roomId = "room" in frame ? frame.room.room_id : frame.room_id;
-    if (!roomId) return false;
-    if (invited.length > 0) {
-      this.rematches.set(roomId, { of: room.roomId, invited: new Set(invited) });
-      const asked = { room_id: roomId, target_user_ids: invited, rematch_of: room.roomId };
-      await this.run(client.command("games.command.invite_players", asked));
-    }
-    if (hasBot && invited.length === 0) this.botRoomId = roomId;
-    this.go({ page: "room", roomId });
-    await this.settleRematches(client);
-    return true;
-  }
-
-  /** Where two asked for the same rematch at once, both go into the room that was opened first. */
-  private async settleRematches(client: Client): Promise<void> {
-    for (const [roomId, { of }] of this.rematches) {
-      const other = client.invitations.rematchOf(of);
-      if (!other) continue;
-      if (other.roomId > roomId) {
-        client.invitations.drop(other.roomId);
-        continue;
-      }
-      this.rematches.delete(roomId);
-      if (!(await this.acceptInvitation(other))) continue;
-      await this.run(client.command("games.command.leave_room", { room_id: roomId }));
-      client.rooms.forget(roomId);
-    }
-  }
-
   /** Joins the rematch, which is consent to its fee: what is pressed has to name it. */
-  async acceptInvitation({ roomId }: Invitation): Promise<boolean> {
+  async acceptInvitation({ roomId }: Invitation, how?: "replace"): Promise<boolean> {
     const { client } = this;
-    if (!client || !(await this.run(client.command("games.command.join_room", { room_id: roomId })))) return false;
+    if (!client) return false;
+    try {
+      await client.command("games.command.join_room", { room_id: roomId });
+    } catch (error) {
+      if (error instanceof Refusal && NO_WAY_IN.has(error.code)) client.invitations.drop(roomId);
+      this.complain(error);
+      return false;
+    }
     client.invitations.drop(roomId);
-    this.go({ page: "room", roomId });
+    this.go({ page: "room", roomId }, how);
     return true;
   }
 

@@ -36,14 +36,14 @@ export class WaitingRoom extends PlayElement {
   /** In a rematch those who come have had a seat before, and the host has asked for it once. */
   private seatTheInvited(): void {
     const { room, play } = this;
-    const seats = seatsToGive(room, this.me, play.rematches.get(room.roomId)?.invited);
+    const seats = seatsToGive(room, this.me, play.rematches.playersOf(room.roomId));
     if (seats.length === 0 || this.isBusy) return;
     void this.busy(async (client) => {
       for (const target_user_id of seats) {
         const fields = { room_id: room.roomId, target_user_id };
         if (await play.run(client.command("games.command.select_player", fields))) continue;
         // Asked for once: what does not work is the host's to settle by hand.
-        play.rematches.delete(room.roomId);
+        play.rematches.forget(room.roomId);
         return;
       }
     });

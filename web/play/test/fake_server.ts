@@ -1,0 +1,79 @@
+import { expect, vi } from "vitest";
+
+export interface KnownUser {
+  user_id: string;
+  username: string;
+  roles: string[];
+  balance_cents: number;
+  currency: string;
+}
+
+export function user(user_id: string, username: string, balance_cents = 5_000): KnownUser {
+  return { user_id, username, roles: [], balance_cents, currency: "eur" };
+}
+
+export type Frame = Record<string, unknown> & { type: string };
+
+/** The socket of a page; the test is the server behind it. */
+export class FakeSocket {
+  static readonly all: FakeSocket[] = [];
+  readyState = 1;
+  onmessage: (event: { data: string }) => void = () => {};
+  onclose: (event: { code: number }) => void = () => {};
+  readonly sent: Frame[] = [];
+  private taken = 0;
+
+  constructor() {
+    FakeSocket.all.push(this);
+  }
+
+  /** The one that was opened as the so many-th. */
+  static async opened(number: number): Promise<FakeSocket> {
+    await vi.waitFor(() => expect(FakeSocket.all).toHaveLength(number), { timeout: 5_000, interval: 5 });
+    return FakeSocket.all[number - 1] as FakeSocket;
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(): void {
+    this.readyState = 3;
+  }
+
+  says(frame: object): void {
+    this.onmessage({ data: JSON.stringify(frame) });
+  }
+
+  signIn({ user_id, username }: KnownUser): void {
+    const timestamp = new Date().toISOString();
+    this.says({ type: "system.welcome", timestamp });
+    this.says({ type: "system.authenticated", user_id, username, roles: [], timestamp });
+  }
+
+  /** The next command of the page, whatever it sends beside commands. */
+  async command(name: string): Promise<Frame> {
+    const commands = () =>
+      this.sent.filter(({ command_id, type }) => command_id && type !== "games.command.list_rooms");
+    await vi.waitFor(() => expect(commands().length).toBeGreaterThan(this.taken), { timeout: 5_000, interval: 5 });
+    const command = commands()[this.taken++] as Frame;
+    expect(command.type).toBe(`games.command.${name}`);
+    return command;
+  }
+}
+
+/** What the API answers to everybody: that `current` is signed in. */
+export function stubServer(current: () => KnownUser): void {
+  FakeSocket.all.length = 0;
+  vi.stubGlobal("WebSocket", FakeSocket);
+  vi.stubGlobal("fetch", async (input: string) => {
+    const user = current();
+    const answers: Record<string, unknown> = {
+      "auth/refresh": { access_token: `token-${user.user_id}`, expires_in: 900, user },
+      me: { user },
+      "me/balance": { balance_cents: user.balance_cents, currency: "eur" },
+      games: { games: [] },
+    };
+    return new Response(JSON.stringify(answers[input.replace("/api/v1/", "")]));
+  });
+}
