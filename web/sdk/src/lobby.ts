@@ -29,6 +29,10 @@ export class Lobby {
       else this.rooms.delete(frame.room_id);
       this.emit();
     });
+    // Told to those who were in it.
+    client.on("games.event.seed_revealed", (frame) => {
+      if (this.rooms.delete(frame.room_id)) this.emit();
+    });
   }
 
   /** Whether a list has arrived since it is watched. */

@@ -709,6 +709,14 @@ describe("lobby", () => {
     first.send({ type: "games.event.room_removed", event_id: "d2", room_id: "c", reason: "game_started" });
     first.send({ type: "games.event.room_removed", event_id: "d3", room_id: "x", reason: "game_started" });
     await eventually(() => expect(statuses()).toEqual(["a waiting", "c in_progress"]));
+    first.send({
+      type: "games.event.seed_revealed",
+      event_id: "d4",
+      room_id: "c",
+      server_seed: "",
+      seed_commitment: "",
+    });
+    await eventually(() => expect(statuses()).toEqual(["a waiting"]));
     started.lobby.refresh();
     await first.frame("games.command.list_rooms");
     first.cut();
