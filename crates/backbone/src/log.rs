@@ -1,5 +1,6 @@
 //! The event log port: what the product asks of the thing that carries its messages, and its adapters.
 
+pub mod kafka;
 pub mod memory;
 pub mod sqlite;
 
