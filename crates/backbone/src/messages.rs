@@ -74,6 +74,42 @@ pub const DEMO_GRANT: &str = "wallet.command.demo_grant";
 /// Internal: demo money that an operator gives.
 pub const CREDIT: &str = "wallet.command.credit";
 
+/// Commands that clients send, beside the games' own. A command in none of the two lists is never read.
+pub const CLIENT_COMMANDS: &[&str] = &[
+    "games.command.create_room",
+    "games.command.join_room",
+    "games.command.quick_match",
+    "games.command.list_rooms",
+    "games.command.rejoin_room",
+    "games.command.leave_room",
+    "games.command.invite_players",
+    "games.command.spectate",
+    "games.command.join_as_spectator",
+    "games.command.stop_spectating",
+    "games.command.leave_spectate",
+    "games.command.become_spectator",
+    "games.command.become_player",
+    "games.command.select_spectator",
+    "games.command.select_player",
+    "games.command.deselect_player",
+    "games.command.ready",
+    "games.command.set_ready",
+    "games.command.reveal_seed",
+    "games.command.start_game",
+    "games.command.kick_player",
+    "games.command.kick_spectator",
+    "games.command.ban_player",
+    "games.command.unban_player",
+    "games.command.mute_user",
+    "games.command.unmute_user",
+    "games.command.send_chat",
+    "games.command.get_chat_history",
+    "chat.command.send_message",
+    "chat.command.send_lobby_message",
+    "chat.command.typing",
+    "chat.command.mark_read",
+];
+
 /// Commands that no client may send: a gateway answers them with `unknown_command`.
 pub const INTERNAL_COMMANDS: &[&str] = &[
     SYNC_USER,

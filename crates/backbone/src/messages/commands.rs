@@ -3,7 +3,10 @@
 use super::chat::{ChatCommand, Content};
 use super::fields::{Fields, InvalidField};
 use super::quick_match::QuickMatch;
-use super::{CREDIT, DEMO_GRANT, GATEWAY_SEEN, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER};
+use super::{
+    CLIENT_COMMANDS, CREDIT, DEMO_GRANT, GATEWAY_SEEN, INTERNAL_COMMANDS, PLAYER_DISCONNECTED,
+    SYNC_ROOM, SYNC_USER,
+};
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::room::{Channel, Measure};
 use blazing_sun_domain::{Cents, CommandId, Refusal, RefusalCode, RoomId, UserId};
@@ -336,6 +339,12 @@ fn read(
     payload: &RawValue,
     f: &Fields<'_>,
 ) -> Result<Option<Command>, InvalidField> {
+    if !is_of_a_game(event_type)
+        && !CLIENT_COMMANDS.contains(&event_type)
+        && !INTERNAL_COMMANDS.contains(&event_type)
+    {
+        return Ok(None);
+    }
     if event_type == DEMO_GRANT {
         let (user_id, username) = (f.required("user_id")?, f.required("username")?);
         return Ok(Some(Command::DemoGrant { user_id, username }));
@@ -493,6 +502,12 @@ fn read(
             }
         }
     }))
+}
+
+/// `games.command.<game>.<move>`
+fn is_of_a_game(event_type: &str) -> bool {
+    let name = event_type.strip_prefix("games.command.");
+    name.is_some_and(|name| name.contains('.'))
 }
 
 fn measure_named(name: &str) -> Option<Measure> {

@@ -1,4 +1,4 @@
-use super::super::{INTERNAL_COMMANDS, OPEN_MATCHED_ROOM};
+use super::super::{CLIENT_COMMANDS, INTERNAL_COMMANDS, OPEN_MATCHED_ROOM};
 use super::*;
 use proptest::prelude::*;
 
@@ -125,6 +125,23 @@ fn every_command_reads() {
                 r#"EnableAutoPlay {{ room_id: {room}, game_type: "bigger_dice", enabled: {enabled} }}"#
             ),
         );
+    }
+}
+
+#[test]
+fn every_listed_command_is_known_and_listed_once() {
+    let listed: Vec<&str> = [CLIENT_COMMANDS, INTERNAL_COMMANDS].concat();
+    let once: std::collections::BTreeSet<&str> = listed.iter().copied().collect();
+    assert_eq!(once.len(), listed.len());
+    for name in listed {
+        if let Err(invalid) = parse(name, "{}") {
+            let code = invalid.refusal.code;
+            assert_eq!(code, RefusalCode::InvalidFormat, "{name}");
+        }
+    }
+    for name in ["chat.command.shout", "games.command.fly", "games.command.x"] {
+        let code = parse(name, "{}").unwrap_err().refusal.code;
+        assert_eq!(code, RefusalCode::UnknownCommand, "{name}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole systems: the real program, real sockets, a real disk.
 
 mod chat;
+mod command_table;
 mod crashes;
 mod games;
 mod hostile_disk;
