@@ -5,9 +5,13 @@ TOOLS_DIR="${BLAZING_SUN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/blazing-sun/tool
 
 CARGO_DENY_VERSION=0.20.2
 TYPOS_VERSION=1.52.0
+KAFKA_VERSION=4.1.1
+POSTGRES_VERSION=17.5.0
 
 CARGO_DENY="$TOOLS_DIR/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny"
 TYPOS="$TOOLS_DIR/typos-$TYPOS_VERSION/bin/typos"
+KAFKA_HOME="$TOOLS_DIR/kafka-$KAFKA_VERSION"
+POSTGRES_HOME="$TOOLS_DIR/postgres-$POSTGRES_VERSION"
 
 # Prints the path of a Chromium-like browser; fails where there is none.
 find_chromium() {

@@ -1,8 +1,12 @@
 //! A real server for tests: the program on a folder of its own and a free port, guests signed in over
-//! HTTP, and typed clients on its socket. Everything waits for a condition with a deadline.
+//! HTTP, and typed clients on its socket; and the servers that it may need, [`kafka`] and [`postgres`].
+//! Everything waits for a condition with a deadline.
 
 mod agent;
+mod beside;
 mod client;
+pub mod kafka;
+pub mod postgres;
 mod server;
 mod wire;
 

@@ -1,0 +1,119 @@
+//! Apache Kafka for tests: a real broker, started by `dev/kafka.sh`.
+
+use crate::beside::{Beside, run, script};
+use rustix::process::Signal;
+use std::sync::OnceLock;
+
+/// Where a broker for tests runs already; else one is started.
+pub const ADDRESS_VARIABLE: &str = "BLAZING_SUN_TEST_KAFKA";
+
+const SCRIPT: &str = "kafka.sh";
+
+/// A broker.
+pub struct TestKafka {
+    bootstrap_servers: String,
+    server: Option<Beside>,
+}
+
+/// How an own broker differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Its configuration, as names and values.
+    pub properties: Vec<(String, String)>,
+    /// The protocol of a second listener, `SECURE`: `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`. What it needs
+    /// beside that is configured by properties that begin with `listener.name.secure.`.
+    pub secure: Option<String>,
+}
+
+impl TestKafka {
+    /// The broker that tests share; each takes its own [`new_prefix`](Self::new_prefix) for topics and groups.
+    ///
+    /// Blocks until it answers. Fails the test, and says what to install, where it can not be started.
+    pub fn shared() -> &'static TestKafka {
+        static SHARED: OnceLock<TestKafka> = OnceLock::new();
+        SHARED.get_or_init(|| match std::env::var(ADDRESS_VARIABLE) {
+            Ok(bootstrap_servers) => TestKafka {
+                bootstrap_servers,
+                server: None,
+            },
+            Err(_) => TestKafka::of(Beside::shared(SCRIPT)),
+        })
+    }
+
+    /// A broker for this test alone, to be stopped and killed.
+    pub fn own() -> TestKafka {
+        TestKafka::own_with(&Settings::default())
+    }
+
+    /// The same, configured.
+    pub fn own_with(settings: &Settings) -> TestKafka {
+        let secure = settings.secure.iter();
+        let mut arguments: Vec<String> = secure
+            .flat_map(|protocol| ["--secure".to_owned(), protocol.clone()])
+            .collect();
+        for (name, value) in &settings.properties {
+            arguments.extend(["--set".to_owned(), format!("{name}={value}")]);
+        }
+        TestKafka::of(Beside::own(SCRIPT, arguments))
+    }
+
+    fn of(server: Beside) -> TestKafka {
+        TestKafka {
+            bootstrap_servers: format!("127.0.0.1:{}", server.noted("port")),
+            server: Some(server),
+        }
+    }
+
+    /// For `bootstrap.servers`.
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
+    }
+
+    /// The same of the listener that [`Settings::secure`] asked for.
+    pub fn secure_bootstrap_servers(&self) -> String {
+        format!("127.0.0.1:{}", self.server().noted("secure-port"))
+    }
+
+    /// What a test puts before its topics' and groups' names, used by nobody else.
+    pub fn new_prefix(&self) -> String {
+        format!("t{}.", &uuid::Uuid::new_v4().simple().to_string()[..12])
+    }
+
+    /// Runs one of Kafka's own tools on it, such as `kafka-consumer-groups`; what it printed.
+    pub fn tool(&self, name: &str, arguments: &[&str]) -> String {
+        run(script(SCRIPT)
+            .args(["tool", name, "--bootstrap-server", &self.bootstrap_servers])
+            .args(arguments))
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.server().log()
+    }
+
+    /// Ends it at once, and waits until it is gone.
+    pub fn kill(&self) {
+        self.server().kill();
+    }
+
+    /// Freezes it (SIGSTOP): connections stay, nothing is answered.
+    pub fn stop_signal(&self) {
+        self.server().signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn continue_signal(&self) {
+        self.server().signal(Signal::CONT);
+    }
+
+    /// Starts it again after a kill, on the same port and data, and waits until it answers.
+    pub fn start_again(&self) {
+        self.server().start();
+    }
+
+    fn server(&self) -> &Beside {
+        self.server
+            .as_ref()
+            .expect("started by this process: a shared broker is no test's to stop")
+    }
+}
