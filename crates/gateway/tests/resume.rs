@@ -192,6 +192,38 @@ async fn who_is_not_in_the_room_gets_nothing_of_it() {
     assert_eq!(numbers(&world.settle(&mut stays).await), [1, 2, 3]);
 }
 
+/// The room decides on leaving before it answers the question: nothing of it is told out of its order, and the
+/// command sent again has its answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_before_the_answer_comes_hears_that_it_is_not_in_the_room() {
+    let world = World::start().await;
+    let mut stays = world.sign_in(2).await;
+    world.enter("r", 2, "lobby", 0);
+    world.enter("r", 1, "spectator", 0);
+    world.publish(&wide(1));
+    world.publish(&wide(2));
+    let left = |event: Event| event.answering("leave").member(1, "none");
+    let (mut alone, alone_sync) = come_back(&world, 1, 1).await;
+    world.publish(&left(wide(3)));
+    let (mut one_of_many, sync) = come_back(&world, 1, 1).await;
+    world.publish(&left(narrow(1, 3, 103)));
+    for sync in [&alone_sync, &sync] {
+        let not_in_room = Event::user("games.event.not_in_room", 1)
+            .about("r")
+            .with("after_seq", json!(3))
+            .answering(sync);
+        world.publish(&not_in_room.member(1, "none"));
+    }
+    let applied = Event::user("games.event.command_applied", 1).about("r");
+    world.publish(&applied.answering("leave"));
+    for client in [&mut alone, &mut one_of_many] {
+        let frames = world.settle(client).await;
+        let told = ["games.event.not_in_room", "games.event.command_applied"];
+        assert_eq!(types(&frames), told);
+    }
+    assert_eq!(numbers(&world.settle(&mut stays).await), [1, 2, 3]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_who_became_a_spectator_meanwhile_is_not_replayed_what_players_said() {
     let world = World::start().await;

@@ -51,6 +51,34 @@ impl Pending {
         let answers = self.answers.len() + usize::from(self.has_event);
         copies > 0 && self.acks >= copies && (answers >= copies || self.is_told_to_others)
     }
+
+    /// Whether its answer is the room's state.
+    fn is_entering(&self) -> bool {
+        matches!(
+            &*self.name,
+            "create_room"
+                | "join_room"
+                | "rejoin_room"
+                | "spectate"
+                | "join_as_spectator"
+                | "become_spectator"
+                | "become_player"
+        )
+    }
+
+    /// How its room stands, or that it is not this one's any more, may hold what it has done; that is then not
+    /// told again.
+    fn note_standing(&mut self, frame: &Value, kind: &str) {
+        let tells = match kind {
+            "games.event.room_state" => true,
+            "games.event.not_in_room" => !self.is_entering(),
+            _ => false,
+        };
+        if tells && self.room.as_deref() == frame["room_id"].as_str() {
+            self.has_event |= frame["command_id"].is_null()
+                || frame["correlation_id"].as_str() != self.frame["command_id"].as_str();
+        }
+    }
 }
 
 /// One seed of several is taken without a word, and who writes in the lobby may not watch it.
@@ -240,7 +268,7 @@ impl Player {
     }
 
     fn note_answer(&mut self, frame: &Value, kind: &str) {
-        const ANSWERS: [&str; 8] = [
+        const ANSWERS: [&str; 9] = [
             "chat.event.error",
             "games.event.chat_history",
             "games.event.room_list",
@@ -249,33 +277,19 @@ impl Player {
             "games.event.command_applied",
             "games.event.error",
             "games.event.not_in_room",
+            // Of more than 50 spectators, the one who leaves alone is told.
+            "games.event.spectator_left",
         ];
         let cause = frame["correlation_id"]
             .as_str()
             .or(frame["command_id"].as_str());
-        if kind == "games.event.room_state" {
-            // It may hold what a command under way has done; that is then not told again.
-            for pending in self.pending.values_mut() {
-                if pending.room.as_deref() == frame["room_id"].as_str() {
-                    pending.has_event |= frame["command_id"].is_null()
-                        || frame["correlation_id"].as_str() != pending.frame["command_id"].as_str();
-                }
-            }
+        for pending in self.pending.values_mut() {
+            pending.note_standing(frame, kind);
         }
         let Some(id) = cause else { return };
         let Some(pending) = self.pending.get_mut(id) else {
             return;
         };
-        let is_entering = matches!(
-            &*pending.name,
-            "create_room"
-                | "join_room"
-                | "rejoin_room"
-                | "spectate"
-                | "join_as_spectator"
-                | "become_spectator"
-                | "become_player"
-        );
         let is_private_effect = matches!(
             kind,
             "games.event.chat_message"
@@ -296,7 +310,7 @@ impl Player {
             pending.is_refused = true;
             let nth = pending.answers.len().to_string();
             pending.answers.insert(nth);
-        } else if is_private_effect || (frame["room_seq"].is_u64() && !is_entering) {
+        } else if is_private_effect || (frame["room_seq"].is_u64() && !pending.is_entering()) {
             pending.has_event = true;
         }
         if pending.is_answered() {
@@ -403,5 +417,45 @@ impl Player {
         };
         self.pending.insert(id.clone(), pending);
         self.send_copies(&id, copies).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pending(name: &str) -> Pending {
+        Pending {
+            name: name.to_owned(),
+            frame: json!({ "room_id": "r", "command_id": "own" }),
+            room: Some("r".to_owned()),
+            copies: [1, 0],
+            answers: BTreeSet::new(),
+            has_event: false,
+            is_told_to_others: false,
+            is_refused: false,
+            acks: 1,
+            since: Instant::now(),
+        }
+    }
+
+    /// Whether a command is answered by what a connection hears first when it comes back.
+    fn is_answered_by(name: &str, kind: &str, room: &str, cause: &str) -> bool {
+        let mut pending = pending(name);
+        let frame = json!({ "room_id": room, "correlation_id": cause, "command_id": cause });
+        pending.note_standing(&frame, kind);
+        pending.is_answered()
+    }
+
+    #[test]
+    fn who_is_told_to_be_out_of_a_room_has_left_it() {
+        let (out, state) = ("games.event.not_in_room", "games.event.room_state");
+        assert!(is_answered_by("stop_spectating", out, "r", "sign-in"));
+        assert!(is_answered_by("stop_spectating", state, "r", "sign-in"));
+        assert!(!is_answered_by("stop_spectating", out, "other", "sign-in"));
+        assert!(!is_answered_by("stop_spectating", state, "r", "own"));
+        // A join that is under way is still to be decided.
+        assert!(!is_answered_by("join_room", out, "r", "sign-in"));
     }
 }

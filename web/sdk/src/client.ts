@@ -202,9 +202,10 @@ export class Client {
     // The room first, so that whoever waits for the answer finds the room as it is after it.
     this.rooms.take(frame);
     this.commands.answer(answers, frame);
-    if (frame.type === "games.event.room_state") {
+    if (frame.type === "games.event.room_state" || frame.type === "games.event.not_in_room") {
       const room = frame.room as { room_id?: unknown } | undefined;
-      if (typeof room?.room_id === "string") this.commands.resendOf(room.room_id);
+      const roomId = room?.room_id ?? frame.room_id;
+      if (typeof roomId === "string") this.commands.resendOf(roomId);
     }
   }
 

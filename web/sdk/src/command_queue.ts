@@ -56,8 +56,8 @@ export class CommandQueue {
   }
 
   /**
-   * A room's state after a reconnect may contain the effect of a command whose own event came before it and so
-   * not to this connection. Sent again, the command is answered and not applied.
+   * A room's state after a reconnect, or that the user is not in it, may contain the effect of a command whose own
+   * event came before it and so not to this connection. Sent again, the command is answered and not applied.
    */
   resendOf(roomId: RoomId): void {
     for (const command of this.pending.all()) {

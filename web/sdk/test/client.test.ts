@@ -419,6 +419,18 @@ describe("commands", () => {
     await command;
   });
 
+  it("asks again at once when the room has let the user go", async () => {
+    const [started, connection] = await online();
+    const command = started.command("games.command.stop_spectating", { room_id: "r1" });
+    const first = await connection.frame("games.command.stop_spectating");
+    connection.send({ type: "system.ack", command_id: first.command_id });
+    connection.send({ type: "games.event.not_in_room", event_id: "e1", correlation_id: "resume", room_id: "r1" });
+    const second = await connection.frame("games.command.stop_spectating");
+    expect(second).toEqual(first);
+    connection.send({ type: "games.event.command_applied", command_id: first.command_id });
+    await command;
+  });
+
   it("sends one given to an expired session again in the next", async () => {
     const [started, first] = await online();
     const command = started.command(ROLL, { room_id: "r1" });
