@@ -22,9 +22,9 @@ use blazing_sun_backbone::log::{Appended, EventLog, LogError, Position};
 use blazing_sun_backbone::topics::{self, TopicSpec};
 use blazing_sun_backbone::{is_planted, kill_point};
 use blazing_sun_domain::room::RoomLimits;
-use blazing_sun_domain::{Cents, Games, Millis};
+use blazing_sun_domain::{Cents, Games, Millis, UserId};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -185,6 +185,7 @@ impl Engine {
             last_now: Millis::default(),
             last_looked: Instant::now(),
             failures: 0,
+            unwritten: BTreeSet::new(),
             last_swept: Millis::default(),
             messages_swept: Millis::default(),
             last_commit: Millis::default(),
@@ -311,6 +312,8 @@ struct Running {
     last_looked: Instant,
     /// Commits that failed since the last one that did not.
     failures: u32,
+    /// Connections whose rows may not be as they have to be: of commits that failed.
+    unwritten: BTreeSet<(UserId, String)>,
     /// When expired answers were last looked for.
     last_swept: Millis,
     /// When expired messages were last deleted.
@@ -454,6 +457,7 @@ impl Running {
         }
         let mut writes = Writes {
             now,
+            presence: self.unwritten_presence(),
             ..Writes::default()
         };
         let mut queries = Vec::new();
@@ -486,6 +490,7 @@ impl Running {
         let told = self.store.take_outcomes();
         let (jobs, written) = (Arc::clone(&self.jobs), self.jobs.begun());
         if let Err(error) = outcome {
+            self.presence_is_unwritten(&writes.presence);
             told.into_iter().for_each(|outcome| outcome(false));
             if self.syncer.is_at_rest() {
                 jobs.is_durable(written);
@@ -558,7 +563,7 @@ impl Running {
     ) -> Result<(), StoreError> {
         self.outgoing.set_now(batch.now());
         self.partitions.iter_mut().for_each(Partition::begin_batch);
-        let mut balances = std::collections::BTreeMap::new();
+        let mut balances = BTreeMap::new();
         let mut fresh_secret = || random().ok();
         let mut turn = Turn {
             now: batch.now(),

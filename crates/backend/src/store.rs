@@ -191,6 +191,19 @@ pub enum PresenceChange {
     },
 }
 
+impl PresenceChange {
+    /// The user, and the socket.
+    pub fn connection(&self) -> (UserId, &str) {
+        match self {
+            PresenceChange::Put(there) => (there.user, &there.connection_id),
+            PresenceChange::Remove {
+                user,
+                connection_id,
+            } => (*user, connection_id),
+        }
+    }
+}
+
 /// How a user stands to a room from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {

@@ -1,10 +1,11 @@
 //! What the engine does when a commit fails.
 
 use super::{Accepted, EngineError, Running, Work};
-use crate::store::StoreError;
+use crate::store::{PresenceChange, StoreError};
 use blazing_sun_backbone::log::sqlite::{Batch, PendingAppend};
 use blazing_sun_backbone::log::{LogError, NewRecord, Record};
-use blazing_sun_domain::Millis;
+use blazing_sun_backbone::partitioner::partition_of;
+use blazing_sun_domain::{Millis, UserId};
 use std::time::{Duration, Instant};
 
 /// How long the engine waits after a failed commit, doubled with each further one up to the most.
@@ -67,6 +68,22 @@ impl Running {
             self.one_batch(now, work)?;
         }
         Ok(())
+    }
+
+    /// Who is connected is kept over a failed commit, and read nowhere: the next commit writes it.
+    pub(super) fn presence_is_unwritten(&mut self, changes: &[PresenceChange]) {
+        let connections = changes.iter().map(PresenceChange::connection);
+        let owned = connections.map(|(user, id)| (user, id.to_owned()));
+        self.unwritten.extend(owned);
+    }
+
+    pub(super) fn unwritten_presence(&mut self) -> Vec<PresenceChange> {
+        let unwritten = std::mem::take(&mut self.unwritten).into_iter();
+        let row = |(user, connection_id): (UserId, String)| {
+            let owner = partition_of(user.to_string().as_bytes(), self.rules.partitions);
+            self.partitions[owner as usize].connection_row(user, &connection_id)
+        };
+        unwritten.map(row).collect()
     }
 }
 

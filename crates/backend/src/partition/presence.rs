@@ -448,6 +448,18 @@ impl Partition {
         self.send_command(turn, room.as_str(), &envelope);
     }
 
+    /// The row of a connection as it has to be now, whatever was written of it.
+    pub fn connection_row(&self, user: UserId, connection_id: &str) -> PresenceChange {
+        let mut links = self.connections.get(&user).into_iter().flatten();
+        match links.find(|link| link.connection.connection_id == connection_id) {
+            Some(link) => PresenceChange::Put(link.connection.clone()),
+            None => PresenceChange::Remove {
+                user,
+                connection_id: connection_id.to_owned(),
+            },
+        }
+    }
+
     /// What was said until now is committed.
     pub fn begin_batch(&mut self) {
         self.said.gone.clear();

@@ -252,6 +252,51 @@ async fn a_silent_gateway_is_told_after_a_commit_that_failed() {
     until_gateways_are_silent(&rig).await;
 }
 
+/// The connections that a start would find.
+fn rows(dir: &Path) -> Vec<(u64, String)> {
+    let connection = rusqlite::Connection::open(options(dir).path).unwrap();
+    let query = "SELECT user_id, connection_id FROM presence ORDER BY user_id, connection_id";
+    let mut statement = connection.prepare(query).unwrap();
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?));
+    let rows = statement.query_map([], row).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn connections_of_a_commit_that_failed_are_written_with_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start_with(quick(dir.path()));
+    for user in 1..=3 {
+        with_room(&mut rig, user).await;
+    }
+    rig.presence("user_online", 2, FOREIGN, "two-stays").await;
+    rig.presence("user_online", 2, FOREIGN, "two-goes").await;
+    // One comes, and one of two goes, in commits that fail: twice, for those of the first are in the second.
+    let refusal = Refusal::of(dir.path(), "presence.event");
+    for (what, user, socket) in [("user_online", 1, "one"), ("user_offline", 2, "two-goes")] {
+        let said = rig.try_presence(what, user, FOREIGN, socket).await;
+        assert!(said.is_err());
+    }
+    let row = |user, socket: &str| (user, socket.to_owned());
+    let before = [row(2, "two-goes"), row(2, "two-stays")];
+    assert_eq!(rows(dir.path()), before);
+    refusal.end();
+    rig.presence("user_online", 3, FOREIGN, "three").await;
+    let after = [row(1, "one"), row(2, "two-stays"), row(3, "three")];
+    assert_eq!(rows(dir.path()), after);
+    // A start that hears of none of them again tells that all are gone.
+    rig.engine.stop();
+    let mut rig = Rig::start_with(quick(dir.path()));
+    let mut gone = Vec::new();
+    while gone.len() < 3 {
+        gone.push(next_gone(&mut rig).await);
+    }
+    gone.sort_unstable();
+    assert_eq!(gone, [1, 2, 3]);
+    rig.engine.stop();
+    assert_eq!(rows(dir.path()), []);
+}
+
 #[tokio::test]
 async fn users_are_back_with_their_gateway_once_it_is_heard_again() {
     let dir = tempfile::tempdir().unwrap();
