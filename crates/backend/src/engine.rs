@@ -6,6 +6,7 @@ mod durability;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod failure;
+mod quarantine;
 mod recovery;
 
 use self::durability::{Outcome, Syncer};
@@ -413,6 +414,12 @@ impl Running {
         }
     }
 
+    /// The last sign of life, this process's or the one's before it.
+    fn last_alive(&self) -> Option<Millis> {
+        let own = Some(self.last_commit).filter(|at| *at != Millis::default());
+        own.or(self.ownership.last_alive)
+    }
+
     fn next_wake(&mut self) -> Option<Instant> {
         let due = self.partitions.iter().filter_map(Partition::next_due).min();
         let alive = self
@@ -476,6 +483,7 @@ impl Running {
             || !writes.presence.is_empty()
             || !writes.queues.is_empty()
             || !writes.forgotten.is_empty()
+            || !writes.quarantined.is_empty()
             || self.store.has_jobs();
         let is_alive_due = now.0 - self.last_commit.0 >= ALIVE_MS;
         if decided.is_ok() && !changed && !is_alive_due && !work.is_last {
@@ -563,6 +571,7 @@ impl Running {
     ) -> Result<(), StoreError> {
         self.outgoing.set_now(batch.now());
         self.partitions.iter_mut().for_each(Partition::begin_batch);
+        let last_alive = self.last_alive();
         let mut balances = BTreeMap::new();
         let mut fresh_secret = || random().ok();
         let mut turn = Turn {
@@ -580,6 +589,9 @@ impl Running {
             for partition in &mut self.partitions {
                 partition.shift_deadlines(&mut turn, by_ms)?;
             }
+        }
+        for partition in &mut self.partitions {
+            partition.bring_back(&mut turn)?;
         }
         for (query, body) in &work.answers {
             if let Some(partition) = self.partitions.get(query.partition as usize) {
@@ -611,6 +623,9 @@ impl Running {
                 SAVED_PER_BATCH,
             )
         };
+        // Before others are saved, which may fail: of this batch's inputs the log has none yet.
+        let since = last_alive.unwrap_or(turn.now);
+        quarantine::keep(&mut self.partitions, &mut turn, since)?;
         for partition in &mut self.partitions {
             partition.save(&mut turn, until, most)?;
         }

@@ -7,6 +7,7 @@ mod commands;
 mod journal;
 mod money;
 mod presence;
+mod quarantine;
 mod quick_match;
 mod restore;
 mod rooms;
@@ -29,6 +30,7 @@ use blazing_sun_backbone::topics;
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::{Cents, CommandId, Games, Millis, RoomId, UserId};
 use chat::ChatTaken;
+use quarantine::Quarantined;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,8 +145,10 @@ pub struct Partition {
     may_wait: FxHashMap<UserId, BTreeSet<String>>,
     /// What is not saved, by the batch that changed it first.
     dirty: BTreeSet<(u64, Dirty)>,
-    /// Rooms that can not be loaded, and the first batch that may hold inputs for them.
-    quarantined: BTreeMap<RoomId, u64>,
+    /// Rooms that can not be loaded.
+    quarantined: BTreeMap<RoomId, Quarantined>,
+    /// Rooms that could not be loaded before and can be now, and when they were in play for the last time.
+    returned: Vec<(RoomId, Millis)>,
     /// Rooms whose journal has grown so long that it is saved with this batch.
     long: Vec<RoomId>,
     /// What users have taken of chat outside of rooms.
@@ -180,6 +184,7 @@ impl Partition {
             may_wait: FxHashMap::default(),
             dirty: BTreeSet::new(),
             quarantined: BTreeMap::new(),
+            returned: Vec::new(),
             long: Vec::new(),
             chat_taken: FxHashMap::default(),
             topics: TopicNames {
@@ -264,7 +269,7 @@ impl Partition {
         let dirty = self.dirty.first().map(|(since, _)| *since);
         dirty
             .into_iter()
-            .chain(self.quarantined.values().copied())
+            .chain(self.quarantined.values().filter_map(|room| room.unsaved))
             .min()
     }
 }

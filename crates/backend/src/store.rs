@@ -102,6 +102,21 @@ pub struct RoomSnapshot {
     pub state: Vec<u8>,
 }
 
+/// A room that can not be loaded, with what recovery needs of it beside its snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantinedRoom {
+    /// The room.
+    pub room_id: RoomId,
+    /// Its partition.
+    pub partition: u32,
+    /// The batch up to which its inputs are here.
+    pub batch_no: u64,
+    /// When it was in play for the last time.
+    pub since: Millis,
+    /// Inputs that its snapshot does not hold, as they were journaled, one JSON object a line.
+    pub inputs: String,
+}
+
 /// The inputs of an ended room, from the first on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomArchive {
@@ -228,6 +243,10 @@ pub struct Writes {
     pub rooms: Vec<(RoomSnapshot, Option<Vec<u8>>)>,
     /// Rooms ended: snapshot and journal parts become one archived row.
     pub archives: Vec<RoomArchive>,
+    /// Rooms that can not be loaded: of one that is kept already, the inputs are added to those that it has.
+    pub quarantined: Vec<QuarantinedRoom>,
+    /// Rooms that can be loaded again, and were saved or have ended.
+    pub released: Vec<RoomId>,
     /// The directory.
     pub listings: Vec<ListingChange>,
     /// Who is in which room, for finding a user's rooms.
@@ -304,6 +323,9 @@ pub trait Store {
 
     /// The saved rooms.
     fn rooms(&mut self) -> Result<Vec<RoomSnapshot>, StoreError>;
+
+    /// The rooms that could not be loaded.
+    fn quarantined_rooms(&mut self) -> Result<Vec<QuarantinedRoom>, StoreError>;
 
     /// The saved answers.
     fn inboxes(&mut self) -> Result<Vec<InboxSnapshot>, StoreError>;

@@ -73,7 +73,10 @@ impl LogFrame {
                 "batches before {first} were removed, recovery needs them from {floor} on"
             ));
         }
-        for table in ["room_snapshot", "inbox_snapshot"] {
+        for table in ["room_snapshot", "inbox_snapshot", "room_quarantine"] {
+            if !has_table(connection, table)? {
+                continue;
+            }
             let sql = format!("SELECT max(batch_no) FROM {table}");
             let found = one::<Option<i64>>(connection, &sql)?.flatten().unwrap_or(0);
             if found > last as i64 {

@@ -3,11 +3,13 @@
 use super::frame::LogFrame;
 use super::ledger::{COLUMNS, TransferRow};
 use super::log::LoggedRoom;
-use super::{AuditCheck, Result};
+use super::{AuditCheck, Result, has_table};
+use crate::store::sqlite::quarantined_room;
 use blazing_sun_domain::room::{Action, Input};
 use blazing_sun_domain::{Cents, TransferKind};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, HashMap};
 
 /// What is said of a room's saved state; the rest of it is the rules' own.
@@ -42,7 +44,7 @@ enum Kept {
         batch_no: u64,
         state: Option<SavedRoom>,
     },
-    /// It runs, and recovery makes it again from the log alone.
+    /// It runs, and recovery makes it again from its inputs alone.
     Journaled,
     /// Nothing, though it was there.
     Lost,
@@ -353,12 +355,29 @@ impl Rooms<'_> {
         }
         let opened = logged.and_then(|logged| logged.opened);
         Ok(
-            if opened.is_some_and(|batch_no| batch_no >= self.frame.floor) {
+            if opened.is_some_and(|batch_no| batch_no >= self.frame.floor)
+                || self.opening_is_kept(room)?
+            {
                 Kept::Journaled
             } else {
                 Kept::Lost
             },
         )
+    }
+
+    /// Whether a room that can not be loaded is kept from its opening on.
+    fn opening_is_kept(&self, room: &str) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct First {
+            o: Option<IgnoredAny>,
+        }
+        let Ok(room_id) = room.parse() else {
+            return Ok(false);
+        };
+        let kept = quarantined_room(self.connection, &room_id)?;
+        let first = kept.as_ref().and_then(|kept| kept.inputs.lines().next());
+        let first = first.map(serde_json::from_str::<First>);
+        Ok(first.is_some_and(|first| first.is_ok_and(|first| first.o.is_some())))
     }
 
     fn has(&self, sql: &str, room: &str) -> Result<bool> {
@@ -388,7 +407,15 @@ impl Rooms<'_> {
 
     /// Lists tell of running rooms alone.
     fn check_lists(&mut self) -> Result<()> {
-        for table in ["room_directory", "room_member", "room_journal"] {
+        for table in [
+            "room_directory",
+            "room_member",
+            "room_journal",
+            "room_quarantine",
+        ] {
+            if !has_table(self.connection, table)? {
+                continue;
+            }
             let sql = format!("SELECT DISTINCT room_id FROM {table}");
             let mut statement = self.connection.prepare(&sql)?;
             let mut rows = statement.query([])?;

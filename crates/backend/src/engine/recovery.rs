@@ -41,6 +41,18 @@ impl Running {
             let partition = partition_of(snapshot.room_id.as_str().as_bytes(), count) as usize;
             self.partitions[partition].restore_room(snapshot, &self.rules.games, &secret_of);
         }
+        let floor = self.store.floor()?;
+        for kept in self.store.quarantined_rooms()? {
+            let saved = saved_rooms.entry(kept.room_id.clone()).or_default();
+            *saved = kept.batch_no.max(*saved);
+            let partition = partition_of(kept.room_id.as_str().as_bytes(), count) as usize;
+            self.partitions[partition].restore_quarantined(
+                kept,
+                floor,
+                &self.rules.games,
+                &secret_of,
+            );
+        }
         let now = self.now();
         let mut saved_inboxes: FxHashMap<(u32, UserId), u64> = FxHashMap::default();
         for snapshot in self.store.inboxes()? {
@@ -56,7 +68,6 @@ impl Running {
                 self.partitions[of_user].restore_place(user, &game_type);
             }
         }
-        let floor = self.store.floor()?;
         for batch in SqliteLog::batches_from(self.store.connection(), floor)? {
             let (batch_no, at, records) = batch?;
             for record in records
@@ -85,6 +96,9 @@ impl Running {
                     }
                 }
             }
+        }
+        for partition in &mut self.partitions {
+            partition.forget_ended(|room| Ok(self.store.ended_room(room)?.is_some()))?;
         }
         Ok(())
     }

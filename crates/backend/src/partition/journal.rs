@@ -23,7 +23,7 @@ pub struct JournalRecord {
 }
 
 /// One applied input.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct JournaledInput {
     /// The room.
     #[serde(rename = "r")]
@@ -35,7 +35,7 @@ pub struct JournaledInput {
     #[serde(rename = "i")]
     pub input: Box<RawValue>,
     /// With a room's first input.
-    #[serde(rename = "o", default)]
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Opened>,
 }
 

@@ -1,5 +1,4 @@
-//! How a partition finds its rooms again: the saved state, then every input since. A room that can
-//! not be found again is quarantined: it harms no other, and what recovery needs of it is kept.
+//! How a partition finds its rooms again: the saved state, then every input since.
 
 use super::rooms::{Decided, RoomSlot, decide, panic_text};
 use super::{Dirty, JournaledInput, Opened, Partition};
@@ -22,7 +21,7 @@ impl Partition {
             .and_then(|secret| loaded(&snapshot.state, games, secret));
         let room = match loaded {
             Ok(room) => room,
-            Err(reason) => return self.quarantine(room_id, snapshot.batch_no + 1, &reason),
+            Err(reason) => return self.quarantine(&room_id, None, &reason),
         };
         let opened = Opened {
             sealed_secret: snapshot.sealed_secret,
@@ -55,30 +54,16 @@ impl Partition {
         secret_of: SecretOf<'_>,
     ) {
         let room_id = journaled.room_id.clone();
-        if self.quarantined.contains_key(&room_id) {
+        if let Some(quarantined) = self.quarantined.get_mut(&room_id) {
+            quarantined.unsaved.get_or_insert(batch_no);
             return;
         }
-        let since = self.rooms.get(&room_id).and_then(|slot| slot.dirty_since);
         if let Err(reason) = self.replay(journaled, batch_no, games, secret_of) {
-            self.withdraw(&room_id, since.unwrap_or(batch_no), &reason);
+            self.withdraw(&room_id, batch_no, &reason);
         }
     }
 
-    /// Takes a room out of play that can not be kept or found again, as of where it was last saved.
-    pub(super) fn withdraw(&mut self, room_id: &RoomId, batch_no: u64, reason: &str) {
-        let since = self.rooms.get(room_id).and_then(|slot| slot.dirty_since);
-        self.set_deadline(room_id, None);
-        self.set_room_clean(room_id);
-        self.rooms.remove(room_id);
-        self.quarantine(room_id.clone(), since.unwrap_or(batch_no), reason);
-    }
-
-    fn quarantine(&mut self, room_id: RoomId, since: u64, reason: &str) {
-        tracing::error!(room.id = %room_id, reason, "a room can not be kept or loaded and is quarantined");
-        self.quarantined.insert(room_id, since);
-    }
-
-    fn replay(
+    pub(super) fn replay(
         &mut self,
         journaled: JournaledInput,
         batch_no: u64,

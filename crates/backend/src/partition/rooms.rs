@@ -42,6 +42,8 @@ pub struct RoomSlot {
     pub(super) is_listed: bool,
     /// Deadlines in a row at which the game panicked.
     panicked_deadlines: u32,
+    /// It could not be loaded before, and was not saved since.
+    pub(super) is_returned: bool,
 }
 
 impl RoomSlot {
@@ -59,6 +61,7 @@ impl RoomSlot {
             deadline: None,
             is_listed: false,
             panicked_deadlines: 0,
+            is_returned: false,
         }
     }
 
@@ -342,11 +345,10 @@ impl Partition {
 
     /// Moves every room's deadlines back by the time in which nobody could act.
     pub fn shift_deadlines<S: Store>(&mut self, turn: &mut Turn<'_, S>, by_ms: i64) -> Taken {
-        let waiting: Vec<RoomId> = self
-            .deadlines
-            .iter()
-            .map(|(_, room)| room.clone())
-            .collect();
+        let is_returned = |room: &RoomId| self.rooms.get(room).is_some_and(|slot| slot.is_returned);
+        let waiting = self.deadlines.iter().map(|(_, room)| room.clone());
+        // What returned has been away for longer.
+        let waiting: Vec<RoomId> = waiting.filter(|room| !is_returned(room)).collect();
         for room in waiting {
             self.act(turn, None, &room, system(), Action::Shift { by_ms })?;
         }
@@ -386,6 +388,9 @@ impl Partition {
         let Some(slot) = self.rooms.get_mut(room_id) else {
             return Ok(());
         };
+        if std::mem::take(&mut slot.is_returned) {
+            turn.writes.released.push(room_id.clone());
+        }
         let part = (!slot.inputs.is_empty()).then(|| std::mem::take(&mut slot.inputs));
         if let Some(part) = &part {
             slot.journal_parts += 1;
@@ -416,6 +421,9 @@ impl Partition {
             turn.writes
                 .listings
                 .push(ListingChange::Remove(room_id.clone()));
+        }
+        if slot.is_returned {
+            turn.writes.released.push(room_id.clone());
         }
         let game_type = slot.room.game_type();
         turn.writes.archives.push(RoomArchive {

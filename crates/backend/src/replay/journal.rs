@@ -1,9 +1,9 @@
-//! Where a room's inputs are: in the archive once it has ended, otherwise in the saved parts and in
-//! the log's `_journal` since.
+//! Where a room's inputs are: in the archive once it has ended, otherwise in the saved parts, in a row of
+//! their own where it could not be loaded, and in the log's `_journal` since.
 
 use super::{ReplayError, Result};
-use crate::partition::{JOURNAL_TOPIC, JournalRecord};
-use crate::store::sqlite::{archived_journal, has_digests, saved_journal};
+use crate::partition::{JOURNAL_TOPIC, JournalRecord, JournaledInput};
+use crate::store::sqlite::{archived_journal, has_digests, quarantined_room, saved_journal};
 use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_domain::room::{RULES_VERSION, Room, saved_rules_version};
 use blazing_sun_domain::{Games, Millis, RoomId};
@@ -127,11 +127,38 @@ impl Journal {
             journal.saved_state = Some(saved.state);
             journal.saved_inputs = saved.inputs;
         }
+        if let Some(kept) = quarantined_room(connection, room)? {
+            is_found = true;
+            after_batch = after_batch.max(kept.batch_no);
+            journal.partition = kept.partition;
+            journal.take_kept(&kept.inputs);
+        }
         is_found |= journal.read_log(connection, after_batch)?;
         if !is_found {
             return Err(ReplayError::UnknownRoom(room.clone()));
         }
         Ok(journal)
+    }
+
+    /// Takes the inputs that were kept when the room could not be loaded.
+    fn take_kept(&mut self, inputs: &str) {
+        for line in inputs.lines() {
+            match serde_json::from_str(line) {
+                Ok(input) => self.take(input),
+                Err(error) => {
+                    let wrong = format!("what is kept of its inputs can not be read: {error}");
+                    self.wrongs.push(wrong);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, input: JournaledInput) {
+        if let Some(opened) = input.opened {
+            self.sealed_secret = opened.sealed_secret;
+        }
+        let json = input.input.get().as_bytes().to_vec();
+        self.later.push((input.after_seq, json));
     }
 
     /// Takes the room's inputs after a batch from the log; whether it has opened the room.
@@ -171,13 +198,11 @@ impl Journal {
                 let Some(input) = parsed.room.filter(|input| input.room_id == self.room_id) else {
                     continue;
                 };
-                if let Some(opened) = input.opened {
+                if input.opened.is_some() {
                     is_opened = true;
                     self.partition = record.partition;
-                    self.sealed_secret = opened.sealed_secret;
                 }
-                let json = input.input.get().as_bytes().to_vec();
-                self.later.push((input.after_seq, json));
+                self.take(input);
             }
         }
         Ok(is_opened)

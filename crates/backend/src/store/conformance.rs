@@ -3,7 +3,7 @@
 use super::reads::ReadSide;
 use super::{
     Connection, InboxSnapshot, JournalDigest, Listing, ListingChange, Ownership, PresenceChange,
-    Recipient, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
+    QuarantinedRoom, Recipient, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
 };
 use blazing_sun_backbone::messages::{Content, DirectMessage, LobbyMessage};
 use blazing_sun_domain::room::Membership;
@@ -79,6 +79,7 @@ pub fn run<T: Subject>(fresh: impl Fn() -> T) {
     a_failed_commit_leaves_nothing(&fresh());
     an_earlier_owner_is_fenced(&fresh());
     rooms_are_saved_and_archived(&fresh());
+    rooms_that_can_not_be_loaded_keep_their_inputs(&fresh());
     the_directory_and_memberships_are_found(&fresh());
     answers_and_connections_come_back(&fresh());
     recipients_are_found(&fresh());
@@ -240,6 +241,39 @@ fn rooms_are_saved_and_archived<T: Subject>(subject: &T) {
         store.archived_inputs(&room("r")).unwrap(),
         Some(b"a\nb\nc\n".to_vec())
     );
+}
+
+fn rooms_that_can_not_be_loaded_keep_their_inputs<T: Subject>(subject: &T) {
+    let kept = |id: &str, batch_no, since, inputs: &str| QuarantinedRoom {
+        room_id: room(id),
+        partition: 3,
+        batch_no,
+        since: Millis(since),
+        inputs: inputs.to_owned(),
+    };
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    for quarantined in [
+        vec![kept("a", 1, 10, ""), kept("b", 1, 10, "one\n")],
+        vec![kept("b", 2, 20, "two\n")],
+    ] {
+        let writes = Writes {
+            quarantined,
+            ..Writes::default()
+        };
+        subject.commit(&mut store, &mut by, &writes).unwrap();
+    }
+    drop(store);
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let [a, b] = [kept("a", 1, 10, ""), kept("b", 2, 10, "one\ntwo\n")];
+    assert_eq!(store.quarantined_rooms().unwrap(), [a, b.clone()]);
+    let writes = Writes {
+        released: vec![room("a"), room("c")],
+        ..Writes::default()
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    assert_eq!(store.quarantined_rooms().unwrap(), [b]);
 }
 
 fn the_directory_and_memberships_are_found<T: Subject>(subject: &T) {

@@ -5,6 +5,7 @@ mod accounts;
 mod engine_store;
 mod journals;
 mod messages;
+mod quarantine;
 mod reads;
 mod write_back;
 
@@ -15,6 +16,7 @@ pub use journals::{
     ArchivedJournal, SavedJournal, archived_journal, each_archived_journal, each_saved_journal,
     has_digests, saved_journal,
 };
+pub use quarantine::quarantined_room;
 pub use reads::SqliteReads;
 
 use super::StoreError;

@@ -122,7 +122,7 @@ impl Game for Fragile {
     }
 }
 
-fn with_fragile(dir: &Path) -> EngineOptions {
+pub(crate) fn with_fragile(dir: &Path) -> EngineOptions {
     let mut options = options(dir);
     options.games.add::<Fragile>();
     options
@@ -145,19 +145,19 @@ async fn seated(rig: &mut Rig, room: &str, players: [u64; 2]) {
     rig.expect("games.event.player_ready_changed").await;
 }
 
-async fn begun(rig: &mut Rig, room: &str, players: [u64; 2]) {
+pub(crate) async fn begun(rig: &mut Rig, room: &str, players: [u64; 2]) {
     seated(rig, room, players).await;
     rig.send(players[1], "ready", json!({ "room_id": room }))
         .await;
     rig.expect("games.event.game_started").await;
 }
 
-async fn breaks(rig: &mut Rig, by: u64, at: &str) -> Uuid {
+pub(crate) async fn breaks(rig: &mut Rig, by: u64, at: &str) -> Uuid {
     let fields = json!({ "room_id": "weak", "at": at });
     rig.send(by, "fragile.break", fields).await
 }
 
-async fn resigns(rig: &mut Rig, by: u64, room: &str) {
+pub(crate) async fn resigns(rig: &mut Rig, by: u64, room: &str) {
     rig.send(by, "fragile.resign", json!({ "room_id": room }))
         .await;
     let over = rig.expect("games.event.seed_revealed").await;
@@ -165,7 +165,7 @@ async fn resigns(rig: &mut Rig, by: u64, room: &str) {
 }
 
 /// The event that is the answer to a command, wherever it came among others.
-async fn answer(rig: &mut Rig, id: Uuid) -> Value {
+pub(crate) async fn answer(rig: &mut Rig, id: Uuid) -> Value {
     let is_answer = |event: &&Value| event["correlation_id"] == json!(id);
     match rig.seen.iter().find(is_answer).cloned() {
         Some(answer) => answer,
@@ -173,7 +173,7 @@ async fn answer(rig: &mut Rig, id: Uuid) -> Value {
     }
 }
 
-async fn passes(rig: &mut Rig, by: u64, room: &str) {
+pub(crate) async fn passes(rig: &mut Rig, by: u64, room: &str) {
     let id = rig
         .send(by, "fragile.pass", json!({ "room_id": room }))
         .await;
@@ -184,8 +184,16 @@ async fn passes(rig: &mut Rig, by: u64, room: &str) {
     );
 }
 
+/// A pass in the weak room is refused.
+pub(crate) async fn is_refused(rig: &mut Rig, by: u64, code: &str) {
+    let fields = json!({ "room_id": "weak" });
+    let id = rig.send(by, "fragile.pass", fields).await;
+    let refused = answer(rig, id).await;
+    assert_eq!(refused["payload"]["code"], code, "{refused}");
+}
+
 /// The books, after the engine has ended.
-fn books(dir: &Path) -> AuditTotals {
+pub(crate) fn books(dir: &Path) -> AuditTotals {
     let report = audit(&options(dir).path).unwrap();
     assert!(report.is_clean(), "{report:#?}");
     report.totals
@@ -332,10 +340,7 @@ async fn a_game_that_can_not_be_loaded_is_set_aside_alone() {
     // Stopping saves it.
     rig.engine.stop();
     let mut rig = Rig::start_with(with_fragile(dir.path()));
-    let id = rig
-        .send(2, "fragile.pass", json!({ "room_id": "weak" }))
-        .await;
-    assert_eq!(answer(&mut rig, id).await["payload"]["code"], "unavailable");
+    is_refused(&mut rig, 2, "unavailable").await;
     resigns(&mut rig, 3, "strong").await;
     rig.engine.stop();
     let totals = books(dir.path());
@@ -358,12 +363,7 @@ async fn a_game_that_can_not_be_saved_gives_the_fees_back_and_harms_no_other() {
         Rig::start_with(with_fragile(killed.path())).engine.stop();
         for dir in [dir.path(), killed.path()] {
             let mut rig = Rig::start_with(with_fragile(dir));
-            let fields = json!({ "room_id": "weak" });
-            let id = rig.send(2, "fragile.pass", fields).await;
-            assert_eq!(
-                answer(&mut rig, id).await["payload"]["code"],
-                "room_not_found"
-            );
+            is_refused(&mut rig, 2, "room_not_found").await;
             resigns(&mut rig, 3, "strong").await;
             assert_eq!(rig.engine.held().await.unwrap().rooms, 0);
             rig.engine.stop();

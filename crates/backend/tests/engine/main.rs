@@ -7,6 +7,7 @@ mod credits;
 mod harness;
 mod isolation;
 mod presence;
+mod quarantine;
 mod quick_match;
 mod rooms;
 

@@ -2,10 +2,12 @@
 
 use super::access::{JobOutcome, WriteJob, WriteJobs};
 use super::messages;
+use super::quarantine;
 use super::write_back::{Progress, WriteBack, checkpoint};
 use crate::store::{
     Connection as UserConnection, InboxSnapshot, JournalDigest, ListingChange, Ownership,
-    PresenceChange, Recipient, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
+    PresenceChange, QuarantinedRoom, Recipient, RoomArchive, RoomSnapshot, Standing, Store,
+    StoreError, Writes,
 };
 use blazing_sun_backbone::log::sqlite::{Batch, SqliteAppender};
 use blazing_sun_backbone::{is_planted, kill_point};
@@ -183,6 +185,7 @@ impl SqliteStore {
         for (room, part) in &writes.rooms {
             write_room(&transaction, room, part.as_deref())?;
         }
+        quarantine::write(&transaction, writes)?;
         // Before the archives, which take all members of an ended room out.
         for (user, room, standing) in &writes.members {
             write_member(&transaction, *user, room, *standing)?;
@@ -357,6 +360,10 @@ impl Store for SqliteStore {
             });
         }
         Ok(rooms)
+    }
+
+    fn quarantined_rooms(&mut self) -> Result<Vec<QuarantinedRoom>, StoreError> {
+        quarantine::all(&self.connection)
     }
 
     fn inboxes(&mut self) -> Result<Vec<InboxSnapshot>, StoreError> {

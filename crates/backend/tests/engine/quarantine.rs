@@ -1,0 +1,208 @@
+//! Rooms that can not be loaded for a while: nothing is lost of them, and nobody waits for them.
+
+use crate::copy_as_killed;
+use crate::harness::{Rig, options};
+use crate::isolation::{begun, books, breaks, is_refused, passes, resigns, with_fragile};
+use blazing_sun_backend::audit::audit;
+use blazing_sun_backend::engine::EngineOptions;
+use blazing_sun_backend::replay::replay;
+use serde_json::json;
+use std::path::Path;
+
+fn number(dir: &Path, query: &str) -> i64 {
+    let connection = rusqlite::Connection::open(options(dir).path).unwrap();
+    connection.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+/// Whether recovery would read nothing of the log.
+fn needs_no_log(dir: &Path) -> bool {
+    let query = "SELECT floor = batch_no + 1 FROM partition_owner";
+    number(dir, query) == 1
+}
+
+fn quarantined(dir: &Path) -> i64 {
+    number(dir, "SELECT count(*) FROM room_quarantine")
+}
+
+/// How many inputs a replay of the weak room finds; all of them come to what was told.
+fn replayed(dir: &Path) -> u64 {
+    let EngineOptions {
+        path,
+        games,
+        sealer,
+        ..
+    } = with_fragile(dir);
+    let weak = "weak".parse().unwrap();
+    let replayed = replay(&path, &weak, &games, &sealer, &mut |_| Ok(())).unwrap();
+    assert!(replayed.is_equal(), "{replayed:#?}");
+    replayed.inputs
+}
+
+/// What an audit says of a room that is kept nowhere any more.
+fn without_its_row(dir: &Path) -> String {
+    let path = dir.join("blazing-sun.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch("DELETE FROM room_quarantine")
+        .unwrap();
+    let report = audit(&path).unwrap();
+    let named = report.checks.into_iter().flat_map(|check| check.named);
+    named.collect::<Vec<_>>().join("; ")
+}
+
+/// A room of the fragile game with its second player to move, as a kill leaves it: in the log alone, or saved
+/// and then in the log.
+async fn killed(is_saved: bool) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start_with(with_fragile(dir.path()));
+    begun(&mut rig, "weak", [1, 2]).await;
+    passes(&mut rig, 1, "weak").await;
+    if is_saved {
+        rig.engine.stop();
+        rig = Rig::start_with(with_fragile(dir.path()));
+    }
+    passes(&mut rig, 2, "weak").await;
+    passes(&mut rig, 1, "weak").await;
+    let killed = tempfile::tempdir().unwrap();
+    copy_as_killed(dir.path(), killed.path());
+    rig.engine.stop();
+    killed
+}
+
+#[tokio::test]
+async fn a_room_whose_game_is_gone_for_a_while_goes_on_from_where_it_was() {
+    for is_saved in [false, true] {
+        let dir = killed(is_saved).await;
+        let dir = dir.path();
+        let inputs = replayed(dir);
+        // The second time nothing of it is in what is read of the log.
+        for other in ["other-1", "other-2"] {
+            let mut rig = Rig::start(dir);
+            for _ in 0..1_000 {
+                is_refused(&mut rig, 2, "unavailable").await;
+            }
+            rig.send(3, "create_room", room_of_dice(other)).await;
+            rig.expect("games.event.room_created").await;
+            rig.send(3, "leave_room", json!({ "room_id": other })).await;
+            rig.expect("games.event.seed_revealed").await;
+            rig.engine.stop();
+            assert!(needs_no_log(dir), "{other}");
+            assert_eq!(quarantined(dir), 1);
+            assert_eq!(books(dir).escrow_cents, 2_000);
+            assert_eq!(replayed(dir), inputs);
+        }
+        let mut rig = Rig::start_with(with_fragile(dir));
+        is_refused(&mut rig, 1, "not_your_turn").await;
+        passes(&mut rig, 2, "weak").await;
+        resigns(&mut rig, 1, "weak").await;
+        rig.engine.stop();
+        assert_eq!(quarantined(dir), 0);
+        let totals = books(dir);
+        assert_eq!((totals.rake_cents, totals.escrow_cents), (400, 0));
+        // Its time was moved, then two moves more.
+        assert_eq!(replayed(dir), inputs + 3);
+    }
+}
+
+fn room_of_dice(room: &str) -> serde_json::Value {
+    json!({ "room_id": room, "game_type": "bigger_dice", "room_name": room })
+}
+
+#[tokio::test]
+async fn an_audit_misses_what_was_kept_of_a_room() {
+    for (is_saved, misses) in [(false, true), (true, false)] {
+        let dir = killed(is_saved).await;
+        Rig::start(dir.path()).engine.stop();
+        let said = without_its_row(dir.path());
+        let is_missed =
+            said.contains("room weak, with 2000 in escrow, is neither saved nor archived");
+        assert_eq!(is_missed, misses, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_room_that_can_be_loaded_again_is_saved_at_once_and_may_be_set_aside_anew() {
+    let first = killed(true).await;
+    let rig = Rig::start(first.path());
+    // Killed before all others are saved, so that the room's inputs are in its row and in what is read of the log.
+    let dir = tempfile::tempdir().unwrap();
+    copy_as_killed(first.path(), dir.path());
+    rig.engine.stop();
+    let dir = dir.path();
+    assert_eq!((quarantined(dir), needs_no_log(dir)), (1, false));
+    let mut rig = Rig::start_with(with_fragile(dir));
+    assert_eq!(quarantined(dir), 0);
+    passes(&mut rig, 2, "weak").await;
+    let again = tempfile::tempdir().unwrap();
+    copy_as_killed(dir, again.path());
+    rig.engine.stop();
+    let again = again.path();
+    Rig::start(again).engine.stop();
+    assert_eq!((quarantined(again), needs_no_log(again)), (1, true));
+    let mut rig = Rig::start_with(with_fragile(again));
+    passes(&mut rig, 1, "weak").await;
+    resigns(&mut rig, 2, "weak").await;
+    rig.engine.stop();
+    replayed(again);
+    assert_eq!(books(again).escrow_cents, 0);
+}
+
+#[tokio::test]
+async fn no_time_passes_for_a_room_that_can_not_be_loaded() {
+    let dir = killed(false).await;
+    let dir = dir.path();
+    Rig::start(dir).engine.stop();
+    // As if all had been so for an hour.
+    let connection = rusqlite::Connection::open(options(dir).path).unwrap();
+    let earlier = "UPDATE room_quarantine SET since_ms = since_ms - 3600000";
+    assert_eq!(connection.execute(earlier, []).unwrap(), 1);
+    let mut rig = Rig::start_with(with_fragile(dir));
+    rig.send(1, "rejoin_room", json!({ "room_id": "weak" }))
+        .await;
+    let state = rig.expect("games.event.room_state").await;
+    let (deadline, now) = (
+        &state["payload"]["room"]["turn_deadline"],
+        &state["timestamp"],
+    );
+    let query = "SELECT unixepoch(?1) - unixepoch(?2)";
+    let left: i64 = connection
+        .query_row(query, [deadline.as_str(), now.as_str()], |row| row.get(0))
+        .unwrap();
+    assert!(left > 3_600, "{left} s: {state}");
+    rig.engine.stop();
+}
+
+#[tokio::test]
+async fn a_room_that_has_ended_is_not_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start_with(with_fragile(dir.path()));
+    begun(&mut rig, "weak", [1, 2]).await;
+    resigns(&mut rig, 1, "weak").await;
+    let killed = tempfile::tempdir().unwrap();
+    copy_as_killed(dir.path(), killed.path());
+    rig.engine.stop();
+    let mut rig = Rig::start(killed.path());
+    assert_eq!(rig.engine.held().await.unwrap().rooms, 0);
+    is_refused(&mut rig, 2, "room_not_found").await;
+    rig.engine.stop();
+    assert_eq!(quarantined(killed.path()), 0);
+    books(killed.path());
+}
+
+#[tokio::test]
+async fn a_state_that_can_not_be_loaded_holds_up_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start_with(with_fragile(dir.path()));
+    begun(&mut rig, "weak", [1, 2]).await;
+    breaks(&mut rig, 1, "load").await;
+    rig.expect("games.event.fragile.state").await;
+    // Stopping saves it.
+    rig.engine.stop();
+    for _ in 0..2 {
+        let mut rig = Rig::start_with(with_fragile(dir.path()));
+        is_refused(&mut rig, 2, "unavailable").await;
+        rig.engine.stop();
+        assert!(needs_no_log(dir.path()));
+        assert_eq!(books(dir.path()).escrow_cents, 2_000);
+    }
+}
