@@ -39,8 +39,10 @@ install() {
   into=$(mktemp -d "$TOOLS_DIR/.kafka.XXXXXX")
   server_say "fetching Apache Kafka $KAFKA_VERSION into $KAFKA_HOME (once per user)" >&2
   mvn --quiet --batch-mode -Dstyle.color=never --file "$repository/dev/kafka/pom.xml" dependency:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$into" </dev/null >&2 ||
+    -DincludeScope=runtime -DoutputDirectory="$into" </dev/null >&2 || {
+    rm -rf "$into"
     server_die "Maven could not fetch Apache Kafka; its own words stand above"
+  }
   [[ -f $into/kafka_2.13-$KAFKA_VERSION.jar ]] ||
     server_die "dev/kafka/pom.xml and dev/tools.sh name different versions of Apache Kafka"
   touch "$into/complete"

@@ -7,6 +7,7 @@
 #   postgres.sh wipe              kills it and removes its data
 #   postgres.sh env               prints what to export to reach it
 #   postgres.sh install           fetches it if the machine has none (start does too)
+#   postgres.sh find              prints the folder of its programs
 #
 # Options: --dir DIR (data, logs, state; default data/dev/postgres), --port PORT (0: a free one),
 #   --while-locked FILE [--grace-seconds N] (wiped when no process holds a lock on FILE any more),
@@ -42,15 +43,17 @@ fetch() {
     aarch64) machine=arm64v8 ;;
     *) is_missing "PostgreSQL 14 or newer is missing" ;;
   esac
-  command -v mvn >/dev/null && command -v jar >/dev/null ||
+  { command -v mvn && command -v jar; } >/dev/null ||
     is_missing "PostgreSQL 14 or newer is missing, and so are Maven and a JDK, which could fetch it"
   mkdir -p "$TOOLS_DIR"
   into=$(mktemp -d "$TOOLS_DIR/.postgres.XXXXXX")
   server_say "fetching PostgreSQL $POSTGRES_VERSION into $POSTGRES_HOME (once per user)" >&2
   mvn --quiet --batch-mode -Dstyle.color=never \
     org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory="$into" \
-    -Dartifact="io.zonky.test.postgres:embedded-postgres-binaries-linux-$machine:$POSTGRES_VERSION" </dev/null >&2 ||
+    -Dartifact="io.zonky.test.postgres:embedded-postgres-binaries-linux-$machine:$POSTGRES_VERSION" </dev/null >&2 || {
+    rm -rf "$into"
     server_die "Maven could not fetch PostgreSQL; its own words stand above"
+  }
   (cd "$into" && jar --extract --file ./*.jar && tar -xJf ./*.txz && rm -rf ./*.jar ./*.txz META-INF)
   mv -T "$into" "$POSTGRES_HOME" 2>/dev/null || rm -rf "$into"
 }
@@ -63,9 +66,10 @@ find_programs() {
     [[ -x $folder/postgres && -x $folder/initdb ]] || continue
     local version
     version=$("$folder/postgres" --version)
-    [[ $version =~ \)\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= 14)) || continue
-    printf '%s\n' "$folder"
-    return
+    if [[ $version =~ \)\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= 14)); then
+      printf '%s\n' "$folder"
+      return
+    fi
   done
   return 1
 }
@@ -195,6 +199,7 @@ case $command in
     printf 'export DATABASE_URL=%s\n' "$(url)"
     ;;
   install) install ;;
+  find) find_programs || is_missing "PostgreSQL 14 or newer is missing" ;;
   watch) watch_users "$users_file" "$grace_seconds" ;;
-  *) server_die "usage: dev/postgres.sh start|stop|wipe|status|env|install (its head says more)" ;;
+  *) server_die "usage: dev/postgres.sh start|stop|wipe|status|env|install|find (its head says more)" ;;
 esac

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Sourced by kafka.sh and postgres.sh: servers that run in the background on this machine, each with a
 # folder of its own. `$server_dir` is that folder, `$server_name` what people call it.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building (`setup.sh build`) or testing (`setup.sh test`) needs and this machine lacks.
+# Installs what building (`setup.sh build`), testing (`setup.sh test`) or a cluster here (`setup.sh cluster`) needs and
+# this machine lacks.
 # Safe to run at any time; does nothing, quickly, when all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -51,7 +52,7 @@ check_rust_components() {
 }
 
 check_node() {
-  have node && have npm || die "Node.js and npm are missing; install $NODE_WANTED from https://nodejs.org."
+  { have node && have npm; } || die "Node.js and npm are missing; install $NODE_WANTED from https://nodejs.org."
   local version major minor
   version=$(node --version)
   IFS=. read -r major minor _ <<<"${version#v}"
@@ -60,17 +61,44 @@ check_node() {
     die "$NODE_WANTED is needed; this is $version."
 }
 
-# SQLite is compiled from source that its crate bundles.
-check_c_compiler() {
-  have cc || debian_install "a C compiler" gcc libc6-dev
+# SQLite and librdkafka are compiled from sources that their crates bundle; the latter links against the system's
+# OpenSSL and zlib.
+check_c_tools() {
+  local missing=()
+  have cc || missing+=(gcc libc6-dev)
+  have c++ || missing+=(g++)
+  have make || missing+=(make)
+  have cmake || missing+=(cmake)
+  if have pkg-config; then
+    pkg-config --exists openssl || missing+=(libssl-dev)
+    pkg-config --exists zlib || missing+=(zlib1g-dev)
+  else
+    missing+=(pkg-config libssl-dev zlib1g-dev)
+  fi
+  ((${#missing[@]} == 0)) || debian_install "a part of the C and C++ tools" "${missing[@]}"
 }
 
 check_git() {
   have git || debian_install "git" git
 }
 
-check_jdk() {
-  have java || say "note: no JDK found. Only running Apache Kafka on this machine needs one."
+# Apache Kafka comes from Maven's artifacts. So does PostgreSQL for who may not install packages and has none.
+check_servers() {
+  local missing=()
+  { have java && java_is_new_enough; } || missing+=(openjdk-17-jdk-headless)
+  have mvn || missing+=(maven)
+  ((${#missing[@]} == 0)) || debian_install "what runs Apache Kafka in tests" "${missing[@]}"
+  dev/kafka.sh install
+  dev/postgres.sh find >/dev/null || ((EUID != 0)) || debian_install "PostgreSQL, for the tests" postgresql
+  dev/postgres.sh install
+}
+
+java_is_new_enough() {
+  [[ $(java -version 2>&1) =~ version\ \"([0-9]+) ]] && ((BASH_REMATCH[1] >= 17))
+}
+
+check_proxy() {
+  find_nginx >/dev/null || debian_install "nginx, which makes a cluster one address" nginx-light
 }
 
 check_chromium() {
@@ -105,19 +133,24 @@ case "${1:-test}" in
   build)
     check_rust
     check_node
-    check_c_compiler
+    check_c_tools
     check_git
+    ;;
+  cluster)
+    check_servers
+    check_proxy
     ;;
   test)
     check_rust
     check_rust_components
     check_node
-    check_c_compiler
+    check_c_tools
     check_git
-    check_jdk
+    check_servers
+    check_proxy
     check_chromium
     cargo_install cargo-deny "$CARGO_DENY_VERSION" "$CARGO_DENY"
     cargo_install typos-cli "$TYPOS_VERSION" "$TYPOS"
     ;;
-  *) die "usage: dev/setup.sh [build|test]" ;;
+  *) die "usage: dev/setup.sh [build|test|cluster]" ;;
 esac

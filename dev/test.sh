@@ -3,6 +3,7 @@
 #
 # A suite passes when its command succeeds and, where it runs tests, at least one ran and none was
 # skipped. All named suites run even if one fails, so that one run shows everything that is wrong.
+# Suites that need them find a real Kafka and a real PostgreSQL, started once; `rust` fails if its tests used none.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source dev/tools.sh
@@ -64,15 +65,54 @@ count_tests() {
   '
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# One Kafka and one PostgreSQL for all suites of this run. They go with it, even if it is killed: it holds the lock.
+start_servers() {
+  [[ -z ${BLAZING_SUN_TEST_KAFKA:-} || -z ${BLAZING_SUN_TEST_DATABASE_URL:-} ]] || return 0
+  local server
+  exec 8>"$scratch/users"
+  flock --shared 8
+  for server in kafka postgres; do
+    "dev/$server.sh" start --dir "$scratch/$server" --while-locked "$scratch/users" 8>&- || return
+  done
+  BLAZING_SUN_TEST_KAFKA=127.0.0.1:$(<"$scratch/kafka/port")
+  BLAZING_SUN_TEST_DATABASE_URL=$(<"$scratch/postgres/url")
+  export BLAZING_SUN_TEST_KAFKA BLAZING_SUN_TEST_DATABASE_URL
+}
+
+clean_up() {
+  local server
+  for server in kafka postgres; do
+    [[ ! -d $scratch/$server ]] || "dev/$server.sh" wipe --dir "$scratch/$server" || true
+  done
+  rm -rf "$scratch"
+}
+
+# How many tests took a place of their own on a server; the harness notes each.
+tests_that_used() { sort -u "$scratch/$1.used" 2>/dev/null | wc -l; }
+
+# Others have to get into it: PostgreSQL does not run as root.
+scratch=$(mktemp -d)
+chmod 755 "$scratch"
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+log=$scratch/log
+export TEST_SERVERS_USED=$scratch
 summary=()
 passed=0
 failed=0
 
 run_suite() {
-  local suite=$1 verdict=ok note="" started=$SECONDS tests skipped
+  local suite=$1 verdict=ok note="" started=$SECONDS tests skipped server used
   printf '\n==> %s\n' "$suite"
+  case $suite in
+    rust | soak | e2e)
+      start_servers || {
+        summary+=("FAILED  0s  $suite  Kafka or PostgreSQL did not start")
+        failed=$((failed + 1))
+        return
+      }
+      ;;
+  esac
   # Not inside a condition, where `set -e` would not reach into the suite.
   set +e
   (
@@ -95,6 +135,13 @@ run_suite() {
       fi
       ;;
   esac
+  if [[ $suite == rust ]]; then
+    for server in kafka postgres; do
+      used=$(tests_that_used "$server")
+      note="$note, $used on $server"
+      ((used > 0)) || verdict=FAILED
+    done
+  fi
 
   if [[ $verdict == ok ]]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
   summary+=("$(printf '%-6s  %4ds  %-10s%s' "$verdict" $((SECONDS - started)) "$suite" "${note:+  $note}")")

@@ -1,4 +1,5 @@
-# Sourced by setup.sh and test.sh: which tools the checks use, at which version, and where they are.
+# shellcheck shell=bash disable=SC2034
+# Sourced by the other scripts: which tools they use, at which version, and where they are.
 # They live in a cache of the user, so that a second clone installs nothing.
 
 TOOLS_DIR="${BLAZING_SUN_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/blazing-sun/tools}"
@@ -24,4 +25,10 @@ find_chromium() {
     command -v -- "$name" && return
   done
   return 1
+}
+
+# Prints the path of nginx, which Debian keeps where only root looks.
+find_nginx() {
+  command -v -- "${NGINX_BIN:-nginx}" && return
+  [[ -x /usr/sbin/nginx ]] && printf '%s\n' /usr/sbin/nginx
 }

@@ -3,6 +3,7 @@
 use super::DEADLINE;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{DirBuilder, File, Permissions};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +28,29 @@ pub(crate) fn run(command: &mut Command) -> String {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?} failed:\n{complaint}");
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// Where `dev/test.sh` wants to know which tests used which server.
+const USED_VARIABLE: &str = "TEST_SERVERS_USED";
+
+/// Notes that the running test, whose name its thread has, uses a server.
+pub(crate) fn note_use(server: &str) {
+    let Some(folder) = std::env::var_os(USED_VARIABLE) else {
+        return;
+    };
+    let program = std::env::current_exe().expect("a running program has a path");
+    let thread = std::thread::current();
+    let line = format!(
+        "{} {}\n",
+        program.display(),
+        thread.name().unwrap_or("unnamed")
+    );
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(Path::new(&folder).join(server))
+        .expect("a file for notes");
+    file.write_all(line.as_bytes()).expect("noted");
 }
 
 /// A server that this process started, alone or with others.

@@ -1,6 +1,6 @@
 //! Apache Kafka for tests: a real broker, started by `dev/kafka.sh`.
 
-use crate::beside::{Beside, run, script};
+use crate::beside::{Beside, note_use, run, script};
 use rustix::process::Signal;
 use std::sync::OnceLock;
 
@@ -76,6 +76,7 @@ impl TestKafka {
 
     /// What a test puts before its topics' and groups' names, used by nobody else.
     pub fn new_prefix(&self) -> String {
+        note_use("kafka.used");
         format!("t{}.", &uuid::Uuid::new_v4().simple().to_string()[..12])
     }
 

@@ -1,6 +1,6 @@
 //! PostgreSQL for tests: a real server, started by `dev/postgres.sh`.
 
-use crate::beside::Beside;
+use crate::beside::{Beside, note_use};
 use rustix::process::Signal;
 use std::sync::OnceLock;
 use tokio_postgres::NoTls;
@@ -55,6 +55,7 @@ impl TestPostgres {
 
     /// Makes an empty database; its URL.
     pub fn new_database(&self) -> String {
+        note_use("postgres.used");
         let name = format!("t_{}", uuid::Uuid::new_v4().simple());
         // From the empty template: nobody is ever connected to that one.
         self.execute(&format!("CREATE DATABASE {name} TEMPLATE template0"));
