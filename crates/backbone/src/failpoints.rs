@@ -82,6 +82,12 @@ mod planted {
             Written => "K2",
             /// A batch is committed, nobody has heard of it.
             Committed => "K3",
+            /// A batch's records are with the producer, and not acknowledged.
+            Produced => "K4",
+            /// All records of a batch are acknowledged, which is written nowhere.
+            Acknowledged => "K5",
+            /// Partitions come or go.
+            Rebalanced => "K6",
             /// The gateway has an event and has written it to no socket.
             Routed => "K9",
         }
@@ -112,6 +118,10 @@ mod planted {
             RakeLost => "rake_lost",
             /// Deadlines do not move over an outage.
             OutageRolls => "outage_rolls",
+            /// An owner that has lost its partition commits.
+            FenceOff => "fence_off",
+            /// A committed record is not published.
+            RelaySkipsOne => "relay_skips_one",
         }
     }
 
@@ -249,7 +259,11 @@ mod planted {
         #[test]
         fn what_is_unknown_is_refused_by_name() {
             for (variable, text, names) in [
-                (KILL_VARIABLE, "K7:1", "no `K7`; there are: K1, K2, K3, K9"),
+                (
+                    KILL_VARIABLE,
+                    "K7:1",
+                    "no `K7`; there are: K1, K2, K3, K4, K5, K6, K9",
+                ),
                 (KILL_VARIABLE, "K2:0", "`0`"),
                 (
                     FAULT_VARIABLE,

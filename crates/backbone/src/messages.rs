@@ -21,7 +21,7 @@ pub use commands::{
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
-pub use presence::{PresenceMessage, gateway_seen, parse_presence};
+pub use presence::{PresenceMessage, gateway_asked, gateway_seen, parse_presence};
 pub use quick_match::{
     MatchedRoom, QuickMatch, SettledMatch, match_settled, matched_while_gone, open_matched_room,
     queue_key, quick_match_left, quick_match_waiting_body,
@@ -40,7 +40,8 @@ pub mod header {
     pub const ROOM_ID: &str = "room_id";
     /// Its place among the room's events, in decimal.
     pub const ROOM_SEQ: &str = "room_seq";
-    /// Its place among the records of its partition and topic, in decimal.
+    /// Its place among the records of its partition and topic, in decimal; with
+    /// [`OUTBOX_FROM`] among those from there.
     pub const OUTBOX_SEQ: &str = "outbox_seq";
     /// The audience's kind.
     pub const AUDIENCE: &str = "audience";
@@ -48,6 +49,8 @@ pub mod header {
     pub const RECIPIENTS: &str = "recipients";
     /// Who becomes what in the room: JSON `[[user_id, "player"|"lobby"|"spectator"|"none"]]`.
     pub const MEMBERSHIP: &str = "membership";
+    /// The partition whose owner sent this to another, in decimal.
+    pub const OUTBOX_FROM: &str = "outbox_from";
     /// W3C trace context.
     pub const TRACEPARENT: &str = "traceparent";
 }
@@ -68,6 +71,8 @@ pub const QUICK_MATCH_LEFT: &str = "games.command.quick_match_left";
 pub const MATCHED_WHILE_GONE: &str = "games.command.matched_while_gone";
 /// Internal: a gateway has begun, or is not heard any more.
 pub const GATEWAY_SEEN: &str = "games.command.gateway_seen";
+/// Internal: whoever hears this gateway is asked to say whether it does.
+pub const GATEWAY_ASKED: &str = "games.command.gateway_asked";
 /// Internal: demo money for a new account.
 pub const DEMO_GRANT: &str = "wallet.command.demo_grant";
 
@@ -120,6 +125,7 @@ pub const INTERNAL_COMMANDS: &[&str] = &[
     QUICK_MATCH_LEFT,
     MATCHED_WHILE_GONE,
     GATEWAY_SEEN,
+    GATEWAY_ASKED,
     DEMO_GRANT,
     CREDIT,
 ];

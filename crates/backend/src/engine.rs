@@ -14,6 +14,8 @@ use crate::chat::ChatRules;
 use crate::directory::Directory;
 use crate::outgoing::Outgoing;
 use crate::partition::{Held, JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
+use crate::recovery::{RecentBatches, SAVED_PER_BATCH};
+use crate::steady_clock::SteadyClock;
 use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
 use crate::store::{Ownership, Store, StoreError, Writes};
 use blazing_sun_backbone::clock;
@@ -25,7 +27,7 @@ use blazing_sun_backbone::{is_planted, kill_point};
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::{Cents, Games, Millis, UserId};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,10 +37,6 @@ use tokio::sync::{oneshot, watch};
 
 /// Records taken into one transaction.
 const RECORDS_MAX: usize = 512;
-/// Records since a room or a user's answers were saved: what recovery reads again.
-const UNSAVED_RECORDS_MAX: usize = 65_536;
-/// How much one batch saves of a partition beside its own work.
-const SAVED_PER_BATCH: usize = 8;
 /// How often the engine shows that it lives while rooms wait for a deadline, so that an outage's
 /// length is known.
 const ALIVE_MS: i64 = 1_000;
@@ -183,20 +181,18 @@ impl Engine {
             queries: directory.sender(),
             answers,
             committed: Arc::new(committed_sender),
-            last_now: Millis::default(),
-            last_looked: Instant::now(),
+            clock: SteadyClock::after(Millis::default()),
             failures: 0,
             unwritten: BTreeSet::new(),
             last_swept: Millis::default(),
             messages_swept: Millis::default(),
             last_commit: Millis::default(),
-            recent: VecDeque::new(),
-            recent_records: 0,
+            recent: RecentBatches::default(),
         };
         running.store.write_back_all()?;
         running.store.write_back_is_ours(&options.path)?;
         running.ownership = running.store.take_over(clock::now())?;
-        running.last_now = running.ownership.last_alive.unwrap_or_default();
+        running.clock = SteadyClock::after(running.ownership.last_alive.unwrap_or_default());
         running.recover()?;
         running.recover_presence()?;
         running.store.sync_is_ours(Arc::clone(&jobs))?;
@@ -309,8 +305,7 @@ struct Running {
     queries: std::sync::mpsc::Sender<ListQuery>,
     answers: ListAnswers,
     committed: Arc<watch::Sender<u64>>,
-    last_now: Millis,
-    last_looked: Instant,
+    clock: SteadyClock,
     /// Commits that failed since the last one that did not.
     failures: u32,
     /// Connections whose rows may not be as they have to be: of commits that failed.
@@ -320,9 +315,7 @@ struct Running {
     /// When expired messages were last deleted.
     messages_swept: Millis,
     last_commit: Millis,
-    /// The last batches, with how many records each has.
-    recent: VecDeque<(u64, usize)>,
-    recent_records: usize,
+    recent: RecentBatches,
 }
 
 /// What was taken in for one transaction.
@@ -349,7 +342,7 @@ impl Running {
                 }
                 return Err(EngineError::NotDurable(error));
             }
-            let now = self.now();
+            let now = self.clock.now();
             let horizon = match waited.oldest_left {
                 Some(arrived) => Millis(now.0 - arrived.elapsed().as_millis() as i64 - 1),
                 None => now,
@@ -391,7 +384,7 @@ impl Running {
 
     /// The first batch after a start: deadlines move by the outage.
     fn first_batch(&mut self) -> Result<i64, EngineError> {
-        let now = self.now();
+        let now = self.clock.now();
         let outage = self
             .ownership
             .last_alive
@@ -428,17 +421,8 @@ impl Running {
             .any(Partition::has_deadlines)
             .then(|| self.last_commit.plus(ALIVE_MS));
         let next = due.into_iter().chain(alive).min()?;
-        let wait_ms = (next.0 - self.now().0).clamp(0, 3_600_000) as u64;
+        let wait_ms = (next.0 - self.clock.now().0).clamp(0, 3_600_000) as u64;
         Some(Instant::now() + Duration::from_millis(wait_ms))
-    }
-
-    /// The time. It never goes back, not even over a restart, and where the system's clock is set
-    /// back it goes on at its own pace.
-    fn now(&mut self) -> Millis {
-        let passed = self.last_looked.elapsed();
-        self.last_looked = Instant::now();
-        self.last_now = clock::now().max(self.last_now.plus(passed.as_millis() as i64));
-        self.last_now
     }
 
     fn one_batch(&mut self, now: Millis, mut work: Work) -> Result<(), EngineError> {
@@ -512,7 +496,7 @@ impl Running {
             }
             return self.after_failure(now, batch, accepted, error);
         }
-        self.note_batch(batch.batch_no(), batch.records().len());
+        self.recent.note(batch.batch_no(), batch.records().len());
         self.store.appender.set_floor(writes.floor);
         self.last_commit = now;
         self.failures = 0;
@@ -551,17 +535,6 @@ impl Running {
         Ok(())
     }
 
-    fn note_batch(&mut self, batch_no: u64, records: usize) {
-        self.recent.push_back((batch_no, records));
-        self.recent_records += records;
-        while self.recent_records > UNSAVED_RECORDS_MAX {
-            let Some((_, records)) = self.recent.pop_front() else {
-                break;
-            };
-            self.recent_records -= records;
-        }
-    }
-
     fn decide(
         &mut self,
         batch: &mut Batch,
@@ -583,6 +556,7 @@ impl Running {
             balances: &mut balances,
             queries,
             rules: &self.rules,
+            is_congested: false,
             fresh_secret: &mut fresh_secret,
         };
         if let Some(by_ms) = work.shift_ms {
@@ -618,10 +592,7 @@ impl Running {
         let (until, most) = if work.is_last {
             (u64::MAX, usize::MAX)
         } else {
-            (
-                self.recent.front().map_or(0, |(batch_no, _)| *batch_no),
-                SAVED_PER_BATCH,
-            )
+            (self.recent.first(), SAVED_PER_BATCH)
         };
         // Before others are saved, which may fail: of this batch's inputs the log has none yet.
         let since = last_alive.unwrap_or(turn.now);

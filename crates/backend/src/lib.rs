@@ -13,5 +13,7 @@ pub mod inbox;
 pub mod names;
 pub mod outgoing;
 pub mod partition;
+mod recovery;
 pub mod replay;
+mod steady_clock;
 pub mod store;

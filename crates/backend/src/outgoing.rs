@@ -1,9 +1,10 @@
 //! How decisions become records: envelopes, headers and the dense `outbox_seq` of every event topic.
 
-use blazing_sun_backbone::envelope::{AudienceKind, PRODUCER_BACKEND};
+use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::{
     Headers, HeadersBuilder, NewRecord, Topic, put_header, put_header_with,
 };
+use blazing_sun_backbone::messages::header;
 use blazing_sun_backbone::{is_planted, topics};
 use blazing_sun_domain::json::{push_number, push_text};
 use blazing_sun_domain::room::{EventAudience, Membership, Order, RoomEvent};
@@ -79,6 +80,8 @@ pub struct Outgoing {
     events_seq: Vec<u64>,
     /// That of all other topics.
     outbox_seq: FxHashMap<(Topic, u32), u64>,
+    /// The partition that forwards, where what it sends to others may arrive more than once.
+    from: Option<u32>,
     /// A record while it is written: headers, then payload.
     scratch: Vec<u8>,
     arena: BytesMut,
@@ -100,10 +103,17 @@ impl Outgoing {
             chat_events: Topic::new(topics::CHAT_EVENTS),
             events_seq: Vec::new(),
             outbox_seq: FxHashMap::default(),
+            from: None,
             scratch: Vec::new(),
             arena: BytesMut::new(),
             records: Vec::new(),
         }
+    }
+
+    /// From now on this is for one partition alone, and numbers what it sends to consumed topics, so that
+    /// they can tell what comes again.
+    pub fn number_forwarded(&mut self, from: u32) {
+        self.from = Some(from);
     }
 
     /// The bytes, for a record to hold.
@@ -149,6 +159,15 @@ impl Outgoing {
         } else {
             self.outbox_seq.insert((topic, partition), next);
         }
+    }
+
+    /// Where the dense numbering of each topic's partition goes on.
+    pub fn outbox_positions(&self) -> impl Iterator<Item = (&Topic, u32, u64)> {
+        let events = (0..).zip(&self.events_seq);
+        let events = events.map(|(partition, next)| (&self.games_events, partition, *next));
+        let others = self.outbox_seq.iter();
+        let others = others.map(|((topic, partition), next)| (topic, *partition, *next));
+        events.filter(|(_, _, next)| *next > 0).chain(others)
     }
 
     fn events_seq_of(events_seq: &mut Vec<u64>, partition: u32) -> &mut u64 {
@@ -261,6 +280,34 @@ impl Outgoing {
                 self.records.extend(self.records.last().cloned());
             }
         }
+    }
+
+    /// A command for a partition, its own or another.
+    pub fn forward(
+        &mut self,
+        topic: &Topic,
+        partition: u32,
+        key: &str,
+        envelope: &EventEnvelope<'_>,
+    ) {
+        let mut headers = HeadersBuilder::default();
+        headers.push(header::EVENT_ID, envelope.event_id.as_bytes());
+        headers.push(header::EVENT_TYPE, envelope.event_type.as_bytes());
+        if let Some(correlation_id) = &envelope.correlation_id {
+            headers.push(header::CORRELATION_ID, correlation_id.as_bytes());
+        }
+        if let Some(from) = self.from {
+            let outbox_seq = self.next_outbox_seq(topic, partition);
+            headers.push(header::OUTBOX_FROM, from.to_string());
+            headers.push(header::OUTBOX_SEQ, outbox_seq.to_string());
+        }
+        self.records.push(NewRecord {
+            topic: topic.clone(),
+            partition: Some(partition),
+            key: Bytes::copy_from_slice(key.as_bytes()),
+            headers: headers.build(),
+            payload: envelope.to_bytes().into(),
+        });
     }
 
     /// A record that is no envelope: payments, dead letters.
@@ -412,7 +459,6 @@ fn to_json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use blazing_sun_backbone::envelope::EventEnvelope;
     use blazing_sun_domain::json::JsonObject;
     use serde_json::{Value, json};
 

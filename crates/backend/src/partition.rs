@@ -93,11 +93,19 @@ pub struct Turn<'a, S: Store> {
     pub queries: &'a mut Vec<ListQuery>,
     /// What is decided by.
     pub rules: &'a Rules,
+    /// What is decided reaches nobody for long: no new money is taken in.
+    pub is_congested: bool,
     /// A fresh secret for a new room; none where the system gives no randomness.
     pub fresh_secret: &'a mut dyn FnMut() -> Option<[u8; 32]>,
 }
 
 impl<S: Store> Turn<'_, S> {
+    /// Whether nobody is let into this game now, because that costs something.
+    fn refuses_fee(&self, game_type: &str) -> bool {
+        let game = self.rules.games.get(game_type);
+        self.is_congested && game.is_some_and(|game| game.entry_fee > Cents::ZERO)
+    }
+
     /// A player's balance as this batch leaves it so far.
     pub fn balance(&mut self, user: UserId) -> Result<Cents, StoreError> {
         if let Some(balance) = self.balances.get(&user) {
@@ -293,6 +301,20 @@ pub struct Held {
     pub queued: usize,
     /// Users who have asked for a quick match since they were last gone.
     pub may_wait: usize,
+}
+
+impl Held {
+    /// Adds what another holds.
+    pub fn add(&mut self, other: Held) {
+        self.rooms += other.rooms;
+        self.deadlines += other.deadlines;
+        self.unsaved += other.unsaved;
+        self.answered_users += other.answered_users;
+        self.connected_users += other.connected_users;
+        self.gateways += other.gateways;
+        self.queued += other.queued;
+        self.may_wait += other.may_wait;
+    }
 }
 
 impl Partition {

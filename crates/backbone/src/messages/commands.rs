@@ -4,8 +4,8 @@ use super::chat::{ChatCommand, Content};
 use super::fields::{Fields, InvalidField};
 use super::quick_match::QuickMatch;
 use super::{
-    CLIENT_COMMANDS, CREDIT, DEMO_GRANT, GATEWAY_SEEN, INTERNAL_COMMANDS, PLAYER_DISCONNECTED,
-    SYNC_ROOM, SYNC_USER,
+    CLIENT_COMMANDS, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN, INTERNAL_COMMANDS,
+    PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
 };
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::room::{Channel, Measure};
@@ -74,6 +74,15 @@ pub enum Command {
         boot_id: String,
         /// Or is not heard any more.
         lives: bool,
+    },
+    /// Internal: a partition asks whether a gateway is heard.
+    GatewayAsked {
+        /// The gateway.
+        gateway_id: String,
+        /// The start of it that is meant.
+        boot_id: String,
+        /// The partition that asks.
+        answer_to: u32,
     },
     /// `rejoin_room`
     RejoinRoom {
@@ -278,6 +287,7 @@ impl Command {
             Command::QuickMatch(quick) => quick.room_id(),
             Command::ListRooms { .. }
             | Command::GatewaySeen { .. }
+            | Command::GatewayAsked { .. }
             | Command::Chat(_)
             | Command::SyncUser { .. }
             | Command::DemoGrant { .. }
@@ -469,6 +479,11 @@ fn read(
             gateway_id: f.required("gateway_id")?,
             boot_id: f.required("boot_id")?,
             lives: f.required("lives")?,
+        },
+        _ if event_type == GATEWAY_ASKED => Command::GatewayAsked {
+            gateway_id: f.required("gateway_id")?,
+            boot_id: f.required("boot_id")?,
+            answer_to: f.required("answer_to")?,
         },
         _ if event_type == SYNC_USER => Command::SyncUser {
             rooms: f.optional("rooms")?.unwrap_or_default(),

@@ -86,6 +86,19 @@ pub fn gateway_seen(
     .expect("texts serialise")
 }
 
+/// The payload of [`super::GATEWAY_ASKED`].
+pub fn gateway_asked(
+    command_id: Uuid,
+    gateway_id: &str,
+    boot_id: &str,
+    answer_to: u32,
+) -> Box<RawValue> {
+    to_raw_value(&json!({
+        "command_id": command_id, "gateway_id": gateway_id, "boot_id": boot_id, "answer_to": answer_to,
+    }))
+    .expect("texts serialise")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

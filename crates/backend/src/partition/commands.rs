@@ -93,12 +93,15 @@ impl Partition {
                 return Ok(());
             }
         }
-        if let Command::Chat(_) = command {
+        if let Some(user) = home_of(&command, user) {
             // One partition answers for a user, whichever way a command came.
             let key = user.to_string();
             let owner = partition_of(key.as_bytes(), turn.rules.partitions);
             if owner != self.number {
-                let topic = &self.topics.chat_commands;
+                let topic = match command {
+                    Command::Chat(_) => &self.topics.chat_commands,
+                    _ => &self.topics.commands,
+                };
                 self.forward(turn, topic, owner, &key, &envelope);
                 return Ok(());
             }
@@ -171,6 +174,14 @@ impl Partition {
                 lives,
             } => {
                 self.gateway_seen(turn, &gateway_id, &boot_id, lives)?;
+                return Ok(Outcome::NotKept);
+            }
+            Command::GatewayAsked {
+                gateway_id,
+                boot_id,
+                answer_to,
+            } => {
+                self.gateway_asked(turn, &gateway_id, &boot_id, answer_to);
                 return Ok(Outcome::NotKept);
             }
             Command::JoinRoom(join) => {
@@ -304,6 +315,9 @@ impl Partition {
             return refused(RefusalCode::TooManyRooms.into());
         }
         let (entry_fee, prize_percent) = (game.entry_fee, game.prize_percent);
+        if turn.refuses_fee(game.name) {
+            return refused(congested());
+        }
         let password = match self.password(turn, asked, create.password, create.password_sealed) {
             Ok(password) => password,
             Err(refusal) => return refused(refusal),
@@ -340,6 +354,12 @@ impl Partition {
             let room_name = join.room_name.unwrap_or_default();
             return self.enter_by_name(turn, envelope, &room_name);
         };
+        if self
+            .game_of(&room_id)
+            .is_some_and(|game| turn.refuses_fee(game))
+        {
+            return Ok(Outcome::Refused(Some(room_id), congested()));
+        }
         let rooms = self.rooms_of(turn, asked.user)?;
         if rooms.len() >= ROOMS_OF_USER_MAX && !rooms.contains(&room_id) {
             let refusal = RefusalCode::TooManyRooms.into();
@@ -565,7 +585,7 @@ impl Partition {
     }
 
     /// Puts a record aside that is not what its topic carries.
-    pub(super) fn dead_record<S: Store>(
+    pub(crate) fn dead_record<S: Store>(
         &self,
         turn: &mut Turn<'_, S>,
         record: &Record,
@@ -591,6 +611,22 @@ impl Partition {
             original: record.payload.to_vec(),
         };
         self.send_dead_letter(turn, &letter);
+    }
+}
+
+/// Nobody is to pay for what is not told in time.
+pub(super) fn congested() -> Refusal {
+    let why = "Events are delayed right now; games that cost something open again soon";
+    Refusal::because(RefusalCode::Unavailable, why)
+}
+
+/// The user whose own partition decides the command, where that is neither a room's nor a queue's.
+fn home_of(command: &Command, asker: UserId) -> Option<UserId> {
+    match command {
+        Command::Chat(_) => Some(asker),
+        Command::JoinRoom(join) | Command::Spectate(join) if join.room_id.is_none() => Some(asker),
+        Command::DemoGrant { user_id, .. } | Command::Credit { user_id, .. } => Some(*user_id),
+        _ => None,
     }
 }
 

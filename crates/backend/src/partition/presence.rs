@@ -5,11 +5,12 @@ mod gateways;
 
 pub(super) use gateways::Gateways;
 
-use super::{Partition, Taken, Turn};
+use super::{Partition, Rules, Taken, Turn};
 use crate::store::{Connection, PresenceChange, Store};
 use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::messages::{self, PresenceMessage};
+use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_domain::{Millis, RoomId, UserId};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -132,18 +133,90 @@ impl Partition {
         for partition in 0..turn.rules.partitions {
             let id = turn.outgoing.event_id();
             let payload = messages::gateway_seen(id, gateway_id, boot_id, lives);
-            let text = id.to_string();
-            let envelope = EventEnvelope {
-                event_id: text.as_str().into(),
-                event_type: messages::GATEWAY_SEEN.into(),
-                timestamp: turn.outgoing.now_text().to_owned().into(),
-                correlation_id: Some(text.as_str().into()),
-                producer: PRODUCER_BACKEND.into(),
-                actor: Actor::system(),
-                audience: Audience::user(UserId::SYSTEM),
-                payload: &payload,
-            };
-            self.send_command_to(turn, partition, gateway_id, &envelope);
+            let what = (messages::GATEWAY_SEEN, id);
+            self.tell_of_gateway(turn, partition, gateway_id, what, &payload);
+        }
+    }
+
+    fn tell_of_gateway<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        partition: u32,
+        gateway_id: &str,
+        (name, id): (&'static str, Uuid),
+        payload: &RawValue,
+    ) {
+        let text = id.to_string();
+        let envelope = EventEnvelope {
+            event_id: text.as_str().into(),
+            event_type: name.into(),
+            timestamp: turn.outgoing.now_text().to_owned().into(),
+            correlation_id: Some(text.as_str().into()),
+            producer: PRODUCER_BACKEND.into(),
+            actor: Actor::system(),
+            audience: Audience::user(UserId::SYSTEM),
+            payload,
+        };
+        self.send_command_to(turn, partition, gateway_id, &envelope);
+    }
+
+    /// Asks whether the gateways live whose connections were taken back: to those who hear them, they have
+    /// been there all along.
+    pub fn ask_for_gateways<S: Store>(&self, turn: &mut Turn<'_, S>) {
+        let links = self.connections.values().flatten();
+        let unheard = links.filter(|link| matches!(link.state, LinkState::Unheard(_)));
+        let gateways: BTreeSet<(&str, &str)> = unheard
+            .map(|Link { connection, .. }| (&*connection.gateway_id, &*connection.boot_id))
+            .collect();
+        for (gateway_id, boot_id) in gateways {
+            let hears = partition_of(gateway_id.as_bytes(), turn.rules.partitions);
+            let id = turn.outgoing.event_id();
+            let payload = messages::gateway_asked(id, gateway_id, boot_id, self.number);
+            let what = (messages::GATEWAY_ASKED, id);
+            self.tell_of_gateway(turn, hears, gateway_id, what, &payload);
+        }
+    }
+
+    /// Expects the heartbeats of the gateways among these that belong here: one that ended together with the
+    /// owner before would be missed by nobody.
+    pub fn expect_gateways(&mut self, rules: &Rules, gateways: &[(String, String)], now: Millis) {
+        for (gateway_id, boot_id) in gateways {
+            if partition_of(gateway_id.as_bytes(), rules.partitions) == self.number {
+                let silence_ms = rules.gateway_silence_ms;
+                self.gateways.expect(gateway_id, boot_id, now, silence_ms);
+            }
+        }
+    }
+
+    /// Another partition asks whether a gateway is heard. Of one that is not, it hears when it is.
+    pub(super) fn gateway_asked<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        gateway_id: &str,
+        boot_id: &str,
+        answer_to: u32,
+    ) {
+        if answer_to < turn.rules.partitions && self.gateways.hears(gateway_id, boot_id) {
+            let id = turn.outgoing.event_id();
+            let payload = messages::gateway_seen(id, gateway_id, boot_id, true);
+            let what = (messages::GATEWAY_SEEN, id);
+            self.tell_of_gateway(turn, answer_to, gateway_id, what, &payload);
+        }
+    }
+
+    /// Nobody could be heard for so long: gateways and users have all of their time again.
+    pub fn shift_presence(&mut self, now: Millis, by_ms: i64, silence_ms: i64) {
+        self.gateways.begin_again(now, silence_ms);
+        for link in self.connections.values_mut().flatten() {
+            match &mut link.state {
+                LinkState::There => {}
+                LinkState::Gone(at) | LinkState::Unheard(at) | LinkState::Silent(at) => {
+                    *at = at.plus(by_ms);
+                }
+            }
+        }
+        for user in self.gone_at.keys().copied().collect::<Vec<_>>() {
+            self.await_return(user);
         }
     }
 

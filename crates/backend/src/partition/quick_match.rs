@@ -1,7 +1,7 @@
 //! Quick match: a game's queue, first come, first served. Its owner matches players and has their room
 //! opened by the room's own partition, which says what became of it.
 
-use super::commands::{Outcome, ROOMS_OF_USER_MAX};
+use super::commands::{Outcome, ROOMS_OF_USER_MAX, congested};
 use super::{Asked, Partition, Rules, Taken, Turn};
 use crate::inbox::Answer;
 use crate::outgoing::Family;
@@ -188,6 +188,9 @@ impl Partition {
         let (user, Some(command_id)) = (asked.user, asked.command_id) else {
             return Ok(Outcome::NotKept);
         };
+        if turn.refuses_fee(game_type) {
+            return Ok(Outcome::Refused(None, congested()));
+        }
         let queue = self.queues.of(game_type);
         if let Some(waiting) = queue.waiting.iter_mut().find(|w| w.player.user_id == user) {
             waiting.command_id = command_id;

@@ -5,11 +5,10 @@ use super::{Asked, Dirty, InboxSlot, Partition, Taken, Turn};
 use crate::inbox::{AGE_MS_MAX, Answer, Answered, Inbox};
 use crate::store::{InboxSnapshot, Standing, Store, StoreError};
 use blazing_sun_backbone::envelope::{Audience, EventEnvelope, PRODUCER_BACKEND};
-use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Topic};
+use blazing_sun_backbone::log::Topic;
 use blazing_sun_backbone::messages;
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_domain::{Cents, Millis, RoomId, SeatedPlayer, Transfer, UserId};
-use bytes::Bytes;
 use std::collections::BTreeSet;
 
 impl Partition {
@@ -119,19 +118,7 @@ impl Partition {
         key: &str,
         envelope: &EventEnvelope<'_>,
     ) {
-        let mut headers = HeadersBuilder::default();
-        headers.push("event_id", envelope.event_id.as_bytes());
-        headers.push("event_type", envelope.event_type.as_bytes());
-        if let Some(correlation_id) = &envelope.correlation_id {
-            headers.push("correlation_id", correlation_id.as_bytes());
-        }
-        turn.outgoing.records.push(NewRecord {
-            topic: topic.clone(),
-            partition: Some(partition),
-            key: Bytes::copy_from_slice(key.as_bytes()),
-            headers: headers.build(),
-            payload: envelope.to_bytes().into(),
-        });
+        turn.outgoing.forward(topic, partition, key, envelope);
     }
 
     /// `sync_user`: every room of the user, and every room that the client named, is asked to answer.

@@ -282,7 +282,8 @@ impl Room {
             .collect()
     }
 
-    pub(super) fn selected_ids(&self) -> Vec<UserId> {
+    /// Who has paid into the room's escrow, and may be paid out of it.
+    pub fn selected_ids(&self) -> Vec<UserId> {
         self.roster.seats.iter().map(|seat| seat.user_id).collect()
     }
 

@@ -66,6 +66,22 @@ impl Gateways {
         !is_known
     }
 
+    /// Expects the heartbeats of a gateway that the owner before may have heard.
+    pub(super) fn expect(&mut self, gateway_id: &str, boot_id: &str, now: Millis, silence_ms: i64) {
+        if self.heard.contains_key(gateway_id) {
+            return;
+        }
+        let due = now.plus(silence_ms - last_part_ms(silence_ms));
+        let heard = Heard {
+            boot_id: boot_id.to_owned(),
+            due,
+            is_doubted: false,
+            is_told: false,
+        };
+        self.heard.insert(gateway_id.to_owned(), heard);
+        self.due.insert((due, gateway_id.to_owned()));
+    }
+
     /// A gateway that has been silent for too long: its id and start.
     pub(super) fn take_silent(
         &mut self,
@@ -90,6 +106,12 @@ impl Gateways {
             heard.due = now.plus(last_part_ms(silence_ms));
             self.due.insert((heard.due, gateway_id));
         }
+    }
+
+    /// Whether this start of the gateway is heard.
+    pub(super) fn hears(&self, gateway_id: &str, boot_id: &str) -> bool {
+        let heard = self.heard.get(gateway_id);
+        heard.is_some_and(|heard| heard.boot_id == boot_id)
     }
 
     pub(in crate::partition) fn len(&self) -> usize {
@@ -122,6 +144,11 @@ impl Gateways {
                 is_told: false,
             });
         }
+        self.begin_again(now, silence_ms);
+    }
+
+    /// All have their whole time again.
+    pub(super) fn begin_again(&mut self, now: Millis, silence_ms: i64) {
         self.due.clear();
         let due = now.plus(silence_ms - last_part_ms(silence_ms));
         for (gateway_id, heard) in &mut self.heard {
