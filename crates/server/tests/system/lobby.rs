@@ -280,6 +280,7 @@ async fn ended_rooms_leave_nothing_behind() {
         "room_member",
         "room_snapshot",
         "room_journal",
+        "room_quarantine",
         "quick_queue",
     ] {
         let query = format!("SELECT count(*) FROM {table}");
