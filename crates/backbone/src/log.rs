@@ -215,6 +215,16 @@ pub enum LogError {
         /// As it is configured.
         wanted: u32,
     },
+    /// A record is larger than the log takes; nothing was taken.
+    #[error("a record for topic `{topic}` has {bytes} bytes, the event log takes up to {max}")]
+    TooLarge {
+        /// Where it was to go.
+        topic: String,
+        /// Its key, headers and payload.
+        bytes: usize,
+        /// How many are taken.
+        max: usize,
+    },
     /// The storage failed; whether the append took place is unknown.
     #[error("the event log failed")]
     Storage(#[source] Arc<dyn std::error::Error + Send + Sync>),

@@ -62,7 +62,8 @@ impl StoreError {
             StoreError::Sqlite(error) => {
                 error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
             }
-            StoreError::Log(LogError::UnknownPartition { .. }) | StoreError::Corrupt(_) => true,
+            StoreError::Log(LogError::UnknownPartition { .. } | LogError::TooLarge { .. })
+            | StoreError::Corrupt(_) => true,
             _ => false,
         }
     }

@@ -6,7 +6,10 @@ use parking_lot::Mutex;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The largest record, with key and headers, that is sent: what a broker takes where nothing else is set.
@@ -127,6 +130,7 @@ pub fn admin(options: &KafkaOptions) -> ClientConfig {
 #[derive(Default)]
 pub struct ClientLog {
     state: Mutex<ClientLogState>,
+    commits_answered: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -142,6 +146,11 @@ impl ClientLog {
     /// The latest error that the library told.
     pub fn latest(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.state.lock().latest.clone()
+    }
+
+    /// How many commits of offsets were answered.
+    pub fn commits_answered(&self) -> usize {
+        self.commits_answered.load(Ordering::Relaxed)
     }
 
     fn is_due(&self, code: RDKafkaErrorCode, reason: &str) -> bool {
@@ -184,7 +193,17 @@ impl ClientContext for ClientLog {
     }
 }
 
-impl rdkafka::consumer::ConsumerContext for ClientLog {}
+impl ConsumerContext for ClientLog {
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        self.commits_answered.fetch_add(1, Ordering::Relaxed);
+        // The library says this where nothing had to be written.
+        if let Err(error) = result
+            && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset)
+        {
+            self.error(error, "a group's offsets were not written");
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
