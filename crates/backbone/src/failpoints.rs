@@ -108,6 +108,8 @@ mod planted {
             DeliverySkipped => "delivery_skipped",
             /// What is for one user goes to another socket too.
             PrivateLeaked => "private_leaked",
+            /// A message of a channel that is not for all of its room goes to all of them.
+            ChatLeaked => "chat_leaked",
             /// A refusal goes to all sockets of its user.
             RefusalShared => "refusal_shared",
             /// Commands are acknowledged before they are committed.

@@ -387,6 +387,7 @@ fn implied_membership(envelope: &Envelope<'_>) -> Vec<(UserId, Standing)> {
 pub(crate) const ROOM_STATE: &str = "games.event.room_state";
 /// The answer about a room that the user is not in.
 pub(crate) const NOT_IN_ROOM: &str = "games.event.not_in_room";
+pub(crate) const CHAT_MESSAGE: &str = "games.event.chat_message";
 
 /// Whether the event is a refusal, for the asking socket alone.
 pub(crate) fn is_refusal(event_type: &str) -> bool {

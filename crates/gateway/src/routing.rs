@@ -1,7 +1,9 @@
 //! Which socket gets what: the tables of users, rooms and lobby watchers, and the one place that
 //! decides for every record who may see it.
 
-use crate::events::{self, Envelope, Known, NOT_IN_ROOM, ROOM_STATE, Route, Standing};
+use crate::events::{
+    self, CHAT_MESSAGE, Envelope, Known, NOT_IN_ROOM, ROOM_STATE, Route, Standing,
+};
 use crate::fanout::{Follow, Place, Recipients, Role};
 use crate::frames;
 use crate::gateway::Held;
@@ -346,6 +348,7 @@ impl Tables {
             return;
         }
         let (recipients, place) = match route.kind {
+            AudienceKind::Spectators if is_leaked(route) => (Recipients::All, behind(envelope)),
             AudienceKind::Players => (Recipients::Players, behind(envelope)),
             AudienceKind::Spectators => (Recipients::Spectators, behind(envelope)),
             _ => (Recipients::All, route.room_seq.map(Place::at)),
@@ -379,7 +382,7 @@ impl Tables {
         envelope.write_frame(None, &mut self.body);
 
         if let Some(entry) = entry.as_deref_mut()
-            && is_planted!(PrivateLeaked)
+            && (is_planted!(PrivateLeaked) || is_leaked(route))
         {
             entry.stage(None, Recipients::All, &self.body);
             touch(&mut self.touched, &entry.room.id);
@@ -549,6 +552,11 @@ impl Tables {
             held.follows += socket.state.lock().follows.len();
         }
     }
+}
+
+/// Whether a fault is planted that shows this message of a room's chat to all of the room.
+fn is_leaked(route: &Route<'_>) -> bool {
+    route.event_type == CHAT_MESSAGE && is_planted!(ChatLeaked)
 }
 
 fn touch(touched: &mut Vec<RoomId>, room: &RoomId) {

@@ -80,7 +80,6 @@ impl fmt::Display for Crowded {
 
 /// Lets so many play for so long.
 pub async fn crowd(seed: u64, players: usize, time: Duration) -> anyhow::Result<Crowded> {
-    let mut random = Rng::with_seed(seed);
     // A game that panics on purpose would otherwise have the program read its debug symbols, which stay in memory.
     let quiet = [("RUST_BACKTRACE", "0".to_owned())];
     let mut server = TestServer::launch(launch(&quiet)).await;
@@ -88,20 +87,7 @@ pub async fn crowd(seed: u64, players: usize, time: Duration) -> anyhow::Result<
     let known = games_of(&server).await?;
     let empty_bytes = server.resident_bytes();
     let games = known.iter().map(|game| game.name.clone()).collect();
-    let fee_cents_max = 1_000;
-    let mut crew = Crew::hire(
-        server.address(),
-        players,
-        &mut random,
-        fee_cents_max,
-        Duration::ZERO,
-    )
-    .await;
-    crew.shared.be_a_crowd(Crowd {
-        games: known,
-        rests: RESTS,
-    });
-    crew.all_back().await;
+    let mut crew = gather(&server, known, players, seed).await;
     let mut violations = Vec::new();
     let mut levels_bytes = [empty_bytes, 0, 0];
     let mut ended_in = Duration::ZERO;
@@ -143,6 +129,53 @@ pub async fn crowd(seed: u64, players: usize, time: Duration) -> anyhow::Result<
         messages: watch.messages().clone(),
         report,
     })
+}
+
+/// What is noticed of a planted fault while so many play for so long; nobody ends what was begun.
+pub async fn crowd_under(
+    fault: &str,
+    seed: u64,
+    players: usize,
+    time: Duration,
+) -> anyhow::Result<Report> {
+    let planted = [("BLAZING_SUN_FAULT", fault.to_owned())];
+    let mut server = TestServer::launch(launch(&planted)).await;
+    let database = server.data_dir().join("blazing-sun.db");
+    let known = games_of(&server).await?;
+    let mut crew = gather(&server, known, players, seed).await;
+    tokio::time::sleep(time).await;
+    crew.dismiss().await;
+    server.terminate().await;
+    let mut watch = Watch::of_any_game();
+    let mut report = Report {
+        seed,
+        rounds: 1,
+        took: time,
+        violations: watch.look(&database, &crew)?,
+        ..Report::default()
+    };
+    watch.count_into(&mut report);
+    Ok(report)
+}
+
+/// A crowd that has begun to play.
+async fn gather(server: &TestServer, games: Vec<KnownGame>, players: usize, seed: u64) -> Crew {
+    let mut random = Rng::with_seed(seed);
+    let fee_cents_max = 1_000;
+    let crew = Crew::hire(
+        server.address(),
+        players,
+        &mut random,
+        fee_cents_max,
+        Duration::ZERO,
+    )
+    .await;
+    crew.shared.be_a_crowd(Crowd {
+        games,
+        rests: RESTS,
+    });
+    crew.all_back().await;
+    crew
 }
 
 async fn games_of(server: &TestServer) -> anyhow::Result<Vec<KnownGame>> {

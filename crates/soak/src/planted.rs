@@ -1,22 +1,37 @@
 //! The faults that the server can be built with, each with the checkers that must notice it.
 
-use crate::run::{Kill, Plan};
+use crate::crowd::crowd_under;
+use crate::run::{Kill, Plan, Report, run};
+use std::time::Duration;
 
 /// A fault, how it is made to show, and who must find it.
 #[derive(Debug, Clone, Copy)]
 pub struct Planted {
     /// As `BLAZING_SUN_FAULT` names it.
     pub fault: &'static str,
-    /// Where its servers are killed.
-    pub kills: &'static [Kill],
+    /// Under what it shows.
+    pub shown_by: Shown,
     /// Which invariants' checkers notice.
     pub noticed_by: &'static [&'static str],
 }
 
-const DRAINS: &[Kill] = &[Kill::Drain];
+/// Under what a fault shows.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown {
+    /// Servers that are killed there.
+    Rounds(&'static [Kill]),
+    /// A crowd: in kill rounds nobody watches or talks.
+    Crowd,
+}
+
+const DRAINS: Shown = Shown::Rounds(&[Kill::Drain]);
+const PLAYERS: usize = 16;
+const ROUNDS: u64 = 60;
+const CROWD: usize = 40;
+const CROWD_PLAYS: Duration = Duration::from_secs(10);
 
 /// All of them.
-pub const PLANTED: [Planted; 11] = [
+pub const PLANTED: [Planted; 12] = [
     planted("dedupe_off", DRAINS, &["I9 repeats"]),
     planted("transfer_doubled:5", DRAINS, &["I1-I3 money", "audit"]),
     planted("rake_lost:1", DRAINS, &["I1-I3 money", "audit"]),
@@ -24,31 +39,41 @@ pub const PLANTED: [Planted; 11] = [
     planted("event_doubled:40", DRAINS, &["I2 once", "I5 order"]),
     planted("delivery_skipped:40", DRAINS, &["I5 order"]),
     planted("private_leaked:20", DRAINS, &["I8 private"]),
+    planted("chat_leaked", Shown::Crowd, &["I8 private"]),
     planted("refusal_shared", DRAINS, &["I8 private"]),
-    planted("ack_early", &[Kill::Point("K2")], &["durable"]),
+    planted(
+        "ack_early",
+        Shown::Rounds(&[Kill::Point("K2")]),
+        &["durable"],
+    ),
     planted("poison_dropped", DRAINS, &["I14 poison"]),
-    planted("outage_rolls", &[Kill::Signal], &["outage"]),
+    planted("outage_rolls", Shown::Rounds(&[Kill::Signal]), &["outage"]),
 ];
 
 const fn planted(
     fault: &'static str,
-    kills: &'static [Kill],
+    shown_by: Shown,
     noticed_by: &'static [&'static str],
 ) -> Planted {
     Planted {
         fault,
-        kills,
+        shown_by,
         noticed_by,
     }
 }
 
 impl Planted {
-    /// A run that shows it.
-    pub fn plan(&self, seed: u64) -> Plan {
-        Plan {
+    /// A run that shows it, if chance lets it strike.
+    pub async fn run(&self, seed: u64) -> anyhow::Result<Report> {
+        let kills = match self.shown_by {
+            Shown::Rounds(kills) => kills.to_vec(),
+            Shown::Crowd => return crowd_under(self.fault, seed, CROWD, CROWD_PLAYS).await,
+        };
+        let plan = Plan {
             fault: Some(self.fault.to_owned()),
-            kills: self.kills.to_vec(),
-            ..Plan::new(seed, 60, 16)
-        }
+            kills,
+            ..Plan::new(seed, ROUNDS, PLAYERS)
+        };
+        run(&plan, |_| ()).await
     }
 }

@@ -34,7 +34,7 @@ async fn planted_faults_are_noticed_one_by_one() {
         let mut unnoticed = planted.noticed_by.to_vec();
         // Chance and time decide what a fault strikes in so short a run.
         for seed in SEED..SEED + RUNS_OF_A_FAULT_MAX {
-            let report = run(&planted.plan(seed), |_| ()).await.expect("a run");
+            let report = planted.run(seed).await.expect("a run");
             unnoticed.retain(|name| {
                 let mut found = report.violations.iter();
                 !found.any(|violation| violation.invariant == *name)

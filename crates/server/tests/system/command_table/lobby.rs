@@ -310,6 +310,10 @@ pub async fn leave_room_in_play(row: Row) -> Ended {
     scene
         .refused("guest", "leave_room", here, "not_in_room")
         .await;
+    let says = json!({ "room_id": room, "channel": "players", "content": "without the guest" });
+    let told = "chat_message room: host";
+    scene.does("host", "send_chat", says, told).await;
+    scene.secret("without the guest", &["host"]);
     scene.ends().await
 }
 

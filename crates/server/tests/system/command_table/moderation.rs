@@ -67,6 +67,10 @@ pub async fn kick(row: Row) -> Ended {
     let id = scene.does("host", "kick_spectator", fan, told).await;
     let kicked = scene.event("fan+", &id, "spectator_kicked").await;
     assert_eq!(kicked["user_id"], scene.id("fan"));
+    let says = json!({ "room_id": room, "channel": "lobby", "content": "without them" });
+    let told = "chat_message room: host third";
+    scene.does("host", "send_chat", says, told).await;
+    scene.secret("without them", &["host", "third"]);
     // They may come back.
     scene
         .given("fan", "spectate", json!({ "room_id": room }))

@@ -53,7 +53,11 @@ impl Row {
             scene.enters(name).await;
         }
         let watch = json!({ "type": "system.lobby", "watch": true });
-        scene.person(WATCHER).send(watch).await;
+        let watcher = scene.person(WATCHER);
+        watcher.send(watch).await;
+        // The answer to what is sent after it says that it was taken.
+        watcher.send(json!({ "type": "system.heartbeat" })).await;
+        watcher.event("system.heartbeat_ack").await;
         let elsewhere = json!({ "game_type": "tic_tac_toe", "room_name": "Elsewhere" });
         scene.given(STRANGER, "create_room", elsewhere).await;
         scene

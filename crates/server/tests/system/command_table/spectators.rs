@@ -93,7 +93,11 @@ pub async fn stop_spectating(row: Row) -> Ended {
             json!([left["user_id"], left["spectator_count"]]),
             json!([scene.id("fan"), 0])
         );
+        let says = json!({ "room_id": room, "channel": "lobby", "content": "without the fan" });
+        let told = "chat_message room: guest host";
+        scene.does("host", "send_chat", says, told).await;
     }
+    scene.secret("without the fan", &["guest", "host"]);
     assert_eq!(scene.room("host", &room).await["spectators"], json!([]));
     scene.ends().await
 }
