@@ -14,3 +14,4 @@ pub mod log;
 pub mod messages;
 pub mod partitioner;
 pub mod topics;
+pub mod varint;

@@ -7,6 +7,7 @@
 
 use super::SqliteLogError;
 use crate::log::NewRecord;
+use crate::varint::{put_varint, take_varint};
 use bytes::Bytes;
 
 const VERSION: u8 = 1;
@@ -26,31 +27,6 @@ pub(super) struct SectionTable {
     pub sections: Vec<Section>,
     body_len: u32,
     body_crc: u32,
-}
-
-pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-pub(super) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
-            return None;
-        }
-        value |= bits << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
