@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Rooms in one answer.
-const ROOMS_MAX: usize = 200;
+pub(crate) const ROOMS_MAX: usize = 200;
 
 /// The thread that reads the directory; it ends when the last sender is gone.
 pub struct Directory {
@@ -78,16 +78,19 @@ fn room_list(connection: &Connection, query: &ListQuery) -> Result<Vec<Value>, S
     while let Some(row) = rows.next()? {
         let summary: String = row.get(0)?;
         let role: Option<String> = row.get(1)?;
-        let mut room: Value = serde_json::from_str(&summary)
-            .map_err(|error| StoreError::Corrupt(format!("a room's summary: {error}")))?;
-        room["can_rejoin"] = json!(role.is_some());
-        let is_left = role.as_deref() == Some("left");
-        room["rejoin_role"] = if is_left {
-            json!("player")
-        } else {
-            json!(role)
-        };
-        rooms.push(room);
+        rooms.push(listed(&summary, role.as_deref())?);
     }
     Ok(rooms)
+}
+
+/// A line of `room_list`: the room's summary, and how its reader stands to it.
+pub(crate) fn listed(summary: &str, role: Option<&str>) -> Result<Value, StoreError> {
+    let mut room: Value = serde_json::from_str(summary)
+        .map_err(|error| StoreError::Corrupt(format!("a room's summary: {error}")))?;
+    room["can_rejoin"] = json!(role.is_some());
+    room["rejoin_role"] = match role {
+        Some("left") => json!("player"),
+        role => json!(role),
+    };
+    Ok(room)
 }

@@ -4,11 +4,13 @@ pub mod accounts;
 #[cfg(test)]
 pub mod conformance;
 mod digest;
+pub mod postgres;
 pub mod reads;
 pub mod sqlite;
 
 pub use digest::JournalDigest;
 
+use self::postgres::PgFailure;
 use blazing_sun_backbone::log::LogError;
 use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
 use blazing_sun_domain::room::Membership;
@@ -30,6 +32,27 @@ pub enum StoreError {
     /// The log beside it failed; nothing was written.
     #[error("the log beside the store failed")]
     Log(#[from] LogError),
+    /// PostgreSQL refused it; nothing was written.
+    #[error("the PostgreSQL store failed")]
+    Postgres(#[source] PgFailure),
+    /// Others were in the way: a deadlock, or a lock that did not come in time. Nothing was written, and the same
+    /// may be tried at once.
+    #[error("PostgreSQL could not do it beside what others do")]
+    Conflict(#[source] PgFailure),
+    /// The database can not be reached, or was lost before anything was to be committed; nothing was written.
+    #[error("the database can not be reached")]
+    Unreachable(#[source] PgFailure),
+    /// The database was lost while the batch was being committed. Whether it was, its owner has to ask.
+    #[error("the database was lost while batch {batch_no} was being committed")]
+    CommitUnknown {
+        /// The batch.
+        batch_no: u64,
+        /// How.
+        source: PgFailure,
+    },
+    /// The database can not hold the store as it is set up.
+    #[error("the database is of no use: {0}")]
+    Unsuitable(String),
     /// What is stored can not be read back.
     #[error("stored data can not be read: {0}")]
     Corrupt(String),
@@ -62,10 +85,17 @@ impl StoreError {
             StoreError::Sqlite(error) => {
                 error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
             }
+            StoreError::Postgres(error) => error.is_of_what_was_written(),
             StoreError::Log(LogError::UnknownPartition { .. } | LogError::TooLarge { .. })
             | StoreError::Corrupt(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether the same may well succeed when it is tried again: nothing was written, and neither what was to be
+    /// written nor what is stored is at fault.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Conflict(_) | StoreError::Unreachable(_))
     }
 }
 

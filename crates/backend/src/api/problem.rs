@@ -130,9 +130,12 @@ impl From<InvalidField> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         match error {
-            StoreError::Closed | StoreError::Fenced { .. } | StoreError::Log(_) => {
-                Problem::unavailable()
-            }
+            StoreError::Closed
+            | StoreError::Fenced { .. }
+            | StoreError::Log(_)
+            | StoreError::Conflict(_)
+            | StoreError::Unreachable(_)
+            | StoreError::CommitUnknown { .. } => Problem::unavailable(),
             error => Problem::internal(&error),
         }
     }

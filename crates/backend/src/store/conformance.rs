@@ -10,6 +10,8 @@ use blazing_sun_domain::room::Membership;
 use blazing_sun_domain::{
     Account, Cents, Millis, RoomId, SeatedPlayer, Transfer, TransferKind, UserId,
 };
+use std::sync::LazyLock;
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 /// An adapter under test, over one place that outlives its openings.
@@ -34,6 +36,9 @@ pub trait Subject {
         writes: &Writes,
     ) -> Result<(), StoreError>;
 }
+
+/// Stores of a single partition are opened for this one.
+pub const PARTITION: u32 = 3;
 
 fn user(id: u64) -> UserId {
     UserId::new(id).unwrap()
@@ -172,7 +177,7 @@ fn an_earlier_owner_is_fenced<T: Subject>(subject: &T) {
 fn snapshot(batch_no: u64, parts: u32, state: &str) -> RoomSnapshot {
     RoomSnapshot {
         room_id: room("r"),
-        partition: 3,
+        partition: PARTITION,
         batch_no,
         sealed_secret: "sealed".to_owned(),
         password_mac: Some([7; 32]),
@@ -217,7 +222,7 @@ fn rooms_are_saved_and_archived<T: Subject>(subject: &T) {
 
     let archive = RoomArchive {
         room_id: room("r"),
-        partition: 3,
+        partition: PARTITION,
         game_type: "g".to_owned(),
         room_name: "Name".to_owned(),
         game_version: 1,
@@ -246,7 +251,7 @@ fn rooms_are_saved_and_archived<T: Subject>(subject: &T) {
 fn rooms_that_can_not_be_loaded_keep_their_inputs<T: Subject>(subject: &T) {
     let kept = |id: &str, batch_no, since, inputs: &str| QuarantinedRoom {
         room_id: room(id),
-        partition: 3,
+        partition: PARTITION,
         batch_no,
         since: Millis(since),
         inputs: inputs.to_owned(),
@@ -325,7 +330,7 @@ fn answers_and_connections_come_back<T: Subject>(subject: &T) {
     let mut store = subject.open();
     let mut by = store.take_over(Millis(1)).unwrap();
     let inbox = |batch_no, answers: &str| InboxSnapshot {
-        partition: 1,
+        partition: PARTITION,
         user: user(7),
         batch_no,
         answers: answers.as_bytes().to_vec(),
@@ -423,9 +428,10 @@ fn in_lobby(id: u128, lobby_id: &str, at: i64) -> LobbyMessage {
     }
 }
 
+/// Reads may keep connections, which live on the runtime that they were made on.
 fn wait<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.unwrap().block_on(future)
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    RUNTIME.block_on(future)
 }
 
 /// The ids of a user's messages, newest first, and which of them are read.

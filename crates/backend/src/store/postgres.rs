@@ -1,0 +1,33 @@
+//! The distributed store: PostgreSQL, written by each partition's owner in one transaction a batch, and beside
+//! them by the HTTP API.
+
+mod accounts;
+mod batch;
+mod error;
+mod options;
+mod outbox;
+mod owner_store;
+mod pipeline;
+mod pool;
+mod prefetch;
+mod reads;
+mod session;
+mod statements;
+mod tls;
+mod writes;
+
+pub use accounts::PgAccounts;
+pub use batch::{
+    Forwarded, OutboxPosition, OwnerBatch, Run, StoredBatch, decode_consumed, decode_records,
+    encode_consumed, encode_records,
+};
+pub use error::PgFailure;
+pub use options::{PgOptions, PgOptionsError};
+pub use outbox::PartitionState;
+pub use owner_store::{Landed, PgStore};
+pub use pool::PgPool;
+pub use prefetch::Declared;
+pub use reads::{PgDirectory, PgReads};
+
+#[cfg(test)]
+mod tests;

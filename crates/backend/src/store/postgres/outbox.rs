@@ -1,0 +1,193 @@
+//! What a partition's owner reads to go on where the one before it ended, and what it keeps of the outbox.
+
+use super::batch::{Forwarded, OutboxPosition, Run, StoredBatch, decode_consumed, decode_records};
+use super::owner_store::PgStore;
+use crate::store::{Ownership, StoreError};
+use blazing_sun_backbone::log::Topic;
+use blazing_sun_domain::Millis;
+use bytes::Bytes;
+use tokio_postgres::Row;
+
+/// How far a partition has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartitionState {
+    /// All records of batches up to this one are in the event log.
+    pub published_upto: u64,
+    /// The first offset that is not decided yet, by topic.
+    pub next_offsets: Vec<(Topic, u64)>,
+    /// The last of what other partitions sent.
+    pub forwarded: Vec<Forwarded>,
+    /// Where the numberings of what is sent go on.
+    pub positions: Vec<OutboxPosition>,
+}
+
+/// Batches that are read at once, looking for a record.
+const READ_AT_ONCE: u32 = 64;
+
+impl PgStore {
+    /// How far the partition has come.
+    pub fn state(&mut self) -> Result<PartitionState, StoreError> {
+        let partition = self.partition;
+        let mut state = PartitionState::default();
+        let sql = "SELECT published_upto FROM partition_owner WHERE partition = $1";
+        if let Some(row) = self.rows(sql, &[&partition])?.first() {
+            state.published_upto = row.try_get::<_, i64>(0)? as u64;
+        }
+        let sql = "SELECT topic, next_offset FROM partition_offset WHERE partition = $1";
+        for row in self.rows(sql, &[&partition])? {
+            let next = row.try_get::<_, i64>(1)? as u64;
+            state.next_offsets.push((topic_of(&row, 0)?, next));
+        }
+        let sql = "SELECT topic, source, seq FROM partition_forwarded WHERE partition = $1";
+        for row in self.rows(sql, &[&partition])? {
+            state.forwarded.push(Forwarded {
+                topic: topic_of(&row, 0)?,
+                source: row.try_get::<_, i32>(1)? as u32,
+                seq: row.try_get::<_, i64>(2)? as u64,
+            });
+        }
+        let sql = "SELECT topic, target, next_seq FROM outbox_position WHERE partition = $1";
+        for row in self.rows(sql, &[&partition])? {
+            state.positions.push(OutboxPosition {
+                topic: topic_of(&row, 0)?,
+                target: row.try_get::<_, i32>(1)? as u32,
+                next_seq: row.try_get::<_, i64>(2)? as u64,
+            });
+        }
+        Ok(state)
+    }
+
+    /// The stored batches from `from` on, in order, `limit` at most. Numbers may be missing.
+    pub fn batches(&mut self, from: u64, limit: u32) -> Result<Vec<StoredBatch>, StoreError> {
+        let sql = "SELECT batch_no, commit_no, at_ms, consumed, records FROM batch
+                   WHERE partition = $1 AND batch_no >= $2 ORDER BY batch_no LIMIT $3";
+        let partition = self.partition;
+        let rows = self.rows(sql, &[&partition, &(from as i64), &i64::from(limit)])?;
+        rows.iter().map(batch_of).collect()
+    }
+
+    /// Notes that all records of batches up to this one are in the event log, outside of any batch. It need not
+    /// survive: what is published twice is dropped by those who read it.
+    pub fn set_published_upto(
+        &mut self,
+        ownership: &Ownership,
+        batch_no: u64,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE partition_owner SET published_upto = greatest(published_upto, $3)
+                   WHERE partition = $1 AND epoch = $2 RETURNING 1";
+        self.as_owner(ownership, sql, batch_no as i64)
+    }
+
+    /// Notes that the owner lives, without a batch.
+    pub fn show_alive(&mut self, ownership: &Ownership, now: Millis) -> Result<(), StoreError> {
+        let sql = "UPDATE partition_owner SET alive_ms = greatest(alive_ms, $3)
+                   WHERE partition = $1 AND epoch = $2 RETURNING 1";
+        self.as_owner(ownership, sql, now.0)
+    }
+
+    fn as_owner(&mut self, ownership: &Ownership, sql: &str, value: i64) -> Result<(), StoreError> {
+        let (partition, epoch) = (self.partition, ownership.epoch);
+        let held = self.rows(sql, &[&partition, &epoch, &value])?;
+        match held.is_empty() {
+            true => Err(StoreError::Fenced { epoch }),
+            false => Ok(()),
+        }
+    }
+
+    /// Moves `published_upto` back to a batch, where the event log has turned out to have lost what was there.
+    pub fn rewind(&mut self, ownership: &Ownership, batch_no: u64) -> Result<(), StoreError> {
+        let sql = "UPDATE partition_owner SET published_upto = least(published_upto, $3)
+                   WHERE partition = $1 AND epoch = $2 RETURNING 1";
+        self.as_owner(ownership, sql, batch_no as i64)
+    }
+
+    /// Deletes batches of before an instant that neither recovery nor the outbox needs, the oldest first, `limit`
+    /// at most. Answers with how many.
+    pub fn delete_batches(&mut self, before: Millis, limit: u32) -> Result<u64, StoreError> {
+        let sql = "WITH oldest AS MATERIALIZED (
+                       SELECT batch.batch_no FROM batch JOIN partition_owner AS owner USING (partition)
+                       WHERE partition = $1 AND at_ms < $2
+                         AND batch.batch_no < least(owner.floor, owner.published_upto + 1)
+                         AND batch.batch_no < (SELECT min(batch_no) + $3 FROM batch WHERE partition = $1))
+                   DELETE FROM batch USING oldest
+                   WHERE partition = $1 AND batch.batch_no = oldest.batch_no RETURNING 1";
+        let partition = self.partition;
+        let deleted = self.rows(sql, &[&partition, &before.0, &i64::from(limit)])?;
+        Ok(deleted.len() as u64)
+    }
+
+    /// The first stored batch with a record that the event log lacks, by the next number that each topic's
+    /// partition there should have, as far as batches are kept; none if it lacks nothing. Topics' partitions that
+    /// are not given lack nothing.
+    pub fn first_missing(
+        &mut self,
+        next_in_log: &[OutboxPosition],
+    ) -> Result<Option<u64>, StoreError> {
+        let positions = self.state()?.positions;
+        let next_here = |given: &OutboxPosition| {
+            let is_same =
+                |own: &&OutboxPosition| own.topic == given.topic && own.target == given.target;
+            positions.iter().find(is_same).map_or(0, |own| own.next_seq)
+        };
+        let mut missing: Vec<&OutboxPosition> = next_in_log
+            .iter()
+            .filter(|given| given.next_seq < next_here(given))
+            .collect();
+        let (mut first, mut before) = (None, i64::MAX);
+        while !missing.is_empty() {
+            let batches = self.batches_before(before, READ_AT_ONCE)?;
+            let Some(oldest) = batches.last() else {
+                break;
+            };
+            before = oldest.batch_no as i64;
+            for batch in &batches {
+                let (mut is_lacking, mut found) = (false, vec![false; missing.len()]);
+                for record in &batch.records {
+                    let is_its = |given: &&OutboxPosition| {
+                        given.topic == record.topic && Some(given.target) == record.partition
+                    };
+                    let at = missing.iter().position(is_its);
+                    if let (Some(at), Some(seq)) = (at, outbox_seq(record)) {
+                        is_lacking |= seq >= missing[at].next_seq;
+                        found[at] |= seq <= missing[at].next_seq;
+                    }
+                }
+                let mut found = found.into_iter();
+                missing.retain(|_| found.next() != Some(true));
+                if is_lacking {
+                    first = Some(batch.batch_no);
+                }
+            }
+        }
+        Ok(first)
+    }
+
+    fn batches_before(&mut self, before: i64, limit: u32) -> Result<Vec<StoredBatch>, StoreError> {
+        let sql = "SELECT batch_no, commit_no, at_ms, consumed, records FROM batch
+                   WHERE partition = $1 AND batch_no < $2 ORDER BY batch_no DESC LIMIT $3";
+        let partition = self.partition;
+        let rows = self.rows(sql, &[&partition, &before, &i64::from(limit)])?;
+        rows.iter().map(batch_of).collect()
+    }
+}
+
+fn outbox_seq(record: &blazing_sun_backbone::log::NewRecord) -> Option<u64> {
+    record.headers.text("outbox_seq")?.parse().ok()
+}
+
+fn topic_of(row: &Row, column: usize) -> Result<Topic, StoreError> {
+    Ok(Topic::new(row.try_get(column)?))
+}
+
+fn batch_of(row: &Row) -> Result<StoredBatch, StoreError> {
+    let batch_no = row.try_get::<_, i64>(0)? as u64;
+    let consumed: Vec<Run> = decode_consumed(batch_no, row.try_get(3)?)?;
+    let records = Bytes::from(row.try_get::<_, Vec<u8>>(4)?);
+    Ok(StoredBatch {
+        batch_no,
+        commit_no: row.try_get::<_, i64>(1)? as u64,
+        at: Millis(row.try_get(2)?),
+        consumed,
+        records: decode_records(batch_no, &records)?,
+    })
+}

@@ -1,0 +1,171 @@
+//! Connections for everyone but partitions' owners, and the schema.
+
+use super::error::PgFailure;
+use super::options::PgOptions;
+use crate::store::StoreError;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use std::fmt;
+use std::time::Duration;
+use tokio_postgres::{Client, Row};
+
+mod migrations {
+    refinery::embed_migrations!("migrations/postgres");
+}
+
+/// Whoever migrates holds this advisory lock; the number is arbitrary, and the same for all programs of this kind.
+const MIGRATION_LOCK: i64 = 0x626c_617a_696e_6721;
+
+/// How long a connection is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long migrations may take, those of other processes included.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(600);
+
+/// What a migrating session asks of the server: its statements may take long.
+const MIGRATING: &str =
+    "-c lock_timeout=0 -c statement_timeout=0 -c idle_in_transaction_session_timeout=0";
+
+/// A pool of connections to the one database.
+#[derive(Clone)]
+pub struct PgPool {
+    pool: Pool,
+    options: PgOptions,
+}
+
+impl fmt::Debug for PgPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PgPool({})", self.options)
+    }
+}
+
+impl PgPool {
+    /// Brings the database's schema to this program's, at whatever time other processes do the same, and makes a
+    /// pool for it.
+    pub async fn open(options: &PgOptions) -> Result<PgPool, StoreError> {
+        let migrated = tokio::time::timeout(MIGRATION_PATIENCE, migrate(options)).await;
+        let silence = "the schema was not brought up to date within 10 min";
+        migrated.map_err(|_| StoreError::Unreachable(PgFailure::other(silence)))??;
+        PgPool::new(options)
+    }
+
+    /// A pool for a database whose schema is this program's, without a look at it.
+    pub fn new(options: &PgOptions) -> Result<PgPool, StoreError> {
+        let manager = Manager::from_config(
+            options.config(),
+            options.connector(),
+            ManagerConfig {
+                // After a restart of the server no request fails of a connection that was lost before.
+                recycling_method: RecyclingMethod::Verified,
+            },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(options.pool_size)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .recycle_timeout(Some(PATIENCE))
+            .build();
+        Ok(PgPool {
+            pool: pool.map_err(|error| StoreError::Unreachable(PgFailure::other(error)))?,
+            options: options.clone(),
+        })
+    }
+
+    /// A connection, for as long as it is held.
+    pub(super) async fn get(&self) -> Result<Object, StoreError> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// The rows of one statement.
+    pub(super) async fn rows(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let client = self.get().await?;
+        let statement = client.prepare_cached(sql).await?;
+        Ok(client.query(&statement, parameters).await?)
+    }
+
+    /// Keeps what a deployment never changes: answers with what is kept under this name, which is `wanted` if
+    /// nothing was.
+    pub async fn keep(&self, name: &str, wanted: &str) -> Result<String, StoreError> {
+        let insert = "INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        self.rows(insert, &[&name, &wanted]).await?;
+        let rows = self
+            .rows("SELECT value FROM deployment WHERE name = $1", &[&name])
+            .await?;
+        let Some(row) = rows.first() else {
+            return Err(StoreError::Corrupt(format!("the deployment's {name}")));
+        };
+        Ok(row.try_get(0)?)
+    }
+
+    /// Closes all connections; whoever asks for one is told so.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// Brings the schema up to date. Of several at once each waits for the one before it.
+async fn migrate(options: &PgOptions) -> Result<(), StoreError> {
+    let config = options.session("blazing-sun migration", MIGRATING);
+    let (mut client, connection) = config.connect(options.connector()).await?;
+    // Ends with the client.
+    let connection = tokio::spawn(connection);
+    client
+        .execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK])
+        .await?;
+    check(&client).await?;
+    let runner = migrations::migrations::runner().set_abort_divergent(true);
+    let migrated = runner.run_async(&mut client).await;
+    drop(client);
+    let _ = connection.await;
+    migrated.map(|_| ()).map_err(|error| {
+        StoreError::Unsuitable(format!(
+            "its schema can not be brought up to date: {}",
+            told(&error)
+        ))
+    })
+}
+
+/// The text of an error and of its causes, without the rows concerned.
+fn told(error: &refinery::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let db_error = cause.downcast_ref::<tokio_postgres::error::DbError>();
+        let cause_text = db_error.map_or_else(|| cause.to_string(), |db| db.message().to_owned());
+        text = format!("{text}: {cause_text}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Refuses a database that is another program's, a newer one's, or can not hold all text.
+async fn check(client: &Client) -> Result<(), StoreError> {
+    let row = client.query_one("SHOW server_encoding", &[]).await?;
+    let encoding: &str = row.try_get(0)?;
+    if encoding != "UTF8" {
+        return Err(StoreError::Unsuitable(format!(
+            "its encoding is {encoding}; make it with ENCODING 'UTF8'"
+        )));
+    }
+    let sql = "SELECT count(*), count(*) FILTER (WHERE relname IN
+                   ('refinery_schema_history', 'ledger_transfer', 'partition_owner'))
+               FROM pg_class WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v')";
+    let row = client.query_one(sql, &[]).await?;
+    match (row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?) {
+        (0, _) => return Ok(()),
+        (_, 3) => {}
+        _ => return Err(StoreError::NotOurs),
+    }
+    let sql = "SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history";
+    let found: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
+    let runner = migrations::migrations::runner();
+    let versions = runner.get_migrations().iter().map(|known| known.version());
+    let known = i64::from(versions.max().unwrap_or(0));
+    match found > known {
+        true => Err(StoreError::Newer { found, known }),
+        false => Ok(()),
+    }
+}

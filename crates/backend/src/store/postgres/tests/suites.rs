@@ -1,0 +1,123 @@
+use super::*;
+use crate::directory::ROOMS_MAX;
+use crate::partition::ListQuery;
+use crate::store::conformance::{self, PARTITION, Subject};
+use crate::store::postgres::{PgAccounts, PgDirectory, PgReads};
+use crate::store::reads::ReadSide;
+use crate::store::{Listing, ListingChange, Standing, accounts};
+use blazing_sun_domain::room::Membership;
+use serde_json::json;
+use std::sync::Arc;
+
+impl Subject for Database {
+    type S = PgStore;
+
+    fn open(&self) -> PgStore {
+        self.store(PARTITION)
+    }
+
+    fn reads(&self) -> Box<dyn ReadSide> {
+        Box::new(PgReads::new(PgPool::new(&options(&self.url)).unwrap()))
+    }
+
+    fn add_user(&self, _: &mut PgStore, user: UserId, username: &str, status: &str) {
+        let id = user.get();
+        self.execute(&format!(
+            "INSERT INTO users (id, username, roles, status, created_ms, last_seen_ms)
+             VALUES ({id}, '{username}', '[]', '{status}', 0, 0)"
+        ))
+        .unwrap();
+    }
+
+    fn commit(
+        &self,
+        store: &mut PgStore,
+        by: &mut Ownership,
+        writes: &Writes,
+    ) -> Result<(), StoreError> {
+        store.begin(by, &Declared::default())?;
+        store.commit(by, &OwnerBatch::default(), writes)
+    }
+}
+
+#[test]
+fn the_store_conforms() {
+    conformance::run(Database::new);
+}
+
+#[test]
+fn the_accounts_conform() {
+    let database = Database::new();
+    let store = Arc::new(PgAccounts::new(database.pool.clone()));
+    database.runtime.block_on(accounts::conformance::all(store));
+}
+
+#[test]
+fn the_directory_has_the_users_own_rooms_first() {
+    let database = Database::new();
+    let (mut store, mut by) = database.owner(3);
+    let listing = |id: &str, game: &str, status: &str| {
+        ListingChange::Put(Listing {
+            room_id: id.parse().unwrap(),
+            room_name: id.to_owned(),
+            game_type: game.to_owned(),
+            status: status.to_owned(),
+            summary: format!(r#"{{"room_id":"{id}"}}"#),
+        })
+    };
+    let batches = [
+        (
+            1,
+            vec![
+                listing("a", "g", "in_progress"),
+                listing("b", "g", "waiting"),
+            ],
+        ),
+        (
+            2,
+            vec![
+                listing("c", "g", "waiting"),
+                listing("d", "other", "waiting"),
+            ],
+        ),
+    ];
+    for (now, listings) in batches {
+        let writes = Writes {
+            now: Millis(now),
+            listings,
+            members: vec![
+                (user(7), "a".parse().unwrap(), Standing::Left),
+                (
+                    user(8),
+                    "a".parse().unwrap(),
+                    Standing::In(Membership::Lobby),
+                ),
+            ],
+            ..Writes::default()
+        };
+        store.begin(&by, &Declared::default()).unwrap();
+        store
+            .commit(&mut by, &OwnerBatch::default(), &writes)
+            .unwrap();
+    }
+    let list = |id, game: Option<&str>| {
+        let query = ListQuery {
+            partition: 3,
+            user: user(id),
+            correlation_id: String::new(),
+            game_type: game.map(str::to_owned),
+        };
+        let directory = PgDirectory::new(database.pool.clone());
+        database
+            .runtime
+            .block_on(directory.room_list(&query))
+            .unwrap()
+    };
+    let line = |id: &str, role: Option<&str>| json!({ "room_id": id, "can_rejoin": role.is_some(), "rejoin_role": role });
+    let others = [line("c", None), line("b", None)];
+    let own = [line("a", Some("player"))];
+    assert_eq!(list(7, Some("g")), [&own[..], &others[..]].concat());
+    assert_eq!(list(8, Some("g"))[0], line("a", Some("lobby")));
+    assert_eq!(list(9, Some("other")), [line("d", None)]);
+    assert_eq!(list(9, None).len(), 4.min(ROOMS_MAX));
+}
