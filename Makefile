@@ -20,7 +20,7 @@ WEB_SOURCES   := $(shell find web -mindepth 1 \( -name node_modules -o -name dis
 
 .PHONY: help
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: ## Install what building and testing need
@@ -40,6 +40,15 @@ build: setup-build web ## Build the release binary
 .PHONY: run
 run: build ## Build and serve; DATA_DIR=./data LISTEN=127.0.0.1:8080
 	exec $(BIN) serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)"
+
+.PHONY: cluster
+cluster: build ## Kafka, PostgreSQL, 2 backends, 2 gateways on this machine, as one address
+	@dev/setup.sh cluster
+	@LISTEN="$(LISTEN)" BLAZING_SUN_BIN="$(BIN)" dev/cluster.sh run
+
+.PHONY: cluster-stop
+cluster-stop: ## End a cluster that runs in another terminal; its data stays in ./data/cluster
+	@dev/cluster.sh stop
 
 .PHONY: test
 test: setup $(WEB_INSTALLED) ## Run every check and test there is

@@ -10,7 +10,8 @@
 #
 # Options: --dir DIR (data, logs, state; default data/dev/kafka), --port PORT (0: a free one),
 #   --while-locked FILE [--grace-seconds N] (wiped when no process holds a lock on FILE any more),
-#   and behind these --set KEY=VALUE (of the broker) and --secure PROTOCOL (a second listener, SECURE).
+#   and behind these --secure PROTOCOL (a second listener, SECURE) and --set KEY=VALUE (of the broker), in which @PORT@,
+#   @SECURE_PORT@, @CONTROLLER_PORT@ and @DIR@ stand for what the broker has.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$repository/dev/tools.sh"
@@ -115,7 +116,13 @@ log.segment.delete.delay.ms=1000
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=200
 END
-  printf '%s\n' "$@"
+  local setting
+  for setting in "$@"; do
+    setting=${setting//@PORT@/$client_port}
+    setting=${setting//@SECURE_PORT@/$secure_port}
+    setting=${setting//@CONTROLLER_PORT@/$controller_port}
+    printf '%s\n' "${setting//@DIR@/$server_dir}"
+  done
 }
 
 # ApiVersions, the one request that every broker answers to anybody: ten bytes behind their length. The
@@ -136,7 +143,7 @@ has_started_or_died() { is_gone "$1" || answers "$2"; }
 launch() {
   local properties=$server_dir/server.properties log=$server_dir/server.log names=CLIENTS:PLAINTEXT
   local listeners=CLIENTS://127.0.0.1:$1
-  local secure_port=""
+  local client_port=$1 secure_port="" controller_port
   controller_port=$(free_port)
   if [[ -n $secure_protocol ]]; then
     secure_port=$(cat "$server_dir/secure-port" 2>/dev/null || free_port)

@@ -3,7 +3,7 @@
 # folder of its own. `$server_dir` is that folder, `$server_name` what people call it.
 
 readonly START_SECONDS_MAX=120
-readonly STOP_SECONDS_MAX=30
+readonly STOP_SECONDS_MAX=60
 
 server_say() { printf '%s: %s\n' "$server_name" "$*"; }
 server_die() {
