@@ -94,13 +94,15 @@ pub(super) fn client_error(error: KafkaError) -> KafkaLogError {
 }
 
 /// That the brokers know this program's place and do not let it in, which no waiting mends.
-pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
+pub(super) fn is_refusal(code: RDKafkaErrorCode, reason: &str) -> bool {
+    match code {
         RDKafkaErrorCode::Authentication
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::UnsupportedSASLMechanism
-            | RDKafkaErrorCode::SSL
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-    )
+        | RDKafkaErrorCode::SaslAuthenticationFailed
+        | RDKafkaErrorCode::UnsupportedSASLMechanism
+        | RDKafkaErrorCode::SSL
+        | RDKafkaErrorCode::ClusterAuthorizationFailed => true,
+        // How a broker turns down a certificate, or the lack of one, once TLS is spoken.
+        RDKafkaErrorCode::BrokerTransportFailure => reason.contains("SSL alert"),
+        _ => false,
+    }
 }

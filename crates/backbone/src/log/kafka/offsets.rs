@@ -76,7 +76,7 @@ impl KafkaOffsets {
             let latest = self.client()?.client().context().latest();
             let servers = self.options.bootstrap_servers.clone();
             let (code, reason) = latest.unwrap_or((RDKafkaErrorCode::Fail, error.to_string()));
-            if is_refusal(code) {
+            if is_refusal(code, &reason) {
                 return Err(KafkaLogError::Refused { servers, reason }.into());
             }
             if Instant::now() >= deadline {

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+/// Beyond so many it is worth to look for answered ones behind the oldest.
+const WAITING_USUALLY: usize = 4_096;
+
 /// The appends of one log, oldest first, and the bytes that they hold.
 pub(super) struct Pending {
     bytes: Arc<AtomicUsize>,
@@ -90,6 +93,10 @@ impl Pending {
         let mut appends = self.appends.lock();
         while appends.front().is_some_and(|append| append.is_answered()) {
             appends.pop_front();
+        }
+        // One partition without a leader holds up its own appends only.
+        if appends.len() > WAITING_USUALLY {
+            appends.retain(|append| !append.is_answered());
         }
         appends.front().map(|append| append.since.elapsed())
     }

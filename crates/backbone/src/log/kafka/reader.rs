@@ -190,10 +190,6 @@ struct Reader {
 }
 
 impl Reader {
-    fn commits_answered(&self) -> usize {
-        self.consumer.client().context().commits_answered()
-    }
-
     fn run(mut self) {
         let mut committed_at = None;
         let mut all_committed_at = Instant::now();
@@ -216,12 +212,20 @@ impl Reader {
                 committed_at = Some(now);
             }
         }
-        if self.commit() {
-            let deadline = Instant::now() + LAST_COMMIT_WAIT;
+        let is_asked = self.commit();
+        let Reader {
+            consumer,
+            chunks,
+            commits_asked,
+            ..
+        } = self;
+        // Before the consumer ends, which may take as long as the brokers like.
+        drop(chunks);
+        let deadline = Instant::now() + LAST_COMMIT_WAIT;
+        let answered = || consumer.client().context().commits_answered();
+        while is_asked && Instant::now() < deadline && commits_asked > answered() {
             // What is still read meanwhile is nobody's.
-            while Instant::now() < deadline && self.commits_asked > self.commits_answered() {
-                drop(self.consumer.poll(POLL));
-            }
+            drop(consumer.poll(POLL));
         }
     }
 

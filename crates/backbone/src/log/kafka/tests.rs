@@ -10,6 +10,7 @@ use super::*;
 use crate::log::{Position, Record};
 use blazing_sun_harness::kafka::TestKafka;
 use bytes::Bytes;
+use std::error::Error;
 use std::time::Instant;
 
 /// How long a test waits for what must come.
@@ -73,4 +74,15 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// An error with what it comes from.
+fn told(error: &LogError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }

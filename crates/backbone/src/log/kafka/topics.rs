@@ -3,12 +3,12 @@
 use super::catalog::Catalog;
 use super::error::{KafkaLogError, client_error};
 use super::offsets::KafkaOffsets;
-use super::options::KafkaOptions;
+use super::options::{KafkaOptionError, KafkaOptions};
 use super::settings::{self, ClientLog};
 use super::threads::Threads;
 use crate::log::LogError;
 use crate::topics::TopicSpec;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaErrorCode;
 use std::sync::Arc;
@@ -96,16 +96,22 @@ impl TopicMaker {
                 )
             })
             .collect();
-        let topics: Vec<NewTopic<'_>> = names
-            .iter()
-            .zip(specs)
-            .map(|((name, retention_ms), spec)| self.new_topic(name, retention_ms, spec))
-            .collect();
         let wait = self.options.request_wait;
         let options = AdminOptions::new()
             .request_timeout(Some(wait))
             .operation_timeout(Some(wait));
         let client = admin.client.as_ref().ok_or(LogError::Closed)?;
+        let copies = match self.options.replication_factor {
+            -1 => self.usual_copies(client, &options).await,
+            copies => copies,
+        };
+        let topics: Vec<NewTopic<'_>> = names
+            .iter()
+            .zip(specs)
+            .map(|((name, retention_ms), spec)| {
+                self.new_topic(name, retention_ms, copies, spec.partitions)
+            })
+            .collect();
         let answers = client
             .create_topics(&topics, &options)
             .await
@@ -114,28 +120,63 @@ impl TopicMaker {
             match answer {
                 // Another program was quicker; what it made is looked at afterwards.
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => (),
-                Err((topic, code)) => return Err(KafkaLogError::topic(&topic, code).into()),
+                Err((topic, code)) => return Err(self.not_made(&topic, code).into()),
             }
         }
         Ok(())
+    }
+
+    /// How many copies the brokers make where nobody says.
+    async fn usual_copies(&self, client: &AdminClient<ClientLog>, options: &AdminOptions) -> i16 {
+        const SETTING: &str = "default.replication.factor";
+        let (offsets, wait) = (self.offsets.clone(), self.options.request_wait);
+        let metadata = self.threads.ask(move || {
+            let metadata = offsets.metadata(None, wait);
+            Ok(metadata.map_err(KafkaLogError::library("the list of brokers did not come"))?)
+        });
+        let broker = match metadata.await {
+            Ok(metadata) => metadata.orig_broker_id(),
+            Err(_) => return 1,
+        };
+        let broker = [ResourceSpecifier::Broker(broker)];
+        let described = client.describe_configs(&broker, options);
+        let described = described.await.unwrap_or_default();
+        let config = described.first().and_then(|config| config.as_ref().ok());
+        let value = config.and_then(|config| config.get(SETTING)?.value.as_deref()?.parse().ok());
+        value.unwrap_or_else(|| {
+            tracing::info!("brokers do not tell {SETTING}; topics get no min.insync.replicas");
+            1
+        })
     }
 
     fn new_topic<'a>(
         &self,
         name: &'a str,
         retention_ms: &'a str,
-        spec: &TopicSpec,
+        copies: i16,
+        partitions: u32,
     ) -> NewTopic<'a> {
         let replication = TopicReplication::Fixed(i32::from(self.options.replication_factor));
-        let topic = NewTopic::new(name, spec.partitions as i32, replication)
+        let topic = NewTopic::new(name, partitions as i32, replication)
             .set("retention.ms", retention_ms)
             .set("cleanup.policy", "delete")
             .set("compression.type", "producer")
             .set("message.timestamp.type", "CreateTime");
-        match self.options.replication_factor >= REPLICATED {
+        match copies >= REPLICATED {
             true => topic.set("min.insync.replicas", "2"),
             false => topic,
         }
+    }
+
+    fn not_made(&self, topic: &str, code: RDKafkaErrorCode) -> KafkaLogError {
+        if code != RDKafkaErrorCode::InvalidReplicationFactor {
+            return KafkaLogError::topic(topic, code);
+        }
+        let reason = format!(
+            "{} copies of topic `{topic}` are more than there are brokers",
+            self.options.replication_factor
+        );
+        KafkaOptionError::new("replication_factor", reason).into()
     }
 
     /// Waits until every topic is known with a leader for each partition.

@@ -229,3 +229,19 @@ async fn closing_sends_what_was_taken_and_ends_all_readers() {
     };
     assert!(matches!(end, LogError::Closed));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_copies_than_brokers_are_an_option_that_is_wrong() {
+    let options = KafkaOptions {
+        replication_factor: 3,
+        ..options_for(TestKafka::shared())
+    };
+    let spec = TopicSpec {
+        name: "copies".to_owned(),
+        partitions: 1,
+        retention_ms: -1,
+    };
+    let error = connect(&options).ensure_topics(&[spec]).await;
+    let told = told(&error.expect_err("there is one broker"));
+    assert!(told.contains("`replication_factor`"), "{told}");
+}

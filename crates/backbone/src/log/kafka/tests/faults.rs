@@ -39,6 +39,7 @@ async fn goes_on_by_itself_after_the_brokers_faults() {
     killed_under_appends(&kafka).await;
     hanging_for_longer_than_appends_wait(&kafka).await;
     hanging_for_longer_than_a_request_takes(&kafka).await;
+    closed_while_nothing_answers(&kafka).await;
 }
 
 /// What was acknowledged is there, in order, and readers that were there go on.
@@ -156,4 +157,37 @@ async fn hanging_for_longer_than_a_request_takes(kafka: &TestKafka) {
     let read = read(&mut *subscription, next as usize).await;
     let numbers: Vec<u64> = read.iter().map(number).collect();
     assert_eq!(numbers, (0..next).collect::<Vec<_>>());
+}
+
+/// The end waits for nobody without a bound, and answers all.
+async fn closed_while_nothing_answers(kafka: &TestKafka) {
+    let options = KafkaOptions {
+        append_wait: Duration::from_millis(700),
+        ..options_for(kafka)
+    };
+    let log = KafkaLog::connect(options, Some("closed".into())).expect("the broker runs");
+    let topic = topic(&log, "closed", 1).await;
+    let mut subscription = log
+        .subscribe(vec![(topic.clone(), 0, Start::End)])
+        .expect("it can be read");
+    let (sender, mut answers) = mpsc::unbounded_channel();
+    append_number(&log, &topic, 0, &sender).expect("it has room");
+    answer(&mut answers).await.1.expect("the broker runs");
+    read(&mut *subscription, 1).await;
+    kafka.stop_signal();
+    for n in 1..20 {
+        append_number(&log, &topic, n, &sender).expect("it has room");
+    }
+    drop(sender);
+    let closing = tokio::time::timeout(PATIENCE, log.close()).await;
+    closing.expect("it comes to its end");
+    for n in 1..20 {
+        let (number, outcome) = answers.recv().await.expect("all are answered");
+        assert_eq!(number, n);
+        assert!(outcome.is_err(), "nothing was acknowledged");
+    }
+    assert!(answers.recv().await.is_none(), "once each");
+    let end = tokio::time::timeout(PATIENCE, subscription.next()).await;
+    assert!(matches!(end, Ok(Err(LogError::Closed))), "{end:?}");
+    kafka.continue_signal();
 }

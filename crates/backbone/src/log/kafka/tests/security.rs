@@ -2,7 +2,8 @@
 
 use super::*;
 use blazing_sun_harness::kafka::Settings;
-use std::error::Error;
+use std::path::Path;
+use std::process::Command;
 
 fn secured() -> TestKafka {
     let login =
@@ -20,17 +21,6 @@ fn secured() -> TestKafka {
         ],
         secure: Some("SASL_PLAINTEXT".into()),
     })
-}
-
-/// An error with what it comes from.
-fn told(error: &LogError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,4 +66,100 @@ async fn says_that_nobody_is_there() {
     let wrong = KafkaLog::connect(KafkaOptions::new("localhost"), None).err();
     let text = told(&wrong.expect("no port"));
     assert!(text.contains("`bootstrap_servers`"), "{text}");
+}
+
+/// Makes a key and a certificate in the folder, signed by `ca` or by itself.
+fn certificate(folder: &Path, name: &str, ca: Option<&str>) {
+    let mut openssl = Command::new("openssl");
+    openssl.current_dir(folder).args([
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+    ]);
+    openssl.args([&format!("/CN={name}"), "-keyout", &format!("{name}.key")]);
+    openssl.args(["-out", &format!("{name}.pem")]);
+    match ca {
+        None => openssl.args(["-addext", "keyUsage=keyCertSign"]),
+        Some(ca) => openssl.args([
+            "-CA",
+            &format!("{ca}.pem"),
+            "-CAkey",
+            &format!("{ca}.key"),
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+        ]),
+    };
+    let output = openssl.output().expect("openssl is installed");
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn with_certificates(folder: &Path) -> TestKafka {
+    let read = |file: &str| std::fs::read(folder.join(file)).expect("it was made");
+    let store = [read("broker.key"), read("broker.pem")].concat();
+    std::fs::write(folder.join("store.pem"), store).expect("a file");
+    let path = |file: &str| folder.join(file).display().to_string();
+    let property = |name: &str, value: String| (format!("listener.name.secure.ssl.{name}"), value);
+    TestKafka::own_with(&Settings {
+        properties: vec![
+            property("keystore.type", "PEM".into()),
+            property("keystore.location", path("store.pem")),
+            property("truststore.type", "PEM".into()),
+            property("truststore.location", path("ca.pem")),
+            property("client.auth", "required".into()),
+        ],
+        secure: Some("SSL".into()),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lets_in_by_certificate_and_trusts_no_other_broker() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, ca) in [
+        ("ca", None),
+        ("broker", Some("ca")),
+        ("us", Some("ca")),
+        ("other", None),
+    ] {
+        certificate(folder.path(), name, ca);
+    }
+    let kafka = with_certificates(folder.path());
+    let with = |ca: Option<&str>, us: Option<&str>| {
+        let path = |name: &str| folder.path().join(name);
+        KafkaOptions {
+            bootstrap_servers: kafka.secure_bootstrap_servers(),
+            security: KafkaSecurity::Tls(KafkaTls {
+                ca: ca.map(|name| path(&format!("{name}.pem"))),
+                cert: us.map(|name| path(&format!("{name}.pem"))),
+                key: us.map(|name| path(&format!("{name}.key"))),
+            }),
+            ..options_for(&kafka)
+        }
+    };
+    let log = connect(&with(Some("ca"), Some("us")));
+    let topic = topic(&log, "encrypted", 1).await;
+    append(&log, vec![record(&topic, 0, "in")]).await;
+    for (what, options) in [
+        ("whom the system does not trust", with(None, Some("us"))),
+        ("whom another has signed", with(Some("other"), Some("us"))),
+        ("who does not know us", with(Some("ca"), None)),
+        (
+            "who does not know our signer",
+            with(Some("ca"), Some("other")),
+        ),
+    ] {
+        let refused = KafkaLog::connect(options, None).err();
+        let text = told(&refused.unwrap_or_else(|| panic!("connected to {what}")));
+        assert!(text.contains("refuses this program"), "{what}: {text}");
+    }
+    let mixed = KafkaTls {
+        ca: None,
+        cert: Some(folder.path().join("us.pem")),
+        key: Some(folder.path().join("other.key")),
+    };
+    let options = KafkaOptions {
+        security: KafkaSecurity::Tls(mixed),
+        ..with(None, None)
+    };
+    let text = told(&KafkaLog::connect(options, None).err().expect("no pair"));
+    assert!(text.contains("`security.key`"), "{text}");
 }
