@@ -7,6 +7,7 @@ interface Asked {
   readonly of: RoomId;
   readonly players: ReadonlySet<UserId>;
   /** What the player agreed to. */
+  readonly gameType: string;
   readonly feeCents: number;
 }
 
@@ -40,7 +41,8 @@ export class Rematches {
     const roomId = "room" in frame ? frame.room.room_id : frame.room_id;
     if (!roomId) return false;
     if (invited.length > 0) {
-      this.rooms.set(roomId, { of: room.roomId, players: new Set(invited), feeCents: room.entryFeeCents });
+      const { roomId: of, gameType, entryFeeCents: feeCents } = room;
+      this.rooms.set(roomId, { of, players: new Set(invited), gameType, feeCents });
       const asked = { room_id: roomId, target_user_ids: invited, rematch_of: room.roomId };
       await this.play.run(client.command("games.command.invite_players", asked));
     }
@@ -78,14 +80,19 @@ export class Rematches {
       return;
     }
     const other = client.invitations.rematchOf(asked.of);
-    if (!other || other.entryFeeCents > asked.feeCents) return;
+    if (!other || other.gameType !== asked.gameType || other.entryFeeCents > asked.feeCents) return;
     if (other.roomId > roomId) {
       // Whoever opened it comes here.
       client.invitations.drop(other.roomId);
       return;
     }
     this.rooms.delete(roomId);
-    if (!(await this.play.acceptInvitation(other, "replace"))) return;
+    if (!(await this.play.acceptInvitation(other, "replace"))) {
+      // The others come here, or into the next that is asked for.
+      this.rooms.set(roomId, asked);
+      if (client.invitations.rematchOf(asked.of) !== other) await this.follow(roomId, asked);
+      return;
+    }
     this.rooms.set(other.roomId, asked);
     await this.play.run(client.command("games.command.leave_room", { room_id: roomId }));
     client.rooms.forget(roomId);

@@ -112,11 +112,30 @@ it("stays where it is if the others come, and hears nothing more of theirs", asy
   expect(play.rematches.playersOf("a")).toEqual(new Set(["1", "2"]));
 });
 
-it("follows nobody into a room that costs more than was agreed to", async () => {
+it.each([{ entry_fee_cents: 1_001 }, { game_type: "other" }])(
+  "follows nobody into what was not agreed to: %o",
+  async (terms) => {
+    await press("c");
+    invited(BOB, "b", terms);
+    expect(play.client?.invitations.all()).toHaveLength(1);
+    expect(play.rematches.playersOf("c")).toBeDefined();
+  },
+);
+
+it("stays host of its own room, or goes to the next, where another can not be entered", async () => {
   await press("c");
-  invited(BOB, "b", { entry_fee_cents: 1_001 });
-  expect(play.client?.invitations.all()).toHaveLength(1);
-  expect(play.rematches.playersOf("c")).toBeDefined();
+  for (const [by, room_id, code] of [
+    [BOB, "b", "room_not_found"],
+    [BOB, "b2", "room_full"],
+  ] as const) {
+    invited(by, room_id);
+    const { command_id } = await server.command("join_room");
+    server.says({ type: "games.event.error", code, message: "no", command_id });
+    await vi.waitFor(() => expect(play.rematches.playersOf("c")).toBeDefined());
+  }
+  invited(ADA, "a");
+  await joins("a", ADA);
+  await leaves("c");
 });
 
 it("shows what others ask for after one's own room was left", async () => {

@@ -129,7 +129,7 @@ export class Invitations {
       for (const [room, users] of (this.storage.list(sharedKey(this.me)) ?? []).filter(isShared)) {
         this.shared.set(room, new Set(users));
       }
-      const kept = (this.storage.list(invitationsKey(this.me)) ?? []).filter(isInvitation);
+      const kept = (this.storage.list(invitationsKey(this.me)) ?? []).filter(isInvitation).slice(-INVITATIONS_KEPT);
       if (kept.length > 0) this.replace(kept);
     }
     for (const { roomId } of this.invitations) void this.ask(roomId);
@@ -150,8 +150,11 @@ function isShared(kept: unknown): kept is [RoomId, UserId[]] {
 }
 
 function isInvitation(kept: unknown): kept is Invitation {
-  const { roomId, rematchOf } = (kept ?? {}) as Partial<Invitation>;
-  return typeof roomId === "string" && typeof rematchOf === "string";
+  const { roomId, roomName, gameType, hostId, hostName, entryFeeCents, prizeCents, rematchOf } = (kept ??
+    {}) as Partial<Invitation>;
+  const texts = [roomId, roomName, gameType, hostId, hostName, rematchOf];
+  // What is agreed to is what is shown: an amount that is none would be neither.
+  return texts.every((text) => typeof text === "string") && [entryFeeCents, prizeCents].every(Number.isSafeInteger);
 }
 
 function invitationsKey(user: UserId): string {

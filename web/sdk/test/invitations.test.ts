@@ -138,7 +138,21 @@ it("that missed its room's end is looked for with the next connection", async ()
 
 it("is not read from what is none", async () => {
   const storage = new MemoryStorage();
-  storage.setItem("blazing-sun.invitations.7", JSON.stringify([null, 1, {}, { roomId: 1 }]));
+  const names = {
+    roomId: "r9",
+    roomName: "Table",
+    gameType: "bigger_dice",
+    hostId: "8",
+    hostName: "bob",
+    rematchOf: "r1",
+  };
+  const foreign = [
+    { ...names, prizeCents: 1600 },
+    { ...names, entryFeeCents: "0", prizeCents: 1600 },
+  ];
+  const unnamed = { ...names, hostName: [{}], entryFeeCents: 1000, prizeCents: 1600 };
+  const none = [null, 1, {}, { roomId: 1 }, ...foreign, unnamed];
+  storage.setItem("blazing-sun.invitations.7", JSON.stringify(none));
   storage.setItem("blazing-sun.shared.7", JSON.stringify([null, ["r1"], ["r1", 2]]));
   const [client, connection] = await online(storage);
   connection.send(room("r1"));
