@@ -96,7 +96,7 @@ impl AuditReport {
 }
 
 impl AuditCheck {
-    fn new(name: &'static str) -> AuditCheck {
+    pub(crate) fn new(name: &'static str) -> AuditCheck {
         AuditCheck {
             name,
             looked_at: 0,
@@ -105,7 +105,7 @@ impl AuditCheck {
         }
     }
 
-    fn expect(&mut self, is_right: bool, what: impl FnOnce() -> String) {
+    pub(crate) fn expect(&mut self, is_right: bool, what: impl FnOnce() -> String) {
         self.looked_at += 1;
         if !is_right {
             self.differ(what);

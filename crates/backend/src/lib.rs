@@ -7,6 +7,7 @@ pub mod audit;
 pub mod chat;
 mod directory;
 pub mod engine;
+pub mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod inbox;

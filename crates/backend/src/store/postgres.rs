@@ -10,6 +10,7 @@ mod owner_store;
 mod pipeline;
 mod pool;
 mod prefetch;
+mod progress;
 mod reads;
 mod session;
 mod statements;
@@ -27,6 +28,7 @@ pub use outbox::PartitionState;
 pub use owner_store::{Landed, PgStore};
 pub use pool::PgPool;
 pub use prefetch::Declared;
+pub use progress::Progress;
 pub use reads::{PgDirectory, PgReads};
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl PgPool {
     }
 
     /// A connection, for as long as it is held.
-    pub(super) async fn get(&self) -> Result<Object, StoreError> {
+    pub(crate) async fn get(&self) -> Result<Object, StoreError> {
         Ok(self.pool.get().await?)
     }
 
