@@ -47,6 +47,7 @@ impl TestKafka {
 
     /// The same, configured.
     pub fn own_with(settings: &Settings) -> TestKafka {
+        note_use("kafka.used");
         let secure = settings.secure.iter();
         let mut arguments: Vec<String> = secure
             .flat_map(|protocol| ["--secure".to_owned(), protocol.clone()])

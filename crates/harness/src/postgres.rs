@@ -35,6 +35,7 @@ impl TestPostgres {
 
     /// The same, with settings of its own.
     pub fn own_with(settings: &[(&str, &str)]) -> TestPostgres {
+        note_use("postgres.used");
         let arguments = settings
             .iter()
             .flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")]);

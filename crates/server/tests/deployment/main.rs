@@ -4,6 +4,7 @@ mod broker;
 mod compose;
 mod image;
 mod proxy;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
