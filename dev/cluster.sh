@@ -60,7 +60,7 @@ launch_member() {
   local name=$1 pid
   shift
   of_member "$name"
-  setsid "$@" </dev/null >>"$server_dir/output.log" 2>&1 9>&- &
+  detach "$server_dir/output.log" "$@"
   pid=$!
   note_pid "$pid" || server_say "did not start; see $server_dir/output.log" >&2
 }

@@ -157,9 +157,9 @@ launch() {
   fi
   ulimit -n "$(ulimit -H -n)"
   # shellcheck disable=SC2086
-  setsid java $jvm_options -Dkafka.log.file="$log" \
+  detach "$server_dir/output.log" java $jvm_options -Dkafka.log.file="$log" \
     -Dlog4j2.configurationFile="$LOGGING/log4j2.properties" \
-    -cp "$KAFKA_HOME/*" kafka.Kafka "$properties" </dev/null >>"$server_dir/output.log" 2>&1 9>&- &
+    -cp "$KAFKA_HOME/*" kafka.Kafka "$properties"
   local pid=$!
   note_pid "$pid" || return 1
   wait_for "$START_SECONDS_MAX" has_started_or_died "$pid" "$1" ||

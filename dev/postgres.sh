@@ -118,10 +118,9 @@ launch() {
   local pid sockets=$server_dir/data
   # The name of a Unix socket has to fit into 107 bytes.
   ((${#sockets} < 85)) || sockets=""
-  setsid "${as_user[@]}" "$programs/postgres" -D "$server_dir/data" -p "$1" \
+  detach "$server_dir/server.log" "${as_user[@]}" "$programs/postgres" -D "$server_dir/data" -p "$1" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories="$sockets" -c max_connections=300 \
-    -c shared_buffers=128MB -c log_line_prefix='%m [%p] %q%a ' "${settings[@]}" \
-    </dev/null >>"$server_dir/server.log" 2>&1 9>&- &
+    -c shared_buffers=128MB -c log_line_prefix='%m [%p] %q%a ' "${settings[@]}"
   pid=$!
   note_pid "$pid" || return 1
   wait_for "$START_SECONDS_MAX" has_started_or_died "$pid" ||

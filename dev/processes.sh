@@ -106,10 +106,23 @@ watch_users() {
   done
 }
 
+# detach <log> <command…>: in the background, apart from this terminal, and with no file that a caller left open: a lock
+# of somebody's must not last as long as a server. Its id is in `$!`.
+detach() {
+  local log=$1
+  shift
+  (
+    for fd in /proc/self/fd/*; do
+      fd=${fd##*/}
+      ((fd <= 2)) || eval "exec $fd>&-"
+    done 2>/dev/null
+    exec setsid "$@"
+  ) </dev/null >>"$log" 2>&1 &
+}
+
 # start_watching <script> <file> <seconds of grace>
 start_watching() {
-  setsid "$1" watch --dir "$server_dir" --while-locked "$2" --grace-seconds "$3" \
-    </dev/null >>"$server_dir/watch.log" 2>&1 9>&- &
+  detach "$server_dir/watch.log" "$1" watch --dir "$server_dir" --while-locked "$2" --grace-seconds "$3"
 }
 
 # What every server's script takes behind its command; the rest is left in `rest`.

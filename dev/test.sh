@@ -72,7 +72,7 @@ start_servers() {
   exec 8>"$scratch/users"
   flock --shared 8
   for server in kafka postgres; do
-    "dev/$server.sh" start --dir "$scratch/$server" --while-locked "$scratch/users" 8>&- || return
+    "dev/$server.sh" start --dir "$scratch/$server" --while-locked "$scratch/users" || return
   done
   BLAZING_SUN_TEST_KAFKA=127.0.0.1:$(<"$scratch/kafka/port")
   BLAZING_SUN_TEST_DATABASE_URL=$(<"$scratch/postgres/url")
