@@ -3,6 +3,7 @@
 use super::{Guest, TestServer, text, within};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -23,7 +24,12 @@ pub struct Client {
 impl Client {
     /// Connects without signing in.
     pub async fn connect(server: &TestServer, guest: &Guest) -> Client {
-        let socket = Client::socket(server.address()).await.expect("a socket");
+        Client::connect_at(server.address(), guest).await
+    }
+
+    /// The same with whatever listens there.
+    pub async fn connect_at(address: SocketAddr, guest: &Guest) -> Client {
+        let socket = Client::socket(address).await.expect("a socket");
         let mut client = Client {
             guest: guest.clone(),
             socket,
@@ -36,7 +42,7 @@ impl Client {
 
     /// The bare socket.
     pub async fn socket(
-        address: std::net::SocketAddr,
+        address: SocketAddr,
     ) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, tokio_tungstenite::tungstenite::Error>
     {
         let connected = tokio_tungstenite::connect_async(format!("ws://{address}/ws"));
@@ -47,9 +53,18 @@ impl Client {
 
     /// Connects and signs in.
     pub async fn sign_in(server: &TestServer, guest: &Guest) -> Client {
-        let mut client = Client::connect(server, guest).await;
+        Client::sign_in_at(server.address(), guest, &[]).await
+    }
+
+    /// The same with whatever listens there, to go on in rooms behind these numbers.
+    pub async fn sign_in_at(address: SocketAddr, guest: &Guest, seen: &[(&str, u64)]) -> Client {
+        let mut client = Client::connect_at(address, guest).await;
+        let resume = seen
+            .iter()
+            .map(|(room, seq)| json!({ "room_id": room, "room_seq": seq }));
+        let resume: Vec<Value> = resume.collect();
         client
-            .send(json!({ "type": "system.authenticate", "token": guest.token }))
+            .send(json!({ "type": "system.authenticate", "token": guest.token, "resume": resume }))
             .await;
         let answer = client.event("system.authenticated").await;
         assert_eq!(answer["user_id"], guest.user_id.as_str());

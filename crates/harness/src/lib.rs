@@ -5,6 +5,7 @@
 mod agent;
 mod beside;
 mod client;
+mod cluster;
 pub mod kafka;
 pub mod postgres;
 mod server;
@@ -12,6 +13,7 @@ mod wire;
 
 pub use agent::{Agent, Frames};
 pub use client::{Client, whole_game};
+pub use cluster::{Cluster, ClusterLaunch, Process};
 pub use server::{Launch, TestServer, built, command, program, tool};
 pub use wire::{Answer, Wire, frame};
 

@@ -53,6 +53,37 @@ pub fn command(program: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Limits that keep tests from signing in many guests are lifted, and tests that are about people are not to be
+/// joined by the house's bot.
+pub(crate) const FOR_TESTS: [(&str, &str); 8] = [
+    ("BLAZING_SUN_ACCOUNTS__GUESTS_PER_HOUR", "100000"),
+    ("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__PER_SECOND", "100000"),
+    ("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__BURST", "100000"),
+    ("BLAZING_SUN_GATEWAY__LIMITS__USER__PER_SECOND", "10000"),
+    ("BLAZING_SUN_GATEWAY__LIMITS__USER__BURST", "10000"),
+    (
+        "BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__PER_SECOND",
+        "10000",
+    ),
+    ("BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__BURST", "10000"),
+    ("BLAZING_SUN_BOT__ENABLED", "false"),
+];
+
+/// Waits until a program says where it listens.
+pub(crate) async fn address_of(child: &mut Child, log: &Path) -> SocketAddr {
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let line = within("the server's address", lines.next_line()).await;
+    let line = line.expect("readable output").unwrap_or_else(|| {
+        let log = std::fs::read_to_string(log);
+        panic!("the server did not start: {}", log.unwrap_or_default())
+    });
+    let at = line
+        .find("http://")
+        .unwrap_or_else(|| panic!("no address in {line}"));
+    let address = line[at + "http://".len()..].trim();
+    address.parse().expect("an address")
+}
+
 /// How a server is started.
 #[derive(Debug, Clone, Default)]
 pub struct Launch {
@@ -114,36 +145,13 @@ impl TestServer {
         let mut child = command(&program, &["serve", "--listen", listen, "--data-dir"])
             .arg(&data_dir)
             .args(&launch.arguments)
-            .env("BLAZING_SUN_ACCOUNTS__GUESTS_PER_HOUR", "100000")
-            .env("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__PER_SECOND", "100000")
-            .env("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__BURST", "100000")
-            .env("BLAZING_SUN_GATEWAY__LIMITS__USER__PER_SECOND", "10000")
-            .env("BLAZING_SUN_GATEWAY__LIMITS__USER__BURST", "10000")
-            .env(
-                "BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__PER_SECOND",
-                "10000",
-            )
-            .env("BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__BURST", "10000")
-            // Tests that are about people are not to be joined by it.
-            .env("BLAZING_SUN_BOT__ENABLED", "false")
+            .envs(FOR_TESTS)
             .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log.expect("a log file"))
             .spawn()
             .expect("the program starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let line = within("the server's address", lines.next_line()).await;
-        let line = line.expect("readable output").unwrap_or_else(|| {
-            let log = std::fs::read_to_string(folder.path().join("log"));
-            panic!("the server did not start: {}", log.unwrap_or_default())
-        });
-        let at = line
-            .find("http://")
-            .unwrap_or_else(|| panic!("no address in {line}"));
-        let address = line[at + "http://".len()..]
-            .trim()
-            .parse()
-            .expect("an address");
+        let address = address_of(&mut child, &folder.path().join("log")).await;
         let http = reqwest::Client::builder()
             .timeout(DEADLINE)
             .no_proxy()

@@ -1,0 +1,3 @@
+//! Several processes on a real Kafka and a real PostgreSQL.
+
+mod gateways;
