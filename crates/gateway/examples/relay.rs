@@ -225,7 +225,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ..GatewayConfig::default()
     };
     let log = Arc::new(Handle(relay));
-    let gateway = Gateway::start(config, log, keys.verifier(), keys.sealer()).await?;
+    let gateway = Gateway::start(
+        config,
+        log,
+        keys.verifier(),
+        keys.sealer().passwords().clone(),
+    )
+    .await?;
     let listener = tokio::net::TcpListener::bind(address).await?;
     axum::serve(listener, gateway.router()).await?;
     Ok(())

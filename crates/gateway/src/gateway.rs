@@ -2,6 +2,7 @@
 
 use crate::config::GatewayConfig;
 use crate::presence;
+use crate::readiness::{self, NotReady};
 use crate::router;
 use crate::shared::Shared;
 use crate::socket::{Closing, Socket};
@@ -10,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::routing::get;
-use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
+use blazing_sun_backbone::credentials::{PasswordSealer, TokenVerifier};
 use blazing_sun_backbone::log::{EventLog, LogError};
 use blazing_sun_domain::UserId;
 use serde::Serialize;
@@ -38,6 +39,19 @@ impl Control {
         self.0.asked.notify_one();
         let answer = tokio::time::timeout(POSITIONS_WITHIN, receiver).await;
         answer.ok()?.ok()
+    }
+
+    /// Whether the gateway reads, and within so long has read everything that was there when it was asked.
+    pub async fn is_at_end(&self, within: Duration) -> Result<(), NotReady> {
+        let reached = readiness::is_at_end(self);
+        match tokio::time::timeout(within, reached).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(NotReady::Behind),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
     }
 
     /// How much the gateway holds in memory.
@@ -101,19 +115,34 @@ impl Gateway {
         config: GatewayConfig,
         log: Arc<dyn EventLog>,
         verifier: TokenVerifier,
-        sealer: Sealer,
+        passwords: PasswordSealer,
     ) -> Result<Gateway, StartError> {
-        let shared = Arc::new(Shared::new(config, log, verifier, sealer));
+        let shared = Arc::new(Shared::new(config, log, verifier, passwords));
         let reader = router::Reader::open(&shared).await?;
-        let tasks = vec![
-            tokio::spawn(router::run(shared.clone(), reader)),
-            tokio::spawn(presence::beat(
-                shared.clone(),
-                shared.config.heartbeat_every,
-            )),
-            tokio::spawn(sweep(shared.clone())),
-        ];
-        Ok(Gateway { shared, tasks })
+        let reading = read(shared.clone(), reader);
+        Ok(Gateway::with(shared, reading))
+    }
+
+    /// Starts at once, and lets nobody in before it can read the event topics: until then it tries again
+    /// and again. Must be called on a tokio runtime.
+    pub fn start_patiently(
+        config: GatewayConfig,
+        log: Arc<dyn EventLog>,
+        verifier: TokenVerifier,
+        passwords: PasswordSealer,
+    ) -> Gateway {
+        let shared = Arc::new(Shared::new(config, log, verifier, passwords));
+        let waiting = shared.clone();
+        let reading = async move {
+            let reader = router::Reader::open_when_possible(&waiting).await;
+            read(waiting, reader).await;
+        };
+        Gateway::with(shared, reading)
+    }
+
+    fn with(shared: Arc<Shared>, reading: impl Future<Output = ()> + Send + 'static) -> Gateway {
+        let tasks = vec![tokio::spawn(reading), tokio::spawn(sweep(shared.clone()))];
+        Gateway { shared, tasks }
     }
 
     /// Serves `GET /ws`. Connections must be plain TCP. With axum's `ConnectInfo<SocketAddr>` the limits per
@@ -170,6 +199,16 @@ impl Drop for Gateway {
             task.abort();
         }
     }
+}
+
+/// Routes what is read and says that the gateway lives, for ever.
+async fn read(shared: Arc<Shared>, reader: router::Reader) {
+    shared.reading.store(true, Ordering::Release);
+    let every = shared.config.heartbeat_every;
+    tokio::join!(
+        router::run(shared.clone(), reader),
+        presence::beat(shared, every)
+    );
 }
 
 /// Looks at all deadlines, for ever. One timer for all: a timer a socket would be memory a socket.

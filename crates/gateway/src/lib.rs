@@ -15,6 +15,7 @@ mod limits;
 mod lobby;
 mod messages;
 mod presence;
+mod readiness;
 mod rooms;
 mod router;
 mod routing;
@@ -25,3 +26,4 @@ mod upgrade;
 
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
 pub use gateway::{Control, Gateway, Held, ReadPosition, StartError};
+pub use readiness::NotReady;

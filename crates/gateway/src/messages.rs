@@ -311,7 +311,7 @@ fn submit(
     let sealed = match &command.password {
         Some(password) => {
             let sealed = shared
-                .sealer
+                .passwords
                 .seal(password.as_bytes(), command_id.as_bytes());
             Some(sealed.map_err(|_| unavailable(Some(command_id)))?)
         }

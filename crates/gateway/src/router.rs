@@ -20,6 +20,31 @@ const SLICE_BYTES: usize = 128 * 1024;
 const SLICE_RECORDS: usize = 256;
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
+/// How often an outage is told of.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
+/// The event topics.
+pub(crate) const READ: [&str; 3] = [
+    topics::GAMES_EVENTS,
+    topics::CHAT_EVENTS,
+    topics::SYSTEM_EVENTS,
+];
+
+/// An error with what caused it.
+struct Chain<'e>(&'e dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
 /// Reads all partitions of the event topics, across failures of the log.
 pub(crate) struct Reader {
     subscription: Box<dyn Subscription>,
@@ -38,11 +63,7 @@ impl Reader {
     /// Reads from the end on.
     pub(crate) async fn open(shared: &Shared) -> Result<Reader, LogError> {
         let mut places = Vec::new();
-        for name in [
-            topics::GAMES_EVENTS,
-            topics::CHAT_EVENTS,
-            topics::SYSTEM_EVENTS,
-        ] {
+        for name in READ {
             let topic = Topic::new(name);
             let bounds = shared.log.bounds(&topic).await?;
             let of_topic = bounds.iter().map(|bounds| Place {
@@ -56,6 +77,28 @@ impl Reader {
             subscription,
             places,
         })
+    }
+
+    /// The same once the log lets it.
+    pub(crate) async fn open_when_possible(shared: &Shared) -> Reader {
+        let mut is_told = None;
+        loop {
+            let error = match Reader::open(shared).await {
+                Ok(reader) => {
+                    if is_told.is_some() {
+                        tracing::info!("the event topics can be read");
+                    }
+                    return reader;
+                }
+                Err(error) => error,
+            };
+            if is_told.is_none_or(|told: Instant| told.elapsed() > TELL_AGAIN) {
+                let error = Chain(&error).to_string();
+                tracing::warn!(error, "the event topics cannot be read yet; trying again");
+                is_told = Some(Instant::now());
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
     }
 
     /// Whether the record is new.

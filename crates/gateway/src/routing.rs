@@ -671,3 +671,7 @@ fn answer_sync(
     drop(state);
     follow_with(entry, role, socket, frame);
 }
+
+#[cfg(test)]
+#[path = "routing_tests.rs"]
+mod tests;

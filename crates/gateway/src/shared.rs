@@ -6,7 +6,7 @@ use crate::gateway::ReadPosition;
 use crate::limits::Addresses;
 use crate::routing::Tables;
 use crate::socket::Socket;
-use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
+use blazing_sun_backbone::credentials::{PasswordSealer, TokenVerifier};
 use blazing_sun_backbone::envelope::PRODUCER_GATEWAY;
 use blazing_sun_backbone::log::{EventLog, HeadersBuilder, LogError, NewRecord, Topic};
 use blazing_sun_backbone::topics;
@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) verifier: TokenVerifier,
-    pub(crate) sealer: Sealer,
+    pub(crate) passwords: PasswordSealer,
     pub(crate) boot_id: Uuid,
     started: Instant,
     ids: AtomicU64,
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     /// Who waits to hear how far the router has read.
     pub(crate) positions_asked: Mutex<Vec<oneshot::Sender<Vec<ReadPosition>>>>,
     pub(crate) asked: Notify,
+    /// The event topics are read; before that nobody is let in.
+    pub(crate) reading: AtomicBool,
     pub(crate) draining: AtomicBool,
     /// Departures that the log did not take yet.
     pub(crate) owed: Mutex<Vec<NewRecord>>,
@@ -112,14 +114,14 @@ impl Shared {
         config: GatewayConfig,
         log: Arc<dyn EventLog>,
         verifier: TokenVerifier,
-        sealer: Sealer,
+        passwords: PasswordSealer,
     ) -> Shared {
         let tables = Tables::new(config.ring_bytes_max);
         Shared {
             config,
             log,
             verifier,
-            sealer,
+            passwords,
             boot_id: Uuid::new_v4(),
             started: Instant::now(),
             ids: AtomicU64::new(0),
@@ -135,6 +137,7 @@ impl Shared {
             in_flight: AtomicUsize::new(0),
             positions_asked: Mutex::default(),
             asked: Notify::new(),
+            reading: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             owed: Mutex::default(),
         }
@@ -220,9 +223,13 @@ impl Shared {
                 format!("\"user\",\"user_ids\":[\"{user}\"],\"room_id\":null,\"game_id\":null}}")
                     .as_bytes(),
             ),
-            Addressee::Everyone => out.extend_from_slice(
-                b"\"broadcast\",\"user_ids\":[],\"room_id\":null,\"game_id\":null}",
-            ),
+            Addressee::Everyone => {
+                // So that other gateways need not read it.
+                headers.push("audience", "broadcast");
+                out.extend_from_slice(
+                    b"\"broadcast\",\"user_ids\":[],\"room_id\":null,\"game_id\":null}",
+                );
+            }
         }
         out.extend_from_slice(b",\"payload\":");
         payload(&mut out);

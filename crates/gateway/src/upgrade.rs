@@ -41,6 +41,9 @@ pub(crate) fn upgrade(shared: &Arc<Shared>, mut request: Request<Body>) -> Respo
     if shared.draining.load(Ordering::Acquire) {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "draining; come back\n");
     }
+    if !shared.reading.load(Ordering::Acquire) {
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "starting; come back\n");
+    }
     let forwarded = forwarded_for(&shared.config.trusted_proxies, headers);
     let peer = request
         .extensions()

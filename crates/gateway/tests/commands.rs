@@ -105,7 +105,7 @@ async fn a_password_never_reaches_a_topic() {
     let (_, second) = world.command_record("games.command.create_room").await;
     assert!(!String::from_utf8_lossy(&first_record.payload).contains("sesame"));
     let sealed = first["payload"]["password_sealed"].as_str().unwrap();
-    let sealer = world.keys.sealer();
+    let sealer = world.keys.sealer().passwords().clone();
     assert_eq!(
         &sealer.open(sealed, id.as_bytes()).unwrap()[..],
         b"open sesame"

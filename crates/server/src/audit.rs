@@ -9,7 +9,7 @@ use std::io::Write;
 
 /// Audits and prints; whether nothing differs.
 pub fn run(args: &AuditArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    let database = existing_database(&args.data.data_dir)?;
+    let database = existing_database(&args.data.folder("audit")?)?;
     let report =
         audit(&database).with_context(|| format!("cannot audit {}", database.display()))?;
     if args.json {

@@ -1,7 +1,7 @@
 //! The command line: what can be asked for, and what each end is called as an exit code.
 
 use crate::bench::Played;
-use crate::config::Flag;
+use crate::config::{Flag, Role};
 use blazing_sun_domain::{CommandId, UserId};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -21,8 +21,15 @@ pub struct CommandLine {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the pages, the HTTP API and the socket, with everything kept in one folder
+    /// Serve the pages, the HTTP API and the socket: all in one, with everything kept in one folder, or on Kafka and
+    /// PostgreSQL where these are configured
     Serve(ServeArgs),
+    /// Serve the pages and the socket, on Kafka alone; any number of these
+    Gateway(RoleArgs),
+    /// Own partitions and serve the HTTP API, on Kafka and PostgreSQL; any number of these
+    Backend(RoleArgs),
+    /// Make the keys that the processes of a deployment share
+    Keys(KeysArgs),
     /// Print the records of topics, one JSON object a line, also beside a running server
     Tail(TailArgs),
     /// Check every cent and every room of the stored data; exit code 1 if anything differs
@@ -63,6 +70,45 @@ pub struct ServeArgs {
     /// With --bench: signs in N guests and writes their access tokens, one a line
     #[arg(long, value_name = "FILE:N", requires = "bench", value_parser = parse_bench_tokens)]
     pub bench_tokens: Option<BenchTokens>,
+}
+
+/// `gateway` and `backend`
+#[derive(Debug, Args)]
+pub struct RoleArgs {
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// A TOML file; see docs/configuration.md
+    #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// `keys`
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KeysAction,
+}
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make a file of new keys, for its owner alone; one that is there is left as it is
+    Create {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Make a file with what a gateway needs of the keys: it can check tokens and seal passwords, and sign nothing
+    Gateway {
+        /// The whole file
+        #[arg(long, value_name = "FILE", env = "BLAZING_SUN_KEYS")]
+        keys: PathBuf,
+        /// The gateway's file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// Where to write how many tokens.
@@ -159,11 +205,11 @@ pub struct TopicsArgs {
 /// What can be done about topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum TopicsAction {
-    /// Say which topics there are; here a server makes its own when it starts
+    /// Make on Kafka the topics that are missing; in a folder a server makes its own when it starts
     Create,
 }
 
-/// `config`: what `serve` would be told.
+/// `config`: what a role would be told.
 #[derive(Debug, Args)]
 pub struct ServedArgs {
     /// As for `serve`
@@ -175,6 +221,9 @@ pub struct ServedArgs {
     /// A TOML file; see docs/configuration.md
     #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Which role is to be told
+    #[arg(long, value_enum, default_value = "serve")]
+    pub role: Role,
 }
 
 /// `user`
@@ -292,15 +341,12 @@ pub struct CreditArgs {
 /// Where a server has its data.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// Folder of the server's database
-    #[arg(
-        long,
-        value_name = "DIR",
-        global = true,
-        default_value = "./data",
-        env = "BLAZING_SUN_SERVER__DATA_DIR"
-    )]
-    pub data_dir: PathBuf,
+    /// Folder of a server's database [default: what is configured: Kafka and PostgreSQL, else server.data_dir]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// The deployment's TOML file; see docs/configuration.md
+    #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
 }
 
 /// `bench`
@@ -427,6 +473,13 @@ impl ServeArgs {
     }
 }
 
+impl RoleArgs {
+    /// What was given on the command line, by key.
+    pub fn flags(&self) -> Vec<Flag> {
+        served_flags(&self.listen, &None)
+    }
+}
+
 impl ServedArgs {
     /// What was given on the command line, by key.
     pub fn flags(&self) -> Vec<Flag> {
@@ -538,6 +591,10 @@ mod tests {
             vec!["bench", "fanout", "--stalled", "10", "--ramp"],
             vec!["bench", "fanout", "--subscribers", "1"],
             vec!["bench", "idle", "--connections", "0"],
+            vec!["gateway", "--data-dir", "x"],
+            vec!["backend", "--bench"],
+            vec!["keys"],
+            vec!["keys", "create"],
             vec!["tail"],
             vec!["tail", "games.events", "--type", ""],
             vec!["tail", "games.events", "--type", "*.rolled"],

@@ -1,12 +1,14 @@
 //! Configuration: defaults, then a TOML file, then `BLAZING_SUN_*`, then flags. A value that cannot be
 //! used is an error that names its key, says what it got and what it takes.
 
+mod deployment;
 mod keys;
 mod sections;
 mod sources;
 
 pub mod in_force;
 
+pub use deployment::{Database, Kafka, KafkaSasl, KafkaTls, Mode, Role, SecretText};
 pub use keys::{KEYS, Key};
 pub use sections::{
     Accounts, Bot, Chat, Config, Format, GameSettings, Gateway, Limits, Log, Rate, Rooms, Server,
@@ -72,25 +74,37 @@ pub enum ConfigError {
         /// The file, variable or flag.
         source_name: String,
     },
-    /// A variable of a deployment that this build does not have.
-    #[error(
-        "{variable} is set, but this build has the embedded mode alone: it keeps everything in one SQLite \
-         file, without Kafka, PostgreSQL or Stripe; unset {variable} to start it"
-    )]
-    NotEmbedded {
+    /// A key without which what is set makes no deployment.
+    #[error("{} is missing: {why}", named(.key))]
+    Missing {
+        /// The key.
+        key: &'static str,
+        /// What needs it.
+        why: String,
+    },
+    /// A variable that asks for what this build does not have.
+    #[error("{variable} is set, but this build takes no payments; unset {variable} to start it")]
+    NoPayments {
         /// The variable.
         variable: &'static str,
     },
 }
 
-const DISTRIBUTED: [&str; 6] = [
-    "KAFKA_BOOTSTRAP_SERVERS",
-    "KAFKA_HOST",
-    "KAFKA_PORT",
-    "DATABASE_URL",
-    "STRIPE_SECRET_KEY",
-    "STRIPE_WEBHOOK_SECRET",
-];
+const PAYMENTS: [&str; 2] = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
+
+/// Keys whose values are shown to nobody.
+const SECRETS: [&str; 3] = ["database.url", "kafka.sasl.password", "keys"];
+
+/// A key, with the variable by which it is usually set.
+fn named(key: &str) -> String {
+    match key {
+        "database.url" => format!("DATABASE_URL (`{key}`)"),
+        "kafka.bootstrap_servers" => format!("KAFKA_BOOTSTRAP_SERVERS (`{key}`)"),
+        "keys" => format!("BLAZING_SUN_KEYS (`{key}`)"),
+        "KAFKA_HOST" => key.to_owned(),
+        _ => format!("`{key}`"),
+    }
+}
 
 fn suggestion(nearest: &Option<&'static str>) -> String {
     nearest.map_or_else(String::new, |nearest| {
@@ -122,7 +136,7 @@ impl Sources {
         if let Some(path) = &self.file {
             figment = figment.merge(toml(path)?);
         }
-        Ok(self.over(figment))
+        self.over(figment)
     }
 
     /// The same with a file of this text.
@@ -130,10 +144,13 @@ impl Sources {
     pub(crate) fn load_text(&self, text: &str) -> Result<Config, ConfigError> {
         check_toml(Path::new("file"), text)?;
         let figment = Figment::from(Serialized::defaults(Config::default()));
-        checked(&self.over(figment.merge(Toml::string(text))))
+        checked(&self.over(figment.merge(Toml::string(text)))?)
     }
 
-    fn over(&self, mut figment: Figment) -> Figment {
+    fn over(&self, mut figment: Figment) -> Result<Figment, ConfigError> {
+        for setting in sources::shared_variables(&self.environment)? {
+            figment = figment.merge(setting);
+        }
         for (name, value) in &self.environment {
             if let Some(setting) = sources::variable(name, value) {
                 figment = figment.merge(setting);
@@ -142,18 +159,26 @@ impl Sources {
         for flag in &self.flags {
             figment = figment.merge(flag);
         }
-        figment
+        Ok(figment)
     }
 
-    /// Refuses to start where the environment asks for what this build cannot be.
-    pub fn check_embedded(&self) -> Result<(), ConfigError> {
+    /// The configuration of a role, and what it runs on.
+    pub fn load_for(&self, role: Role) -> Result<(Config, Mode), ConfigError> {
+        self.check_payments()?;
+        let config = self.load()?;
+        let mode = config.mode(role)?;
+        Ok((config, mode))
+    }
+
+    /// Refuses to start where the environment asks for payments.
+    fn check_payments(&self) -> Result<(), ConfigError> {
         let is_set = |variable: &str| {
             self.environment
                 .iter()
                 .any(|(name, value)| name == variable && !value.is_empty())
         };
-        match DISTRIBUTED.into_iter().find(|variable| is_set(variable)) {
-            Some(variable) => Err(ConfigError::NotEmbedded { variable }),
+        match PAYMENTS.into_iter().find(|variable| is_set(variable)) {
+            Some(variable) => Err(ConfigError::NoPayments { variable }),
             None => Ok(()),
         }
     }
@@ -164,8 +189,14 @@ fn checked(figment: &Figment) -> Result<Config, ConfigError> {
     let config: Config = figment
         .extract()
         .map_err(|error| wrong_type(figment, &error))?;
-    match config.out_of_range() {
-        Some(key) => Err(bad_value(figment, &key)),
+    if let Some(key) = config.out_of_range() {
+        return Err(bad_value(figment, &key));
+    }
+    match config.incomplete() {
+        Some((key, why)) => Err(ConfigError::Missing {
+            key,
+            why: why.to_owned(),
+        }),
         None => Ok(config),
     }
 }
@@ -184,9 +215,18 @@ fn check_toml(path: &Path, text: &str) -> Result<(), ConfigError> {
         Ok(_) => Ok(()),
         Err(error) => Err(ConfigError::NotToml {
             path: path.to_owned(),
-            reason: error.to_string(),
+            reason: place_of(text, &error),
         }),
     }
+}
+
+/// Without the line itself, which may hold a password.
+fn place_of(text: &str, error: &toml::de::Error) -> String {
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.get(..start).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("{} at line {line} column {column}", error.message())
 }
 
 fn check_keys(figment: &Figment) -> Result<(), ConfigError> {
@@ -242,7 +282,7 @@ fn bad_value(figment: &Figment, key: &str) -> ConfigError {
         takes: keys::find(key)
             .map_or("another value", |key| key.takes)
             .to_owned(),
-        got: if key == "keys" {
+        got: if SECRETS.contains(&key) {
             "a value".to_owned()
         } else {
             got

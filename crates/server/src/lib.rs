@@ -12,6 +12,7 @@
 
 mod audit;
 pub mod bench;
+mod brokers;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
@@ -19,8 +20,11 @@ pub mod data_dir;
 pub mod fuzzing;
 mod game_pages;
 mod house_bot;
+mod keys;
+mod late_log;
 mod operator;
 mod pages;
+mod place;
 mod program;
 mod replay;
 pub mod serve;

@@ -2,12 +2,13 @@
 //! 3 is of another version.
 
 use crate::cli::{
-    AuditArgs, BenchArgs, Command, CommandLine, FanoutArgs, IdleArgs, Load, ReplayArgs, RoomsArgs,
-    ServeArgs, ServedArgs, TailArgs, TopicsAction, UserArgs, VerifyArgs,
+    AuditArgs, BenchArgs, BenchTokens, Command, CommandLine, FanoutArgs, IdleArgs, Load,
+    ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs, TailArgs, TopicsAction, UserArgs,
+    VerifyArgs,
 };
-use crate::config::{Sources, in_force};
+use crate::config::{Config, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
-use crate::{audit, bench, replay, serve, tail, telemetry, topics, user, verify};
+use crate::{audit, bench, keys, replay, serve, tail, telemetry, topics, user, verify};
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
 use serde_json::json;
@@ -69,13 +70,19 @@ impl ServerBuilder {
         };
         match line.command {
             Command::Serve(args) => self.serve(&args, line.json),
+            Command::Gateway(args) => self.role(Role::Gateway, &args, line.json),
+            Command::Backend(args) => self.role(Role::Backend, &args, line.json),
+            Command::Keys(args) => match keys::run(&args.action, line.json) {
+                Ok(text) => said(&text, ExitCode::SUCCESS),
+                Err(error) => failed(1, error.into()),
+            },
             Command::Tail(args) => self.tail(&args, line.json),
             Command::Audit(args) => self.audit(&args),
             Command::Replay(args) => self.replay(&args),
             Command::Verify(args) => self.verify(&args),
             Command::Topics(args) => self.shown(|games| async move {
                 match args.action {
-                    None => topics::topics(&args.data, line.json).await,
+                    None => topics::topics(&args.data, &games, line.json).await,
                     Some(TopicsAction::Create) => {
                         topics::create(&args.data, &games, line.json).await
                     }
@@ -99,10 +106,36 @@ impl ServerBuilder {
 
     fn serve(self, args: &ServeArgs, json: bool) -> ExitCode {
         let sources = Sources::of_process(args.config.clone(), args.flags());
-        let config = match sources.check_embedded().and_then(|()| sources.load()) {
-            Ok(config) => config,
+        let (config, mode) = match sources.load_for(Role::Serve) {
+            Ok(loaded) => loaded,
             Err(error) => return failed(ASKED_WRONGLY, error.into()),
         };
+        if mode == Mode::Distributed && args.data_dir.is_some() {
+            let error = "--data-dir names a folder, and KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL something else to \
+                         keep everything on: leave out the one or the others";
+            return failed(ASKED_WRONGLY, anyhow::Error::msg(error));
+        }
+        let (bench, bench_tokens) = (args.bench, args.bench_tokens.clone());
+        self.run_role(config, Role::Serve, mode, bench, bench_tokens, json)
+    }
+
+    fn role(self, role: Role, args: &RoleArgs, json: bool) -> ExitCode {
+        let sources = Sources::of_process(args.config.clone(), args.flags());
+        match sources.load_for(role) {
+            Ok((config, mode)) => self.run_role(config, role, mode, false, None, json),
+            Err(error) => failed(ASKED_WRONGLY, error.into()),
+        }
+    }
+
+    fn run_role(
+        self,
+        config: Config,
+        role: Role,
+        mode: Mode,
+        bench: bool,
+        bench_tokens: Option<BenchTokens>,
+        json: bool,
+    ) -> ExitCode {
         telemetry::start(&config.telemetry);
         #[cfg(feature = "failpoints")]
         if let Err(error) = blazing_sun_backbone::failpoints::plant_from_environment() {
@@ -110,10 +143,12 @@ impl ServerBuilder {
         }
         let options = serve::Options {
             config,
+            role,
+            mode,
             games: self.games,
             game_pages: self.game_pages,
-            bench: args.bench,
-            bench_tokens: args.bench_tokens.clone(),
+            bench,
+            bench_tokens,
         };
         let served = runtime().and_then(|runtime| {
             let served = runtime.block_on(serve::run(options, |address| {
@@ -194,8 +229,17 @@ impl ServerBuilder {
 
     fn user(&self, args: &UserArgs, json: bool) -> ExitCode {
         let sources = Sources::of_process(args.deployment.config.clone(), args.deployment.flags());
-        let config = match sources.check_embedded().and_then(|()| sources.load()) {
-            Ok(config) => config,
+        // A folder that is named is meant, whatever else is configured.
+        let loaded = match args.deployment.data_dir {
+            Some(_) => sources.load().map(|config| (config, Mode::Embedded)),
+            None => sources.load_for(Role::Serve),
+        };
+        let config = match loaded {
+            Ok((config, Mode::Embedded)) => config,
+            Ok((_, Mode::Distributed)) => {
+                let error = "`user` does not work on Kafka and PostgreSQL in this build";
+                return failed(ASKED_WRONGLY, anyhow::Error::msg(error));
+            }
             Err(error) => return failed(ASKED_WRONGLY, error.into()),
         };
         let mut games = self.games.clone();
@@ -225,7 +269,7 @@ impl ServerBuilder {
 
 fn config(args: &ServedArgs, json: bool) -> ExitCode {
     let sources = Sources::of_process(args.config.clone(), args.flags());
-    let settings = match in_force::settings(&sources) {
+    let settings = match in_force::settings(&sources, args.role) {
         Ok(settings) => settings,
         Err(error) => return failed(ASKED_WRONGLY, error.into()),
     };

@@ -17,11 +17,9 @@ pub fn run(args: &ReplayArgs, games: &Games, out: &mut impl Write) -> anyhow::Re
         .room
         .parse()
         .with_context(|| format!("`{}` is no room's id", args.room))?;
-    let database = existing_database(&args.data.data_dir)?;
-    let keys = args
-        .keys
-        .clone()
-        .unwrap_or_else(|| args.data.data_dir.join("keys"));
+    let data_dir = args.data.folder("replay")?;
+    let database = existing_database(&data_dir)?;
+    let keys = args.keys.clone().unwrap_or_else(|| data_dir.join("keys"));
     let keys =
         Keys::load(&keys).context("the room's secret opens with the deployment's keys alone")?;
     let mut take = |event: &ReplayedEvent<'_>| -> io::Result<()> {

@@ -1,11 +1,15 @@
-//! The server: backend, gateway, HTTP API and pages in one process, on one listener.
+//! Serving: what a role is made of, behind one listener, from its start to its end.
 
 mod bench_guests;
 mod connections;
+mod embedded;
+mod gateway;
 mod parts;
+mod probes;
+mod settings;
 
 use crate::cli::BenchTokens;
-use crate::config::{self, Config};
+use crate::config::{Config, Mode, Role};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::game_pages::{GamePages, module_address};
 use crate::house_bot::HouseBot;
@@ -13,12 +17,13 @@ use crate::operator;
 use crate::pages;
 use anyhow::{Context, bail};
 use axum::Router;
-use blazing_sun_backbone::clock;
-use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_domain::games::relay::Relay;
 use blazing_sun_domain::{Cents, GameDefinition, Games};
+use blazing_sun_gateway::Control;
 use connections::Bounds;
+use http::StatusCode;
 pub use parts::Parts;
+pub use settings::topic_specs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,10 +43,16 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 const DATA_DIR_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
+const NO_PAGES: &str = "This is a backend: pages and socket are served by `blazing-sun gateway`.\n";
+
 /// What to serve.
 pub struct Options {
     /// Everything that can be set.
     pub config: Config,
+    /// As what.
+    pub role: Role,
+    /// On what.
+    pub mode: Mode,
     /// The games.
     pub games: Games,
     /// Folders with pages of games, by the game's name.
@@ -64,6 +75,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let Options {
         mut config,
+        role,
+        mode,
         games,
         game_pages,
         bench,
@@ -78,7 +91,29 @@ pub async fn run(
     let mut games = priced(games, &config, bench)?;
     let game_pages = with_their_pages(&mut games, &game_pages)?;
     raise_open_files();
-    let data_dir = take(&config.server.data_dir).await?;
+    // Held until everything has been written.
+    let data_dir = match mode {
+        Mode::Embedded => Some(take(&config.server.data_dir).await?),
+        Mode::Distributed => None,
+    };
+    let (listener, address) = bind(listen).await?;
+    let bounds = Bounds::of(&config, bench)?;
+    let parts = match (&data_dir, role) {
+        (Some(data_dir), _) => Parts::embedded(&config, data_dir, games, bench).await?,
+        (None, Role::Gateway) => Parts::gateway(&config, bench)?,
+        (None, Role::Serve | Role::Backend) => bail!("not in this build"),
+    };
+    let site = Site {
+        parts,
+        game_pages: (role != Role::Backend).then_some(game_pages),
+        operators: data_dir.as_ref().map(|data_dir| data_dir.path().to_owned()),
+        bench_tokens,
+        config,
+    };
+    site.serve(listener, address, bounds, serving).await
+}
+
+async fn bind(listen: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = match TcpListener::bind(listen).await {
         Ok(listener) => listener,
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
@@ -95,27 +130,7 @@ pub async fn run(
             "listening beyond loopback without TLS: put a proxy with TLS before it"
         );
     }
-    let keys_path = config.keys.clone().unwrap_or_else(|| data_dir.keys());
-    let keys = Keys::load_or_create(&keys_path, clock::now())
-        .with_context(|| format!("cannot use the keys file {}", keys_path.display()))?;
-    let bounds = Bounds::of(&config, bench)?;
-    let parts = Parts::start(&config, &data_dir, &keys, games, bench).await?;
-    let served = serve(
-        parts,
-        listener,
-        bounds,
-        address,
-        bench_tokens,
-        &keys,
-        data_dir.path(),
-        &config.bot,
-        game_pages,
-        serving,
-    )
-    .await;
-    // Released only after everything has been written.
-    drop(data_dir);
-    served
+    Ok((listener, address))
 }
 
 /// Takes the data directory, after a tool that holds it for a moment; not beside another server.
@@ -139,64 +154,79 @@ async fn take(path: &Path) -> Result<DataDir, DataDirError> {
     }
 }
 
-async fn serve(
+/// Parts, and what is served with them.
+struct Site {
     parts: Parts,
-    listener: TcpListener,
-    bounds: Bounds,
-    address: SocketAddr,
+    /// None: this process has no pages.
+    game_pages: Option<GamePages>,
+    /// The folder of the socket for operators' tools.
+    operators: Option<PathBuf>,
     bench_tokens: Option<BenchTokens>,
-    keys: &Keys,
-    data_dir: &Path,
-    bot: &config::Bot,
-    game_pages: GamePages,
-    serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let (stop, stopped) = watch::channel(false);
-    let routes = with_pages(parts.router(), game_pages);
-    let operators = serve_operators(data_dir, parts.operator(), stopped.clone());
-    let mut http = tokio::spawn(connections::serve(listener, routes, bounds, stopped));
-    if let Some(wanted) = &bench_tokens {
-        bench_guests::write_tokens(wanted, address, keys).await?;
-    }
-    let house_bot = match bot.enabled {
-        true => Some(HouseBot::start(bot, address, parts.accounts()).await?),
-        false => None,
-    };
-    serving(address)?;
-    tracing::info!(server.address = %address, "serving");
-    let outcome = tokio::select! {
-        asked = asked_to_stop() => asked,
-        error = parts.failed() => Err(error),
-        ended = &mut http => Err(anyhow::anyhow!("the listener ended: {ended:?}")),
-    };
-    tracing::info!("stopping");
-    if let Some(house_bot) = house_bot {
-        house_bot.stop().await;
-    }
-    if !parts.drain(DRAIN).await {
-        tracing::warn!("not every socket was gone in time");
-    }
-    stop.send_replace(true);
-    if !http.is_finished()
-        && tokio::time::timeout(LAST_REQUESTS, &mut http)
-            .await
-            .is_err()
-    {
-        http.abort();
-    }
-    if let Some(mut operators) = operators {
-        // What they ask for is on the log perhaps: they are told what came of it.
-        let answered = tokio::time::timeout(LAST_REQUESTS, &mut operators).await;
-        if answered.is_err() {
-            tracing::warn!("not every operator's request was answered in time");
-            operators.abort();
-            // Its part in the accounts goes with it, so that the engine is alone when it ends.
-            let _ = operators.await;
+    config: Config,
+}
+
+impl Site {
+    async fn serve(
+        self,
+        listener: TcpListener,
+        address: SocketAddr,
+        bounds: Bounds,
+        serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let parts = self.parts;
+        let (stop, stopped) = watch::channel(false);
+        let routes = with_pages(parts.router(), self.game_pages, parts.control());
+        let operators = match (&self.operators, parts.operator()) {
+            (Some(data_dir), Some(operator)) => {
+                serve_operators(data_dir, operator, stopped.clone())
+            }
+            _ => None,
+        };
+        let mut http = tokio::spawn(connections::serve(listener, routes, bounds, stopped));
+        if let (Some(wanted), Some(signer)) = (&self.bench_tokens, parts.signer()) {
+            bench_guests::write_tokens(wanted, address, signer).await?;
         }
+        let bot = &self.config.bot;
+        let house_bot = match (parts.accounts(), parts.bot_plays_at(bot, address)) {
+            (Some(accounts), Some(gateway)) => Some(HouseBot::start(bot, gateway, accounts).await?),
+            _ => None,
+        };
+        serving(address)?;
+        tracing::info!(server.address = %address, "serving");
+        let outcome = tokio::select! {
+            asked = asked_to_stop() => asked,
+            error = parts.failed() => Err(error),
+            ended = &mut http => Err(anyhow::anyhow!("the listener ended: {ended:?}")),
+        };
+        tracing::info!("stopping");
+        if let Some(house_bot) = house_bot {
+            house_bot.stop().await;
+        }
+        if !parts.drain(DRAIN).await {
+            tracing::warn!("not every socket was gone in time");
+        }
+        stop.send_replace(true);
+        if !http.is_finished()
+            && tokio::time::timeout(LAST_REQUESTS, &mut http)
+                .await
+                .is_err()
+        {
+            http.abort();
+        }
+        if let Some(mut operators) = operators {
+            // What they ask for is on the log perhaps: they are told what came of it.
+            let answered = tokio::time::timeout(LAST_REQUESTS, &mut operators).await;
+            if answered.is_err() {
+                tracing::warn!("not every operator's request was answered in time");
+                operators.abort();
+                // Its part in the accounts goes with it, so that the engine is alone when it ends.
+                let _ = operators.await;
+            }
+        }
+        parts.stop().await;
+        tracing::info!("stopped");
+        outcome
     }
-    parts.stop().await;
-    tracing::info!("stopped");
-    outcome
 }
 
 /// Answers operators' tools. Without the socket everything else works on.
@@ -217,10 +247,16 @@ fn serve_operators(
     }
 }
 
-fn with_pages(routes: Router, game_pages: GamePages) -> Router {
-    let game_pages = Arc::new(game_pages);
+fn with_pages(routes: Router, game_pages: Option<GamePages>, gateway: Option<Control>) -> Router {
+    let routes = match game_pages.map(Arc::new) {
+        Some(game_pages) => routes.fallback(move |request| pages::serve(request, game_pages)),
+        None => routes.fallback(|| async { (StatusCode::NOT_FOUND, NO_PAGES) }),
+    };
+    let routes = match gateway {
+        Some(gateway) => probes::with_gateway(routes, gateway),
+        None => routes,
+    };
     routes
-        .fallback(move |request| pages::serve(request, game_pages))
         .layer(axum::middleware::from_fn(connections::in_time))
         .layer(axum::middleware::from_fn(pages::with_security_headers))
 }

@@ -2,10 +2,8 @@
 //! and without ever getting in its way.
 
 use crate::cli::TailArgs;
-use crate::data_dir::existing_database;
 use crate::operator::Failure;
 use anyhow::Context;
-use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::log::{Bounds, EventLog, LogError, Record, Start, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::Games;
@@ -14,7 +12,6 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::Path;
 
 mod filter;
 mod masks;
@@ -26,14 +23,13 @@ pub async fn run(
     games: &Games,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let database = existing_database(&args.data.data_dir)?;
-    let log = open(&database)?;
+    let log = args.data.place()?.log().await?;
     let filter = Filter::of(args);
     let mut from = Vec::new();
     let mut ends = HashMap::new();
     for name in &args.topics {
         let topic = Topic::new(name);
-        let bounds = bounds_of(&log, &topic, games).await?;
+        let bounds = bounds_of(&*log, &topic, games).await?;
         for (partition, Bounds { earliest, end }) in (0..).zip(bounds) {
             let start = if args.from_beginning {
                 if end > earliest {
@@ -76,12 +72,11 @@ pub async fn run(
     }
 }
 
-fn open(database: &Path) -> anyhow::Result<SqliteLog> {
-    let opened = SqliteLog::open_read_only(database);
-    opened.with_context(|| format!("cannot read the event log in {}", database.display()))
-}
-
-async fn bounds_of(log: &SqliteLog, topic: &Topic, games: &Games) -> anyhow::Result<Vec<Bounds>> {
+async fn bounds_of(
+    log: &dyn EventLog,
+    topic: &Topic,
+    games: &Games,
+) -> anyhow::Result<Vec<Bounds>> {
     match log.bounds(topic).await {
         Ok(bounds) if !topic.as_str().starts_with('_') => Ok(bounds),
         Ok(_) | Err(LogError::UnknownPartition { .. }) => {
@@ -93,7 +88,7 @@ async fn bounds_of(log: &SqliteLog, topic: &Topic, games: &Games) -> anyhow::Res
     }
 }
 
-async fn existing_topics(log: &SqliteLog, games: &Games) -> Vec<String> {
+async fn existing_topics(log: &dyn EventLog, games: &Games) -> Vec<String> {
     let games: Vec<&str> = games.iter().map(|game| game.name).collect();
     let mut names = Vec::new();
     for (name, _) in topics::rows(&games) {

@@ -1,21 +1,26 @@
 //! `blazing-sun topics` and `groups`: what is on the log, and how far each consumer group has read it.
 
+mod on_kafka;
+
 use crate::cli::DataArgs;
 use crate::data_dir::existing_database;
 use crate::operator::{GatewayPosition, Request, Target};
+use crate::place::{Place, read_only};
 use anyhow::Context;
-use blazing_sun_backbone::log::sqlite::{SqliteLog, TopicDescription};
+use blazing_sun_backbone::log::sqlite::TopicDescription;
 use blazing_sun_backbone::topics::{self, Party};
 use blazing_sun_domain::{Games, Millis};
 use serde::Serialize;
 use std::collections::HashMap;
+use std::path::Path;
 
 #[derive(Serialize)]
 struct TopicRow {
     topic: String,
     partitions: usize,
     records: u64,
-    bytes: u64,
+    /// Null where the log does not tell.
+    bytes: Option<u64>,
     retention_days: Option<i64>,
     oldest: Option<String>,
     newest: Option<String>,
@@ -31,7 +36,7 @@ struct OffsetsRow {
 
 #[derive(Serialize)]
 struct GroupRow {
-    group: &'static str,
+    group: String,
     topic: String,
     partition: usize,
     /// The next offset that it reads; null where it has none.
@@ -41,10 +46,17 @@ struct GroupRow {
 }
 
 const DAY_MS: i64 = 86_400_000;
+const GROUP_HEADS: [&str; 6] = ["group", "topic", "partition", "committed", "end", "lag"];
 
 /// All topics with what is on them.
-pub async fn topics(data: &DataArgs, json: bool) -> anyhow::Result<String> {
-    let rows: Vec<TopicRow> = described(data).await?.into_iter().map(topic_row).collect();
+pub async fn topics(data: &DataArgs, games: &Games, json: bool) -> anyhow::Result<String> {
+    let rows = match data.place()? {
+        Place::Folder(folder) => {
+            let described = described(&folder).await?;
+            described.into_iter().map(topic_row).collect()
+        }
+        Place::Cluster(config) => on_kafka::topics(&config, games).await?,
+    };
     if json {
         return Ok(serde_json::to_string_pretty(&rows)?);
     }
@@ -64,8 +76,12 @@ pub async fn topics(data: &DataArgs, json: bool) -> anyhow::Result<String> {
             row.topic.clone(),
             row.partitions.to_string(),
             row.records.to_string(),
-            row.bytes.to_string(),
-            kept.map_or_else(|| "for ever".to_owned(), |days| days.to_string()),
+            text(row.bytes),
+            match (kept, row.bytes) {
+                (Some(days), _) => days.to_string(),
+                (None, Some(_)) => "for ever".to_owned(),
+                (None, None) => text(None),
+            },
             instant(&row.oldest),
             instant(&row.newest),
         ]
@@ -73,13 +89,14 @@ pub async fn topics(data: &DataArgs, json: bool) -> anyhow::Result<String> {
     Ok(table(heads, cells.collect()))
 }
 
-/// What `topics create` does here: a server makes its topics when it starts.
+/// Makes what is missing on Kafka; of a folder it says what is missing: a server makes its topics when it starts.
 pub async fn create(data: &DataArgs, games: &Games, json: bool) -> anyhow::Result<String> {
-    let there: Vec<String> = described(data)
-        .await?
-        .into_iter()
-        .map(|it| it.name)
-        .collect();
+    let folder = match data.place()? {
+        Place::Folder(folder) => folder,
+        Place::Cluster(config) => return on_kafka::create(&config, games, json).await,
+    };
+    let there = described(&folder).await?;
+    let there: Vec<String> = there.into_iter().map(|it| it.name).collect();
     let names: Vec<&str> = games.iter().map(|game| game.name).collect();
     let (exist, missing): (Vec<String>, Vec<String>) = topics::rows(&names)
         .map(|(name, _)| name)
@@ -97,28 +114,26 @@ pub async fn create(data: &DataArgs, games: &Games, json: bool) -> anyhow::Resul
 
 /// How far each group of the contract has read.
 pub async fn groups(data: &DataArgs, games: &Games, json: bool) -> anyhow::Result<String> {
+    let folder = match data.place()? {
+        Place::Folder(folder) => folder,
+        Place::Cluster(config) => {
+            let rows = on_kafka::groups(&config, games).await?;
+            return match json {
+                true => Ok(serde_json::to_string_pretty(&rows)?),
+                false => Ok(table(GROUP_HEADS, rows.iter().map(group_cells).collect())),
+            };
+        }
+    };
     // Asked before the ends are read, so that no lag is below 0.
-    let asked = Target::ask_running(&data.data_dir, &Request::GatewayPositions).await?;
+    let asked = Target::ask_running(&folder, &Request::GatewayPositions).await?;
     let positions: Option<Vec<GatewayPosition>> = asked;
-    let described = described(data).await?;
+    let described = described(&folder).await?;
     let names: Vec<&str> = games.iter().map(|game| game.name).collect();
     let rows = group_rows(&described, positions.as_deref(), &names);
     if json {
         return Ok(serde_json::to_string_pretty(&rows)?);
     }
-    let text = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |it| it.to_string());
-    let heads = ["group", "topic", "partition", "committed", "end", "lag"];
-    let cells = rows.iter().map(|row| {
-        [
-            row.group.to_owned(),
-            row.topic.clone(),
-            row.partition.to_string(),
-            text(row.committed),
-            row.end.to_string(),
-            text(row.lag),
-        ]
-    });
-    let mut told = table(heads, cells.collect());
+    let mut told = table(GROUP_HEADS, rows.iter().map(group_cells).collect());
     if positions.is_none() {
         told.push_str("\n\nno server runs: ws_gateway reads from the end when it starts");
     }
@@ -127,6 +142,17 @@ pub async fn groups(data: &DataArgs, games: &Games, json: bool) -> anyhow::Resul
     );
     told.push_str("\ncheckout-service is not in this build: nothing reads its topics");
     Ok(told)
+}
+
+fn group_cells(row: &GroupRow) -> [String; 6] {
+    [
+        row.group.clone(),
+        row.topic.clone(),
+        row.partition.to_string(),
+        text(row.committed),
+        row.end.to_string(),
+        text(row.lag),
+    ]
 }
 
 fn group_rows(
@@ -153,7 +179,7 @@ fn group_rows(
                     Party::Checkout => None,
                 };
                 rows.push(GroupRow {
-                    group: party.group(),
+                    group: party.group().to_owned(),
                     topic: topic.name.clone(),
                     partition,
                     committed,
@@ -166,11 +192,10 @@ fn group_rows(
     rows
 }
 
-async fn described(data: &DataArgs) -> anyhow::Result<Vec<TopicDescription>> {
-    let database = existing_database(&data.data_dir)?;
+async fn described(folder: &Path) -> anyhow::Result<Vec<TopicDescription>> {
+    let database = existing_database(folder)?;
     let cannot = || format!("cannot read the event log in {}", database.display());
-    let log = SqliteLog::open_read_only(&database).with_context(cannot)?;
-    log.describe().await.with_context(cannot)
+    read_only(&database)?.describe().await.with_context(cannot)
 }
 
 fn topic_row(topic: TopicDescription) -> TopicRow {
@@ -186,13 +211,17 @@ fn topic_row(topic: TopicDescription) -> TopicRow {
     TopicRow {
         partitions: topic.partitions.len(),
         records: records.sum(),
-        bytes: topic.bytes,
+        bytes: Some(topic.bytes),
         retention_days: (topic.retention_ms >= 0).then_some(topic.retention_ms / DAY_MS),
         oldest: instant(topic.oldest),
         newest: instant(topic.newest),
         offsets: offsets.collect(),
         topic: topic.name,
     }
+}
+
+fn text(number: Option<u64>) -> String {
+    number.map_or_else(|| "-".to_owned(), |it| it.to_string())
 }
 
 fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {

@@ -1,10 +1,8 @@
 //! `blazing-sun verify`: a room's seeds and rolls, checked from its public events alone, without keys.
 
 use crate::cli::VerifyArgs;
-use crate::data_dir::existing_database;
 use crate::tail::on_one_line;
 use anyhow::{Context, bail};
-use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::log::{EventLog, LogError, Start, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::fairness::{Findings, PublicRecord};
@@ -33,7 +31,8 @@ pub async fn run(args: &VerifyArgs, games: &Games, out: &mut impl Write) -> anyh
         let Ok(room) = args.source.parse::<RoomId>() else {
             bail!("`{}` is neither a file nor a room's id", args.source);
         };
-        rooms.read_topics(&args.data.data_dir, &room).await?;
+        let log = args.data.place()?.log().await?;
+        rooms.read_topics(&*log, &room).await?;
     }
     if rooms.0.is_empty() {
         bail!("there are no events of a room in it");
@@ -160,11 +159,8 @@ impl Rooms {
         true
     }
 
-    /// Takes a room's events, and what its players sent, from the topics of a data directory.
-    async fn read_topics(&mut self, data_dir: &Path, room: &RoomId) -> anyhow::Result<()> {
-        let database = existing_database(data_dir)?;
-        let log = SqliteLog::open_read_only(&database)
-            .with_context(|| format!("cannot read the event log in {}", database.display()))?;
+    /// Takes a room's events, and what its players sent, from the topics.
+    async fn read_topics(&mut self, log: &dyn EventLog, room: &RoomId) -> anyhow::Result<()> {
         for name in [topics::GAMES_EVENTS, topics::GAMES_COMMANDS] {
             let topic = Topic::new(name);
             let bounds = match log.bounds(&topic).await {

@@ -1,5 +1,8 @@
 //! The keys file: the one home of secrets, readable by its owner alone.
 
+use super::gateway_keys::GatewayKeys;
+use super::private_file;
+use super::seal::password_key;
 use super::{ClusterMac, Sealer, TokenSigner, TokenVerifier};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -7,19 +10,15 @@ use blazing_sun_domain::Millis;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const VERSION: u32 = 1;
-const OWNER_ONLY: u32 = 0o600;
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// 32 secret bytes, as base64 in the file.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-struct Secret([u8; 32]);
+pub(super) struct Secret(pub(super) [u8; 32]);
 
 impl Secret {
     fn random() -> Result<Secret, KeysError> {
@@ -121,6 +120,12 @@ pub enum KeysError {
         /// Its permissions.
         mode: u32,
     },
+    /// There is a file already, and keys that are in use must not be lost.
+    #[error("there is a file `{}` already, and it is left as it is", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// Not a keys file.
     #[error("the keys file `{}` is not valid: {problem}", path.display())]
     Invalid {
@@ -160,26 +165,7 @@ impl Keys {
 
     /// Reads the keys file. One that others than its owner can read or write is refused.
     pub fn load(path: &Path) -> Result<Keys, KeysError> {
-        let failed = |source| KeysError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let mut file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        let mode = metadata.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeysError::TooOpen {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-        let mut text = Zeroizing::new(Vec::with_capacity(
-            metadata.len().min(FILE_BYTES_MAX) as usize
-        ));
-        (&mut file)
-            .take(FILE_BYTES_MAX)
-            .read_to_end(&mut text)
-            .map_err(failed)?;
+        let text = private_file::read(path)?;
         Keys::parse(&text).map_err(|problem| KeysError::Invalid {
             path: path.to_owned(),
             problem,
@@ -187,13 +173,11 @@ impl Keys {
     }
 
     pub(crate) fn parse(text: &[u8]) -> Result<Keys, String> {
-        // serde_json quotes what it did not expect, and that may be a secret.
-        let place = |error: serde_json::Error| {
-            let (line, column) = (error.line(), error.column());
-            format!("a field is missing or not as it should be, at line {line} column {column}")
-        };
-        let keys: Keys = serde_json::from_slice(text).map_err(place)?;
-        let is_repeated = |ids: &[&str]| (1..ids.len()).any(|at| ids[..at].contains(&ids[at]));
+        if GatewayKeys::is_of_gateway(text) {
+            let problem = "it is a gateway's, with which nothing can be signed or decided; name the whole one";
+            return Err(problem.to_owned());
+        }
+        let keys: Keys = serde_json::from_slice(text).map_err(place_of)?;
         let kids: Vec<&str> = keys.token_keys.iter().map(|key| key.kid.as_str()).collect();
         let sealing: Vec<&str> = keys
             .sealing_keys
@@ -209,11 +193,8 @@ impl Keys {
             Err("`token_keys` has no key that is not retired".to_owned())
         } else if sealing.is_empty() {
             Err("`sealing_keys` has no key".to_owned())
-        } else if is_repeated(&kids) || is_repeated(&sealing) {
-            Err("a key id is there twice".to_owned())
-        } else if sealing.iter().any(|id| id.is_empty() || id.contains('.')) {
-            Err("an id in `sealing_keys` is empty or has a dot".to_owned())
         } else {
+            check_ids(&kids, &sealing)?;
             Ok(keys)
         }
     }
@@ -225,40 +206,31 @@ impl Keys {
             Err(KeysError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => (),
             outcome => return outcome,
         }
-        let keys = Keys::generate(now)?;
-        keys.create_file(path).map_err(|source| KeysError::File {
-            path: path.to_owned(),
-            source,
-        })?;
+        match Keys::create(path, now) {
+            Err(KeysError::Exists { .. }) => (),
+            outcome => return outcome,
+        }
         Keys::load(path)
     }
 
-    fn create_file(&self, path: &Path) -> io::Result<()> {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let temporary = folder.join(format!(".keys-{}", self.token_keys[0].kid));
-        let text = Zeroizing::new(serde_json::to_vec_pretty(self)?);
-        let written = (|| {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(OWNER_ONLY)
-                .open(&temporary)?;
-            file.write_all(&text)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            // Unlike a rename, a link does not replace what another process has made meanwhile.
-            match fs::hard_link(&temporary, path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                _ => Ok(()),
-            }
-        })();
-        let removed = fs::remove_file(&temporary);
-        written?;
-        removed?;
-        File::open(folder)?.sync_all()
+    /// Makes a keys file that only its owner can read, where there is none.
+    pub fn create(path: &Path, now: Millis) -> Result<Keys, KeysError> {
+        let keys = Keys::generate(now)?;
+        private_file::create(path, &keys)?;
+        Ok(keys)
+    }
+
+    /// What a gateway needs of them.
+    pub fn for_gateway(&self) -> GatewayKeys {
+        let tokens = self.token_keys.iter().map(|key| {
+            let signing = SigningKey::from_bytes(&key.seed.0);
+            (key.kid.clone(), signing.verifying_key())
+        });
+        let passwords = self.sealing_keys.iter().map(|key| {
+            let derived = password_key(&key.key.0);
+            (key.id.clone(), Secret(*derived))
+        });
+        GatewayKeys::new(tokens, passwords)
     }
 
     /// Checks tokens, under every key.
@@ -324,12 +296,34 @@ impl Keys {
     }
 }
 
+/// Where a keys file is not as it should be: serde_json quotes what it did not expect, and that may be a secret.
+pub(super) fn place_of(error: serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    format!("a field is missing or not as it should be, at line {line} column {column}")
+}
+
+/// Ids are there once, and a sealing key's has no dot.
+pub(super) fn check_ids(token_keys: &[&str], sealing_keys: &[&str]) -> Result<(), String> {
+    let is_repeated = |ids: &[&str]| (1..ids.len()).any(|at| ids[..at].contains(&ids[at]));
+    if is_repeated(token_keys) || is_repeated(sealing_keys) {
+        Err("a key id is there twice".to_owned())
+    } else if sealing_keys
+        .iter()
+        .any(|id| id.is_empty() || id.contains('.'))
+    {
+        Err("an id of a sealing key is empty or has a dot".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::credentials::Claims;
     use blazing_sun_domain::UserId;
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     const NOW: Millis = Millis(1_700_000_000_000);
 

@@ -14,12 +14,24 @@ use zeroize::Zeroizing;
 
 const NONCE_BYTES: usize = 12;
 
-/// Seals what no topic may show. A sealed text is `<key id>.<base64url of nonce ‖ ciphertext ‖ tag>`.
+/// Separates the keys for passwords from those that they derive from.
+const PASSWORDS: &[u8] = b"blazing-sun room passwords";
+
+/// Keys by id; the first one seals. A sealed text is `<key id>.<base64url of nonce ‖ ciphertext ‖ tag>`.
+#[derive(Clone)]
+struct Ring(Arc<[(String, Aes256Gcm)]>);
+
+/// Seals what is stored and none may read: a backend's alone.
 #[derive(Clone)]
 pub struct Sealer {
-    /// The first one seals.
-    keys: Arc<[(String, Aes256Gcm)]>,
+    secrets: Ring,
+    passwords: PasswordSealer,
 }
+
+/// Seals the room passwords that travel on topics, under keys that derive from a [`Sealer`]'s and open nothing of
+/// what it seals: a gateway has these alone.
+#[derive(Clone)]
+pub struct PasswordSealer(Ring);
 
 /// Why something could not be sealed or opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,26 +47,36 @@ pub enum SealError {
     NoRandomness,
 }
 
-impl fmt::Debug for Sealer {
+impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()
-            .entries(self.keys.iter().map(|(id, _)| id))
+            .entries(self.0.iter().map(|(id, _)| id))
             .finish()
     }
 }
 
-impl Sealer {
-    pub(super) fn new<'k>(keys: impl Iterator<Item = (&'k str, &'k [u8; 32])>) -> Sealer {
-        Sealer {
-            keys: keys
-                .map(|(id, key)| (id.to_owned(), Aes256Gcm::new(key.into())))
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.secrets.fmt(f)
+    }
+}
+
+impl fmt::Debug for PasswordSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Ring {
+    fn new<'k>(keys: impl Iterator<Item = (&'k str, &'k [u8; 32])>) -> Ring {
+        Ring(
+            keys.map(|(id, key)| (id.to_owned(), Aes256Gcm::new(key.into())))
                 .collect(),
-        }
+        )
     }
 
-    /// Seals `plain` under the newest key; it opens only with the same `aad`.
-    pub fn seal(&self, plain: &[u8], aad: &[u8]) -> Result<String, SealError> {
-        let (id, key) = self.keys.first().ok_or(SealError::UnknownKey)?;
+    fn seal(&self, plain: &[u8], aad: &[u8]) -> Result<String, SealError> {
+        let (id, key) = self.0.first().ok_or(SealError::UnknownKey)?;
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
         let sealed = key
@@ -66,11 +88,10 @@ impl Sealer {
         ))
     }
 
-    /// What was sealed.
-    pub fn open(&self, sealed: &str, aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    fn open(&self, sealed: &str, aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (id, text) = sealed.split_once('.').ok_or(SealError::UnknownKey)?;
         let (_, key) = self
-            .keys
+            .0
             .iter()
             .find(|(found, _)| found == id)
             .ok_or(SealError::UnknownKey)?;
@@ -83,6 +104,58 @@ impl Sealer {
         let plain = key.decrypt(&Nonce::from(*nonce), Payload { msg, aad });
         plain.map(Zeroizing::new).map_err(|_| SealError::Refused)
     }
+}
+
+impl Sealer {
+    pub(super) fn new<'k>(keys: impl Iterator<Item = (&'k str, &'k [u8; 32])> + Clone) -> Sealer {
+        let derived: Vec<_> = keys
+            .clone()
+            .map(|(id, key)| (id, password_key(key)))
+            .collect();
+        Sealer {
+            secrets: Ring::new(keys),
+            passwords: PasswordSealer::new(derived.iter().map(|(id, key)| (*id, &**key))),
+        }
+    }
+
+    /// Seals `plain` under the newest key; it opens only with the same `aad`.
+    pub fn seal(&self, plain: &[u8], aad: &[u8]) -> Result<String, SealError> {
+        self.secrets.seal(plain, aad)
+    }
+
+    /// What was sealed.
+    pub fn open(&self, sealed: &str, aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.secrets.open(sealed, aad)
+    }
+
+    /// For passwords.
+    pub fn passwords(&self) -> &PasswordSealer {
+        &self.passwords
+    }
+}
+
+impl PasswordSealer {
+    pub(super) fn new<'k>(keys: impl Iterator<Item = (&'k str, &'k [u8; 32])>) -> PasswordSealer {
+        PasswordSealer(Ring::new(keys))
+    }
+
+    /// Seals a password under the newest key; it opens only with the same `aad`.
+    pub fn seal(&self, password: &[u8], aad: &[u8]) -> Result<String, SealError> {
+        self.0.seal(password, aad)
+    }
+
+    /// What was sealed.
+    pub fn open(&self, sealed: &str, aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.0.open(sealed, aad)
+    }
+}
+
+/// The key for passwords that derives from a sealing key: HMAC-SHA256 of a name under it.
+pub(super) fn password_key(key: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    let keyed = <Hmac<Sha256> as Mac>::new_from_slice(key);
+    let mut mac = keyed.expect("HMAC takes a key of any length");
+    mac.update(PASSWORDS);
+    Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
 /// The cluster's keyed hash of room passwords.
@@ -161,6 +234,27 @@ mod tests {
         assert_eq!(
             other.open(&sealed, b"command 1"),
             Err(SealError::UnknownKey)
+        );
+    }
+
+    #[test]
+    fn who_seals_passwords_opens_no_other_secret() {
+        let sealer = Keys::generate(Millis(0)).unwrap().sealer();
+        let (secret, passwords) = (sealer.seal(b"seed", b"room").unwrap(), sealer.passwords());
+        assert_eq!(passwords.open(&secret, b"room"), Err(SealError::Refused));
+        let password = passwords.seal(b"open sesame", b"command 1").unwrap();
+        assert_eq!(
+            **passwords.open(&password, b"command 1").unwrap(),
+            *b"open sesame"
+        );
+        assert_eq!(
+            sealer.open(&password, b"command 1"),
+            Err(SealError::Refused)
+        );
+        // Checked against Python's hmac.new(bytes([7]*32), b"blazing-sun room passwords", "sha256").
+        assert_eq!(
+            hex::encode(*password_key(&[7; 32])),
+            "53530c6d2c0f6af111721c6c622380acd4757ab320ae19c6b829e67a6ebe0b48"
         );
     }
 

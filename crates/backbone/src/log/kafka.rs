@@ -5,6 +5,7 @@
 
 mod catalog;
 mod error;
+pub mod groups;
 mod offsets;
 mod options;
 mod pending;

@@ -494,6 +494,7 @@ impl Partition {
         let opened = turn
             .rules
             .sealer
+            .passwords()
             .open(&sealed, &aad)
             .map_err(|_| broken())?;
         let text = String::from_utf8(opened.to_vec()).map_err(|_| broken())?;

@@ -84,9 +84,14 @@ impl World {
         let none: [&str; 0] = [];
         log.ensure_topics(&topics::all(&none, 1)).await.unwrap();
         let keys = Keys::generate(now()).unwrap();
-        let gateway = Gateway::start(config, log.clone(), keys.verifier(), keys.sealer())
-            .await
-            .unwrap();
+        let gateway = Gateway::start(
+            config,
+            log.clone(),
+            keys.verifier(),
+            keys.sealer().passwords().clone(),
+        )
+        .await
+        .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = gateway.router();

@@ -1,7 +1,8 @@
 //! `blazing-sun config`: every key in force with its value and where that came from. What may be a secret
 //! is masked.
 
-use super::{ConfigError, Sources, checked, leaves, wrong_type};
+use super::deployment::without_password;
+use super::{ConfigError, Role, Sources, checked, leaves, wrong_type};
 use figment::{Provider, Source};
 use serde::Serialize;
 use serde_json::Value;
@@ -49,11 +50,12 @@ impl SettingSource {
     }
 }
 
-/// Every key in force, in the order of their names. What `serve` would refuse is refused.
-pub fn settings(sources: &Sources) -> Result<Vec<Setting>, ConfigError> {
-    sources.check_embedded()?;
+/// Every key in force, in the order of their names. What the role would refuse is refused.
+pub fn settings(sources: &Sources, role: Role) -> Result<Vec<Setting>, ConfigError> {
+    sources.check_payments()?;
     let figment = sources.figment()?;
     let config = checked(&figment)?;
+    config.mode(role)?;
     let profiles = figment
         .data()
         .map_err(|error| wrong_type(&figment, &error))?;
@@ -72,9 +74,7 @@ pub fn settings(sources: &Sources) -> Result<Vec<Setting>, ConfigError> {
         if key == "keys" && value.is_null() {
             value = default_keys.to_string_lossy().into();
         }
-        if may_be_secret(&key, &value) {
-            value = MASKED.into();
-        }
+        value = shown_of(&key, value);
         let (source, from) = source_of(&figment, &key);
         Setting {
             key,
@@ -86,11 +86,20 @@ pub fn settings(sources: &Sources) -> Result<Vec<Setting>, ConfigError> {
     Ok(settings.collect())
 }
 
+fn shown_of(key: &str, value: Value) -> Value {
+    match &value {
+        Value::Null => value,
+        Value::String(url) if key == "database.url" => without_password(url).into(),
+        _ if may_be_secret(key, &value) => MASKED.into(),
+        _ => value,
+    }
+}
+
 /// The keys themselves may have been given where their file's path belongs.
 fn may_be_secret(key: &str, value: &Value) -> bool {
     let last = key.rsplit('.').next().unwrap_or(key);
     let is_no_path = |text: &str| !Path::new(text).exists() && !text.ends_with("keys");
-    SECRET.iter().any(|secret| last.contains(secret))
+    (SECRET.iter().any(|secret| last.contains(secret)) && !last.ends_with("_file"))
         || (key == "keys" && value.as_str().is_some_and(is_no_path))
 }
 
@@ -137,7 +146,7 @@ mod tests {
     use super::*;
 
     fn of(sources: &Sources, key: &str) -> Setting {
-        let all = settings(sources).unwrap();
+        let all = settings(sources, Role::Serve).unwrap();
         let found = all.iter().find(|setting| setting.key == key);
         found
             .unwrap_or_else(|| panic!("no {key}: {all:#?}"))
@@ -204,7 +213,7 @@ mod tests {
             SettingSource::Environment,
             variable,
         );
-        let printed = table(&settings(&sources).unwrap());
+        let printed = table(&settings(&sources, Role::Serve).unwrap());
         assert!(
             printed.contains("environment: BLAZING_SUN_LOG__PARTITIONS"),
             "{printed}"
@@ -213,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_table_is_there() {
-        let all = settings(&Sources::default()).unwrap();
+        let all = settings(&Sources::default(), Role::Serve).unwrap();
         for key in super::super::KEYS
             .iter()
             .filter(|key| !key.name.contains('<'))
@@ -237,6 +246,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_str().unwrap();
         assert_eq!(of(&given(path), "keys").value, path);
+        let mut distributed = given(path);
+        for (name, value) in [
+            ("DATABASE_URL", "postgres://sun:hidden@db/sun"),
+            ("KAFKA_HOST", "kafka"),
+            ("BLAZING_SUN_KAFKA__SASL__MECHANISM", "PLAIN"),
+            ("BLAZING_SUN_KAFKA__SASL__USER", "7"),
+            ("BLAZING_SUN_KAFKA__SASL__PASSWORD", "123"),
+        ] {
+            distributed
+                .environment
+                .push((name.to_owned(), value.to_owned()));
+        }
+        assert_eq!(of(&distributed, "kafka.sasl.password").value, MASKED);
+        let url = of(&distributed, "database.url");
+        assert_eq!(url.value, "postgres://sun:***@db/sun");
+        assert_eq!(url.from.as_deref(), Some("DATABASE_URL"));
+        let servers = of(&distributed, "kafka.bootstrap_servers");
+        assert_eq!(servers.value, "kafka:9092");
         assert!(may_be_secret("stripe.webhook_secret", &Value::Null));
         assert!(!may_be_secret("accounts.access_token_minutes", &15.into()));
     }

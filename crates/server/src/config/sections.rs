@@ -1,5 +1,6 @@
 //! One small struct a concern. What each key means stands in the table of keys.
 
+use super::deployment::{Database, Kafka};
 use blazing_sun_gateway::Network;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,6 +13,10 @@ use std::path::PathBuf;
 pub struct Config {
     /// The keys file; none: `keys` in the data directory.
     pub keys: Option<PathBuf>,
+    /// The brokers.
+    pub kafka: Kafka,
+    /// PostgreSQL.
+    pub database: Database,
     /// Where it listens and keeps its data.
     pub server: Server,
     /// The WebSocket edge.
@@ -52,8 +57,8 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gateway {
-    /// Its name in presence records.
-    pub id: String,
+    /// Its name in presence records; none: one of its own at each start.
+    pub id: Option<String>,
     /// Origins whose pages may connect.
     pub allowed_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` counts.
@@ -143,6 +148,8 @@ pub struct Bot {
     pub move_after_ms: u32,
     /// Rooms that it is in at once.
     pub rooms_max: u32,
+    /// The gateway through which a backend's bot plays; none: only `serve` has a bot.
+    pub gateway: Option<SocketAddr>,
 }
 
 /// A game's money.
@@ -204,7 +211,7 @@ impl Default for Server {
 impl Default for Gateway {
     fn default() -> Gateway {
         Gateway {
-            id: "gateway-1".to_owned(),
+            id: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             authenticate_within_s: 5,
@@ -275,6 +282,7 @@ impl Default for Bot {
             joins_after_ms: 2_000,
             move_after_ms: 700,
             rooms_max: 50,
+            gateway: None,
         }
     }
 }
@@ -313,6 +321,8 @@ impl Config {
             bot,
             log,
             telemetry,
+            kafka,
+            database,
             ..
         } = self;
         let limits = &gateway.limits;
@@ -334,7 +344,13 @@ impl Config {
                 server.connections_per_address_max > 0,
                 "server.connections_per_address_max",
             ),
-            ((1..=64).contains(&gateway.id.len()), "gateway.id"),
+            (
+                gateway
+                    .id
+                    .as_ref()
+                    .is_none_or(|id| (1..=64).contains(&id.len())),
+                "gateway.id",
+            ),
             (origins, "gateway.allowed_origins"),
             (proxies, "gateway.trusted_proxies"),
             (
@@ -402,6 +418,8 @@ impl Config {
         ];
         let key = checks
             .iter()
+            .chain(&kafka.checks())
+            .chain(&database.checks())
             .find(|(fine, _)| !fine)
             .map(|(_, key)| (*key).to_owned());
         key.or_else(|| {

@@ -1,14 +1,20 @@
 //! Environment variables and flags as figment's providers, each under its own name so that an error
 //! can say where a value came from.
 
+use super::ConfigError;
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
 const PREFIX: &str = "BLAZING_SUN_";
+const SERVERS: &str = "kafka.bootstrap_servers";
+/// Where none is given.
+const KAFKA_PORT: &str = "9092";
 /// Read by scripts of the repository and by the command line, not part of the configuration.
 const NOT_KEYS: &[&str] = &[
     "BIN",
     "CONFIG",
+    "TEST_DATABASE_URL",
+    "TEST_KAFKA",
     "TOOLS",
     #[cfg(feature = "failpoints")]
     "FAILPOINT",
@@ -20,6 +26,22 @@ const NOT_KEYS: &[&str] = &[
 
 /// How deep keys and values may be.
 const DEPTH_MAX: usize = 8;
+
+/// Keys whose values are texts, whatever they look like.
+const TEXTS: [&str; 7] = [
+    "database.url",
+    "gateway.id",
+    "kafka.bootstrap_servers",
+    "kafka.sasl.mechanism",
+    "kafka.sasl.password",
+    "kafka.sasl.user",
+    "kafka.topic_prefix",
+];
+
+/// Whether the key takes any text, however it looks.
+pub fn is_text(key: &str) -> bool {
+    TEXTS.contains(&key)
+}
 
 /// A value with its key and where it was given.
 #[derive(Debug, Clone)]
@@ -47,8 +69,9 @@ pub fn variable(name: &str, value: &str) -> Option<Flag> {
     let key = name
         .strip_prefix(PREFIX)
         .filter(|rest| !NOT_KEYS.contains(rest) && !rest.is_empty())?;
+    let key = key.to_ascii_lowercase().replacen("__", ".", DEPTH_MAX);
     // Numbers, booleans and lists are written as in TOML; whatever is none of these is a string.
-    let parsed = match is_too_deep(value) {
+    let parsed = match is_too_deep(value) || is_text(&key) {
         false => value
             .parse::<Value>()
             .unwrap_or_else(|never| match never {}),
@@ -56,10 +79,47 @@ pub fn variable(name: &str, value: &str) -> Option<Flag> {
     };
     let shown: String = name.chars().take(200).collect();
     Some(Flag {
-        source: format!("the environment variable {shown}"),
-        key: key.to_ascii_lowercase().replacen("__", ".", DEPTH_MAX),
+        source: of_variable(&shown),
+        key,
         value: parsed,
     })
+}
+
+fn of_variable(name: &str) -> String {
+    format!("the environment variable {name}")
+}
+
+/// The variables that every program of a deployment knows by these names; one that is empty is not set. A port
+/// without a host is no place.
+pub fn shared_variables(environment: &[(String, String)]) -> Result<Vec<Flag>, ConfigError> {
+    let value_of = |name: &str| {
+        let of_name = environment.iter().find(|(found, _)| found == name);
+        of_name
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    };
+    let text = |name: &str, key: &str, value: &str| Flag::new(&of_variable(name), key, value);
+    let mut flags = Vec::new();
+    let (host, port) = (value_of("KAFKA_HOST"), value_of("KAFKA_PORT"));
+    if let Some(servers) = value_of("KAFKA_BOOTSTRAP_SERVERS") {
+        flags.push(text("KAFKA_BOOTSTRAP_SERVERS", SERVERS, servers));
+    } else if let Some(host) = host {
+        let host = match host.contains(':') && !host.starts_with('[') {
+            true => format!("[{host}]"),
+            false => host.to_owned(),
+        };
+        let server = format!("{host}:{}", port.unwrap_or(KAFKA_PORT));
+        flags.push(text("KAFKA_HOST", SERVERS, &server));
+    } else if port.is_some() {
+        return Err(ConfigError::Missing {
+            key: "KAFKA_HOST",
+            why: "KAFKA_PORT is set".to_owned(),
+        });
+    }
+    if let Some(url) = value_of("DATABASE_URL") {
+        flags.push(text("DATABASE_URL", "database.url", url));
+    }
+    Ok(flags)
 }
 
 /// Whether brackets stand deeper in each other than any key's value needs: the parser calls itself for each.

@@ -4,7 +4,7 @@
 use crate::cli::BenchTokens;
 use anyhow::Context;
 use blazing_sun_backbone::clock;
-use blazing_sun_backbone::credentials::{Claims, Keys};
+use blazing_sun_backbone::credentials::{Claims, TokenSigner};
 use blazing_sun_domain::UserId;
 use serde::Deserialize;
 use std::io::Write;
@@ -28,10 +28,10 @@ struct User {
 pub async fn write_tokens(
     wanted: &BenchTokens,
     address: SocketAddr,
-    keys: &Keys,
+    signer: &TokenSigner,
 ) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let (signer, url) = (keys.signer(), format!("http://{address}/api/v1/auth/guest"));
+    let url = format!("http://{address}/api/v1/auth/guest");
     let mut lines = String::new();
     for _ in 0..wanted.count {
         let answer = client.post(&url).send().await?.error_for_status();

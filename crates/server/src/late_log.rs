@@ -1,0 +1,91 @@
+//! A log on Kafka that a process begins to use before the brokers can be reached: until then it takes nothing.
+
+use anyhow::Context;
+use async_trait::async_trait;
+use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions};
+use blazing_sun_backbone::log::{
+    Appended, Bounds, EventLog, LogError, NewRecord, Start, Subscription, Topic,
+};
+use blazing_sun_backbone::topics::TopicSpec;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+/// How often an outage is told of.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
+/// A log that is perhaps not there yet. Clones are the same one.
+#[derive(Clone)]
+pub struct LateLog(Arc<OnceLock<KafkaLog>>);
+
+impl LateLog {
+    /// Begins to connect, and goes on with it in the background.
+    pub fn connect(options: KafkaOptions, group: Option<String>) -> anyhow::Result<LateLog> {
+        let late = Arc::default();
+        let waiting = Arc::downgrade(&late);
+        std::thread::Builder::new()
+            .name("kafka-connect".to_owned())
+            .spawn(move || connect(&waiting, &options, group.as_deref()))
+            .context("cannot start a thread")?;
+        Ok(LateLog(late))
+    }
+
+    /// Takes no more, and waits for what was taken; whether all of it was acknowledged.
+    pub async fn close(&self) -> bool {
+        match self.0.get() {
+            Some(log) => log.close().await,
+            None => true,
+        }
+    }
+
+    fn log(&self) -> Result<&KafkaLog, LogError> {
+        self.0.get().ok_or(LogError::Unavailable)
+    }
+}
+
+/// Tries until it has a connection, or nobody waits for one any more.
+fn connect(waiting: &Weak<OnceLock<KafkaLog>>, options: &KafkaOptions, group: Option<&str>) {
+    let mut told: Option<Instant> = None;
+    while waiting.strong_count() > 0 {
+        let error = match KafkaLog::connect(options.clone(), group.map(str::to_owned)) {
+            Ok(log) => {
+                if let Some(late) = waiting.upgrade() {
+                    // Nobody else sets it.
+                    let _ = late.set(log);
+                }
+                return;
+            }
+            Err(error) => error,
+        };
+        if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            let servers = &options.bootstrap_servers;
+            tracing::warn!(
+                kafka.servers = servers,
+                error,
+                "Kafka can not be reached; trying again"
+            );
+            told = Some(Instant::now());
+        }
+        std::thread::sleep(TRY_AGAIN);
+    }
+}
+
+#[async_trait]
+impl EventLog for LateLog {
+    async fn ensure_topics(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
+        self.log()?.ensure_topics(topics).await
+    }
+
+    fn append(&self, records: Vec<NewRecord>, appended: Appended) -> Result<(), LogError> {
+        self.log()?.append(records, appended)
+    }
+
+    fn subscribe(&self, from: Vec<(Topic, u32, Start)>) -> Result<Box<dyn Subscription>, LogError> {
+        self.log()?.subscribe(from)
+    }
+
+    async fn bounds(&self, topic: &Topic) -> Result<Vec<Bounds>, LogError> {
+        self.log()?.bounds(topic).await
+    }
+}

@@ -1,0 +1,80 @@
+//! Where a tool finds a deployment: a folder, or Kafka and PostgreSQL where these are configured.
+
+use crate::brokers::{kafka_options, unique_name};
+use crate::cli::DataArgs;
+use crate::config::{Config, ConfigError, Mode, Role, Sources};
+use crate::data_dir::existing_database;
+use anyhow::{Context, bail};
+use blazing_sun_backbone::log::EventLog;
+use blazing_sun_backbone::log::kafka::KafkaLog;
+use blazing_sun_backbone::log::sqlite::SqliteLog;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A deployment's place.
+pub enum Place {
+    /// A folder.
+    Folder(PathBuf),
+    /// Kafka, and perhaps PostgreSQL.
+    Cluster(Box<Config>),
+}
+
+impl DataArgs {
+    /// Where to look: the folder if one is named here, else what is configured.
+    pub fn place(&self) -> Result<Place, ConfigError> {
+        if let Some(data_dir) = &self.data_dir {
+            return Ok(Place::Folder(data_dir.clone()));
+        }
+        let config = Sources::of_process(self.config.clone(), Vec::new()).load()?;
+        let is_cluster = config.kafka.bootstrap_servers.is_some() || config.database.url.is_some();
+        Ok(match is_cluster {
+            true => Place::Cluster(Box::new(config)),
+            false => Place::Folder(config.server.data_dir),
+        })
+    }
+
+    /// The folder, for what works on one alone.
+    pub fn folder(&self, tool: &str) -> anyhow::Result<PathBuf> {
+        match self.place()? {
+            Place::Folder(folder) => Ok(folder),
+            Place::Cluster(_) => bail!(
+                "`{tool}` reads a folder, and this deployment is on Kafka and PostgreSQL; name a folder with --data-dir"
+            ),
+        }
+    }
+}
+
+impl Place {
+    /// The event log, to be read.
+    pub async fn log(&self) -> anyhow::Result<Arc<dyn EventLog>> {
+        match self {
+            Place::Folder(folder) => {
+                let database = existing_database(folder)?;
+                Ok(Arc::new(read_only(&database)?))
+            }
+            Place::Cluster(config) => Ok(Arc::new(connect(config).await?)),
+        }
+    }
+}
+
+/// The log of a folder's database.
+pub fn read_only(database: &Path) -> anyhow::Result<SqliteLog> {
+    let opened = SqliteLog::open_read_only(database);
+    opened.with_context(|| format!("cannot read the event log in {}", database.display()))
+}
+
+/// Kafka's, for a tool: of no group.
+pub async fn connect(config: &Config) -> anyhow::Result<KafkaLog> {
+    let kafka = &config.kafka;
+    let Some(servers) = &kafka.bootstrap_servers else {
+        // Names what is missing.
+        return match config.mode(Role::Gateway) {
+            Err(error) => Err(error.into()),
+            Ok(Mode::Embedded | Mode::Distributed) => bail!("there are no brokers"),
+        };
+    };
+    let unreachable = format!("cannot reach Kafka at {servers}");
+    let options = kafka_options(kafka, &unique_name())?;
+    let connected = tokio::task::spawn_blocking(move || KafkaLog::connect(options, None)).await?;
+    connected.context(unreachable)
+}

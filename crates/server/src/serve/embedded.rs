@@ -1,0 +1,142 @@
+//! All parts on one folder: the engine has topics and state in one file.
+
+use super::parts::{Owner, Parts, Players};
+use super::settings::{self, Ground};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::operator::{Edge, Operator};
+use anyhow::Context;
+use blazing_sun_backbone::clock;
+use blazing_sun_backbone::credentials::Keys;
+use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
+use blazing_sun_backbone::log::{EventLog, Topic};
+use blazing_sun_backbone::topics;
+use blazing_sun_backend::accounts::Accounts;
+use blazing_sun_backend::engine::{Engine, EngineOptions};
+use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteReads};
+use blazing_sun_domain::Games;
+use blazing_sun_gateway::Gateway;
+use std::sync::Arc;
+
+/// Where no other name is configured.
+const GATEWAY_ID: &str = "gateway-1";
+
+impl Parts {
+    /// Starts all on a folder, with keys that are made where there are none.
+    pub async fn embedded(
+        config: &Config,
+        data_dir: &DataDir,
+        games: Games,
+        bench: bool,
+    ) -> anyhow::Result<Parts> {
+        let keys_path = config.keys.clone().unwrap_or_else(|| data_dir.keys());
+        let keys = Keys::load_or_create(&keys_path, clock::now())
+            .with_context(|| format!("cannot use the keys file {}", keys_path.display()))?;
+        let partitions = config.log.partitions;
+        let engine = start_engine(config, data_dir, partitions, &keys, games.clone()).await?;
+        engine
+            .log()
+            .ensure_topics(&settings::topic_specs(config, &games))
+            .await
+            .context("cannot prepare the topics")?;
+        let ground = ground(&engine);
+        let accounts = Arc::new(settings::accounts(config, &keys, &ground)?);
+        // One for all, so that who is banned is refused everywhere.
+        let verifier = keys.verifier();
+        for user in accounts.forbidden().await? {
+            verifier.forbid(user);
+        }
+        let id = config.gateway.id.clone();
+        let id = id.unwrap_or_else(|| GATEWAY_ID.to_owned());
+        let gateway = Gateway::start(
+            settings::gateway(&config.gateway, id, bench)?,
+            engine.log(),
+            verifier.clone(),
+            keys.sealer().passwords().clone(),
+        )
+        .await?;
+        let api = settings::api(
+            config,
+            &keys,
+            games,
+            &ground,
+            accounts.clone(),
+            verifier.clone(),
+            config.bot.enabled,
+            bench,
+        )?;
+        let edge = Edge {
+            verifier,
+            gateway: gateway.control(),
+            engine: engine.clone(),
+        };
+        Ok(Parts {
+            owner: Owner::Embedded(engine),
+            gateway: Some(gateway),
+            players: Some(Players {
+                api,
+                operator: Operator::new(accounts.clone(), Some(edge)),
+                accounts,
+                signer: keys.signer(),
+            }),
+            probes: None,
+            log: None,
+        })
+    }
+
+    /// Engine and accounts alone, on data that is there, as it is: for tools while no server runs.
+    pub async fn start_backend(
+        config: &Config,
+        data_dir: &DataDir,
+        keys: &Keys,
+        games: Games,
+    ) -> anyhow::Result<(Arc<Engine>, Arc<Accounts>)> {
+        let database = data_dir.database();
+        let partitions = SqliteLog::open_read_only(&database)
+            .with_context(|| format!("cannot read {}", database.display()))?
+            .bounds(&Topic::new(topics::GAMES_COMMANDS))
+            .await
+            .map_or(config.log.partitions, |bounds| bounds.len() as u32);
+        let engine = start_engine(config, data_dir, partitions, keys, games).await?;
+        let accounts = Arc::new(settings::accounts(config, keys, &ground(&engine))?);
+        Ok((engine, accounts))
+    }
+}
+
+fn ground(engine: &Engine) -> Ground {
+    Ground {
+        store: Arc::new(SqliteAccounts::new(engine.access())),
+        reads: Arc::new(SqliteReads::new(engine.access())),
+        log: engine.log(),
+        commits: engine.committed(),
+    }
+}
+
+async fn start_engine(
+    config: &Config,
+    data_dir: &DataDir,
+    partitions: u32,
+    keys: &Keys,
+    games: Games,
+) -> anyhow::Result<Arc<Engine>> {
+    let options = EngineOptions {
+        path: data_dir.database(),
+        partitions,
+        games,
+        sealer: keys.sealer(),
+        mac: keys.cluster_mac(),
+        demo_grant: settings::DEMO_GRANT,
+        currency: settings::CURRENCY.to_owned(),
+        log: SqliteLogOptions::default(),
+        gone_ms: settings::GONE_MS,
+        gone_after_restart_ms: settings::GONE_AFTER_RESTART_MS,
+        gateway_silence_ms: settings::GATEWAY_SILENCE_MS,
+        limits: settings::room_limits(&config.rooms),
+        chat: settings::chat_rules(&config.chat),
+    };
+    let started = tokio::task::spawn_blocking(move || Engine::start(options)).await?;
+    let database = data_dir.database();
+    Ok(Arc::new(started.with_context(|| {
+        format!("cannot start on {}", database.display())
+    })?))
+}

@@ -1,0 +1,171 @@
+//! From the configuration to the settings of each part, whatever it runs on.
+
+use crate::config::{self, Config};
+use crate::house_bot;
+use axum::Router;
+use blazing_sun_backbone::credentials::{Keys, TokenVerifier};
+use blazing_sun_backbone::log::EventLog;
+use blazing_sun_backbone::topics::{self, TopicSpec};
+use blazing_sun_backend::accounts::{
+    Accounts, AccountsConfig, AccountsParts, PasswordCost, Passwords, system_clock,
+};
+use blazing_sun_backend::api::{self, ApiConfig, ApiParts, ApiState, Rates};
+use blazing_sun_backend::chat::ChatRules;
+use blazing_sun_backend::store::accounts::AccountStore;
+use blazing_sun_backend::store::reads::ReadSide;
+use blazing_sun_domain::room::RoomLimits;
+use blazing_sun_domain::{Cents, Games};
+use blazing_sun_gateway::GatewayConfig;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const DAY_MS: i64 = 86_400_000;
+/// What every account of a demo deployment starts with.
+pub const DEMO_GRANT: Cents = Cents(5_000);
+/// The deployment's one currency.
+pub const CURRENCY: &str = "eur";
+/// A user whose last connection is gone so long is gone: see the wire's `Alive`.
+pub const GONE_MS: i64 = 2_000;
+/// The same after a gateway has started again.
+pub const GONE_AFTER_RESTART_MS: i64 = 10_000;
+/// A gateway says every two seconds that it lives.
+pub const GATEWAY_SILENCE_MS: i64 = 6_000;
+
+/// The topics of a server with these games.
+pub fn topic_specs(config: &Config, games: &Games) -> Vec<TopicSpec> {
+    let names: Vec<&str> = games.iter().map(|game| game.name).collect();
+    let mut specs = topics::all(&names, config.log.partitions);
+    for spec in &mut specs {
+        spec.retention_ms = i64::from(config.log.retention_days) * DAY_MS;
+    }
+    specs
+}
+
+/// The bounds of every room.
+pub fn room_limits(rooms: &config::Rooms) -> RoomLimits {
+    RoomLimits {
+        max_spectators: rooms.spectators_max,
+        abandoned_after_ms: i64::from(rooms.abandoned_after_s) * 1_000,
+    }
+}
+
+/// What users may write.
+pub fn chat_rules(config: &config::Chat) -> ChatRules {
+    let rate = |rate: config::Rate| blazing_sun_backend::chat::Rate {
+        per_second: rate.per_second,
+        burst: rate.burst,
+    };
+    ChatRules {
+        message_chars_max: config.message_chars_max,
+        messages: rate(config.messages),
+        typing: rate(config.typing),
+        kept_ms: i64::from(config.kept_days) * DAY_MS,
+    }
+}
+
+/// What accounts and API stand on.
+pub struct Ground {
+    /// Users and refresh tokens.
+    pub store: Arc<dyn AccountStore>,
+    /// Ledger and directory.
+    pub reads: Arc<dyn ReadSide>,
+    /// The topics.
+    pub log: Arc<dyn EventLog>,
+    /// Changes with every batch that is committed in this process.
+    pub commits: watch::Receiver<u64>,
+}
+
+/// Who may sign in.
+pub fn accounts(config: &Config, keys: &Keys, ground: &Ground) -> anyhow::Result<Accounts> {
+    let settings = &config.accounts;
+    Ok(Accounts::new(AccountsParts {
+        store: ground.store.clone(),
+        reads: ground.reads.clone(),
+        log: ground.log.clone(),
+        commits: ground.commits.clone(),
+        signer: keys.signer(),
+        passwords: Passwords::new(PasswordCost::default())?,
+        clock: system_clock(),
+        config: AccountsConfig {
+            currency: CURRENCY.to_owned(),
+            allow_guests: settings.allow_guests,
+            access_token_life: Duration::from_secs(60 * u64::from(settings.access_token_minutes)),
+            ..AccountsConfig::default()
+        },
+    }))
+}
+
+/// The HTTP API.
+pub fn api(
+    config: &Config,
+    keys: &Keys,
+    games: Games,
+    ground: &Ground,
+    accounts: Arc<Accounts>,
+    verifier: TokenVerifier,
+    has_bot: bool,
+    unlimited: bool,
+) -> anyhow::Result<Router> {
+    let settings = &config.accounts;
+    let bot_games = games.iter().map(|game| game.name);
+    let bot_games = bot_games.filter(|name| has_bot && house_bot::plays(name));
+    let bot_games = bot_games.map(str::to_owned).collect();
+    let proxies = config
+        .gateway
+        .trusted_proxies
+        .iter()
+        .map(|proxy| proxy.parse());
+    let state = ApiState::new(ApiParts {
+        accounts,
+        reads: ground.reads.clone(),
+        log: ground.log.clone(),
+        games: Arc::new(games),
+        verifier,
+        jwks: keys.jwks(),
+        clock: system_clock(),
+        config: ApiConfig {
+            allowed_origins: config.gateway.allowed_origins.clone(),
+            trusted_proxies: proxies.collect::<Result<_, _>>()?,
+            rates: Rates {
+                guests_per_address_hour: settings.guests_per_hour,
+                attempts_per_address_quarter_hour: settings.attempts_per_quarter_hour,
+                ..Rates::default()
+            },
+            bot_games,
+            unlimited,
+            ..ApiConfig::default()
+        },
+    });
+    Ok(api::router(state))
+}
+
+/// The WebSocket edge, under this name.
+pub fn gateway(
+    config: &config::Gateway,
+    id: String,
+    unlimited: bool,
+) -> anyhow::Result<GatewayConfig> {
+    let rate = |rate: config::Rate| blazing_sun_gateway::Rate {
+        per_second: rate.per_second,
+        burst: rate.burst,
+    };
+    let proxies = config.trusted_proxies.iter().map(|proxy| proxy.parse());
+    Ok(GatewayConfig {
+        gateway_id: id,
+        allowed_origins: config.allowed_origins.clone(),
+        trusted_proxies: proxies.collect::<Result<_, _>>()?,
+        limits: blazing_sun_gateway::Limits {
+            message_bytes_max: config.limits.message_bytes_max,
+            behind_bytes_max: config.limits.behind_bytes_max,
+            connection: rate(config.limits.connection),
+            user: rate(config.limits.user),
+            address: rate(config.limits.address),
+            connections_per_address_max: config.limits.connections_per_address_max,
+        },
+        unlimited,
+        authenticate_within: Duration::from_secs(config.authenticate_within_s.into()),
+        silence_max: Duration::from_secs(config.silence_max_s.into()),
+        ..GatewayConfig::default()
+    })
+}
