@@ -2,6 +2,7 @@
 //! log port with its adapters, and the credentials that both sides of the log must agree on. A
 //! game's own payloads pass through as a name and JSON.
 
+pub mod bans;
 pub mod client_address;
 pub mod clock;
 pub mod credentials;

@@ -257,6 +257,14 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// The bounds of each partition of a topic, in order.
     async fn bounds(&self, topic: &Topic) -> Result<Vec<Bounds>, LogError>;
+
+    /// Where to begin in each partition of a topic, in order, so that nothing appended from this instant on is
+    /// missed. What is older may come too.
+    async fn since(&self, topic: &Topic, at: Millis) -> Result<Vec<u64>, LogError> {
+        let _ = at;
+        let bounds = self.bounds(topic).await?;
+        Ok(bounds.iter().map(|bounds| bounds.earliest).collect())
+    }
 }
 
 /// A reader of some partitions.

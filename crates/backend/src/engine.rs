@@ -6,7 +6,6 @@ mod durability;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod failure;
-mod quarantine;
 mod recovery;
 
 use self::durability::{Outcome, Syncer};
@@ -14,6 +13,7 @@ use crate::chat::ChatRules;
 use crate::directory::Directory;
 use crate::outgoing::Outgoing;
 use crate::partition::{Held, JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
+use crate::quarantine;
 use crate::recovery::{RecentBatches, SAVED_PER_BATCH};
 use crate::steady_clock::SteadyClock;
 use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
@@ -21,7 +21,7 @@ use crate::store::{Ownership, Store, StoreError, Writes};
 use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::sqlite::{Batch, PendingAppend, SqliteLog, SqliteLogOptions};
-use blazing_sun_backbone::log::{Appended, EventLog, LogError, Position};
+use blazing_sun_backbone::log::{Appended, EventLog, LogError, Position, Record};
 use blazing_sun_backbone::topics::{self, TopicSpec};
 use blazing_sun_backbone::{is_planted, kill_point};
 use blazing_sun_domain::room::RoomLimits;
@@ -596,7 +596,21 @@ impl Running {
         };
         // Before others are saved, which may fail: of this batch's inputs the log has none yet.
         let since = last_alive.unwrap_or(turn.now);
-        quarantine::keep(&mut self.partitions, &mut turn, since)?;
+        quarantine::keep(
+            &mut self.partitions,
+            &mut turn,
+            since,
+            |store, from, note| {
+                for batch in SqliteLog::batches_from(store.connection(), from)? {
+                    let (batch_no, _, records) = batch?;
+                    let journal = |record: &&Record| record.topic.as_str() == JOURNAL_TOPIC;
+                    for record in records.iter().filter(journal) {
+                        note(batch_no, &record.payload)?;
+                    }
+                }
+                Ok(())
+            },
+        )?;
         for partition in &mut self.partitions {
             partition.save(&mut turn, until, most)?;
         }

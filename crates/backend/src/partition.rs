@@ -6,6 +6,7 @@ mod chat;
 mod commands;
 mod journal;
 mod money;
+mod needs;
 mod presence;
 mod quarantine;
 mod quick_match;
@@ -201,6 +202,11 @@ impl Partition {
                 journal: Topic::new(JOURNAL_TOPIC),
             },
         }
+    }
+
+    /// Which one it is.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// Whether records of this topic are for partitions at all.

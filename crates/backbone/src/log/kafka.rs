@@ -24,10 +24,12 @@ pub use offsets::KafkaOffsets;
 pub use options::{
     KafkaOptionError, KafkaOptions, KafkaSecurity, KafkaTls, Password, SaslMechanism,
 };
+pub use records::{incoming, outgoing_headers};
 
 use super::{Appended, Bounds, EventLog, LogError, NewRecord, Start, Subscription, Topic};
 use crate::topics::TopicSpec;
 use async_trait::async_trait;
+use blazing_sun_domain::Millis;
 use catalog::Catalog;
 use reader::Readers;
 use sender::Sender;
@@ -164,5 +166,23 @@ impl EventLog for KafkaLog {
             offsets.bounds(&places, wait)
         };
         self.handle.threads.ask(bounds).await
+    }
+
+    async fn since(&self, topic: &Topic, at: Millis) -> Result<Vec<u64>, LogError> {
+        let bounds = self.bounds(topic).await?;
+        let places: Vec<_> = (0..bounds.len() as u32)
+            .map(|partition| (topic.clone(), partition))
+            .collect();
+        let (offsets, wait) = (
+            self.handle.offsets.clone(),
+            self.handle.options.request_wait,
+        );
+        let since = move || offsets.since(&places, at, wait);
+        let found = self.handle.threads.ask(since).await?;
+        let found = found.into_iter().zip(&bounds);
+        // Where nothing is as new, what comes next is.
+        Ok(found
+            .map(|(found, bounds)| found.unwrap_or(bounds.end))
+            .collect())
     }
 }

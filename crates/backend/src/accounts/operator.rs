@@ -5,6 +5,7 @@ use super::{Accounts, AccountsError, Email, InvalidField, NewPassword, Username}
 use crate::inbox::{AGE_MS_MAX, AHEAD_MS_MAX};
 use crate::store::StoreError;
 use crate::store::accounts::{Creation, NewUser, User, UserStatus};
+use blazing_sun_backbone::bans;
 use blazing_sun_backbone::credentials::Claims;
 use blazing_sun_backbone::messages::{CREDIT, CREDIT_CENTS_MAX, credit};
 use blazing_sun_domain::{Cents, CommandId, UserId};
@@ -132,6 +133,9 @@ pub enum OperatorError {
     /// The log or the engine was too slow.
     #[error("not applied in time; the same again with --command-id {0} does it at most once")]
     Unavailable(CommandId),
+    /// The ban is stored, and processes that check tokens do not know of it.
+    #[error("it is stored, but not every gateway may know: do the same for user {0} again")]
+    NotTold(UserId),
     /// The store failed.
     #[error("accounts can not be reached right now")]
     Store(#[from] StoreError),
@@ -164,6 +168,7 @@ impl OperatorError {
             OperatorError::CommandExpired(_) => "command_expired",
             OperatorError::InvalidField(invalid) => invalid.code,
             OperatorError::Unavailable(_)
+            | OperatorError::NotTold(_)
             | OperatorError::Password(_)
             | OperatorError::Store(_) => "unavailable",
         }
@@ -343,6 +348,14 @@ impl Accounts {
             UserStatus::Active
         };
         self.store.set_status(user.id, status, reason).await?;
+        let told = self
+            .ledger
+            .log
+            .append_and_wait(vec![bans::record(user.id, is_banned)]);
+        if let Err(error) = told.await {
+            tracing::error!(user.id = %user.id, %error, "a ban is stored, and could not be told");
+            return Err(OperatorError::NotTold(user.id));
+        }
         tracing::info!(user.id = %user.id, is_banned, "an operator has set a ban");
         self.profile(&UserRef::Id(user.id)).await
     }

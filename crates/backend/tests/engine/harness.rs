@@ -1,20 +1,25 @@
 //! A real engine on a real file, driven through its log as a gateway drives it.
 
 use blazing_sun_backbone::credentials::Keys;
-use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_GATEWAY};
 use blazing_sun_backbone::log::sqlite::SqliteLogOptions;
 use blazing_sun_backbone::log::{
     EventLog, LogError, NewRecord, Position, Start, Subscription, Topic,
 };
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::engine::{Engine, EngineOptions};
-use blazing_sun_domain::{Cents, Millis, UserId};
+use blazing_sun_domain::{Cents, Millis};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use uuid::Uuid;
+
+#[path = "../support/records.rs"]
+mod records;
+
+use records::presence_record;
+pub use records::{command, heartbeat};
 
 pub const PARTITIONS: u32 = 4;
 
@@ -48,31 +53,6 @@ pub fn options(dir: &Path) -> EngineOptions {
         limits: Default::default(),
         chat: Default::default(),
     }
-}
-
-fn presence_record(what: &str, key: &str, payload: &Value) -> NewRecord {
-    let envelope = json!({
-        "event_id": Uuid::new_v4(),
-        "event_type": format!("presence.event.{what}"),
-        "timestamp": "2024-01-20T10:30:01Z",
-        "correlation_id": null,
-        "producer": "ws_gateway",
-        "actor": { "user_id": "0", "username": "system", "socket_id": "", "roles": [] },
-        "audience": { "type": "broadcast", "user_ids": [], "room_id": null, "game_id": null },
-        "payload": payload,
-    });
-    NewRecord {
-        topic: Topic::new(topics::GATEWAY_PRESENCE),
-        partition: None,
-        key: key.to_owned().into(),
-        headers: Default::default(),
-        payload: envelope.to_string().into(),
-    }
-}
-
-pub fn heartbeat((gateway_id, boot_id): (&str, &str)) -> NewRecord {
-    let payload = json!({ "gateway_id": gateway_id, "boot_id": boot_id });
-    presence_record("gateway_heartbeat", gateway_id, &payload)
 }
 
 impl Rig {
@@ -141,59 +121,20 @@ impl Rig {
         id: Uuid,
         socket: &str,
     ) -> Result<Vec<Position>, LogError> {
-        let record = Rig::command(user, name, fields, id, socket);
+        let record = command(user, name, fields, id, socket);
         self.log.append_and_wait(vec![record]).await
     }
 
     /// Several commands that are decided in one batch.
     pub async fn send_together(&self, commands: &[(u64, &str, Value)]) -> Vec<Uuid> {
         let ids: Vec<Uuid> = commands.iter().map(|_| Uuid::now_v7()).collect();
-        let records = commands.iter().zip(&ids).map(|((user, name, fields), id)| {
-            Rig::command(*user, name, fields.clone(), *id, "socket")
-        });
+        let records = commands
+            .iter()
+            .zip(&ids)
+            .map(|((user, name, fields), id)| command(*user, name, fields.clone(), *id, "socket"));
         let appended = self.log.append_and_wait(records.collect()).await;
         appended.unwrap();
         ids
-    }
-
-    /// A command's record, as a gateway makes it.
-    pub fn command(user: u64, name: &str, mut fields: Value, id: Uuid, socket: &str) -> NewRecord {
-        fields["command_id"] = json!(id);
-        let key = fields["room_id"]
-            .as_str()
-            .map_or_else(|| user.to_string(), str::to_owned);
-        let payload = serde_json::value::to_raw_value(&fields).unwrap();
-        let id = id.to_string();
-        let event_type = match name.split_once('.') {
-            Some(("wallet" | "chat", _)) => name.to_owned(),
-            _ => format!("games.command.{name}"),
-        };
-        let topic = match event_type.starts_with("chat.") {
-            true => topics::CHAT_COMMANDS,
-            false => topics::GAMES_COMMANDS,
-        };
-        let envelope = EventEnvelope {
-            event_id: Uuid::new_v4().to_string().into(),
-            event_type: event_type.into(),
-            timestamp: "2024-01-20T10:30:01Z".into(),
-            correlation_id: Some(id.as_str().into()),
-            producer: PRODUCER_GATEWAY.into(),
-            actor: Actor {
-                user_id: UserId::new(user).unwrap(),
-                username: format!("P{user}").into(),
-                socket_id: socket.to_owned().into(),
-                roles: Vec::new(),
-            },
-            audience: Audience::user(UserId::new(user).unwrap()),
-            payload: &payload,
-        };
-        NewRecord {
-            topic: Topic::new(topic),
-            partition: None,
-            key: key.into(),
-            headers: Default::default(),
-            payload: envelope.to_bytes().into(),
-        }
     }
 
     /// A user's connection to a gateway came or went: `user_online`, `user_offline`.

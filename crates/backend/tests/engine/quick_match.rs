@@ -1,7 +1,7 @@
 //! Quick match over several partitions: places, matches, money, and what survives a kill.
 
 use crate::copy_as_killed;
-use crate::harness::{PARTITIONS, Rig, options};
+use crate::harness::{PARTITIONS, Rig, command, options};
 use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::log::{NewRecord, Start, Topic};
 use blazing_sun_backbone::messages::{MATCH_SETTLED, OPEN_MATCHED_ROOM, queue_key};
@@ -357,7 +357,7 @@ async fn a_bot_waits_for_no_match() {
     let dir = tempfile::tempdir().unwrap();
     let mut rig = rig_with(dir.path(), [1]).await;
     let id = Uuid::now_v7();
-    let record = Rig::command(1, "quick_match", dice(), id, "socket");
+    let record = command(1, "quick_match", dice(), id, "socket");
     let mut envelope: Value = serde_json::from_slice(&record.payload).unwrap();
     envelope["actor"]["roles"] = json!(["bot"]);
     rig.append("games.commands", "1", envelope.to_string())
@@ -371,10 +371,10 @@ async fn of_those_who_were_gone_when_matched_the_room_hears_who_still_is() {
     let mut rig = rig_with(dir.path(), 1..=2).await;
     rig.presence("user_online", 1, ("one", "boot-1"), "a").await;
     // All of it reaches the queue's partition before the room is open.
-    let ask = |user| Rig::command(user, "quick_match", dice(), Uuid::now_v7(), "socket");
+    let ask = |user| command(user, "quick_match", dice(), Uuid::now_v7(), "socket");
     let left = |user: u64| {
         let fields = json!({ "game_type": "bigger_dice", "user_id": user.to_string() });
-        Rig::command(0, "quick_match_left", fields, Uuid::now_v7(), "")
+        command(0, "quick_match_left", fields, Uuid::now_v7(), "")
     };
     let mut together = vec![ask(1), ask(2), left(1), left(2)];
     for record in &mut together {
@@ -452,7 +452,7 @@ async fn whose_room_can_not_be_opened_yet_wait_on() {
     let records = asked.into_iter().zip([ids[0], ids[1], Uuid::now_v7()]);
     let records = records.map(|((user, name, fields), id)| NewRecord {
         key: key.clone().into(),
-        ..Rig::command(user, name, fields, id, "socket")
+        ..command(user, name, fields, id, "socket")
     });
     rig.log.append_and_wait(records.collect()).await.unwrap();
     for (user, id) in [(1, ids[0]), (2, ids[1])] {

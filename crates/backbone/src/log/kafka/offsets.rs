@@ -6,6 +6,7 @@ use super::options::KafkaOptions;
 use super::settings::{self, ClientLog};
 use super::threads::Threads;
 use crate::log::{Bounds, LogError, Topic};
+use blazing_sun_domain::Millis;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
@@ -128,12 +129,22 @@ impl KafkaOffsets {
     /// One past the newest record of each of these partitions, in their order: everything that was there
     /// when this was called lies before. One request to each broker that leads some of them.
     pub fn ends(&self, places: &[(Topic, u32)], wait: Duration) -> Result<Vec<u64>, LogError> {
-        self.list(places, Offset::End, wait)
+        known(self.list(places, Offset::End, wait)?)
     }
 
     /// The oldest record kept of each of these partitions, in their order.
     pub fn earliest(&self, places: &[(Topic, u32)], wait: Duration) -> Result<Vec<u64>, LogError> {
-        self.list(places, Offset::Beginning, wait)
+        known(self.list(places, Offset::Beginning, wait)?)
+    }
+
+    /// The first record as new as this of each of these partitions, in their order; none where none is.
+    pub fn since(
+        &self,
+        places: &[(Topic, u32)],
+        at: Millis,
+        wait: Duration,
+    ) -> Result<Vec<Option<u64>>, LogError> {
+        self.list(places, Offset::Offset(at.0.max(0)), wait)
     }
 
     /// The bounds of each of these partitions, in their order.
@@ -153,7 +164,7 @@ impl KafkaOffsets {
         places: &[(Topic, u32)],
         which: Offset,
         wait: Duration,
-    ) -> Result<Vec<u64>, LogError> {
+    ) -> Result<Vec<Option<u64>>, LogError> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
@@ -174,7 +185,7 @@ impl KafkaOffsets {
         places: &[(Topic, u32)],
         which: Offset,
         wait: Duration,
-    ) -> Result<Vec<u64>, KafkaLogError> {
+    ) -> Result<Vec<Option<u64>>, KafkaLogError> {
         const DOING: &str = "the brokers did not tell offsets";
         let client = self
             .client()
@@ -198,12 +209,20 @@ impl KafkaOffsets {
             let element = element.ok_or_else(|| KafkaLogError::topic(name, "not in the answer"))?;
             element.error().map_err(KafkaLogError::library(DOING))?;
             match element.offset() {
-                Offset::Offset(offset) if offset >= 0 => Ok(offset as u64),
+                Offset::Offset(offset) if offset >= 0 => Ok(Some(offset as u64)),
+                // So it is written that there is none.
+                Offset::End => Ok(None),
                 other => Err(KafkaLogError::topic(name, format!("offset {other:?}"))),
             }
         });
         found.collect()
     }
+}
+
+/// Bounds, which every partition has.
+fn known(found: Vec<Option<u64>>) -> Result<Vec<u64>, LogError> {
+    let found: Option<Vec<u64>> = found.into_iter().collect();
+    found.ok_or(LogError::Unavailable)
 }
 
 /// What a leader's move or a broker's start makes fail for a moment.

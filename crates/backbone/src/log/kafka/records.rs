@@ -27,7 +27,7 @@ pub(super) fn record_bytes_read(record: &Record) -> usize {
 }
 
 /// Headers to be sent, none where there are none.
-pub(super) fn outgoing_headers(headers: &Headers) -> Option<OwnedHeaders> {
+pub fn outgoing_headers(headers: &Headers) -> Option<OwnedHeaders> {
     let count = headers.iter().count();
     let mut owned = (count > 0).then(|| OwnedHeaders::new_with_capacity(count))?;
     for (name, value) in headers.iter() {
@@ -40,7 +40,7 @@ pub(super) fn outgoing_headers(headers: &Headers) -> Option<OwnedHeaders> {
 }
 
 /// The record that was read.
-pub(super) fn incoming(topic: &Topic, message: &BorrowedMessage<'_>) -> Record {
+pub fn incoming(topic: &Topic, message: &BorrowedMessage<'_>) -> Record {
     let bytes = |part: Option<&[u8]>| part.map_or_else(Bytes::new, Bytes::copy_from_slice);
     Record {
         topic: topic.clone(),

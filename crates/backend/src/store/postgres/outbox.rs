@@ -57,6 +57,25 @@ impl PgStore {
         Ok(state)
     }
 
+    /// The starts of gateways that any partition's users are connected to, as far as is known: id and start.
+    pub fn gateways(&mut self) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = self.rows("SELECT DISTINCT gateway_id, boot_id FROM presence", &[])?;
+        let read = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
+        rows.iter().map(read).collect()
+    }
+
+    /// Goes on as if nobody had taken the partition over: what a fence is there to prevent.
+    #[cfg(feature = "failpoints")]
+    pub fn ignore_fence(&mut self, ownership: &mut Ownership) -> Result<(), StoreError> {
+        let sql = "SELECT epoch, batch_no FROM partition_owner WHERE partition = $1";
+        let partition = self.partition;
+        if let Some(row) = self.rows(sql, &[&partition])?.first() {
+            ownership.epoch = row.try_get(0)?;
+            ownership.batch_no = row.try_get::<_, i64>(1)? as u64;
+        }
+        Ok(())
+    }
+
     /// The stored batches from `from` on, in order, `limit` at most. Numbers may be missing.
     pub fn batches(&mut self, from: u64, limit: u32) -> Result<Vec<StoredBatch>, StoreError> {
         let sql = "SELECT batch_no, commit_no, at_ms, consumed, records FROM batch

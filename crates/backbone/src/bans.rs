@@ -1,0 +1,192 @@
+//! Who may not sign in any more, told to every process that checks access tokens: a token that was given before
+//! is good for minutes yet. What is told stays on `system.events`, for processes that start within that time.
+
+use crate::clock;
+use crate::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
+use crate::log::{
+    EventLog, HeadersBuilder, LogError, NewRecord, Record, Start, Subscription, Topic,
+};
+use crate::messages::{Fields, header};
+use crate::topics::SYSTEM_EVENTS;
+use blazing_sun_domain::{Millis, UserId};
+use serde_json::json;
+use serde_json::value::to_raw_value;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The event's type.
+pub const ACCOUNT_BANNED: &str = "system.event.account_banned";
+
+/// How long it is waited after the log has failed.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// Says that a user may not sign in any more, or may again.
+pub fn record(user: UserId, is_banned: bool) -> NewRecord {
+    let payload = json!({ "type": "account_banned", "user_id": user, "is_banned": is_banned });
+    let payload = to_raw_value(&payload).expect("an id and a flag serialise");
+    let event_id = Uuid::now_v7().to_string();
+    let envelope = EventEnvelope {
+        event_id: event_id.as_str().into(),
+        event_type: ACCOUNT_BANNED.into(),
+        timestamp: clock::now().to_string().into(),
+        correlation_id: None,
+        producer: PRODUCER_BACKEND.into(),
+        actor: Actor::system(),
+        // No socket is the system's.
+        audience: Audience::user(UserId::SYSTEM),
+        payload: &payload,
+    };
+    let mut headers = HeadersBuilder::default();
+    headers
+        .push(header::EVENT_ID, &event_id)
+        .push(header::EVENT_TYPE, ACCOUNT_BANNED)
+        .push(header::AUDIENCE, "user")
+        .push(header::RECIPIENTS, "[\"0\"]");
+    NewRecord {
+        topic: Topic::new(SYSTEM_EVENTS),
+        partition: None,
+        key: user.to_string().into(),
+        headers: headers.build(),
+        payload: envelope.to_bytes().into(),
+    }
+}
+
+/// What a record says of a user, if it does: whether the user is banned.
+pub fn read(record: &Record) -> Option<(UserId, bool)> {
+    let event_type = record.headers.get(header::EVENT_TYPE);
+    if event_type.is_some_and(|found| found != ACCOUNT_BANNED.as_bytes()) {
+        return None;
+    }
+    let envelope = EventEnvelope::parse(&record.payload).ok()?;
+    if envelope.event_type != ACCOUNT_BANNED {
+        return None;
+    }
+    let fields = Fields::of(envelope.payload).ok()?;
+    let user = fields.required("user_id").ok()?;
+    Some((user, fields.required("is_banned").ok()?))
+}
+
+/// Hears of bans, from those of `since` on.
+pub struct Bans {
+    log: Arc<dyn EventLog>,
+    subscription: Box<dyn Subscription>,
+    /// Where each partition goes on.
+    next: Vec<u64>,
+}
+
+impl Bans {
+    /// Hears of all that has been said since then, and goes on with [`Bans::follow`].
+    pub async fn since(
+        log: Arc<dyn EventLog>,
+        since: Millis,
+        mut told: impl FnMut(UserId, bool),
+    ) -> Result<Bans, LogError> {
+        let topic = Topic::new(SYSTEM_EVENTS);
+        let next = log.since(&topic, since).await?;
+        let bounds = log.bounds(&topic).await?;
+        let subscription = subscribe(&*log, &next)?;
+        let mut bans = Bans {
+            log,
+            subscription,
+            next,
+        };
+        let is_behind = |next: &[u64]| {
+            let mut places = next.iter().zip(&bounds);
+            places.any(|(next, bounds)| *next.max(&bounds.earliest) < bounds.end)
+        };
+        while is_behind(&bans.next) {
+            let records = bans.subscription.next().await?;
+            bans.take(records, &mut told);
+        }
+        Ok(bans)
+    }
+
+    /// Hears of every ban from now on, until the log is closed.
+    pub async fn follow(mut self, mut told: impl FnMut(UserId, bool)) {
+        loop {
+            match self.subscription.next().await {
+                Ok(records) => self.take(records, &mut told),
+                Err(LogError::Closed) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "bans can not be heard of right now");
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                    match subscribe(&*self.log, &self.next) {
+                        Ok(subscription) => self.subscription = subscription,
+                        Err(LogError::Closed) => return,
+                        // The old one says the same again.
+                        Err(error) => tracing::debug!(%error, "still not"),
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, records: Vec<Record>, told: &mut impl FnMut(UserId, bool)) {
+        for record in records {
+            if let Some(next) = self.next.get_mut(record.partition as usize) {
+                *next = record.offset + 1;
+            }
+            if let Some((user, is_banned)) = read(&record) {
+                told(user, is_banned);
+            }
+        }
+    }
+}
+
+fn subscribe(log: &dyn EventLog, next: &[u64]) -> Result<Box<dyn Subscription>, LogError> {
+    let topic = Topic::new(SYSTEM_EVENTS);
+    let from = (0..).zip(next);
+    let from = from.map(|(partition, next)| (topic.clone(), partition, Start::Offset(*next)));
+    log.subscribe(from.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::memory::MemoryLog;
+    use crate::topics::TopicSpec;
+    use std::sync::mpsc;
+
+    fn user(id: u64) -> UserId {
+        UserId::new(id).unwrap()
+    }
+
+    #[tokio::test]
+    async fn bans_are_heard_of_from_before_and_as_they_come() {
+        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
+        let topic = TopicSpec {
+            name: SYSTEM_EVENTS.to_owned(),
+            partitions: 3,
+            retention_ms: -1,
+        };
+        log.ensure_topics(&[topic]).await.unwrap();
+        let foreign = NewRecord {
+            payload: "not json".into(),
+            headers: Default::default(),
+            ..record(user(9), true)
+        };
+        let before = vec![record(user(7), true), foreign, record(user(8), true)];
+        log.append_and_wait(before).await.unwrap();
+        let mut heard = Vec::new();
+        let bans = Bans::since(log.clone(), Millis(0), |user, is_banned| {
+            heard.push((user.get(), is_banned));
+        });
+        let bans = bans.await.unwrap();
+        heard.sort_unstable();
+        assert_eq!(heard, [(7, true), (8, true)]);
+
+        let (sender, receiver) = mpsc::channel();
+        let following = tokio::spawn(bans.follow(move |user, is_banned| {
+            sender.send((user.get(), is_banned)).unwrap();
+        }));
+        log.append_and_wait(vec![record(user(7), false)])
+            .await
+            .unwrap();
+        let heard = tokio::task::spawn_blocking(move || {
+            receiver.recv_timeout(Duration::from_secs(10)).unwrap()
+        });
+        assert_eq!(heard.await.unwrap(), (7, false));
+        following.abort();
+    }
+}

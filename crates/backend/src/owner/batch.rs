@@ -1,0 +1,378 @@
+//! One batch of an owner: taken, decided, committed, published.
+
+use super::actor::Actor;
+use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
+use super::horizon::TOPICS;
+use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Turn};
+use crate::quarantine::{self, Note};
+use crate::recovery::SAVED_PER_BATCH;
+use crate::store::postgres::{Declared, Forwarded, Landed, OutboxPosition, OwnerBatch, PgStore};
+use crate::store::{Store, StoreError, Writes};
+use blazing_sun_backbone::kill_point;
+use blazing_sun_backbone::log::{NewRecord, Record, Topic};
+use blazing_sun_backbone::messages::header;
+use blazing_sun_domain::{Cents, Millis, UserId};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How often expired answers are looked for.
+const SWEEP_MS: i64 = 600_000;
+/// How often expired messages are deleted.
+const MESSAGES_SWEEP_MS: i64 = 1_000;
+/// Longer records are no commands; they would not fit on their way to another partition.
+const RECORD_BYTES_MAX: usize = 512 * 1024;
+
+/// What goes into one batch.
+pub(super) struct Work {
+    pub records: Vec<Record>,
+    pub answers: Vec<(ListQuery, String)>,
+    /// Deadlines up to here fire.
+    pub horizon: Millis,
+    /// By how much deadlines move.
+    pub shift_ms: Option<i64>,
+    /// It is the first since the partition was taken over.
+    pub is_first: bool,
+    /// Everything is saved.
+    pub is_last: bool,
+}
+
+impl Default for Work {
+    fn default() -> Work {
+        Work {
+            records: Vec::new(),
+            answers: Vec::new(),
+            horizon: NEVER,
+            shift_ms: None,
+            is_first: false,
+            is_last: false,
+        }
+    }
+}
+
+/// A batch that was not committed.
+pub(super) struct Failed {
+    pub work: Work,
+    pub error: StoreError,
+    /// Something was decided, which the state in memory shows.
+    pub is_decided: bool,
+}
+
+impl Actor {
+    /// Decides and commits; whether anything was written.
+    pub(super) fn one_batch(
+        &mut self,
+        hold: &mut Hold,
+        now: Millis,
+        work: Work,
+    ) -> Result<bool, Box<Failed>> {
+        kill_point!(Taken);
+        let declared = declared(hold, &work);
+        if let Err(error) = hold.store.begin(&hold.ownership, &declared) {
+            return Err(Box::new(Failed {
+                work,
+                error,
+                is_decided: false,
+            }));
+        }
+        let mut batch = OwnerBatch {
+            published_upto: self.shared.publisher.acknowledged(hold.number),
+            ..OwnerBatch::default()
+        };
+        let mut writes = Writes {
+            now,
+            ..Writes::default()
+        };
+        let mut queries = Vec::new();
+        let decided = self.decide(hold, &mut batch, &mut writes, &mut queries, &work);
+        let outcome = match decided {
+            Ok(false) => {
+                hold.store.roll_back();
+                return Ok(false);
+            }
+            Ok(true) => commit(hold, &batch, &writes),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            return Err(Box::new(Failed {
+                work,
+                error,
+                is_decided: true,
+            }));
+        }
+        self.committed(hold, batch, now, queries);
+        Ok(true)
+    }
+
+    fn decide(
+        &mut self,
+        hold: &mut Hold,
+        batch: &mut OwnerBatch,
+        writes: &mut Writes,
+        queries: &mut Vec<ListQuery>,
+        work: &Work,
+    ) -> Result<bool, StoreError> {
+        let is_congested = self.is_congested(hold);
+        let Hold {
+            partition,
+            outgoing,
+            store,
+            ..
+        } = hold;
+        let since = hold.liveness.last();
+        let (now, batch_no) = (writes.now, hold.ownership.batch_no + 1);
+        let rules = &self.shared.rules;
+        outgoing.set_now(now);
+        partition.begin_batch();
+        let mut balances: BTreeMap<UserId, Cents> = BTreeMap::new();
+        let mut fresh_secret = || {
+            let mut secret = [0; 32];
+            getrandom::fill(&mut secret).ok().map(|()| secret)
+        };
+        let mut turn = Turn {
+            now,
+            batch_no,
+            store,
+            writes,
+            outgoing,
+            balances: &mut balances,
+            queries,
+            rules,
+            is_congested,
+            fresh_secret: &mut fresh_secret,
+        };
+        if let Some(by_ms) = work.shift_ms {
+            partition.shift_deadlines(&mut turn, by_ms)?;
+            if work.is_first {
+                partition.ask_for_gateways(&mut turn);
+            } else {
+                partition.shift_presence(now, by_ms, rules.gateway_silence_ms);
+            }
+        }
+        partition.bring_back(&mut turn)?;
+        for (query, body) in &work.answers {
+            partition.answer_list(&mut turn, query, body);
+        }
+        for record in &work.records {
+            let next = hold.next.get(&record.topic).copied().unwrap_or(0);
+            if record.offset < next {
+                continue;
+            }
+            batch.consume(&record.topic, record.offset);
+            if is_repeat(&hold.forwarded, batch, record) {
+                continue;
+            }
+            if let Some(reason) = &hold.refused {
+                partition.dead_record(&mut turn, record, reason);
+            } else if record.payload.len() > RECORD_BYTES_MAX {
+                let reason = format!(
+                    "{} bytes; a record has at most {RECORD_BYTES_MAX}",
+                    record.payload.len()
+                );
+                partition.dead_record(&mut turn, &shortened(record), &reason);
+            } else {
+                partition.take(&mut turn, record)?;
+            }
+        }
+        partition.fire(&mut turn, work.horizon)?;
+        if now.0 - self.swept.0 >= SWEEP_MS {
+            self.swept = now;
+            partition.forget_old_answers(&mut turn);
+        }
+        if now.0 - self.messages_swept.0 >= MESSAGES_SWEEP_MS {
+            self.messages_swept = now;
+            turn.writes.messages_kept_from = Some(now.plus(-rules.chat.kept_ms));
+        }
+        let (until, most) = match work.is_last {
+            true => (u64::MAX, usize::MAX),
+            false => (hold.recent.first(), SAVED_PER_BATCH),
+        };
+        // Before others are saved, which may fail: of this batch's inputs the store has none yet.
+        let only = std::slice::from_mut(partition);
+        quarantine::keep(only, &mut turn, since, journal)?;
+        partition.save(&mut turn, until, most)?;
+        writes.floor = partition.floor().unwrap_or(batch_no + 1);
+        batch.records.append(&mut outgoing.records);
+        for (topic, target, next_seq) in outgoing.outbox_positions() {
+            let before = hold.positions.get(&(topic.clone(), target));
+            if before != Some(&next_seq) {
+                batch.positions.push(OutboxPosition {
+                    topic: topic.clone(),
+                    target,
+                    next_seq,
+                });
+            }
+        }
+        Ok(work.is_first
+            || work.is_last
+            || !batch.consumed.is_empty()
+            || !batch.records.is_empty()
+            || !writes.rooms.is_empty()
+            || !writes.inboxes.is_empty()
+            || !writes.presence.is_empty()
+            || !writes.queues.is_empty()
+            || !writes.forgotten.is_empty()
+            || !writes.quarantined.is_empty())
+    }
+
+    /// What a commit means here, once it has happened.
+    fn committed(
+        &mut self,
+        hold: &mut Hold,
+        batch: OwnerBatch,
+        now: Millis,
+        queries: Vec<ListQuery>,
+    ) {
+        kill_point!(Committed);
+        let batch_no = hold.ownership.batch_no;
+        for (topic, next) in batch.next_offsets() {
+            if let Some(run) = batch
+                .consumed
+                .iter()
+                .find(|run| run.topic.as_str() == topic)
+            {
+                hold.next.insert(run.topic.clone(), next);
+            }
+        }
+        for last in batch.forwarded {
+            hold.forwarded.insert((last.source, last.topic), last.seq);
+        }
+        for position in batch.positions {
+            let of = (position.topic, position.target);
+            hold.positions.insert(of, position.next_seq);
+        }
+        hold.recent.note(batch_no, batch.records.len());
+        hold.published_upto = hold.published_upto.max(batch.published_upto);
+        hold.liveness.store_committed(now);
+        hold.failures = 0;
+        let records = sent_of(batch.records);
+        let publisher = &self.shared.publisher;
+        if hold.unpublished_from.is_none() && publisher.has_room(hold.number) {
+            publisher.publish(hold.number, batch_no, now, records);
+        } else {
+            hold.unpublished_records += records.len() as u64;
+            hold.unpublished_from.get_or_insert(batch_no);
+        }
+        *self.shared.decided[hold.number as usize].lock() = hold.next.clone();
+        self.shared.commits.send_modify(|count| *count += 1);
+        for query in queries {
+            // Without somebody to answer it the client asks again.
+            let _ = self.shared.queries.send(query);
+        }
+    }
+
+    /// Whether all of the topics' records up to these ends are decided.
+    pub(super) fn has_decided(hold: &Hold, ends: &[u64; TOPICS.len()]) -> bool {
+        TOPICS.iter().zip(ends).all(|(topic, end)| {
+            let next = hold.next.iter();
+            let mut next = next.filter(|(found, _)| found.as_str() == *topic);
+            next.next().map_or(0, |(_, next)| *next) >= *end
+        })
+    }
+}
+
+/// All that was journaled from a batch on.
+fn journal(store: &mut PgStore, mut from: u64, note: Note<'_>) -> Result<(), StoreError> {
+    loop {
+        let batches = store.batches(from, BATCHES_AT_ONCE)?;
+        let Some(last) = batches.last() else {
+            return Ok(());
+        };
+        from = last.batch_no + 1;
+        for batch in &batches {
+            let journal = |record: &&NewRecord| record.topic.as_str() == JOURNAL_TOPIC;
+            for record in batch.records.iter().filter(journal) {
+                note(batch.batch_no, &record.payload)?;
+            }
+        }
+    }
+}
+
+fn declared(hold: &Hold, work: &Work) -> Declared {
+    let mut declared = Declared::default();
+    if hold.refused.is_none() {
+        for record in &work.records {
+            hold.partition.needs(record, &mut declared);
+        }
+    }
+    hold.partition.needs_to_fire(work.horizon, &mut declared);
+    declared
+}
+
+/// Commits; where the connection is lost over it, it is found out what became of it.
+fn commit(hold: &mut Hold, batch: &OwnerBatch, writes: &Writes) -> Result<(), StoreError> {
+    let source = match hold.store.commit(&mut hold.ownership, batch, writes) {
+        Err(StoreError::CommitUnknown { source, .. }) => source,
+        outcome => return outcome,
+    };
+    tracing::warn!(partition = hold.number, error = %source, "the database was lost in the middle of a commit");
+    loop {
+        match hold.store.landed(&mut hold.ownership) {
+            Ok(Landed::Yes) => return Ok(()),
+            Ok(Landed::No) => return Err(StoreError::Unreachable(source)),
+            Err(error) if error.is_transient() => std::thread::sleep(Duration::from_millis(50)),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether a record of another partition's outbox has come before; if not, it is noted.
+fn is_repeat(
+    forwarded: &FxHashMap<(u32, Topic), u64>,
+    batch: &mut OwnerBatch,
+    record: &Record,
+) -> bool {
+    let number = |name| record.headers.text(name)?.parse::<u64>().ok();
+    let (Some(from), Some(seq)) = (number(header::OUTBOX_FROM), number(header::OUTBOX_SEQ)) else {
+        return false;
+    };
+    let Ok(source) = u32::try_from(from) else {
+        return false;
+    };
+    let in_batch = batch
+        .forwarded
+        .iter_mut()
+        .find(|last| last.source == source && last.topic == record.topic);
+    let before = match &in_batch {
+        Some(last) => Some(last.seq),
+        None => forwarded.get(&(source, record.topic.clone())).copied(),
+    };
+    if before.is_some_and(|before| seq <= before) {
+        return true;
+    }
+    let expected = before.map_or(0, |before| before + 1);
+    if seq != expected {
+        tracing::error!(
+            partition = record.partition,
+            source,
+            log.topic = record.topic.as_str(),
+            expected,
+            found = seq,
+            "another partition's records are missing"
+        );
+    }
+    match in_batch {
+        Some(last) => last.seq = seq,
+        None => batch.forwarded.push(Forwarded {
+            source,
+            topic: record.topic.clone(),
+            seq,
+        }),
+    }
+    false
+}
+
+/// The beginning of a record that is too long for a dead letter.
+fn shortened(record: &Record) -> Record {
+    Record {
+        payload: record.payload.slice(..RECORD_BYTES_MAX),
+        ..record.clone()
+    }
+}
+
+impl Partition {
+    /// Whether anything is due at `now`.
+    pub(super) fn is_due(&self, now: Millis) -> bool {
+        self.next_due().is_some_and(|due| due <= now)
+    }
+}

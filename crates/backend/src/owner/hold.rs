@@ -1,0 +1,247 @@
+//! What an owner holds of its partition, and how it finds it: by taking the partition over, or by reading
+//! all of it again where a batch has failed.
+
+use super::failure::with_sources;
+use super::liveness::Liveness;
+use super::shared::{Offsets, Shared};
+use crate::outgoing::Outgoing;
+use crate::partition::{JOURNAL_TOPIC, Partition, Rules};
+use crate::recovery::{RecentBatches, Recovery};
+use crate::steady_clock::SteadyClock;
+use crate::store::postgres::{PartitionState, PgStore};
+use crate::store::{Ownership, Store, StoreError};
+use blazing_sun_backbone::clock;
+use blazing_sun_backbone::log::{NewRecord, Record, Topic};
+use blazing_sun_backbone::messages::queue_key;
+use blazing_sun_backbone::partitioner::partition_of;
+use blazing_sun_domain::Millis;
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+
+/// Batches that are read at once.
+pub(super) const BATCHES_AT_ONCE: u32 = 256;
+
+/// The state of an owned partition.
+pub(super) struct Hold {
+    pub number: u32,
+    pub store: PgStore,
+    pub ownership: Ownership,
+    pub clock: SteadyClock,
+    pub partition: Partition,
+    pub outgoing: Outgoing,
+    /// What is decided.
+    pub next: Offsets,
+    /// The last that each partition has forwarded, by topic.
+    pub forwarded: FxHashMap<(u32, Topic), u64>,
+    /// Where the numberings go on, as stored.
+    pub positions: FxHashMap<(Topic, u32), u64>,
+    pub recent: RecentBatches,
+    /// Taken, and not decided because a batch failed.
+    pub again: VecDeque<Record>,
+    /// So many of these are decided one by one.
+    pub singly: usize,
+    /// What the store can not take: the next record is put aside for this reason.
+    pub refused: Option<String>,
+    pub liveness: Liveness,
+    /// The batches from here on are not with the publisher.
+    pub unpublished_from: Option<u64>,
+    /// How many records they have, as far as is known.
+    pub unpublished_records: u64,
+    /// As stored.
+    pub published_upto: u64,
+    pub failures: u32,
+}
+
+impl Hold {
+    /// Takes the partition from whoever had it, and finds its state.
+    pub fn take_over(shared: &Shared, number: u32) -> Result<Hold, StoreError> {
+        let mut store = PgStore::new(&shared.postgres, number, &shared.name)?;
+        let ownership = store.take_over(clock::now())?;
+        let mut clock = SteadyClock::after(ownership.last_alive.unwrap_or_default());
+        let now = clock.now();
+        let outage = ownership
+            .last_alive
+            .map_or(0, |alive| (now.0 - alive.0).max(0));
+        let mut hold = Hold {
+            number,
+            store,
+            ownership,
+            clock,
+            partition: Partition::new(number),
+            outgoing: Outgoing::new(random()?),
+            next: Offsets::new(),
+            forwarded: FxHashMap::default(),
+            positions: FxHashMap::default(),
+            recent: RecentBatches::default(),
+            again: VecDeque::new(),
+            singly: 0,
+            refused: None,
+            liveness: Liveness::at(ownership.last_alive.unwrap_or(now)),
+            unpublished_from: None,
+            unpublished_records: 0,
+            published_upto: 0,
+            failures: 0,
+        };
+        hold.outgoing.number_forwarded(number);
+        hold.load(&shared.rules)?;
+        hold.load_presence(&shared.rules)?;
+        let published_upto = hold.really_published(shared)?;
+        shared.publisher.begin(number, published_upto);
+        if published_upto < hold.ownership.batch_no {
+            hold.unpublished_from = Some(published_upto + 1);
+        }
+        tracing::info!(
+            partition = number,
+            engine.epoch = hold.ownership.epoch,
+            engine.rooms = hold.partition.room_count(),
+            engine.outage_ms = outage,
+            unpublished = hold.ownership.batch_no - published_upto,
+            "the partition is taken over"
+        );
+        Ok(hold)
+    }
+
+    /// Reads all state again but who is connected.
+    pub fn reload(&mut self, rules: &Rules) -> Result<(), StoreError> {
+        self.store.roll_back();
+        let now = self.clock.now();
+        let before = std::mem::replace(&mut self.partition, Partition::new(self.number));
+        self.partition
+            .keep_presence_of(before, now, rules.gateway_silence_ms);
+        self.load(rules)
+    }
+
+    fn load(&mut self, rules: &Rules) -> Result<(), StoreError> {
+        let (number, count) = (self.number, rules.partitions);
+        self.outgoing.records.clear();
+        self.positions.clear();
+        let PartitionState {
+            published_upto,
+            next_offsets,
+            forwarded,
+            positions,
+        } = self.store.state()?;
+        self.published_upto = published_upto;
+        for position in positions {
+            let (topic, target) = (position.topic, position.target);
+            self.outgoing
+                .set_outbox_seq(topic.clone(), target, position.next_seq);
+            self.positions.insert((topic, target), position.next_seq);
+        }
+        self.next = next_offsets.into_iter().collect();
+        let forwarded = forwarded.into_iter();
+        self.forwarded = forwarded
+            .map(|last| ((last.source, last.topic), last.seq))
+            .collect();
+
+        let now = self.clock.now();
+        let partition = &mut self.partition;
+        let mut recovery = Recovery::new(rules);
+        for snapshot in self.store.rooms()? {
+            recovery.room(partition, snapshot);
+        }
+        let floor = self.store.floor()?;
+        for kept in self.store.quarantined_rooms()? {
+            recovery.quarantined(partition, kept, floor);
+        }
+        for snapshot in self.store.inboxes()? {
+            recovery.inbox(partition, &snapshot, now)?;
+        }
+        for (game_type, state) in self.store.queues()? {
+            let mut owner = Partition::new(number);
+            let is_ours = partition_of(queue_key(&game_type).as_bytes(), count) == number;
+            let queue_of = if is_ours { &mut *partition } else { &mut owner };
+            for user in queue_of.restore_queue(&game_type, &state)? {
+                if partition_of(user.to_string().as_bytes(), count) == number {
+                    partition.restore_place(user, &game_type);
+                }
+            }
+        }
+        self.recent = RecentBatches::default();
+        let mut from = floor;
+        loop {
+            let batches = self.store.batches(from, BATCHES_AT_ONCE)?;
+            let Some(last) = batches.last().map(|batch| batch.batch_no) else {
+                break;
+            };
+            for batch in batches {
+                let journal = |record: &&NewRecord| record.topic.as_str() == JOURNAL_TOPIC;
+                for record in batch.records.iter().filter(journal) {
+                    let at = (number, &mut *partition);
+                    recovery.journal(at, batch.batch_no, batch.at, &record.payload)?;
+                }
+                self.recent.note(batch.batch_no, batch.records.len());
+            }
+            from = last + 1;
+        }
+        let store = &mut self.store;
+        self.partition
+            .forget_ended(|room| Ok(store.ended_room(room)?.is_some()))
+    }
+
+    /// Takes back who was connected: whether they still are, those say who hear their gateways.
+    fn load_presence(&mut self, rules: &Rules) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let gone_at = now.plus(rules.gone_after_restart_ms);
+        for connection in self.store.connections()? {
+            self.partition.restore_connection(connection, gone_at);
+        }
+        let gateways = self.store.gateways()?;
+        self.partition.expect_gateways(rules, &gateways, now);
+        Ok(())
+    }
+
+    /// Up to which batch the topics have all records. Brokers may have lost what they acknowledged, and what
+    /// they have no longer is published again.
+    fn really_published(&mut self, shared: &Shared) -> Result<u64, StoreError> {
+        let stored = self.published_upto;
+        let own = self.positions.keys().filter(|(topic, target)| {
+            *target == self.number && !Partition::consumes(topic.as_str())
+        });
+        let own: Vec<Topic> = own.map(|(topic, _)| topic.clone()).collect();
+        if stored == 0 || own.is_empty() {
+            return Ok(stored);
+        }
+        let next_in_log = match shared.tails.next_seqs(self.number, &own) {
+            Ok(next_in_log) => next_in_log,
+            Err(error) => {
+                tracing::warn!(
+                    partition = self.number,
+                    error = with_sources(&error),
+                    "whether the topics have all that was acknowledged is not known"
+                );
+                return Ok(stored);
+            }
+        };
+        let missing = self.store.first_missing(&next_in_log)?;
+        let Some(missing) = missing.filter(|missing| *missing <= stored) else {
+            return Ok(stored);
+        };
+        tracing::error!(
+            partition = self.number,
+            published_upto = stored,
+            missing_from = missing,
+            "the brokers have lost acknowledged records; they are published again"
+        );
+        self.store.rewind(&self.ownership, missing - 1)?;
+        Ok(missing - 1)
+    }
+}
+
+/// The records of a batch that others are to read.
+pub(super) fn sent_of(records: Vec<NewRecord>) -> Vec<NewRecord> {
+    let mut records = records;
+    records.retain(|record| record.topic.as_str() != JOURNAL_TOPIC);
+    records
+}
+
+pub(super) fn random() -> Result<u64, StoreError> {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(u64::from_le_bytes(bytes)),
+        Err(error) => Err(StoreError::Thread(std::io::Error::other(error.to_string()))),
+    }
+}
+
+/// Nothing is due before anything happens.
+pub(super) const NEVER: Millis = Millis(i64::MIN);

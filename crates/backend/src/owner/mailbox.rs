@@ -1,0 +1,230 @@
+//! What a partition's owner is handed by the other threads, in one place that it waits at.
+
+use super::horizon::Ends;
+use crate::partition::{Held, ListQuery};
+use blazing_sun_backbone::log::{Record, Topic};
+use blazing_sun_domain::Millis;
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Records that wait for an owner: with more of them its partition is read no further, …
+const RECORDS_MAX: usize = 4_096;
+/// … or with so many bytes, …
+const BYTES_MAX: usize = 8 << 20;
+/// … until so much of it is left.
+const RECORDS_LOW: usize = RECORDS_MAX / 4;
+const BYTES_LOW: usize = BYTES_MAX / 4;
+
+/// What is wanted of an owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Another process has the partition.
+    Nothing,
+    /// Nobody is to act: the members of the group change. Its state is kept.
+    Parked,
+    /// It owns the partition, since this change of members.
+    Owned(u64),
+    /// It saves everything and ends.
+    End,
+    /// It ends where it stands.
+    Abandoned,
+}
+
+/// A letter box with one reader.
+pub(super) struct Mailbox {
+    mail: Mutex<Mail>,
+    changed: Condvar,
+    /// What the owner has taken note of.
+    noted: Condvar,
+}
+
+struct Mail {
+    wanted: Wanted,
+    noted: Option<Wanted>,
+    records: VecDeque<Record>,
+    bytes: usize,
+    answers: Vec<(ListQuery, String)>,
+    ends: Option<(Millis, Ends)>,
+    moved: Vec<(Topic, u64)>,
+    held_asked: Vec<oneshot::Sender<Held>>,
+    is_woken: bool,
+}
+
+/// What was there.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub records: Vec<Record>,
+    pub answers: Vec<(ListQuery, String)>,
+    /// The ends of the partition's topics, asked for at that instant.
+    pub ends: Option<(Millis, Ends)>,
+    /// Where topics are read on from that have lost what was to be read.
+    pub moved: Vec<(Topic, u64)>,
+    pub held_asked: Vec<oneshot::Sender<Held>>,
+}
+
+impl Mailbox {
+    pub fn new() -> Mailbox {
+        Mailbox {
+            mail: Mutex::new(Mail {
+                wanted: Wanted::Nothing,
+                noted: None,
+                records: VecDeque::new(),
+                bytes: 0,
+                answers: Vec::new(),
+                ends: None,
+                moved: Vec::new(),
+                held_asked: Vec::new(),
+                is_woken: false,
+            }),
+            changed: Condvar::new(),
+            noted: Condvar::new(),
+        }
+    }
+
+    /// Says what is wanted from now on. What waits for being decided goes: it will be read again.
+    pub fn want(&self, wanted: Wanted) {
+        let mut mail = self.mail.lock();
+        if !matches!(mail.wanted, Wanted::End | Wanted::Abandoned) {
+            mail.wanted = wanted;
+        }
+        mail.forget_records();
+        self.changed.notify_one();
+    }
+
+    pub fn wanted(&self) -> Wanted {
+        self.mail.lock().wanted
+    }
+
+    /// The owner acts by this from now on.
+    pub fn note(&self, wanted: Wanted) {
+        self.mail.lock().noted = Some(wanted);
+        self.noted.notify_all();
+    }
+
+    /// Waits until the owner acts by what is wanted; whether it does.
+    pub fn wait_noted(&self, until: Instant) -> bool {
+        let mut mail = self.mail.lock();
+        while mail.noted != Some(mail.wanted) {
+            if self.noted.wait_until(&mut mail, until).timed_out() {
+                return mail.noted == Some(mail.wanted);
+            }
+        }
+        true
+    }
+
+    /// Puts records in; whether more of them can be taken.
+    pub fn put(&self, records: impl Iterator<Item = Record>) -> bool {
+        let mut mail = self.mail.lock();
+        if !matches!(mail.wanted, Wanted::Owned(_)) {
+            return true;
+        }
+        for record in records {
+            mail.bytes += record.payload.len();
+            mail.records.push_back(record);
+        }
+        self.changed.notify_one();
+        mail.records.len() < RECORDS_MAX && mail.bytes < BYTES_MAX
+    }
+
+    /// Whether a full box has become empty enough.
+    pub fn has_room(&self) -> bool {
+        let mail = self.mail.lock();
+        mail.records.len() <= RECORDS_LOW && mail.bytes <= BYTES_LOW
+    }
+
+    /// An answer of the directory.
+    pub fn put_answer(&self, query: ListQuery, body: String) {
+        self.mail.lock().answers.push((query, body));
+        self.changed.notify_one();
+    }
+
+    /// Where the partition's topics ended after `asked`.
+    pub fn put_ends(&self, asked: Millis, ends: Ends) {
+        self.mail.lock().ends = Some((asked, ends));
+        self.changed.notify_one();
+    }
+
+    /// A topic has not got what is to be read next, and is read on from here.
+    pub fn put_moved(&self, topic: Topic, next: u64) {
+        self.mail.lock().moved.push((topic, next));
+        self.changed.notify_one();
+    }
+
+    /// Asks how much is held.
+    pub fn ask_held(&self, sender: oneshot::Sender<Held>) {
+        self.mail.lock().held_asked.push(sender);
+        self.changed.notify_one();
+    }
+
+    /// Lets the owner look around.
+    pub fn wake(&self) {
+        self.mail.lock().is_woken = true;
+        self.changed.notify_one();
+    }
+
+    /// Drops the records that wait.
+    pub fn forget_records(&self) {
+        self.mail.lock().forget_records();
+    }
+
+    /// Waits for something, at most until `until`; takes at most `most` records of it.
+    pub fn take(&self, until: Instant, most: usize, acts_by: Wanted) -> Taken {
+        let mut mail = self.mail.lock();
+        while mail.wanted == acts_by && !mail.has_something(most) {
+            if self.changed.wait_until(&mut mail, until).timed_out() {
+                break;
+            }
+        }
+        mail.is_woken = false;
+        let mut taken = Taken {
+            answers: std::mem::take(&mut mail.answers),
+            ends: mail.ends.take(),
+            moved: std::mem::take(&mut mail.moved),
+            held_asked: std::mem::take(&mut mail.held_asked),
+            ..Taken::default()
+        };
+        if mail.wanted == acts_by {
+            let count = mail.records.len().min(most);
+            taken.records = mail.records.drain(..count).collect();
+            mail.bytes -= bytes_of(&taken.records);
+        }
+        taken
+    }
+
+    /// Waits until something else is wanted, or until `until`.
+    pub fn wait_for_change(&self, acts_by: Wanted, wait: Duration) {
+        let mut mail = self.mail.lock();
+        let until = Instant::now() + wait;
+        while mail.wanted == acts_by && mail.held_asked.is_empty() {
+            if self.changed.wait_until(&mut mail, until).timed_out() {
+                return;
+            }
+        }
+    }
+
+    /// Those who ask an owner that holds nothing.
+    pub fn take_held_asked(&self) -> Vec<oneshot::Sender<Held>> {
+        std::mem::take(&mut self.mail.lock().held_asked)
+    }
+}
+
+impl Mail {
+    fn has_something(&self, most: usize) -> bool {
+        most > 0 && !self.records.is_empty()
+            || !self.answers.is_empty()
+            || self.ends.is_some()
+            || !self.held_asked.is_empty()
+            || self.is_woken
+    }
+
+    fn forget_records(&mut self) {
+        self.records.clear();
+        self.bytes = 0;
+    }
+}
+
+fn bytes_of(records: &[Record]) -> usize {
+    records.iter().map(|record| record.payload.len()).sum()
+}

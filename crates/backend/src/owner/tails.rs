@@ -1,0 +1,93 @@
+//! The last record of a topic's partition: `acks=all` does not mean that it is on a disk, so that brokers
+//! which lost their power may have lost what they acknowledged.
+
+use crate::store::postgres::OutboxPosition;
+use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
+use blazing_sun_backbone::log::kafka::{KafkaOffsets, KafkaOptions, incoming};
+use blazing_sun_backbone::log::{LogError, Topic};
+use blazing_sun_backbone::messages::header;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why the last records could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TailError {
+    #[error("the ends of the topics did not come")]
+    Ends(#[from] LogError),
+    #[error("the last records could not be read")]
+    Read(#[from] KafkaError),
+    #[error("the last records did not come in time")]
+    Late,
+}
+
+/// Reads last records.
+pub(super) struct Tails {
+    pub options: KafkaOptions,
+    pub offsets: KafkaOffsets,
+}
+
+impl Tails {
+    /// Which number comes after the last record of each of these topics in this partition, where that is
+    /// known: the last record may be somebody else's.
+    pub fn next_seqs(
+        &self,
+        partition: u32,
+        topics: &[Topic],
+    ) -> Result<Vec<OutboxPosition>, TailError> {
+        let until = Instant::now() + PATIENCE;
+        let places: Vec<_> = topics
+            .iter()
+            .map(|topic| (topic.clone(), partition))
+            .collect();
+        let ends = self.offsets.ends(&places, PATIENCE)?;
+        let mut found = Vec::new();
+        let position = |topic: Topic, next_seq| OutboxPosition {
+            topic,
+            target: partition,
+            next_seq,
+        };
+        let mut list = TopicPartitionList::new();
+        let mut asked = BTreeMap::new();
+        for (topic, end) in topics.iter().zip(ends) {
+            let Some(last) = end.checked_sub(1) else {
+                found.push(position(topic.clone(), 0));
+                continue;
+            };
+            let name = self.options.full_name(topic.as_str());
+            list.add_partition_offset(&name, partition as i32, Offset::Offset(last as i64))?;
+            asked.insert(name, topic.clone());
+        }
+        if asked.is_empty() {
+            return Ok(found);
+        }
+        let consumer: BaseConsumer<ClientLog> =
+            settings::reader(&self.options, None).create_with_context(ClientLog::default())?;
+        consumer.assign(&list)?;
+        while !asked.is_empty() {
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                return Err(TailError::Late);
+            }
+            let Some(message) = consumer.poll(wait) else {
+                continue;
+            };
+            let message = message?;
+            let Some(topic) = asked.remove(message.topic()) else {
+                continue;
+            };
+            let record = incoming(&topic, &message);
+            let seq = record.headers.text(header::OUTBOX_SEQ);
+            let seq: Option<u64> = seq.and_then(|text| text.parse().ok());
+            found.extend(seq.map(|seq| position(topic, seq + 1)));
+        }
+        // Its end may wait for brokers.
+        std::thread::spawn(move || drop(consumer));
+        Ok(found)
+    }
+}

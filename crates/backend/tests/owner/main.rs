@@ -1,0 +1,84 @@
+//! Backends that own partitions of a real Kafka, with their state in a real PostgreSQL.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/records.rs"]
+mod records;
+
+mod across;
+mod faults;
+mod rig;
+
+use blazing_sun_backbone::log::{Headers, NewRecord, Topic};
+use blazing_sun_backbone::topics;
+use rig::{Rig, key_in, stop};
+use serde_json::json;
+use uuid::Uuid;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_is_played_by_commands_on_kafka() {
+    let mut rig = Rig::new().await;
+    let backend = rig.backend("alone").await;
+    rig.grant(1).await;
+    rig.grant(2).await;
+    for room in [
+        key_in(0, |n| format!("a-{n}")),
+        key_in(1, |n| format!("a-{n}")),
+    ] {
+        rig.begin_game(&room, [1, 2]).await;
+        rig.play_to_the_end(&room).await;
+        rig.assert_dense(&room);
+    }
+    rig.assert_money_is_whole().await;
+    assert_eq!(rig.repeats, 0);
+    let held = backend.held().await.unwrap();
+    assert_eq!((held.rooms, held.deadlines), (0, 0), "{held:?}");
+    stop(backend).await;
+    let unpublished = "SELECT count(*) FROM partition_owner WHERE published_upto < batch_no - 1";
+    assert_eq!(rig.number(unpublished).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_other_programs_are_taken_or_put_aside() {
+    let mut rig = Rig::new().await;
+    let backend = rig.backend("alone").await;
+    let room = key_in(0, |n| format!("foreign-{n}"));
+    let record = |partition: u32, payload: String| NewRecord {
+        topic: Topic::new(topics::GAMES_COMMANDS),
+        partition: Some(partition),
+        key: Default::default(),
+        headers: Headers::default(),
+        payload: payload.into(),
+    };
+    rig.append(record(1, "not json".to_owned())).await;
+    let envelope = json!({
+        "event_id": "7c8f2d1e-9f3b-4c1a-8b1a-0123456789ab",
+        "event_type": "games.command.create_room",
+        "timestamp": "2024-01-20T10:30:01Z",
+        "producer": "elsewhere",
+        "actor": { "user_id": 7, "username": "Foreign", "socket_id": "s", "roles": ["user"] },
+        "audience": { "audience_type": "user", "user_ids": ["7"], "room_id": null, "game_id": null },
+        "payload": { "room_id": room, "game_type": "bigger_dice", "room_name": "My Game" },
+    });
+    // In the wrong partition, in the right one, and again.
+    for partition in [1, 0, 1, 0] {
+        rig.append(record(partition, envelope.to_string())).await;
+    }
+    let created = rig.expect("games.event.room_created").await;
+    assert_eq!(created["payload"]["host_id"], "7");
+    let id = Uuid::now_v7();
+    let late = records::command(7, "join_room", json!({ "room_id": room }), id, "s");
+    rig.append(NewRecord {
+        partition: Some(1),
+        ..late
+    })
+    .await;
+    let refused = rig.answer(id).await;
+    assert_eq!(refused["payload"]["code"], "already_in_room");
+    let created = rig.seen.iter();
+    let created = created.filter(|event| event["event_type"] == "games.event.room_created");
+    assert_eq!(created.count(), 1, "four deliveries, one room");
+    stop(backend).await;
+    let letters = "SELECT next_seq FROM outbox_position WHERE topic = 'events.dead_letter'";
+    assert_eq!(rig.number(letters).await, 1);
+}
