@@ -6,17 +6,21 @@ mod command;
 mod dice;
 mod fanout;
 mod figures;
+mod floor;
 mod frames;
 mod idle;
 mod machine;
 mod relay;
 mod report;
 mod sockets;
+mod watched;
 
 pub use fanout::{FanoutOptions, run as fanout};
 pub use figures::Figures;
+pub use floor::{FloorOptions, run as floor};
 pub use idle::{IdleOptions, run as idle};
 pub use report::Report;
+pub use watched::Watched;
 
 use accounts::{Accounts, Tokens};
 use anyhow::{Context, bail};
@@ -26,6 +30,7 @@ use sockets::{Arrived, Sockets};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
+use watched::Watch;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// The gateway closes a connection that is silent for 20 s.
@@ -75,11 +80,20 @@ pub struct RoomsOptions {
     pub payload_bytes: usize,
     /// Access tokens, one a line; none: guests are signed in.
     pub tokens: Option<PathBuf>,
+    /// Where the sockets are; none: at `url`.
+    pub gateways: Vec<SocketAddr>,
+    /// Whose CPU to report beside the server's.
+    pub watched: Vec<Watched>,
 }
 
 /// Measures rooms of two players.
 pub fn rooms(options: &RoomsOptions) -> anyhow::Result<Report> {
     let server = address_of(&options.url)?;
+    let mut gateways = options.gateways.clone();
+    if gateways.is_empty() {
+        gateways.push(server);
+    }
+    let watch = Watch::over(&options.watched)?;
     let mut notes = Vec::new();
     let accounts = Accounts::at(&options.url)?;
     let offered = accounts.games()?;
@@ -108,7 +122,7 @@ pub fn rooms(options: &RoomsOptions) -> anyhow::Result<Report> {
         Some(path) => Tokens::from_file(path)?,
         None => Tokens::of_guests(accounts, options.rooms * 2),
     };
-    let machine = Machine::beside(server);
+    let machine = Machine::beside(gateways[0]).watching(watch);
     let load_average = machine::load_average();
     let fee_cents = offered
         .iter()
@@ -116,10 +130,10 @@ pub fn rooms(options: &RoomsOptions) -> anyhow::Result<Report> {
         .with_context(|| format!("the server does not offer the game `{}`", game.name()))?
         .entry_fee_cents;
     let rounds = match game {
-        Played::Relay => relay::run(&options, server, &machine, &mut tokens)?,
+        Played::Relay => relay::run(&options, &gateways, &machine, &mut tokens)?,
         Played::BiggerDice => dice::run(
             &options,
-            server,
+            &gateways,
             &machine,
             &mut tokens,
             fee_cents,
@@ -136,6 +150,7 @@ pub fn rooms(options: &RoomsOptions) -> anyhow::Result<Report> {
         payload_bytes: (game == Played::Relay).then_some(options.payload_bytes),
         server_cores: machine.server().map(|_| machine.server_cores()),
         load_average,
+        watched: machine.watched(),
         rounds,
         notes,
     })

@@ -1,9 +1,10 @@
 //! The command line: what can be asked for, and what each end is called as an exit code.
 
-use crate::bench::Played;
+use crate::bench::{Played, Watched};
 use crate::config::{Flag, Role};
 use blazing_sun_domain::{CommandId, UserId};
 use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Real-time multiplayer games, played for money.
@@ -374,6 +375,43 @@ pub enum Load {
     Fanout(FanoutArgs),
     /// Connections at rest: their memory, and how fast new ones get in
     Idle(IdleArgs),
+    /// The least that a command takes on Kafka and PostgreSQL: two hops and a commit; without a server
+    Floor(FloorArgs),
+}
+
+/// `bench floor`
+#[derive(Debug, Args)]
+pub struct FloorArgs {
+    /// The brokers, reached in the clear
+    #[arg(long, value_name = "HOST:PORT", env = "KAFKA_BOOTSTRAP_SERVERS")]
+    pub kafka: String,
+    /// The database, reached in the clear; tables are made in a schema of their own
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// Of the topics of the measurement; each has a connection to the database
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub partitions: u32,
+    /// Commands under way at once
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub in_flight: u64,
+    /// Commands a second, latency from the scheduled time [default: each as soon as one has come back]
+    #[arg(long, value_name = "R", value_parser = parse_rate)]
+    pub rate: Option<f64>,
+    /// Measured seconds of each round
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = parse_seconds)]
+    pub seconds: f64,
+    /// Seconds before each round that do not count
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = parse_seconds)]
+    pub warmup: f64,
+    /// How often to measure
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub rounds: u64,
+    /// Bytes of a command, of its row and of its event
+    #[arg(long, value_name = "BYTES", default_value_t = 400, value_parser = clap::value_parser!(u64).range(40..=15_000))]
+    pub payload_bytes: u64,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `bench fanout`
@@ -461,6 +499,12 @@ pub struct RoomsArgs {
     /// Access tokens, one a line [default: guests are signed in]
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
+    /// Where the sockets are, several behind commas: rooms' players sit at different ones [default: --url]
+    #[arg(long = "gateways", value_name = "ADDRESS:PORT", value_delimiter = ',')]
+    pub gateways: Vec<SocketAddr>,
+    /// Processes of this machine whose CPU is reported, by where they listen: gateway=8081,8082; may be repeated
+    #[arg(long = "watch", value_name = "NAME=PORT,PORT")]
+    pub watched: Vec<Watched>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -595,6 +639,9 @@ mod tests {
             vec!["backend", "--bench"],
             vec!["keys"],
             vec!["keys", "create"],
+            vec!["bench", "rooms", "--watch", "gateway"],
+            vec!["bench", "rooms", "--gateways", "localhost"],
+            vec!["bench", "floor"],
             vec!["tail"],
             vec!["tail", "games.events", "--type", ""],
             vec!["tail", "games.events", "--type", "*.rolled"],

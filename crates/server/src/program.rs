@@ -2,7 +2,7 @@
 //! 3 is of another version.
 
 use crate::cli::{
-    AuditArgs, BenchArgs, BenchTokens, Command, CommandLine, FanoutArgs, IdleArgs, Load,
+    AuditArgs, BenchArgs, BenchTokens, Command, CommandLine, FanoutArgs, FloorArgs, IdleArgs, Load,
     ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs, TailArgs, TopicsAction, UserArgs,
     VerifyArgs,
 };
@@ -99,6 +99,7 @@ impl ServerBuilder {
                     Load::Rooms(args) => rooms(url, &args),
                     Load::Fanout(args) => fanout(url, &args),
                     Load::Idle(args) => idle(url, &args),
+                    Load::Floor(args) => floor(&args),
                 }
             }
         }
@@ -294,6 +295,8 @@ fn rooms(url: String, args: &RoomsArgs) -> ExitCode {
         rounds: args.rounds as usize,
         payload_bytes: args.payload_bytes as usize,
         tokens: args.tokens.clone(),
+        gateways: args.gateways.clone(),
+        watched: args.watched.clone(),
     };
     let measured = bench::rooms(&options);
     report(args.json, measured, |report| {
@@ -327,6 +330,21 @@ fn idle(url: String, args: &IdleArgs) -> ExitCode {
         tokens: args.tokens.clone(),
     };
     report(args.json, bench::idle(&options), figures)
+}
+
+fn floor(args: &FloorArgs) -> ExitCode {
+    let options = bench::FloorOptions {
+        bootstrap_servers: args.kafka.clone(),
+        database_url: args.database_url.clone(),
+        partitions: args.partitions,
+        in_flight: args.in_flight as usize,
+        rate: args.rate,
+        seconds: args.seconds,
+        warmup: args.warmup,
+        rounds: args.rounds as usize,
+        payload_bytes: args.payload_bytes as usize,
+    };
+    report(args.json, bench::floor(&options), figures)
 }
 
 fn figures(figures: &bench::Figures) -> (serde_json::Value, String, bool) {

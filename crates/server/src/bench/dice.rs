@@ -23,13 +23,13 @@ const RETRY_NS: u64 = SECOND_NS / 2;
 /// Measures; rooms play on from round to round.
 pub fn run(
     options: &RoomsOptions,
-    server: SocketAddr,
+    gateways: &[SocketAddr],
     machine: &Machine,
     tokens: &mut Tokens,
     fee_cents: i64,
     notes: &mut Vec<String>,
 ) -> anyhow::Result<Vec<Round>> {
-    let mut hall = Hall::open(options, server, tokens, fee_cents)?;
+    let mut hall = Hall::open(options, gateways, tokens, fee_cents)?;
     if hall.tables.len() < options.rooms {
         notes.push(format!(
             "only {} of {} rooms found two players",
@@ -53,7 +53,7 @@ struct Turn {
 }
 
 struct Hall<'a> {
-    server: SocketAddr,
+    gateways: &'a [SocketAddr],
     sockets: Sockets,
     tokens: &'a mut Tokens,
     tables: Vec<Table>,
@@ -77,12 +77,12 @@ struct Desk {
 impl<'a> Hall<'a> {
     fn open(
         options: &RoomsOptions,
-        server: SocketAddr,
+        gateways: &'a [SocketAddr],
         tokens: &'a mut Tokens,
         fee_cents: i64,
     ) -> anyhow::Result<Hall<'a>> {
         let mut hall = Hall {
-            server,
+            gateways,
             sockets: Sockets::new()?,
             tokens,
             tables: Vec::new(),
@@ -131,7 +131,8 @@ impl<'a> Hall<'a> {
     }
 
     fn seat(&mut self, token: &str, place: (usize, usize)) -> anyhow::Result<Player> {
-        let connection = self.sockets.open(self.server)?;
+        let at = (place.0 + place.1) % self.gateways.len();
+        let connection = self.sockets.open(self.gateways[at])?;
         self.places.push(place);
         self.sockets
             .text(connection, authenticate(token).as_bytes());

@@ -107,6 +107,14 @@ impl Used {
     }
 }
 
+/// CPU seconds of each watched group between two samples.
+pub fn watched_between(before: &Sample, after: &Sample) -> Vec<f64> {
+    let pairs = before.watched_s.iter().zip(&after.watched_s);
+    pairs
+        .map(|(before, after)| (after - before).max(0.0))
+        .collect()
+}
+
 /// What had no room left during most rounds; none: nothing.
 pub fn saturated(rounds: &[Used], server_cores: Option<usize>) -> Option<&'static str> {
     let median = |of: fn(&Used) -> f64| Spread::over(rounds.iter().map(of)).median;
@@ -155,7 +163,7 @@ pub struct Figures {
     pub options: Map<String, Value>,
     /// How often it was measured.
     pub rounds: usize,
-    rows: Vec<(&'static str, usize, Option<Spread>)>,
+    rows: Vec<(String, usize, Option<Spread>)>,
     counts: Vec<(&'static str, u64)>,
     /// The machine's, when it began.
     pub load_average: String,
@@ -191,18 +199,20 @@ impl Figures {
     }
 
     /// Adds a figure, shown with so many digits; the unit comes last in its name.
-    pub fn add(&mut self, name: &'static str, digits: usize, values: impl Iterator<Item = f64>) {
-        self.rows.push((name, digits, Some(Spread::over(values))));
+    pub fn add(&mut self, name: &str, digits: usize, values: impl Iterator<Item = f64>) {
+        let spread = Some(Spread::over(values));
+        self.rows.push((name.to_owned(), digits, spread));
     }
 
     /// Adds a figure of the server's process, which may not be visible.
     pub fn add_visible(
         &mut self,
-        name: &'static str,
+        name: &str,
         digits: usize,
         values: impl Iterator<Item = Option<f64>>,
     ) {
-        self.rows.push((name, digits, Spread::of_visible(values)));
+        let spread = Spread::of_visible(values);
+        self.rows.push((name.to_owned(), digits, spread));
     }
 
     /// Adds who used how many cores.
@@ -234,7 +244,7 @@ impl Figures {
         all.insert("rounds".into(), self.rounds.into());
         for (name, _, spread) in &self.rows {
             let spread = spread.map_or(Value::Null, Spread::json);
-            all.insert((*name).into(), spread);
+            all.insert(name.clone(), spread);
         }
         for (name, count) in &self.counts {
             all.insert((*name).into(), (*count).into());

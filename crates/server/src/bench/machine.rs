@@ -2,12 +2,13 @@
 //! the port that it listens on; where it belongs to someone else it is not visible, and the report
 //! says so.
 
+use super::watched::Watch;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 /// CPU seconds so far, by whom.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// The server process; none where it is not visible.
     pub server_s: Option<f64>,
@@ -21,6 +22,8 @@ pub struct Sample {
     pub disk_wait_s: f64,
     /// Taken by other machines of the host.
     pub steal_s: f64,
+    /// Those that are watched.
+    pub watched_s: Vec<f64>,
 }
 
 /// Reads /proc.
@@ -28,19 +31,40 @@ pub struct Sample {
 pub struct Machine {
     ticks_per_s: f64,
     server: Option<u32>,
+    watch: Watch,
 }
 
 impl Machine {
     /// For the server that listens there.
     pub fn beside(server: SocketAddr) -> Machine {
         Machine {
-            ticks_per_s: rustix::param::clock_ticks_per_second() as f64,
+            ticks_per_s: ticks_per_s(),
             server: server
                 .ip()
                 .is_loopback()
                 .then(|| listener_of(server.port()))
                 .flatten(),
+            watch: Watch::default(),
         }
+    }
+
+    /// Without a server.
+    pub fn alone() -> Machine {
+        Machine {
+            ticks_per_s: ticks_per_s(),
+            server: None,
+            watch: Watch::default(),
+        }
+    }
+
+    /// The same, and these processes.
+    pub fn watching(self, watch: Watch) -> Machine {
+        Machine { watch, ..self }
+    }
+
+    /// The watched processes' names.
+    pub fn watched(&self) -> Vec<String> {
+        self.watch.names()
     }
 
     /// The server's process, where it is visible.
@@ -99,17 +123,27 @@ impl Machine {
             busy_s: at(0) + at(1) + at(2) + at(5) + at(6),
             disk_wait_s: at(4),
             steal_s: at(7),
+            watched_s: self.watch.sample(),
         }
     }
 
     fn process_s(&self, path: &Path) -> Option<f64> {
         let stat = fs::read_to_string(path.join("stat")).ok()?;
-        // The name, in brackets, may hold anything.
-        let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
-        let ticks: f64 =
-            fields.next()?.parse::<f64>().ok()? + fields.next()?.parse::<f64>().ok()?;
-        Some(ticks / self.ticks_per_s)
+        let fields = stat_fields(&stat)?;
+        let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+        Some((ticks(11)? + ticks(12)?) / self.ticks_per_s)
     }
+}
+
+/// Of what /proc counts CPU in.
+pub fn ticks_per_s() -> f64 {
+    rustix::param::clock_ticks_per_second() as f64
+}
+
+/// The fields of /proc/PID/stat from the state on; the name before it, in brackets, may hold anything.
+pub fn stat_fields(stat: &str) -> Option<Vec<&str>> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    Some(fields.split_whitespace().collect())
 }
 
 /// The machine's load averages over 1 and 5 minutes.
@@ -129,7 +163,8 @@ fn cores_in(list: &str) -> Option<usize> {
     })
 }
 
-fn listener_of(port: u16) -> Option<u32> {
+/// The process that listens there, where it is visible.
+pub fn listener_of(port: u16) -> Option<u32> {
     const LISTEN: &str = "0A";
     let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()

@@ -20,18 +20,20 @@ const BOTH: u8 = 0b11;
 /// Measures; the same connections and rooms serve all rounds.
 pub fn run(
     options: &RoomsOptions,
-    server: SocketAddr,
+    gateways: &[SocketAddr],
     machine: &Machine,
     tokens: &mut Tokens,
 ) -> anyhow::Result<Vec<Round>> {
     let mut sockets = Sockets::new()?;
     let connections = options.rooms * 2;
-    for _ in 0..connections {
+    for connection in 0..connections {
         let token = tokens.next().with_context(|| {
             let why = tokens.ended_because().unwrap_or_default();
             format!("{connections} users are needed: {why}")
         })?;
-        let index = sockets.open(server)?;
+        // The two of a room are at different gateways, where there are several.
+        let (player, room) = (connection / options.rooms, connection % options.rooms);
+        let index = sockets.open(gateways[(player + room) % gateways.len()])?;
         sockets.text(index, authenticate(&token).as_bytes());
     }
     until_all(&mut sockets, 0..connections, br#""system.authenticated""#)?;
@@ -296,6 +298,8 @@ mod tests {
             rounds: 1,
             payload_bytes: 300,
             tokens: None,
+            gateways: Vec::new(),
+            watched: Vec::new(),
         }
     }
 

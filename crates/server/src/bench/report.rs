@@ -1,6 +1,6 @@
 //! What was measured, for a person and as JSON: medians over the rounds with minimum and maximum.
 
-use super::figures::{Spread, Used, latencies, percentile_ms, row, saturated};
+use super::figures::{Spread, Used, latencies, percentile_ms, row, saturated, watched_between};
 use super::machine::Sample;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ pub struct Round {
     first_errors: Vec<String>,
     seconds: f64,
     used: Used,
+    watched_s: Vec<f64>,
 }
 
 impl Default for Round {
@@ -38,6 +39,7 @@ impl Default for Round {
             first_errors: Vec::new(),
             seconds: 0.0,
             used: Used::default(),
+            watched_s: Vec::new(),
         }
     }
 }
@@ -67,6 +69,7 @@ impl Round {
     pub fn measured(&mut self, seconds: f64, before: &Sample, after: &Sample) {
         self.seconds = seconds;
         self.used = Used::between(seconds, before, after);
+        self.watched_s = watched_between(before, after);
     }
 
     fn commands_per_s(&self) -> f64 {
@@ -104,6 +107,8 @@ pub struct Report {
     pub server_cores: Option<usize>,
     /// The machine's, when it began.
     pub load_average: String,
+    /// Of whom CPU is reported beside the server's.
+    pub watched: Vec<String>,
     /// In order.
     pub rounds: Vec<Round>,
     /// What a reader must know.
@@ -124,6 +129,17 @@ impl Report {
 
     fn visible(&self, of: impl Fn(&Round) -> Option<f64>) -> Option<Spread> {
         Spread::of_visible(self.rounds.iter().map(of))
+    }
+
+    /// Microseconds of CPU a command, by watched group.
+    fn watched_us(&self) -> impl Iterator<Item = (String, Spread)> {
+        self.watched.iter().enumerate().map(|(at, name)| {
+            let each = |round: &Round| {
+                let cpu_s = round.watched_s.get(at).copied().unwrap_or_default();
+                cpu_s * 1e6 / (round.latency_ns.len().max(1) as f64)
+            };
+            (format!("{name}_us_per_command"), self.spread(each))
+        })
     }
 
     fn sum(&self, of: impl Fn(&Round) -> u64) -> u64 {
@@ -152,7 +168,8 @@ impl Report {
     pub fn to_json(&self) -> Value {
         let percentile = |percent| self.spread(|round| round.percentile_ms(percent)).json();
         let cores = |of: fn(&Used) -> f64| self.spread(|round| of(&round.used)).json();
-        json!({
+        let watched = self.watched_us();
+        let mut all = json!({
             "game": self.game,
             "rooms": self.rooms,
             "rate": self.rate,
@@ -178,7 +195,11 @@ impl Report {
             "limited_by": self.limited_by(),
             "first_errors": self.first_errors(),
             "notes": self.notes,
-        })
+        });
+        for (name, spread) in watched {
+            all[name] = spread.json();
+        }
+        all
     }
 
     fn first_errors(&self) -> Vec<&String> {
@@ -224,6 +245,9 @@ impl fmt::Display for Report {
             self.visible(Round::server_us_per_command),
             1,
         )?;
+        for (name, spread) in self.watched_us() {
+            row(f, &name, Some(spread), 1)?;
+        }
         row(
             f,
             "server_cores_used",
@@ -293,6 +317,7 @@ mod tests {
             payload_bytes: Some(300),
             server_cores: server.map(|_| 1),
             load_average: "0.1 0.2".into(),
+            watched: Vec::new(),
             rounds: vec![round],
             notes: Vec::new(),
         }

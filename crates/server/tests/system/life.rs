@@ -1,6 +1,8 @@
 //! Starting, serving pages, ending.
 
-use blazing_sun_harness::{Client, TestServer, program, within};
+use blazing_sun_harness::kafka::TestKafka;
+use blazing_sun_harness::postgres::{self, TestPostgres};
+use blazing_sun_harness::{Client, DEADLINE, TestServer, program, within};
 use serde_json::json;
 
 #[tokio::test]
@@ -212,6 +214,43 @@ async fn measured(arguments: &[&str]) -> serde_json::Value {
         String::from_utf8_lossy(&output.stdout)
     );
     serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_floor_is_measured_on_topics_and_tables_that_are_gone_afterwards() {
+    let asked = tokio::task::spawn_blocking(|| {
+        let (kafka, postgres) = (TestKafka::shared(), TestPostgres::shared());
+        (kafka.bootstrap_servers(), postgres.new_database())
+    });
+    let (brokers, database_url) = asked.await.expect("Kafka and PostgreSQL");
+    for pace in [["--in-flight", "8"], ["--rate", "50"]] {
+        let mut arguments = vec!["bench", "floor", "--json", "--partitions", "2"];
+        arguments.extend(["--seconds", "0.5", "--warmup", "0.2", "--rounds", "1"]);
+        arguments.extend(["--kafka", brokers, "--database-url", &database_url]);
+        arguments.extend(pace);
+        let report = measured(&arguments).await;
+        let median = |figure: &str| report[figure]["median"].as_f64().unwrap_or_default();
+        assert!(median("commands_per_s") > 0.0, "{report:#}");
+        let (whole_ms, commit_ms) = (median("p50_ms"), median("commit_p50_ms"));
+        assert!(whole_ms > commit_ms && commit_ms > 0.0, "{report:#}");
+        assert_eq!(
+            (&report["lost"], &report["doubled"]),
+            (&json!(0), &json!(0))
+        );
+    }
+    let topics = tokio::task::spawn_blocking(|| {
+        let list = || TestKafka::shared().tool("kafka-topics", &["--list"]);
+        // The broker answers before it has removed them.
+        let is_left = || list().contains(".floor.");
+        let until = std::time::Instant::now() + DEADLINE;
+        while is_left() {
+            assert!(std::time::Instant::now() < until, "topics are left");
+        }
+    });
+    topics.await.expect("no topic is left");
+    let none_left = "DO $$ BEGIN ASSERT NOT EXISTS (SELECT FROM pg_namespace WHERE nspname LIKE 'bench%'); END $$";
+    let looked = tokio::task::spawn_blocking(move || postgres::execute(&database_url, none_left));
+    looked.await.expect("no schema is left");
 }
 
 #[tokio::test]
