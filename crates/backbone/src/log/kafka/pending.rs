@@ -4,6 +4,7 @@ use super::error::KafkaLogError;
 use crate::log::{Appended, LogError, Position};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -159,7 +160,10 @@ impl Append {
         };
         drop(state);
         self.buffered.fetch_sub(self.bytes, Ordering::AcqRel);
-        appended(outcome);
+        // The thread that hears acknowledgements has to live on, whatever a caller does.
+        if catch_unwind(AssertUnwindSafe(|| appended(outcome))).is_err() {
+            tracing::error!("what was to be done after an append has panicked");
+        }
         true
     }
 }
@@ -201,6 +205,21 @@ mod tests {
         assert_eq!((pending.oldest(), pending.give_up("late")), (None, 0));
         append.acknowledged(0, Ok(at(6)));
         assert!(answers.try_recv().is_err(), "only once");
+    }
+
+    #[test]
+    fn a_panic_of_who_is_answered_stays_there() {
+        let pending = Pending::new(100);
+        let appended = Box::new(|_| panic!("as a caller may"));
+        let append = pending
+            .take(1, 10, appended)
+            .map_err(drop)
+            .expect("it has room");
+        append.acknowledged(0, Ok(at(1)));
+        let full = pending.take(1, 100, answers().0);
+        full.map_err(drop)
+            .expect("nothing is held any more")
+            .withdraw();
     }
 
     #[test]

@@ -319,3 +319,18 @@ fn send(
     outgoing.headers = outgoing_headers(&record.headers);
     producer.send(outgoing).map_err(|(error, _)| error)
 }
+
+#[cfg(test)]
+impl Sender {
+    /// Has the library give the producer up, by its own hook for tests.
+    #[allow(unsafe_code)]
+    pub(super) fn make_fatal(&self) {
+        use rdkafka::bindings::{rd_kafka_resp_err_t, rd_kafka_test_fatal_error};
+        if let Slot::Open(producer) = &*self.slot.lock() {
+            let code = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+            let client = producer.client().native_ptr();
+            // SAFETY: the client lives as long as the lock is held, and the text ends in NUL.
+            unsafe { rd_kafka_test_fatal_error(client, code, c"a test".as_ptr()) };
+        }
+    }
+}

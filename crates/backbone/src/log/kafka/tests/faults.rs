@@ -37,9 +37,49 @@ fn number(record: &Record) -> u64 {
 async fn goes_on_by_itself_after_the_brokers_faults() {
     let kafka = TestKafka::own();
     killed_under_appends(&kafka).await;
-    hanging_for_longer_than_appends_wait(&kafka).await;
+    let (log, topic, acknowledged) = hanging_for_longer_than_appends_wait(&kafka).await;
     hanging_for_longer_than_a_request_takes(&kafka).await;
+    // By now has come whatever a producer that was given up may still have sent.
+    check_order(&log, &topic, &acknowledged).await;
     closed_while_nothing_answers(&kafka).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goes_on_with_a_new_producer_where_the_library_gives_one_up() {
+    let log = connect(&options_for(TestKafka::shared()));
+    let topic = topic(&log, "fatal", 1).await;
+    let (sender, mut answers) = mpsc::unbounded_channel();
+    let (mut next, mut acknowledged) = (0, Vec::new());
+    for _ in 0..3 {
+        let first = next;
+        for n in 0..100 {
+            // After the fault it takes nothing until the new one is there.
+            until("it takes appends", async || {
+                append_number(&log, &topic, next, &sender).is_ok()
+            })
+            .await;
+            next += 1;
+            if n == 50 {
+                log.handle.sender.make_fatal();
+            }
+        }
+        let mut answered = Vec::new();
+        for _ in first..next {
+            let (number, outcome) = answer(&mut answers).await;
+            answered.push(number);
+            acknowledged.extend(outcome.ok().map(|offset| (number, offset)));
+        }
+        // What was only queued is given up before what was under way is acknowledged.
+        answered.sort_unstable();
+        assert_eq!(answered, (first..next).collect::<Vec<_>>(), "once each");
+    }
+    let last = acknowledged.last().map(|(number, _)| *number);
+    assert_eq!(last, Some(next - 1), "the new one works");
+    assert!(
+        acknowledged.len() < next as usize,
+        "the old one was given up"
+    );
+    check_order(&log, &topic, &acknowledged).await;
 }
 
 /// What was acknowledged is there, in order, and readers that were there go on.
@@ -75,7 +115,9 @@ async fn killed_under_appends(kafka: &TestKafka) {
 }
 
 /// Those that wait are answered, more are refused, and afterwards all is well. No order changes.
-async fn hanging_for_longer_than_appends_wait(kafka: &TestKafka) {
+async fn hanging_for_longer_than_appends_wait(
+    kafka: &TestKafka,
+) -> (KafkaLog, Topic, Vec<(u64, u64)>) {
     let options = KafkaOptions {
         append_wait: Duration::from_millis(700),
         ..options_for(kafka)
@@ -108,7 +150,7 @@ async fn hanging_for_longer_than_appends_wait(kafka: &TestKafka) {
     let (number_after, offset) = answer(&mut answers).await;
     assert_eq!(number_after, next);
     acknowledged.push((next, offset.expect("the broker runs")));
-    check_order(&log, &topic, &acknowledged).await;
+    (log, topic, acknowledged)
 }
 
 /// Whatever is in the log came in the order of the appends and once; what was acknowledged is where it was said.
