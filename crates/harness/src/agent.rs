@@ -44,7 +44,9 @@ impl Frames {
 pub struct Agent {
     /// Who.
     pub guest: Guest,
-    address: SocketAddr,
+    /// Tried in turns.
+    addresses: Vec<SocketAddr>,
+    attempts: usize,
     socket: Option<WebSocketStream<MaybeTlsStream<TcpStream>>>,
     frames: Arc<Frames>,
     room: Option<String>,
@@ -58,9 +60,16 @@ pub struct Agent {
 impl Agent {
     /// Not yet connected.
     pub fn new(address: SocketAddr, guest: Guest, frames: Arc<Frames>) -> Agent {
+        Agent::roaming(vec![address], guest, frames)
+    }
+
+    /// One who goes to the next of these addresses whenever a connection is lost, or can not be had.
+    pub fn roaming(addresses: Vec<SocketAddr>, guest: Guest, frames: Arc<Frames>) -> Agent {
+        assert!(!addresses.is_empty(), "somewhere to go");
         Agent {
             guest,
-            address,
+            addresses,
+            attempts: 0,
             socket: None,
             frames,
             room: None,
@@ -204,7 +213,9 @@ impl Agent {
 
     async fn connect(&mut self) {
         while self.socket.is_none() {
-            let Ok(socket) = Client::socket(self.address).await else {
+            let address = self.addresses[self.attempts % self.addresses.len()];
+            self.attempts += 1;
+            let Ok(socket) = Client::socket(address).await else {
                 // The server is down: the deadline around this call bounds the attempts.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;

@@ -1,9 +1,10 @@
-//! From the configuration to Kafka: options, names.
+//! From the configuration to Kafka and PostgreSQL: options, names.
 
-use crate::config::{Config, Kafka, KafkaTls};
+use crate::config::{Config, Database, Kafka, KafkaTls};
 use anyhow::Context;
 use blazing_sun_backbone::log::kafka::{self, KafkaOptions, KafkaSecurity, Password};
 use blazing_sun_backbone::topics::Party;
+use blazing_sun_backend::store::postgres::PgOptions;
 use uuid::Uuid;
 
 /// Bytes of a host's name in a gateway's.
@@ -22,6 +23,16 @@ pub fn kafka_options(kafka: &Kafka, client_id: &str) -> anyhow::Result<KafkaOpti
     };
     options.check()?;
     Ok(options)
+}
+
+/// How PostgreSQL is reached.
+pub fn postgres_options(database: &Database) -> anyhow::Result<PgOptions> {
+    let url = database.url.as_ref().map_or("", |url| url.as_str());
+    let options = PgOptions::parse(url)?.pool_size(database.pool_size);
+    Ok(match &database.ca {
+        Some(ca) => options.trusting(ca)?,
+        None => options,
+    })
 }
 
 fn security(kafka: &Kafka) -> anyhow::Result<KafkaSecurity> {

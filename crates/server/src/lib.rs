@@ -11,6 +11,7 @@
 //! ```
 
 mod audit;
+mod bans;
 pub mod bench;
 mod brokers;
 pub mod cli;

@@ -2,6 +2,7 @@
 //! of a running server, or on the directory itself while no server runs. See docs/tools.md.
 
 mod client;
+mod cluster;
 mod protocol;
 mod socket;
 
@@ -9,7 +10,9 @@ pub use client::Target;
 pub use protocol::{Credentials, Failure, GatewayPosition, Request};
 pub use socket::{Listener, is_served};
 
+use crate::bans;
 use blazing_sun_backbone::credentials::TokenVerifier;
+use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
 use blazing_sun_backend::engine::Engine;
 use blazing_sun_domain::UserId;
@@ -22,25 +25,32 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Operator {
     accounts: Arc<Accounts>,
-    edge: Option<Edge>,
+    edge: Edge,
     /// One at a time, so that what the store says last is what the edge is told last.
     bans: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// What serves players here.
+/// What serves players, and has to hear of bans.
 #[derive(Clone)]
-pub struct Edge {
-    /// Asked about every access token.
-    pub verifier: TokenVerifier,
-    /// Ends users' connections, and tells how far it has read.
-    pub gateway: Control,
-    /// Tells how much it holds.
-    pub engine: Arc<Engine>,
+pub enum Edge {
+    /// Nothing: no server runs.
+    None,
+    /// The server that this is part of.
+    Here {
+        /// Asked about every access token.
+        verifier: TokenVerifier,
+        /// Ends users' connections, and tells how far it has read.
+        gateway: Control,
+        /// Tells how much it holds.
+        engine: Arc<Engine>,
+    },
+    /// Gateways and backends that are told over the topics.
+    Elsewhere(Arc<dyn EventLog>),
 }
 
 impl Operator {
     /// On the accounts of an engine that runs, with what serves players beside it, if anything does.
-    pub fn new(accounts: Arc<Accounts>, edge: Option<Edge>) -> Operator {
+    pub fn new(accounts: Arc<Accounts>, edge: Edge) -> Operator {
         Operator {
             accounts,
             edge,
@@ -75,16 +85,17 @@ impl Operator {
                 let who = named(&user)?;
                 let _one_at_a_time = self.bans.lock().await;
                 let profile = accounts.set_banned(&who, true, reason.as_deref()).await?;
-                self.shut_out(profile.user_id);
+                self.shut_out(profile.user_id).await?;
                 told(profile)
             }
             Request::Unban { user } => {
                 let who = named(&user)?;
                 let _one_at_a_time = self.bans.lock().await;
                 let profile = accounts.set_banned(&who, false, None).await?;
-                if let Some(edge) = &self.edge {
-                    edge.verifier.allow(profile.user_id);
+                if let Edge::Here { verifier, .. } = &self.edge {
+                    verifier.allow(profile.user_id);
                 }
+                self.tell_gateways().await?;
                 told(profile)
             }
             Request::Held => told(self.held().await?),
@@ -111,16 +122,21 @@ impl Operator {
 impl Operator {
     async fn held(&self) -> Result<Value, Failure> {
         let nothing = || Failure::new("unavailable", "no server runs that could hold anything");
-        let edge = self.edge.as_ref().ok_or_else(nothing)?;
-        let backend = edge.engine.held().await.ok_or_else(nothing)?;
-        Ok(serde_json::json!({ "backend": backend, "gateway": edge.gateway.held() }))
+        let Edge::Here {
+            gateway, engine, ..
+        } = &self.edge
+        else {
+            return Err(nothing());
+        };
+        let backend = engine.held().await.ok_or_else(nothing)?;
+        Ok(serde_json::json!({ "backend": backend, "gateway": gateway.held() }))
     }
 
     async fn gateway_positions(&self) -> Result<Vec<GatewayPosition>, Failure> {
-        let Some(edge) = &self.edge else {
+        let Edge::Here { gateway, .. } = &self.edge else {
             return Ok(Vec::new());
         };
-        let positions = edge.gateway.positions().await;
+        let positions = gateway.positions().await;
         let positions = positions
             .ok_or_else(|| Failure::new("unavailable", "the gateway did not answer in time"))?;
         let of = |position: ReadPosition| GatewayPosition {
@@ -132,11 +148,29 @@ impl Operator {
     }
 
     /// Refused first, closed then: who signs in between is refused by the gateway's second look.
-    fn shut_out(&self, user: UserId) {
-        if let Some(edge) = &self.edge {
-            edge.verifier.forbid(user);
-            edge.gateway.close_user(user);
+    async fn shut_out(&self, user: UserId) -> Result<(), Failure> {
+        if let Edge::Here {
+            verifier, gateway, ..
+        } = &self.edge
+        {
+            verifier.forbid(user);
+            gateway.close_user(user);
         }
+        self.tell_gateways().await
+    }
+
+    /// Gateways elsewhere refuse from now on whom the store says may not sign in.
+    async fn tell_gateways(&self) -> Result<(), Failure> {
+        let Edge::Elsewhere(log) = &self.edge else {
+            return Ok(());
+        };
+        let forbidden = self.accounts.forbidden().await?.into_iter().collect();
+        bans::tell(&**log, &forbidden).await.map_err(|error| {
+            let message = format!(
+                "it is in the database, but gateways could not be told yet: {error}; backends tell them"
+            );
+            Failure::new("unavailable", message)
+        })
     }
 }
 

@@ -235,17 +235,17 @@ impl ServerBuilder {
             Some(_) => sources.load().map(|config| (config, Mode::Embedded)),
             None => sources.load_for(Role::Serve),
         };
-        let config = match loaded {
-            Ok((config, Mode::Embedded)) => config,
-            Ok((_, Mode::Distributed)) => {
-                let error = "`user` does not work on Kafka and PostgreSQL in this build";
-                return failed(ASKED_WRONGLY, anyhow::Error::msg(error));
-            }
+        let (config, mode) = match loaded {
+            Ok(loaded) => loaded,
             Err(error) => return failed(ASKED_WRONGLY, error.into()),
         };
         let mut games = self.games.clone();
         games.insert(serve::relay());
-        let target = Target { config, games };
+        let target = Target {
+            config,
+            mode,
+            games,
+        };
         let done = runtime().map(|runtime| {
             let done = runtime.block_on(user::run(&args.action, json, &target));
             runtime.shutdown_background();

@@ -2,6 +2,7 @@
 
 mod bench_guests;
 mod connections;
+mod distributed;
 mod embedded;
 mod gateway;
 mod parts;
@@ -23,7 +24,7 @@ use blazing_sun_gateway::Control;
 use connections::Bounds;
 use http::StatusCode;
 pub use parts::Parts;
-pub use settings::topic_specs;
+pub use settings::{Ground, accounts, topic_specs};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,7 +102,13 @@ pub async fn run(
     let parts = match (&data_dir, role) {
         (Some(data_dir), _) => Parts::embedded(&config, data_dir, games, bench).await?,
         (None, Role::Gateway) => Parts::gateway(&config, bench)?,
-        (None, Role::Serve | Role::Backend) => bail!("not in this build"),
+        (None, Role::Serve | Role::Backend) => {
+            let starting = Parts::distributed(&config, role, games, bench);
+            tokio::select! {
+                parts = starting => parts?,
+                asked = asked_to_stop() => return asked,
+            }
+        }
     };
     let site = Site {
         parts,

@@ -1,9 +1,10 @@
 //! Reaching a deployment: the running server, else the data directory itself. What is asked and
 //! answered is the same.
 
+use super::cluster;
 use super::protocol::{self, Failure, Request};
-use super::{Operator, socket};
-use crate::config::Config;
+use super::{Edge, Operator, socket};
+use crate::config::{Config, Mode};
 use crate::data_dir::{DataDir, DataDirError, database_file, existing_database};
 use crate::serve::Parts;
 use blazing_sun_backbone::credentials::Keys;
@@ -24,8 +25,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// A deployment to ask.
 pub struct Target {
-    /// Names the data directory and the keys.
+    /// Names the data directory and the keys, or brokers and database.
     pub config: Config,
+    /// What it is on.
+    pub mode: Mode,
     /// The games, for the engine where no server runs.
     pub games: Games,
 }
@@ -46,6 +49,9 @@ impl Target {
     /// Asks, waits for the answer, and leaves everything else as it was. Where a server ends before it
     /// has answered, asks again what can be asked twice.
     pub async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
+        if self.mode == Mode::Distributed {
+            return cluster::ask(&self.config, request).await;
+        }
         let path = &self.config.server.data_dir;
         database_file(path).map_err(|error| Failure::new("no_data", error.to_string()))?;
         let until = Instant::now() + REACH_WITHIN;
@@ -83,7 +89,9 @@ impl Target {
         let (engine, accounts) = started
             .await
             .map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
-        let answer = Operator::new(accounts, None).answer(request.clone()).await;
+        let answer = Operator::new(accounts, Edge::None)
+            .answer(request.clone())
+            .await;
         let stopped = tokio::task::spawn_blocking(move || engine.stop()).await;
         drop(data_dir);
         stopped.map_err(|error| Failure::new("failed", error.to_string()))?;

@@ -65,7 +65,7 @@ impl Parts {
             config.bot.enabled,
             bench,
         )?;
-        let edge = Edge {
+        let edge = Edge::Here {
             verifier,
             gateway: gateway.control(),
             engine: engine.clone(),
@@ -75,7 +75,7 @@ impl Parts {
             gateway: Some(gateway),
             players: Some(Players {
                 api,
-                operator: Operator::new(accounts.clone(), Some(edge)),
+                operator: Operator::new(accounts.clone(), edge),
                 accounts,
                 signer: keys.signer(),
             }),

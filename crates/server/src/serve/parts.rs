@@ -1,5 +1,6 @@
 //! The running parts of a process: started in the order in which they need each other, ended in the other.
 
+use crate::bans::Bans;
 use crate::config;
 use crate::late_log::LateLog;
 use crate::operator::Operator;
@@ -7,6 +8,7 @@ use axum::Router;
 use blazing_sun_backbone::credentials::TokenSigner;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::engine::Engine;
+use blazing_sun_backend::owner::Backend;
 use blazing_sun_gateway::{Control, Gateway};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,6 +31,8 @@ pub(super) enum Owner {
     None,
     /// All partitions, on one folder.
     Embedded(Arc<Engine>),
+    /// This one and others, each some partitions.
+    Distributed(Backend, Bans),
 }
 
 /// What knows users and their money.
@@ -90,6 +94,10 @@ impl Parts {
             Owner::Embedded(engine) => {
                 anyhow::anyhow!("the engine failed: {}", engine.failed().await)
             }
+            Owner::Distributed(backend, _) => {
+                let error = anyhow::Error::from(backend.failed().await);
+                error.context("this backend failed")
+            }
         }
     }
 
@@ -111,6 +119,13 @@ impl Parts {
                 let stopped = tokio::task::spawn_blocking(move || engine.stop());
                 if stopped.await.is_err() {
                     tracing::error!("the engine did not stop well");
+                }
+            }
+            Owner::Distributed(backend, bans) => {
+                drop(bans);
+                let stopped = tokio::task::spawn_blocking(move || backend.stop());
+                if stopped.await.is_err() {
+                    tracing::error!("the backend did not stop well");
                 }
             }
         }

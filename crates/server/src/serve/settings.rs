@@ -37,9 +37,14 @@ pub fn topic_specs(config: &Config, games: &Games) -> Vec<TopicSpec> {
     let names: Vec<&str> = games.iter().map(|game| game.name).collect();
     let mut specs = topics::all(&names, config.log.partitions);
     for spec in &mut specs {
-        spec.retention_ms = i64::from(config.log.retention_days) * DAY_MS;
+        spec.retention_ms = retention_ms(&config.log);
     }
     specs
+}
+
+/// How long records are kept.
+pub fn retention_ms(log: &config::Log) -> i64 {
+    i64::from(log.retention_days) * DAY_MS
 }
 
 /// The bounds of every room.

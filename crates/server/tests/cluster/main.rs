@@ -1,3 +1,5 @@
 //! Several processes on a real Kafka and a real PostgreSQL.
 
+mod games;
 mod gateways;
+mod operators;

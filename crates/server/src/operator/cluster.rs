@@ -1,0 +1,46 @@
+//! Asking a deployment on Kafka and PostgreSQL: no process of it needs to run, but what is money is decided by a
+//! backend, and waited for.
+
+use super::protocol::{self, Failure, Request};
+use super::{Edge, Operator};
+use crate::brokers::postgres_options;
+use crate::config::Config;
+use crate::place;
+use crate::serve::{Ground, accounts};
+use anyhow::Context;
+use blazing_sun_backbone::credentials::Keys;
+use blazing_sun_backbone::log::EventLog;
+use blazing_sun_backend::accounts::Accounts;
+use blazing_sun_backend::store::postgres::{PgAccounts, PgPool, PgReads};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Asks, and waits for the answer.
+pub(super) async fn ask<T: DeserializeOwned>(
+    config: &Config,
+    request: &Request,
+) -> Result<T, Failure> {
+    let reached = reach(config).await;
+    let (accounts, log) =
+        reached.map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
+    let operator = Operator::new(Arc::new(accounts), Edge::Elsewhere(log));
+    let answer = operator.answer(request.clone()).await;
+    protocol::read_answer(&protocol::line_of_answer(&answer))
+}
+
+async fn reach(config: &Config) -> anyhow::Result<(Accounts, Arc<dyn EventLog>)> {
+    let path = config.keys.clone().unwrap_or_default();
+    let keys = Keys::load(&path).context("cannot use the keys")?;
+    let pool = PgPool::new(&postgres_options(&config.database)?)?;
+    let log: Arc<dyn EventLog> = Arc::new(place::connect(config).await?);
+    // What backends commit is looked for now and then.
+    let (_, commits) = watch::channel(0);
+    let ground = Ground {
+        store: Arc::new(PgAccounts::new(pool.clone())),
+        reads: Arc::new(PgReads::new(pool)),
+        log: log.clone(),
+        commits,
+    };
+    Ok((accounts(config, &keys, &ground)?, log))
+}

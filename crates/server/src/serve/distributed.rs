@@ -1,0 +1,138 @@
+//! Partitions and the HTTP API on Kafka and PostgreSQL, alone or with a gateway beside them.
+
+use super::parts::{Owner, Parts, Players};
+use super::settings::{self, Ground};
+use crate::bans::Bans;
+use crate::brokers::{GatewayName, kafka_options, postgres_options, unique_name};
+use crate::config::{Config, Role};
+use crate::late_log::LateLog;
+use crate::operator::{Edge, Operator};
+use anyhow::Context;
+use blazing_sun_backbone::credentials::{Keys, TokenVerifier};
+use blazing_sun_backbone::log::LogError;
+use blazing_sun_backend::owner::{Backend, OwnerError, OwnerOptions};
+use blazing_sun_backend::store::StoreError;
+use blazing_sun_backend::store::postgres::{PgAccounts, PgReads};
+use blazing_sun_domain::Games;
+use blazing_sun_gateway::Gateway;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+/// How often an outage is told of.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
+impl Parts {
+    /// Starts once brokers and database can be reached; `serve` has a gateway too.
+    pub async fn distributed(
+        config: &Config,
+        role: Role,
+        games: Games,
+        bench: bool,
+    ) -> anyhow::Result<Parts> {
+        let path = config.keys.clone().unwrap_or_default();
+        let keys = Keys::load(&path).context("cannot use the keys")?;
+        let verifier = keys.verifier();
+        let (gateway, log) = match role {
+            Role::Serve => start_gateway(config, &keys, verifier.clone(), bench)?,
+            Role::Backend | Role::Gateway => (None, None),
+        };
+        let backend = start_backend(config, &keys, &games).await?;
+        let ground = Ground {
+            store: Arc::new(PgAccounts::new(backend.pool())),
+            reads: Arc::new(PgReads::new(backend.pool())),
+            log: Arc::new(backend.log()),
+            commits: backend.committed(),
+        };
+        let accounts = Arc::new(settings::accounts(config, &keys, &ground)?);
+        let bans = Bans::watch(accounts.clone(), ground.log.clone(), verifier.clone()).await?;
+        let has_bot = config.bot.enabled && (gateway.is_some() || config.bot.gateway.is_some());
+        let api = settings::api(
+            config,
+            &keys,
+            games,
+            &ground,
+            accounts.clone(),
+            verifier,
+            has_bot,
+            bench,
+        )?;
+        Ok(Parts {
+            owner: Owner::Distributed(backend, bans),
+            gateway,
+            players: Some(Players {
+                api,
+                operator: Operator::new(accounts.clone(), Edge::Elsewhere(ground.log.clone())),
+                accounts,
+                signer: keys.signer(),
+            }),
+            probes: None,
+            log,
+        })
+    }
+}
+
+fn start_gateway(
+    config: &Config,
+    keys: &Keys,
+    verifier: TokenVerifier,
+    bench: bool,
+) -> anyhow::Result<(Option<Gateway>, Option<LateLog>)> {
+    let GatewayName { id, group } = GatewayName::of(config);
+    tracing::info!(gateway.id = id, "a gateway");
+    let log = LateLog::connect(kafka_options(&config.kafka, &id)?, Some(group))?;
+    let gateway = Gateway::start_patiently(
+        settings::gateway(&config.gateway, id, bench)?,
+        Arc::new(log.clone()),
+        verifier,
+        keys.sealer().passwords().clone(),
+    );
+    Ok((Some(gateway), Some(log)))
+}
+
+async fn start_backend(config: &Config, keys: &Keys, games: &Games) -> anyhow::Result<Backend> {
+    let name = unique_name();
+    let mut told: Option<Instant> = None;
+    loop {
+        let options = OwnerOptions {
+            kafka: kafka_options(&config.kafka, &name)?,
+            postgres: postgres_options(&config.database)?,
+            name: name.clone(),
+            partitions: config.log.partitions,
+            games: games.clone(),
+            sealer: keys.sealer(),
+            mac: keys.cluster_mac(),
+            demo_grant: settings::DEMO_GRANT,
+            currency: settings::CURRENCY.to_owned(),
+            gone_ms: settings::GONE_MS,
+            gone_after_restart_ms: settings::GONE_AFTER_RESTART_MS,
+            gateway_silence_ms: settings::GATEWAY_SILENCE_MS,
+            limits: settings::room_limits(&config.rooms),
+            chat: settings::chat_rules(&config.chat),
+            retention_ms: settings::retention_ms(&config.log),
+        };
+        let error = match Backend::start(options).await {
+            Ok(backend) => return Ok(backend),
+            Err(error) if is_outage(&error) => anyhow::Error::from(error),
+            Err(error) => return Err(error).context("cannot start on Kafka and PostgreSQL"),
+        };
+        if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+            let error = format!("{error:#}");
+            tracing::warn!(
+                error,
+                "Kafka or PostgreSQL can not be reached; trying again"
+            );
+            told = Some(Instant::now());
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
+}
+
+/// Whether it may be over in a moment.
+fn is_outage(error: &OwnerError) -> bool {
+    matches!(
+        error,
+        OwnerError::Store(StoreError::Unreachable(_) | StoreError::Conflict(_))
+            | OwnerError::Log(LogError::Unavailable | LogError::Storage(_))
+    )
+}
