@@ -118,6 +118,8 @@ detach() {
     done 2>/dev/null
     exec setsid "$@"
   ) </dev/null >>"$log" 2>&1 &
+  # Not a job of this shell's: it neither waits for it nor says how it ended.
+  disown
 }
 
 # start_watching <script> <file> <seconds of grace>
