@@ -51,6 +51,16 @@ pub enum Command {
     Config(ServedArgs),
     /// Measure a running server
     Bench(BenchArgs),
+    /// Ask a running process whether it may be sent clients; exit code 1 if not, for a container's health check
+    Probe(ProbeArgs),
+}
+
+/// `probe`
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    /// Where the process listens
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
 }
 
 /// `serve`

@@ -26,6 +26,7 @@ mod late_log;
 mod operator;
 mod pages;
 mod place;
+mod probe;
 mod program;
 mod replay;
 pub mod serve;

@@ -8,7 +8,7 @@ use crate::cli::{
 };
 use crate::config::{Config, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
-use crate::{audit, bench, keys, replay, serve, tail, telemetry, topics, user, verify};
+use crate::{audit, bench, keys, probe, replay, serve, tail, telemetry, topics, user, verify};
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
 use serde_json::json;
@@ -93,6 +93,12 @@ impl ServerBuilder {
             }
             Command::User(args) => self.user(&args, line.json),
             Command::Config(args) => config(&args, line.json),
+            Command::Probe(args) => {
+                match runtime().and_then(|runtime| runtime.block_on(probe::run(&args.url))) {
+                    Ok(()) => said(&probe::ready(line.json), ExitCode::SUCCESS),
+                    Err(error) => failed(1, error),
+                }
+            }
             Command::Bench(BenchArgs { url, load }) => {
                 serve::raise_open_files();
                 match load {

@@ -110,6 +110,9 @@ fn everything_comes_back_and_is_looked_at() {
         let service = compose.service(name);
         assert_eq!(service["read_only"].as_bool(), Some(true), "{name}");
         assert_eq!(compose.list(name, "cap_drop"), ["ALL"], "{name}");
+        let check = &service["healthcheck"]["test"];
+        let check: Vec<_> = check.as_sequence().expect("a list").iter().collect();
+        assert_eq!(check, ["CMD", "/blazing-sun", "probe"], "{name}");
         assert!(
             compose
                 .text(name, "user")

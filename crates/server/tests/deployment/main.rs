@@ -2,8 +2,10 @@
 
 mod broker;
 mod compose;
+mod health;
 mod image;
 mod proxy;
+mod secrets;
 mod warnings;
 
 use std::path::{Path, PathBuf};
