@@ -10,6 +10,7 @@ pub fn start(config: &Telemetry) {
         .ok()
         .and_then(|filter| quiet(&filter).parse().ok());
     let filter: EnvFilter = filter.unwrap_or_else(|| EnvFilter::new(quiet(&config.filter)));
+    let filter = without_secrets(filter);
     let terminal = std::io::stderr().is_terminal();
     let json = match config.format {
         Format::Auto => !terminal,
@@ -35,7 +36,33 @@ fn quiet(filter: &str) -> String {
     format!("refinery=warn,{filter}")
 }
 
+/// At its level DEBUG the database's client writes down what rows are written with, hashes of passwords included.
+fn without_secrets(filter: EnvFilter) -> EnvFilter {
+    let quiet = "tokio_postgres::query=info".parse();
+    filter.add_directive(quiet.expect("a directive"))
+}
+
 /// Whether this is a filter.
 pub fn is_filter(text: &str) -> bool {
     text.parse::<EnvFilter>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_filter_shows_what_is_written_to_the_database() {
+        for filter in [
+            "trace",
+            "tokio_postgres=trace",
+            "tokio_postgres::query=trace",
+        ] {
+            let filter = without_secrets(EnvFilter::new(filter)).to_string();
+            let of_queries = filter
+                .split(',')
+                .find(|directive| directive.starts_with("tokio_postgres::query"));
+            assert_eq!(of_queries, Some("tokio_postgres::query=info"), "{filter}");
+        }
+    }
 }
