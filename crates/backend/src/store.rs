@@ -39,7 +39,8 @@ pub enum StoreError {
     /// may be tried at once.
     #[error("PostgreSQL could not do it beside what others do")]
     Conflict(#[source] PgFailure),
-    /// The database can not be reached, or was lost before anything was to be committed; nothing was written.
+    /// The database can not be reached, or was lost. Of an owner's batch nothing was written; of any other change
+    /// it is not known.
     #[error("the database can not be reached")]
     Unreachable(#[source] PgFailure),
     /// The database was lost while the batch was being committed. Whether it was, its owner has to ask.

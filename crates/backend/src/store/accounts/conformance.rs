@@ -16,6 +16,7 @@ pub async fn all(store: Arc<dyn AccountStore>) {
     a_used_token_is_a_reuse_once_its_successor_was_used(&*store).await;
     a_token_ends_at_its_instant(&*store).await;
     a_reused_token_ends_its_family_alone(&*store).await;
+    a_revoked_family_gets_no_token_from_a_rotation_beside_it(store.clone()).await;
     who_is_banned_keeps_no_family(&*store).await;
     chosen_ids_leave_the_others_alone(&*store).await;
     roles_come_and_go(&*store).await;
@@ -267,6 +268,24 @@ async fn a_reused_token_ends_its_family_alone(store: &dyn AccountStore) {
     store.revoke_family(other).await.unwrap();
     store.revoke_family(other).await.unwrap();
     assert_eq!(rotate(store, other, NOW).await.0, Rotation::Unknown);
+}
+
+async fn a_revoked_family_gets_no_token_from_a_rotation_beside_it(store: Arc<dyn AccountStore>) {
+    let late = NOW.plus(REUSE_GRACE_MS + 1);
+    for _ in 0..20 {
+        let (user, stolen) = add(&*store, guest()).await;
+        let (_, newest) = rotate(&*store, stolen, NOW).await;
+        let beside = {
+            let store = store.clone();
+            tokio::spawn(async move { rotate(&*store, newest, late).await })
+        };
+        assert_eq!(
+            rotate(&*store, stolen, late).await.0,
+            Rotation::Reused(user.id)
+        );
+        let (_, next) = beside.await.unwrap();
+        assert_eq!(rotate(&*store, next, late).await.0, Rotation::Unknown);
+    }
 }
 
 async fn who_is_banned_keeps_no_family(store: &dyn AccountStore) {

@@ -91,7 +91,7 @@ impl PgOptions {
                     kept.push_str(option);
                     separator = '&';
                 }
-                Some((name, _)) if is_name(name) => {
+                Some((name, _)) if OTHERS.contains(&name) => {
                     let option = name.to_owned();
                     return Err(PgOptionsError::Option { option });
                 }
@@ -198,10 +198,27 @@ const OPTIONS: [&str; 10] = [
     "tcp_user_timeout",
 ];
 
-fn is_name(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-    !text.is_empty() && text.len() <= 32 && text.bytes().all(is_plain)
-}
+/// Other options of libpq. What is none of them may be a part of a password, and is not repeated.
+const OTHERS: [&str; 18] = [
+    "client_encoding",
+    "dbname",
+    "gssencmode",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "krbsrvname",
+    "passfile",
+    "password",
+    "require_auth",
+    "service",
+    "sslcert",
+    "sslcrl",
+    "sslkey",
+    "sslnegotiation",
+    "sslpassword",
+    "user",
+];
 
 fn decoded(text: &str) -> Result<PathBuf, PgOptionsError> {
     let path = percent_encoding::percent_decode_str(text).decode_utf8();
@@ -233,6 +250,7 @@ mod tests {
             "postgres://ann:s3cret@/?host=&s3cret",
             "postgres://ann:s3cret?s3cret/@host/games",
             "postgres://ann:pw?x=s3cret/@host/games",
+            "postgres://ann:pw?s3cret=x/@host/games",
             "host=h password=s3cret",
         ] {
             let error = refused(url);

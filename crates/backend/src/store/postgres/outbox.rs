@@ -7,6 +7,7 @@ use blazing_sun_backbone::log::Topic;
 use blazing_sun_domain::Millis;
 use bytes::Bytes;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// How far a partition has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct PartitionState {
 
 /// Batches that are read at once, looking for a record.
 const READ_AT_ONCE: u32 = 64;
+/// From so many bytes of records on no further batch is read with them.
+const BYTES_AT_ONCE: i64 = 8 << 20;
 
 impl PgStore {
     /// How far the partition has come.
@@ -76,13 +79,10 @@ impl PgStore {
         Ok(())
     }
 
-    /// The stored batches from `from` on, in order, `limit` at most. Numbers may be missing.
+    /// The stored batches from `from` on, in order: `limit` at most, and no more than fit into some megabytes,
+    /// but one if there is any. Numbers may be missing.
     pub fn batches(&mut self, from: u64, limit: u32) -> Result<Vec<StoredBatch>, StoreError> {
-        let sql = "SELECT batch_no, commit_no, at_ms, consumed, records FROM batch
-                   WHERE partition = $1 AND batch_no >= $2 ORDER BY batch_no LIMIT $3";
-        let partition = self.partition;
-        let rows = self.rows(sql, &[&partition, &(from as i64), &i64::from(limit)])?;
-        rows.iter().map(batch_of).collect()
+        self.read_batches("batch_no >= $2", "batch_no", from as i64, limit)
     }
 
     /// Notes that all records of batches up to this one are in the event log, outside of any batch. It need not
@@ -182,10 +182,28 @@ impl PgStore {
     }
 
     fn batches_before(&mut self, before: i64, limit: u32) -> Result<Vec<StoredBatch>, StoreError> {
-        let sql = "SELECT batch_no, commit_no, at_ms, consumed, records FROM batch
-                   WHERE partition = $1 AND batch_no < $2 ORDER BY batch_no DESC LIMIT $3";
+        self.read_batches("batch_no < $2", "batch_no DESC", before, limit)
+    }
+
+    fn read_batches(
+        &mut self,
+        which: &str,
+        order: &str,
+        bound: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredBatch>, StoreError> {
+        // The lengths of values are known without reading them.
+        let sql = format!(
+            "SELECT batch_no, commit_no, at_ms, consumed, records FROM (
+                 SELECT *, sum(octet_length(records)) OVER (ORDER BY {order}) - octet_length(records) AS before
+                 FROM (SELECT * FROM batch WHERE partition = $1 AND {which} ORDER BY {order} LIMIT $3) AS nearest
+             ) AS measured
+             WHERE before < $4 ORDER BY {order}"
+        );
         let partition = self.partition;
-        let rows = self.rows(sql, &[&partition, &before, &i64::from(limit)])?;
+        let parameters: [&(dyn ToSql + Sync); 4] =
+            [&partition, &bound, &i64::from(limit), &BYTES_AT_ONCE];
+        let rows = self.rows(&sql, &parameters)?;
         rows.iter().map(batch_of).collect()
     }
 }

@@ -7,32 +7,45 @@ use super::statements::{Sql, Statements};
 use crate::store::StoreError;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Row};
 
 /// A server that has not answered for so long is taken for lost. The server's own bounds are shorter.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Each statement finds its rows by a key. A plan made while tables were empty would scan them for ever after.
-const PLANS: &str = "-c enable_seqscan=off";
+/// Each statement finds its rows by a key. A plan made while tables were empty would read all of them ever after.
+const PLANS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
 
 /// An open connection with its statements.
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) statements: Statements,
+    connection: JoinHandle<()>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It would wait for answers that nobody wants any more, and hold the session's locks for as long.
+        self.connection.abort();
+    }
 }
 
 impl Session {
     async fn open(options: &PgOptions, name: &str) -> Result<Session, StoreError> {
         let config = options.session(name, PLANS);
         let (client, connection) = config.connect(options.connector()).await?;
-        tokio::spawn(async move {
+        let connection = tokio::spawn(async move {
             // Whoever waits for an answer hears of it too.
             if let Err(error) = connection.await {
                 tracing::debug!(error = %PgFailure::from(error), "a connection to the database has ended");
             }
         });
         let statements = Statements::prepare(&client).await?;
-        Ok(Session { client, statements })
+        Ok(Session {
+            client,
+            statements,
+            connection,
+        })
     }
 
     pub(super) async fn query(

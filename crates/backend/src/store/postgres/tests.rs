@@ -5,6 +5,7 @@ mod outbox;
 mod owners;
 mod schema;
 mod suites;
+mod tls;
 
 use super::{Declared, OwnerBatch, PgOptions, PgPool, PgStore};
 use crate::store::{Ownership, Store, StoreError, Writes};
@@ -56,6 +57,14 @@ impl Database {
             self.pool.get().await?.batch_execute(sql).await?;
             Ok(())
         })
+    }
+
+    /// How many sessions of this database wait for a lock.
+    fn waiting(&self) -> i64 {
+        self.number(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE wait_event_type = 'Lock' AND datname = current_database()",
+        )
     }
 
     fn balance_of(&self, user: u64) -> i64 {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::store::postgres::{Landed, PgReads};
 use crate::store::reads::ReadSide;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -50,6 +50,8 @@ fn a_connection_that_is_lost_before_commit_leaves_nothing() {
 enum Cut {
     /// The server never gets COMMIT.
     BeforeCommit,
+    /// The server gets COMMIT once the proxy is told to let it through.
+    LateCommit,
     /// At the first answer, whatever the server does with what it has got.
     AtAnswer,
     /// The server's answer to COMMIT gets lost.
@@ -57,9 +59,11 @@ enum Cut {
 }
 
 /// Passes bytes on, and cuts a connection once where it is told to.
+#[derive(Clone)]
 struct Proxy {
     port: u16,
     cut: Arc<Mutex<Option<Cut>>>,
+    late: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl Proxy {
@@ -67,23 +71,23 @@ impl Proxy {
         let (_, rest) = url.split_once('@').unwrap();
         let server = rest.split('/').next().unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let cut = Arc::new(Mutex::new(None));
-        let ours = Arc::clone(&cut);
+        let proxy = Proxy {
+            port: listener.local_addr().unwrap().port(),
+            cut: Arc::default(),
+            late: Arc::default(),
+        };
+        let ours = proxy.clone();
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.unwrap();
                 let server = TcpStream::connect(&server).unwrap();
                 let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let cut = Arc::clone(&ours);
-                std::thread::spawn(move || pass_on(from, to, |bytes| is_cut(&cut, false, bytes)));
-                let cut = Arc::clone(&ours);
-                std::thread::spawn(move || {
-                    pass_on(server, client, |bytes| is_cut(&cut, true, bytes))
-                });
+                let (requests, answers) = (ours.clone(), ours.clone());
+                std::thread::spawn(move || requests.pass_on(from, to, false));
+                std::thread::spawn(move || answers.pass_on(server, client, true));
             }
         });
-        Proxy { port, cut }
+        proxy
     }
 
     fn url(&self, url: &str) -> String {
@@ -91,32 +95,72 @@ impl Proxy {
         let (_, database) = rest.split_once('/').unwrap();
         format!("{user}@127.0.0.1:{}/{database}", self.port)
     }
-}
 
-fn is_cut(cut: &Mutex<Option<Cut>>, is_answer: bool, bytes: &[u8]) -> bool {
-    let mut cut = cut.lock();
-    let has_commit = || bytes.windows(7).any(|window| window == b"COMMIT\0");
-    let is_here = match *cut {
-        None => false,
-        Some(Cut::BeforeCommit) => !is_answer && has_commit(),
-        Some(Cut::AtAnswer) => is_answer,
-        Some(Cut::AfterCommit) => is_answer && has_commit(),
-    };
-    if is_here {
-        *cut = None;
+    fn let_through(&self) {
+        *self.late.0.lock() = true;
+        self.late.1.notify_all();
     }
-    is_here
-}
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream, is_cut: impl Fn(&[u8]) -> bool) {
-    let mut buffer = vec![0; 1 << 16];
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if is_cut(&buffer[..length]) || to.write_all(&buffer[..length]).is_err() {
-            break;
+    fn pass_on(&self, mut from: TcpStream, mut to: TcpStream, is_answer: bool) {
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            let bytes = &buffer[..length];
+            match self.cut_at(bytes, is_answer) {
+                None => {}
+                Some(Cut::LateCommit) => {
+                    let _ = from.shutdown(Shutdown::Both);
+                    let mut is_late = self.late.0.lock();
+                    while !*is_late {
+                        self.late.1.wait(&mut is_late);
+                    }
+                    // The server is to work it off, and so must not hear that nobody listens.
+                    let _ = to.write_all(bytes);
+                    return;
+                }
+                Some(_) => break,
+            }
+            if to.write_all(bytes).is_err() && !is_answer {
+                break;
+            }
         }
+        let _ = to.shutdown(Shutdown::Both);
+        let _ = from.shutdown(Shutdown::Both);
     }
-    let _ = to.shutdown(Shutdown::Both);
-    let _ = from.shutdown(Shutdown::Both);
+
+    fn cut_at(&self, bytes: &[u8], is_answer: bool) -> Option<Cut> {
+        let mut cut = self.cut.lock();
+        let has_commit = || bytes.windows(7).any(|window| window == b"COMMIT\0");
+        let is_here = match (*cut)? {
+            Cut::BeforeCommit | Cut::LateCommit => !is_answer && has_commit(),
+            Cut::AtAnswer => is_answer,
+            Cut::AfterCommit => is_answer && has_commit(),
+        };
+        is_here.then(|| cut.take()).flatten()
+    }
+}
+
+#[test]
+fn what_is_still_under_way_is_waited_for() {
+    let database = Database::new();
+    let proxy = Proxy::before(&database.url);
+    let options = PgOptions::parse(&proxy.url(&database.url)).unwrap();
+    let mut store = PgStore::new(&options, 3, "test").unwrap();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    store.begin(&by, &accounts([7])).unwrap();
+    *proxy.cut.lock() = Some(Cut::LateCommit);
+    let batch = OwnerBatch::default();
+    let lost = store.commit(&mut by, &batch, &moves([grant(7, 100)]));
+    assert!(
+        matches!(lost, Err(StoreError::CommitUnknown { .. })),
+        "{lost:?}"
+    );
+    let asked = std::thread::spawn(move || store.landed(&mut by));
+    while !asked.is_finished() && database.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    proxy.let_through();
+    assert_eq!(asked.join().unwrap().unwrap(), Landed::Yes);
+    assert_eq!(database.balance_of(7), 100);
 }
 
 #[test]
@@ -140,7 +184,7 @@ fn a_connection_that_is_cut_during_commit_is_asked_after() {
         let landed = store.landed(&mut by).unwrap();
         match cut {
             Cut::BeforeCommit => assert_eq!(landed, Landed::No),
-            Cut::AtAnswer => {}
+            Cut::AtAnswer | Cut::LateCommit => {}
             Cut::AfterCommit => assert_eq!(landed, Landed::Yes),
         }
         if landed == Landed::No {

@@ -204,3 +204,26 @@ fn what_the_log_has_lost_is_found() {
     assert_eq!(missing(9, 9), None, "a log that is ahead lacks nothing");
     assert_eq!(store.first_missing(&[]).unwrap(), None);
 }
+
+#[test]
+fn no_more_is_read_at_once_than_fits() {
+    let database = Database::new();
+    let topic = Topic::new("games.events");
+    let (mut store, mut by) = database.owner(3);
+    for number in 0..4 {
+        let large = NewRecord {
+            payload: vec![b'x'; 5 << 20].into(),
+            ..record(&topic, 3, number)
+        };
+        send(&mut store, &mut by, 1, 1, vec![large]);
+    }
+    let mut numbers = |from| -> Vec<u64> {
+        let batches = store.batches(from, 99).unwrap();
+        batches.iter().map(|batch| batch.batch_no).collect()
+    };
+    assert_eq!(numbers(0), [1, 2]);
+    assert_eq!(numbers(3), [3, 4]);
+    assert_eq!(numbers(4), [4]);
+    let next = [position(&topic, 3, 1)];
+    assert_eq!(store.first_missing(&next).unwrap(), Some(2));
+}

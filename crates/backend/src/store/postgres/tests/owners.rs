@@ -38,9 +38,7 @@ fn a_take_over_waits_for_the_batch_that_is_being_decided() {
         sender.send(()).unwrap();
         taken
     });
-    while database.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        == 0
-    {
+    while database.waiting() == 0 {
         std::thread::yield_now();
     }
     assert!(
@@ -113,9 +111,7 @@ fn accounts_stay_as_read_until_the_batch_ends() {
             .unwrap();
         balance
     });
-    while database.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        == 0
-    {
+    while database.waiting() == 0 {
         std::thread::yield_now();
     }
     let batch = OwnerBatch::default();
