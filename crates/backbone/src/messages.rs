@@ -19,7 +19,7 @@ pub use chat::{
 pub use checkout::{CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP};
 pub use commands::{
     CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, credit, demo_grant,
-    parse_command, player_disconnected, sync_room, sync_user, with_room_id,
+    member_asked, parse_command, player_disconnected, sync_room, sync_user, with_room_id,
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
@@ -75,6 +75,8 @@ pub const MATCHED_WHILE_GONE: &str = "games.command.matched_while_gone";
 pub const GATEWAY_SEEN: &str = "games.command.gateway_seen";
 /// Internal: whoever hears this gateway is asked to say whether it does.
 pub const GATEWAY_ASKED: &str = "games.command.gateway_asked";
+/// Internal: a room that could not be loaded for a while asks whether this member of it is there.
+pub const MEMBER_ASKED: &str = "games.command.member_asked";
 /// Internal: demo money for a new account.
 pub const DEMO_GRANT: &str = "wallet.command.demo_grant";
 
@@ -128,6 +130,7 @@ pub const INTERNAL_COMMANDS: &[&str] = &[
     MATCHED_WHILE_GONE,
     GATEWAY_SEEN,
     GATEWAY_ASKED,
+    MEMBER_ASKED,
     DEMO_GRANT,
     CREDIT,
 ];

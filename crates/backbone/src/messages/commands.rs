@@ -5,7 +5,7 @@ use super::fields::{Fields, InvalidField};
 use super::quick_match::QuickMatch;
 use super::{
     CLIENT_COMMANDS, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN, INTERNAL_COMMANDS,
-    PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
+    MEMBER_ASKED, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
 };
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::room::{Channel, Measure};
@@ -83,6 +83,13 @@ pub enum Command {
         boot_id: String,
         /// The partition that asks.
         answer_to: u32,
+    },
+    /// Internal: whether a member of a room is there.
+    MemberAsked {
+        /// The room, which is told.
+        room_id: RoomId,
+        /// Whom of it.
+        user_id: UserId,
     },
     /// `rejoin_room`
     RejoinRoom {
@@ -288,6 +295,7 @@ impl Command {
             Command::ListRooms { .. }
             | Command::GatewaySeen { .. }
             | Command::GatewayAsked { .. }
+            | Command::MemberAsked { .. }
             | Command::Chat(_)
             | Command::SyncUser { .. }
             | Command::DemoGrant { .. }
@@ -485,6 +493,10 @@ fn read(
             boot_id: f.required("boot_id")?,
             answer_to: f.required("answer_to")?,
         },
+        _ if event_type == MEMBER_ASKED => Command::MemberAsked {
+            room_id: room_id()?,
+            user_id: f.required("user_id")?,
+        },
         _ if event_type == SYNC_USER => Command::SyncUser {
             rooms: f.optional("rooms")?.unwrap_or_default(),
         },
@@ -575,6 +587,11 @@ pub fn player_disconnected(command_id: Uuid, room: &RoomId, user: UserId) -> Box
 
 /// The payload of [`SYNC_ROOM`].
 pub fn sync_room(command_id: &str, room: &RoomId, user: UserId) -> Box<RawValue> {
+    raw(&json!({ "command_id": command_id, "room_id": room, "user_id": user }))
+}
+
+/// The payload of [`MEMBER_ASKED`].
+pub fn member_asked(command_id: Uuid, room: &RoomId, user: UserId) -> Box<RawValue> {
     raw(&json!({ "command_id": command_id, "room_id": room, "user_id": user }))
 }
 

@@ -399,6 +399,7 @@ fn internal_commands_read_what_they_are_written_as() {
             "PlayerDisconnected",
         ),
         (SYNC_ROOM, sync_room(&text, &room, user), "SyncRoom"),
+        (MEMBER_ASKED, member_asked(id, &room, user), "MemberAsked"),
         (
             SYNC_USER,
             sync_user(id, user, std::slice::from_ref(&room)),

@@ -184,6 +184,10 @@ impl Partition {
                 self.gateway_asked(turn, &gateway_id, &boot_id, answer_to);
                 return Ok(Outcome::NotKept);
             }
+            Command::MemberAsked { room_id, user_id } => {
+                self.member_asked(turn, &room_id, user_id);
+                return Ok(Outcome::NotKept);
+            }
             Command::JoinRoom(join) => {
                 let enter = |password| Action::Join { password };
                 return self.enter_room(turn, asked, envelope, by, join, enter);

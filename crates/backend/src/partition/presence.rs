@@ -486,7 +486,35 @@ impl Partition {
         let id = turn.outgoing.event_id();
         let payload = messages::player_disconnected(id, room, user);
         let about = (messages::PLAYER_DISCONNECTED, id, Actor::system());
-        self.tell_room(turn, room, about, &payload);
+        self.tell_of_room(turn, room.as_str(), room, about, &payload);
+    }
+
+    /// Asks where a member of a room belongs whether that one is there.
+    pub(super) fn ask_for_member<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        room: &RoomId,
+        user: UserId,
+    ) {
+        let id = turn.outgoing.event_id();
+        let payload = messages::member_asked(id, room, user);
+        let about = (messages::MEMBER_ASKED, id, Actor::system());
+        self.tell_of_room(turn, &user.to_string(), room, about, &payload);
+    }
+
+    /// A room that could not be told for a while asks for a member: who has no connection is gone, and who has
+    /// one may have come back. Of one who is not heard at the moment it is told later, as all rooms are.
+    pub(super) fn member_asked<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        room: &RoomId,
+        user: UserId,
+    ) {
+        if self.connections.contains_key(&user) {
+            self.sync_returned(turn, room, user);
+        } else {
+            self.tell_disconnected(turn, room, user);
+        }
     }
 
     /// Asks a room for its state in the name of a user who is there again.
@@ -497,12 +525,14 @@ impl Partition {
             user_id: user,
             ..Actor::system()
         };
-        self.tell_room(turn, room, (messages::SYNC_ROOM, id, actor), &payload);
+        let about = (messages::SYNC_ROOM, id, actor);
+        self.tell_of_room(turn, room.as_str(), room, about, &payload);
     }
 
-    fn tell_room<S: Store>(
+    fn tell_of_room<S: Store>(
         &self,
         turn: &mut Turn<'_, S>,
+        key: &str,
         room: &RoomId,
         (name, id, actor): (&'static str, Uuid, Actor<'_>),
         payload: &RawValue,
@@ -518,7 +548,7 @@ impl Partition {
             audience: Audience::room(room),
             payload,
         };
-        self.send_command(turn, room.as_str(), &envelope);
+        self.send_command(turn, key, &envelope);
     }
 
     /// The row of a connection as it has to be now, whatever was written of it.

@@ -75,8 +75,8 @@ impl Partition {
         }
     }
 
-    /// Brings rooms back into play that could not be loaded for a while, in which nobody could act. They are saved
-    /// with this batch.
+    /// Brings rooms back into play that could not be loaded for a while, in which nobody could act and who came or
+    /// went was not told. They are saved with this batch.
     pub fn bring_back<S: Store>(&mut self, turn: &mut Turn<'_, S>) -> Taken {
         for (room_id, since) in std::mem::take(&mut self.returned) {
             let Some(slot) = self.rooms.get(&room_id) else {
@@ -85,6 +85,11 @@ impl Partition {
             if slot.deadline.is_some() {
                 let by_ms = (turn.now.0 - since.0).max(0);
                 self.act(turn, None, &room_id, system(), Action::Shift { by_ms })?;
+            }
+            let slot = self.rooms.get(&room_id);
+            let members = slot.map_or_else(Vec::new, |slot| slot.room.members());
+            for (user, _) in members {
+                self.ask_for_member(turn, &room_id, user);
             }
             self.long.push(room_id);
         }

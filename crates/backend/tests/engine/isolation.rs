@@ -129,7 +129,7 @@ pub(crate) fn with_fragile(dir: &Path) -> EngineOptions {
 }
 
 /// Two players at a table of the fragile game, of whom the second is not ready yet.
-async fn seated(rig: &mut Rig, room: &str, players: [u64; 2]) {
+pub(crate) async fn seated(rig: &mut Rig, room: &str, players: [u64; 2]) {
     for player in players {
         rig.grant(player).await;
     }

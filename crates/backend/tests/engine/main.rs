@@ -631,13 +631,20 @@ async fn a_commit_that_fails_refuses_its_command_alone_and_forgets_nobody() {
 #[tokio::test]
 async fn a_room_that_can_not_be_loaded_harms_no_other_and_comes_back_with_its_game() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rig = Rig::start(dir.path());
+    let patient = || {
+        let mut options = options(dir.path());
+        options.gone_after_restart_ms = 60_000;
+        options
+    };
+    let mut rig = Rig::start_with(patient());
+    let gateway = ("gateway", "boot-1");
+    rig.presence("user_online", 1, gateway, "socket").await;
     rig.send(1, "join_room", json!({ "room_id": "table" }))
         .await;
     rig.expect("games.event.lobby_joined").await;
     rig.engine.stop();
 
-    let mut without = options(dir.path());
+    let mut without = patient();
     without.games = blazing_sun_domain::games::built_in();
     let mut rig = Rig::start_with(without);
     let say = json!({ "room_id": "table", "data": 1 });
@@ -646,7 +653,7 @@ async fn a_room_that_can_not_be_loaded_harms_no_other_and_comes_back_with_its_ga
     rig.grant(2).await;
     rig.engine.stop();
 
-    let mut rig = Rig::start(dir.path());
+    let mut rig = Rig::start_with(patient());
     rig.send(1, "relay.say", say).await;
     rig.expect("games.event.relay.said").await;
 }

@@ -1,13 +1,74 @@
 //! Rooms that can not be loaded for a while: nothing is lost of them, and nobody waits for them.
 
 use crate::copy_as_killed;
-use crate::harness::{Rig, options};
-use crate::isolation::{begun, books, breaks, is_refused, passes, resigns, with_fragile};
+use crate::harness::{PARTITIONS, Rig, options};
+use crate::isolation::{begun, books, breaks, is_refused, passes, resigns, seated, with_fragile};
+use blazing_sun_backbone::log::{Start, Topic};
+use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::audit;
 use blazing_sun_backend::engine::EngineOptions;
 use blazing_sun_backend::replay::replay;
 use serde_json::json;
 use std::path::Path;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Its connections outlive any test's restarts.
+const ELSEWHERE: (&str, &str) = ("elsewhere", "boot-1");
+
+fn patient(options: EngineOptions) -> EngineOptions {
+    EngineOptions {
+        gone_after_restart_ms: 60_000,
+        ..options
+    }
+}
+
+/// A server without the weak room's game.
+fn without(dir: &Path) -> Rig {
+    Rig::start_with(patient(options(dir)))
+}
+
+fn with(dir: &Path) -> Rig {
+    Rig::start_with(patient(with_fragile(dir)))
+}
+
+async fn comes(rig: &Rig, user: u64) {
+    let socket = format!("of-{user}");
+    rig.presence("user_online", user, ELSEWHERE, &socket).await;
+}
+
+async fn goes(rig: &Rig, user: u64) {
+    let socket = format!("of-{user}");
+    rig.presence("user_offline", user, ELSEWHERE, &socket).await;
+}
+
+/// Waits until nobody is waited for any more.
+async fn until_all_are_gone(rig: &Rig) {
+    while rig.engine.held().await.unwrap().connected_users > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// What the weak room has told of who is there, from its opening on: that many times.
+async fn comings_and_goings(rig: &Rig, count: usize) -> Vec<(String, u64)> {
+    let topic = Topic::new(topics::GAMES_EVENTS);
+    let from = (0..PARTITIONS).map(|partition| (topic.clone(), partition, Start::Offset(0)));
+    let mut events = rig.log.subscribe(from.collect()).unwrap();
+    let mut told = Vec::new();
+    while told.len() < count {
+        let records = timeout(Duration::from_secs(10), events.next()).await;
+        for record in records.expect("an event within ten seconds").unwrap() {
+            let event: serde_json::Value = serde_json::from_slice(&record.payload).unwrap();
+            let kind = event["event_type"].as_str().unwrap();
+            let kind = kind.trim_start_matches("games.event.").to_owned();
+            if ["player_disconnected", "player_rejoined"].contains(&&*kind) {
+                let user = event["payload"]["user_id"].as_str().unwrap();
+                told.push((kind, user.parse().unwrap()));
+            }
+        }
+    }
+    told
+}
 
 fn number(dir: &Path, query: &str) -> i64 {
     let connection = rusqlite::Connection::open(options(dir).path).unwrap();
@@ -54,12 +115,15 @@ fn without_its_row(dir: &Path) -> String {
 /// and then in the log.
 async fn killed(is_saved: bool) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let mut rig = Rig::start_with(with_fragile(dir.path()));
+    let mut rig = with(dir.path());
+    for player in [1, 2] {
+        comes(&rig, player).await;
+    }
     begun(&mut rig, "weak", [1, 2]).await;
     passes(&mut rig, 1, "weak").await;
     if is_saved {
         rig.engine.stop();
-        rig = Rig::start_with(with_fragile(dir.path()));
+        rig = with(dir.path());
     }
     passes(&mut rig, 2, "weak").await;
     passes(&mut rig, 1, "weak").await;
@@ -77,7 +141,7 @@ async fn a_room_whose_game_is_gone_for_a_while_goes_on_from_where_it_was() {
         let inputs = replayed(dir);
         // The second time nothing of it is in what is read of the log.
         for other in ["other-1", "other-2"] {
-            let mut rig = Rig::start(dir);
+            let mut rig = without(dir);
             for _ in 0..1_000 {
                 is_refused(&mut rig, 2, "unavailable").await;
             }
@@ -91,7 +155,7 @@ async fn a_room_whose_game_is_gone_for_a_while_goes_on_from_where_it_was() {
             assert_eq!(books(dir).escrow_cents, 2_000);
             assert_eq!(replayed(dir), inputs);
         }
-        let mut rig = Rig::start_with(with_fragile(dir));
+        let mut rig = with(dir);
         is_refused(&mut rig, 1, "not_your_turn").await;
         passes(&mut rig, 2, "weak").await;
         resigns(&mut rig, 1, "weak").await;
@@ -112,7 +176,7 @@ fn room_of_dice(room: &str) -> serde_json::Value {
 async fn an_audit_misses_what_was_kept_of_a_room() {
     for (is_saved, misses) in [(false, true), (true, false)] {
         let dir = killed(is_saved).await;
-        Rig::start(dir.path()).engine.stop();
+        without(dir.path()).engine.stop();
         let said = without_its_row(dir.path());
         let is_missed =
             said.contains("room weak, with 2000 in escrow, is neither saved nor archived");
@@ -123,23 +187,23 @@ async fn an_audit_misses_what_was_kept_of_a_room() {
 #[tokio::test]
 async fn a_room_that_can_be_loaded_again_is_saved_at_once_and_may_be_set_aside_anew() {
     let first = killed(true).await;
-    let rig = Rig::start(first.path());
+    let rig = without(first.path());
     // Killed before all others are saved, so that the room's inputs are in its row and in what is read of the log.
     let dir = tempfile::tempdir().unwrap();
     copy_as_killed(first.path(), dir.path());
     rig.engine.stop();
     let dir = dir.path();
     assert_eq!((quarantined(dir), needs_no_log(dir)), (1, false));
-    let mut rig = Rig::start_with(with_fragile(dir));
+    let mut rig = with(dir);
     assert_eq!(quarantined(dir), 0);
     passes(&mut rig, 2, "weak").await;
     let again = tempfile::tempdir().unwrap();
     copy_as_killed(dir, again.path());
     rig.engine.stop();
     let again = again.path();
-    Rig::start(again).engine.stop();
+    without(again).engine.stop();
     assert_eq!((quarantined(again), needs_no_log(again)), (1, true));
-    let mut rig = Rig::start_with(with_fragile(again));
+    let mut rig = with(again);
     passes(&mut rig, 1, "weak").await;
     resigns(&mut rig, 2, "weak").await;
     rig.engine.stop();
@@ -151,12 +215,12 @@ async fn a_room_that_can_be_loaded_again_is_saved_at_once_and_may_be_set_aside_a
 async fn no_time_passes_for_a_room_that_can_not_be_loaded() {
     let dir = killed(false).await;
     let dir = dir.path();
-    Rig::start(dir).engine.stop();
+    without(dir).engine.stop();
     // As if all had been so for an hour.
     let connection = rusqlite::Connection::open(options(dir).path).unwrap();
     let earlier = "UPDATE room_quarantine SET since_ms = since_ms - 3600000";
     assert_eq!(connection.execute(earlier, []).unwrap(), 1);
-    let mut rig = Rig::start_with(with_fragile(dir));
+    let mut rig = with(dir);
     rig.send(1, "rejoin_room", json!({ "room_id": "weak" }))
         .await;
     let state = rig.expect("games.event.room_state").await;
@@ -175,13 +239,13 @@ async fn no_time_passes_for_a_room_that_can_not_be_loaded() {
 #[tokio::test]
 async fn a_room_that_has_ended_is_not_set_aside() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rig = Rig::start_with(with_fragile(dir.path()));
+    let mut rig = with(dir.path());
     begun(&mut rig, "weak", [1, 2]).await;
     resigns(&mut rig, 1, "weak").await;
     let killed = tempfile::tempdir().unwrap();
     copy_as_killed(dir.path(), killed.path());
     rig.engine.stop();
-    let mut rig = Rig::start(killed.path());
+    let mut rig = without(killed.path());
     assert_eq!(rig.engine.held().await.unwrap().rooms, 0);
     is_refused(&mut rig, 2, "room_not_found").await;
     rig.engine.stop();
@@ -192,17 +256,79 @@ async fn a_room_that_has_ended_is_not_set_aside() {
 #[tokio::test]
 async fn a_state_that_can_not_be_loaded_holds_up_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rig = Rig::start_with(with_fragile(dir.path()));
+    let mut rig = with(dir.path());
     begun(&mut rig, "weak", [1, 2]).await;
     breaks(&mut rig, 1, "load").await;
     rig.expect("games.event.fragile.state").await;
     // Stopping saves it.
     rig.engine.stop();
     for _ in 0..2 {
-        let mut rig = Rig::start_with(with_fragile(dir.path()));
+        let mut rig = with(dir.path());
         is_refused(&mut rig, 2, "unavailable").await;
         rig.engine.stop();
         assert!(needs_no_log(dir.path()));
         assert_eq!(books(dir.path()).escrow_cents, 2_000);
     }
+}
+
+#[tokio::test]
+async fn a_room_that_can_be_loaded_again_is_told_who_has_gone_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = with(dir.path());
+    for player in [1, 2] {
+        comes(&rig, player).await;
+    }
+    seated(&mut rig, "weak", [1, 2]).await;
+    rig.engine.stop();
+    let rig = without(dir.path());
+    for player in [1, 2] {
+        goes(&rig, player).await;
+    }
+    until_all_are_gone(&rig).await;
+    rig.engine.stop();
+    assert_eq!(quarantined(dir.path()), 1);
+    let rig = with(dir.path());
+    let mut told = comings_and_goings(&rig, 2).await;
+    told.sort();
+    let gone = |user| ("player_disconnected".to_owned(), user);
+    assert_eq!(told, [gone(1), gone(2)]);
+    // Its return and what it was told are one: a kill leaves none of them or both.
+    let killed = tempfile::tempdir().unwrap();
+    copy_as_killed(dir.path(), killed.path());
+    rig.engine.stop();
+    assert_eq!(quarantined(killed.path()), 0);
+    let rig = with(killed.path());
+    assert_eq!(comings_and_goings(&rig, 2).await.len(), 2);
+    rig.engine.stop();
+    replayed(killed.path());
+    books(killed.path());
+}
+
+#[tokio::test]
+async fn a_room_that_can_be_loaded_again_takes_back_who_has_come_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = with(dir.path());
+    for player in [1, 2] {
+        comes(&rig, player).await;
+    }
+    begun(&mut rig, "weak", [1, 2]).await;
+    goes(&rig, 2).await;
+    rig.expect("games.event.player_disconnected").await;
+    rig.engine.stop();
+    let mut rig = without(dir.path());
+    comes(&rig, 2).await;
+    is_refused(&mut rig, 2, "unavailable").await;
+    rig.engine.stop();
+    let rig = with(dir.path());
+    let told = comings_and_goings(&rig, 2).await;
+    let of_second = |kind: &str| (kind.to_owned(), 2);
+    assert_eq!(
+        told,
+        [
+            of_second("player_disconnected"),
+            of_second("player_rejoined")
+        ]
+    );
+    rig.engine.stop();
+    replayed(dir.path());
 }
