@@ -180,30 +180,46 @@ impl Cluster {
     /// Starts one more gateway; it may not be ready yet.
     pub async fn add_gateway(&mut self) {
         let at = self.gateways.len();
-        let process = self.spawn("gateway", at, "127.0.0.1:0").await;
+        let process = self.spawn("gateway", at, "127.0.0.1:0", &[]).await;
         self.gateways.push(process);
     }
 
     /// Starts one more backend; it may not be ready yet.
     pub async fn add_backend(&mut self) {
         let at = self.backends.len();
-        let process = self.spawn("backend", at, "127.0.0.1:0").await;
+        let process = self.spawn("backend", at, "127.0.0.1:0", &[]).await;
         self.backends.push(process);
     }
 
     /// Starts a gateway that has ended, on its port.
     pub async fn restart_gateway(&mut self, at: usize) {
+        self.restart_gateway_with(at, &[]).await;
+    }
+
+    /// The same with more of its environment, this time.
+    pub async fn restart_gateway_with(&mut self, at: usize, environment: &[(String, String)]) {
         let listen = self.gateways[at].address.to_string();
-        self.gateways[at] = self.spawn("gateway", at, &listen).await;
+        self.gateways[at] = self.spawn("gateway", at, &listen, environment).await;
     }
 
     /// Starts a backend that has ended, on its port.
     pub async fn restart_backend(&mut self, at: usize) {
-        let listen = self.backends[at].address.to_string();
-        self.backends[at] = self.spawn("backend", at, &listen).await;
+        self.restart_backend_with(at, &[]).await;
     }
 
-    async fn spawn(&self, role: &'static str, at: usize, listen: &str) -> Process {
+    /// The same with more of its environment, this time.
+    pub async fn restart_backend_with(&mut self, at: usize, environment: &[(String, String)]) {
+        let listen = self.backends[at].address.to_string();
+        self.backends[at] = self.spawn("backend", at, &listen, environment).await;
+    }
+
+    async fn spawn(
+        &self,
+        role: &'static str,
+        at: usize,
+        listen: &str,
+        environment: &[(String, String)],
+    ) -> Process {
         let log = self.folder.path().join(format!("{role}-{at}.log"));
         let file = std::fs::File::options()
             .create(true)
@@ -212,6 +228,7 @@ impl Cluster {
         let mut child = self
             .configured(&[role, "--listen", listen], role)
             .env("BLAZING_SUN_GATEWAY__ID", format!("g{at}"))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(file.expect("a log file"))
             .spawn()

@@ -1,17 +1,22 @@
 //! `blazing-sun audit`: what the stored data says about every cent and every room.
 
 use crate::cli::AuditArgs;
-use crate::data_dir::existing_database;
+use crate::export::Readable;
 use anyhow::Context;
 use blazing_sun_backend::audit::{AuditReport, audit};
+use blazing_sun_domain::Games;
 use std::fmt;
 use std::io::Write;
 
 /// Audits and prints; whether nothing differs.
-pub fn run(args: &AuditArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    let database = existing_database(&args.data.folder("audit")?)?;
-    let report =
-        audit(&database).with_context(|| format!("cannot audit {}", database.display()))?;
+pub async fn run(args: &AuditArgs, games: &Games, out: &mut impl Write) -> anyhow::Result<bool> {
+    let readable = Readable::at(args.data.place()?, games).await?;
+    let database = readable.database.clone();
+    let audited = tokio::task::spawn_blocking(move || {
+        audit(&database).with_context(|| format!("cannot audit {}", database.display()))
+    });
+    let mut report = audited.await??;
+    report.checks.extend(readable.compare_topics().await?);
     if args.json {
         let mut json = serde_json::to_value(&report)?;
         json["clean"] = report.is_clean().into();

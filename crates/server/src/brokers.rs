@@ -5,6 +5,7 @@ use anyhow::Context;
 use blazing_sun_backbone::log::kafka::{self, KafkaOptions, KafkaSecurity, Password};
 use blazing_sun_backbone::topics::Party;
 use blazing_sun_backend::store::postgres::PgOptions;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Bytes of a host's name in a gateway's.
@@ -19,6 +20,7 @@ pub fn kafka_options(kafka: &Kafka, client_id: &str) -> anyhow::Result<KafkaOpti
         security: security(kafka)?,
         client_id: client_id.to_owned(),
         buffer_bytes: usize::try_from(kafka.buffer_bytes).unwrap_or(usize::MAX),
+        session: Duration::from_millis(kafka.session_timeout_ms.into()),
         ..KafkaOptions::new(servers)
     };
     options.check()?;

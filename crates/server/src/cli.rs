@@ -41,6 +41,8 @@ pub enum Command {
     /// Check a room's seeds and rolls from its public events alone, without keys; exit code 1 if they
     /// contradict each other
     Verify(VerifyArgs),
+    /// Copy a deployment on Kafka and PostgreSQL into a folder that every tool reads; changes nothing there
+    Export(ExportArgs),
     /// Topics with partitions, records, offsets, bytes, retention, oldest and newest record
     Topics(TopicsArgs),
     /// How far each consumer group has read each partition, and its lag
@@ -200,6 +202,20 @@ pub struct ReplayArgs {
     /// Where the data is.
     #[command(flatten)]
     pub data: DataArgs,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The folder to make the copy in; it may not have a database yet
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
+    /// With all commands that Kafka still has, each before what came of it
+    #[arg(long)]
+    pub commands: bool,
+    /// The deployment's TOML file; see docs/configuration.md
+    #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG")]
+    pub config: Option<PathBuf>,
 }
 
 /// `topics`

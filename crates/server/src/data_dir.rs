@@ -126,7 +126,8 @@ pub fn database_file(path: &Path) -> Result<PathBuf, DataDirError> {
     }
 }
 
-fn database_in(path: &Path) -> PathBuf {
+/// Where a folder's database is, or will be.
+pub fn database_in(path: &Path) -> PathBuf {
     path.join("blazing-sun.db")
 }
 

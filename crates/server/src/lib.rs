@@ -17,6 +17,7 @@ mod brokers;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
+mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod game_pages;

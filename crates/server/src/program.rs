@@ -8,7 +8,9 @@ use crate::cli::{
 };
 use crate::config::{Config, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
-use crate::{audit, bench, keys, probe, replay, serve, tail, telemetry, topics, user, verify};
+use crate::{
+    audit, bench, export, keys, probe, replay, serve, tail, telemetry, topics, user, verify,
+};
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
 use serde_json::json;
@@ -80,6 +82,10 @@ impl ServerBuilder {
             Command::Audit(args) => self.audit(&args),
             Command::Replay(args) => self.replay(&args),
             Command::Verify(args) => self.verify(&args),
+            Command::Export(args) => self.shown(|mut games| async move {
+                games.insert(serve::relay());
+                export::run(&args, &games, line.json).await
+            }),
             Command::Topics(args) => self.shown(|games| async move {
                 match args.action {
                     None => topics::topics(&args.data, &games, line.json).await,
@@ -198,7 +204,9 @@ impl ServerBuilder {
     fn replay(mut self, args: &ReplayArgs) -> ExitCode {
         self.games.insert(serve::relay());
         let mut out = Output::new();
-        match replay::run(args, &self.games, &mut out) {
+        let replayed = runtime()
+            .and_then(|runtime| runtime.block_on(replay::run(args, &self.games, &mut out)));
+        match replayed {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -264,9 +272,12 @@ impl ServerBuilder {
         }
     }
 
-    fn audit(&self, args: &AuditArgs) -> ExitCode {
+    fn audit(mut self, args: &AuditArgs) -> ExitCode {
+        self.games.insert(serve::relay());
         let mut out = Output::new();
-        match audit::run(args, &mut out) {
+        let audited =
+            runtime().and_then(|runtime| runtime.block_on(audit::run(args, &self.games, &mut out)));
+        match audited {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed(out.code_of_failure(), error),

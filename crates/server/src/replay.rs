@@ -1,9 +1,10 @@
 //! `blazing-sun replay`: a room played again from its journal, and held against ledger and topics.
 
 use crate::cli::ReplayArgs;
-use crate::data_dir::existing_database;
+use crate::export::Readable;
+use crate::place::Place;
 use crate::tail::on_one_line;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backend::replay::{ReplayError, ReplayReport, ReplayedEvent, replay};
 use blazing_sun_domain::{Games, RoomId};
@@ -12,20 +13,27 @@ use std::fmt;
 use std::io::{self, Write};
 
 /// Replays and prints; whether nothing differs.
-pub fn run(args: &ReplayArgs, games: &Games, out: &mut impl Write) -> anyhow::Result<bool> {
+pub async fn run(args: &ReplayArgs, games: &Games, out: &mut impl Write) -> anyhow::Result<bool> {
     let room: RoomId = args
         .room
         .parse()
         .with_context(|| format!("`{}` is no room's id", args.room))?;
-    let data_dir = args.data.folder("replay")?;
-    let database = existing_database(&data_dir)?;
-    let keys = args.keys.clone().unwrap_or_else(|| data_dir.join("keys"));
+    let place = args.data.place()?;
+    let keys = match (&args.keys, &place) {
+        (Some(keys), _) => keys.clone(),
+        (None, Place::Folder(folder)) => folder.join("keys"),
+        (None, Place::Cluster(config)) => match &config.keys {
+            Some(keys) => keys.clone(),
+            None => bail!("BLAZING_SUN_KEYS is missing: the file with the deployment's keys"),
+        },
+    };
+    let readable = Readable::at(place, games).await?;
     let keys =
         Keys::load(&keys).context("the room's secret opens with the deployment's keys alone")?;
     let mut take = |event: &ReplayedEvent<'_>| -> io::Result<()> {
         writeln!(out, "{}", line_of(event, args.json)?)
     };
-    let report = replay(&database, &room, games, &keys.sealer(), &mut take)?;
+    let report = replay(&readable.database, &room, games, &keys.sealer(), &mut take)?;
     if args.json {
         let mut summary = json!(report);
         summary["equal"] = report.is_equal().into();

@@ -44,6 +44,8 @@ pub struct Auditor {
     decided: HashSet<(u32, i64, String)>,
     found: Vec<String>,
     games: u64,
+    /// Whether disconnects are decided where they stand, and not behind a batch's deadlines.
+    is_in_order: bool,
 }
 
 /// What the events of a batch say of a command.
@@ -82,6 +84,15 @@ impl Auditor {
             decided: HashSet::new(),
             found: Vec::new(),
             games: 0,
+            is_in_order: false,
+        }
+    }
+
+    /// Of a cluster, where what one partition tells another comes back as a record like any other.
+    pub fn in_order(self) -> Auditor {
+        Auditor {
+            is_in_order: true,
+            ..self
         }
     }
 
@@ -112,7 +123,9 @@ impl Auditor {
         let mut told_last = Vec::new();
         for entry in &batch.entries {
             match entry.topic.as_str() {
-                "games.commands" if is_disconnect(entry) => told_last.push(entry),
+                "games.commands" if is_disconnect(entry) && !self.is_in_order => {
+                    told_last.push(entry);
+                }
                 "games.commands" => self.command(entry, &outcomes),
                 "games.events" if entry.json["correlation_id"].is_null() => self.deadline(entry),
                 _ => {}

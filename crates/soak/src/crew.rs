@@ -71,9 +71,27 @@ pub(crate) struct Crowd {
     pub rests: Duration,
 }
 
+/// Where players get in.
+#[derive(Debug, Clone)]
+pub struct Doors {
+    /// The HTTP API, at least once.
+    pub api: Vec<SocketAddr>,
+    /// Sockets, at least once.
+    pub sockets: Vec<SocketAddr>,
+}
+
+impl From<SocketAddr> for Doors {
+    fn from(address: SocketAddr) -> Doors {
+        Doors {
+            api: vec![address],
+            sockets: vec![address],
+        }
+    }
+}
+
 /// Shared by all players of a run.
 pub struct Shared {
-    address: SocketAddr,
+    doors: Doors,
     http: reqwest::Client,
     state: watch::Sender<State>,
     everyone: Mutex<BTreeSet<i64>>,
@@ -105,14 +123,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    fn new(address: SocketAddr, fee_cents_max: i64, jitter: Duration) -> Shared {
+    fn new(doors: Doors, fee_cents_max: i64, jitter: Duration) -> Shared {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
             .no_proxy()
             .build()
             .expect("a client");
         Shared {
-            address,
+            doors,
             http,
             state: watch::Sender::new(State::Up(0)),
             everyone: Mutex::default(),
@@ -133,8 +151,13 @@ impl Shared {
         }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Any of the addresses with sockets.
+    pub(crate) fn socket_address(&self, random: &mut Rng) -> SocketAddr {
+        match self.doors.sockets.as_slice() {
+            // Without a choice there is nothing to draw: seeds stay what they were.
+            [only] => *only,
+            many => many[random.usize(..many.len())],
+        }
     }
 
     pub(crate) fn fee_cents_max(&self) -> i64 {
@@ -226,10 +249,15 @@ impl Shared {
     }
 
     pub(crate) async fn new_guest(&self) -> Option<Guest> {
-        let url = format!("http://{}/api/v1/auth/guest", self.address);
-        let answer = self.http.post(url).send().await.ok()?;
-        let answer = answer.error_for_status().ok()?;
-        Some(Guest::from_answer(&answer.json().await.ok()?))
+        for address in &self.doors.api {
+            let url = format!("http://{address}/api/v1/auth/guest");
+            let Ok(answer) = self.http.post(url).send().await else {
+                continue;
+            };
+            let answer = answer.error_for_status().ok()?;
+            return Some(Guest::from_answer(&answer.json().await.ok()?));
+        }
+        None
     }
 
     /// Somebody who plays, or has played a moment ago.
@@ -316,13 +344,13 @@ pub struct Crew {
 impl Crew {
     /// So many players on this server.
     pub async fn hire(
-        address: SocketAddr,
+        doors: impl Into<Doors>,
         players: usize,
         random: &mut Rng,
         fee_cents_max: i64,
         jitter: Duration,
     ) -> Crew {
-        let shared = Arc::new(Shared::new(address, fee_cents_max, jitter));
+        let shared = Arc::new(Shared::new(doors.into(), fee_cents_max, jitter));
         let mut crew = Crew {
             shared: Arc::clone(&shared),
             players: Vec::new(),

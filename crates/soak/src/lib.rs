@@ -4,6 +4,7 @@
 
 pub mod auditor;
 pub mod checks;
+pub mod cluster;
 pub mod crew;
 pub mod crowd;
 pub mod drain;

@@ -1,5 +1,6 @@
 //! `blazing-sun-soak`: kill rounds, a drain, slow clients and planted faults; exit code 1 on a violation.
 
+use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::{BACK_WITHIN, drain};
 use blazing_sun_soak::planted::PLANTED;
@@ -20,6 +21,9 @@ struct Arguments {
     /// Servers to kill
     #[arg(long, env = "SOAK_ROUNDS", default_value_t = 200)]
     rounds: u64,
+    /// Processes of the cluster to end at each kill point
+    #[arg(long, env = "SOAK_CLUSTER_ROUNDS", default_value_t = 200)]
+    cluster_rounds: u64,
     /// Players at a time
     #[arg(long, env = "SOAK_PLAYERS", default_value_t = 24)]
     players: usize,
@@ -46,6 +50,8 @@ enum Part {
     Rounds,
     /// The drain.
     Drain,
+    /// Kill rounds over two gateways and two backends on Kafka and PostgreSQL.
+    Cluster,
     /// Many players in all games, and nothing left behind.
     Crowd,
     /// Clients that never read.
@@ -99,6 +105,15 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
             ));
             is_well = false;
         }
+    }
+    if wants(Part::Cluster) {
+        let mut plan = ClusterPlan::new(seed, arguments.cluster_rounds, arguments.players);
+        if let Some(minutes) = arguments.minutes {
+            plan.time_max = Duration::from_secs(60 * minutes);
+        }
+        let report = run_cluster(&plan, |line| say(line)).await?;
+        say(&report);
+        is_well &= report.violations.is_empty();
     }
     if wants(Part::Drain) {
         let drained = drain(seed, arguments.sockets).await?;

@@ -187,7 +187,8 @@ impl Player {
         } else {
             BTreeMap::new()
         };
-        let connected = Line::sign_in(self.shared.address(), &self.guest, self.user, resume).await;
+        let address = self.shared.socket_address(&mut self.random);
+        let connected = Line::sign_in(address, &self.guest, self.user, resume).await;
         let is_connected = connected.is_some();
         self.lines[which] = connected;
         is_connected

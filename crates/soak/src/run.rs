@@ -171,8 +171,15 @@ fn tariffs() -> BTreeMap<String, Tariff> {
     ])
 }
 
-/// How the server of a run is started, beside its faults.
-pub fn launch(environment: &[(&str, String)]) -> Launch {
+/// The dearest seat of a run's games.
+pub(crate) fn fee_cents_max() -> i64 {
+    let fees = tariffs();
+    let fees = fees.values().map(|tariff| tariff.fee_cents);
+    fees.max().unwrap_or_default()
+}
+
+/// What every process of a run is told, beside its faults.
+pub(crate) fn environment() -> Vec<(String, String)> {
     let mut all = vec![
         (
             "BLAZING_SUN_ACCOUNTS__ACCESS_TOKEN_MINUTES".to_owned(),
@@ -194,7 +201,13 @@ pub fn launch(environment: &[(&str, String)]) -> Launch {
             tariff.prize_percent.to_string(),
         ));
     }
-    let more = environment.iter();
+    all
+}
+
+/// How the server of a run is started, beside its faults.
+pub fn launch(faults: &[(&str, String)]) -> Launch {
+    let mut all = environment();
+    let more = faults.iter();
     all.extend(more.map(|(name, value)| ((*name).to_owned(), value.clone())));
     Launch {
         program: Some(built(PROGRAM)),
@@ -224,7 +237,8 @@ pub struct Watch {
     commands: Commands,
     chat: Chat,
     poison: Poison,
-    outage: Outage,
+    /// None where each partition has an outage of its own.
+    outage: Option<Outage>,
     starts: u64,
 }
 
@@ -237,7 +251,7 @@ impl Default for Watch {
             commands: Commands::default(),
             chat: Chat::default(),
             poison: Poison::default(),
-            outage: Outage::default(),
+            outage: Some(Outage::default()),
             starts: 0,
         }
     }
@@ -248,6 +262,15 @@ impl Watch {
     pub fn of_any_game() -> Watch {
         Watch {
             auditor: None,
+            ..Watch::default()
+        }
+    }
+
+    /// Over the export of a cluster, whose owners decide each record where it stands.
+    pub fn of_a_cluster() -> Watch {
+        Watch {
+            auditor: Some(Auditor::new(tariffs(), GRANT_CENTS).in_order()),
+            outage: None,
             ..Watch::default()
         }
     }
@@ -285,7 +308,9 @@ impl Watch {
             self.commands.take(&batch, &mut found);
             self.chat.take(&batch, &mut found);
             self.poison.take(&batch, &mut found);
-            self.outage.take(&batch, self.starts, &mut found);
+            if let Some(outage) = &mut self.outage {
+                outage.take(&batch, self.starts, &mut found);
+            }
             for entry in &batch.entries {
                 let payload = String::from_utf8_lossy(&entry.payload);
                 if payload.contains(PASSWORD) {
@@ -348,12 +373,11 @@ pub async fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> anyhow::Result<Repo
     };
     let mut server = TestServer::launch(launch(&plan.environment())).await;
     let database = server.data_dir().join("blazing-sun.db");
-    let fee_cents_max = tariffs().values().map(|tariff| tariff.fee_cents).max();
     let mut crew = Crew::hire(
         server.address(),
         plan.players,
         &mut random,
-        fee_cents_max.unwrap_or_default(),
+        fee_cents_max(),
         Duration::ZERO,
     )
     .await;

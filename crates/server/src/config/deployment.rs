@@ -59,6 +59,8 @@ pub struct Kafka {
     pub replication_factor: i16,
     /// Bytes that wait for the brokers before commands are refused.
     pub buffer_bytes: u64,
+    /// Milliseconds that a backend may be silent before others take its partitions over.
+    pub session_timeout_ms: u32,
     /// Encryption.
     pub tls: KafkaTls,
     /// Who one is to the brokers.
@@ -112,6 +114,7 @@ impl Default for Kafka {
             topic_prefix: String::new(),
             replication_factor: -1,
             buffer_bytes: BUFFER_BYTES,
+            session_timeout_ms: 6_000,
             tls: KafkaTls::default(),
             sasl: KafkaSasl::default(),
         }
@@ -235,7 +238,7 @@ impl Config {
 
 impl Kafka {
     /// Keys with whether their values make sense.
-    pub(super) fn checks(&self) -> [(bool, &'static str); 5] {
+    pub(super) fn checks(&self) -> [(bool, &'static str); 6] {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let servers = self.bootstrap_servers.as_deref();
         let sasl = &self.sasl;
@@ -255,6 +258,10 @@ impl Kafka {
             (
                 (1 << 20..=1 << 30).contains(&self.buffer_bytes),
                 "kafka.buffer_bytes",
+            ),
+            (
+                (500..=60_000).contains(&self.session_timeout_ms),
+                "kafka.session_timeout_ms",
             ),
             (
                 sasl.mechanism

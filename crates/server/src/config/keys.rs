@@ -62,6 +62,12 @@ pub const KEYS: &[Key] = &[
         "What may wait for brokers that do not answer; above it commands are refused with `unavailable`",
     ),
     key(
+        "kafka.session_timeout_ms",
+        "milliseconds, 500 to 60000",
+        "6000",
+        "How long a backend may be silent before others take its partitions over; the brokers' `group.min.session.timeout.ms` is the least",
+    ),
+    key(
         "kafka.tls.enabled",
         "true or false",
         "false",

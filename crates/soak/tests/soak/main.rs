@@ -1,6 +1,7 @@
 //! Short fault runs, with committed seeds.
 
 use blazing_sun_harness::{built, command};
+use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::drain;
 use blazing_sun_soak::planted::PLANTED;
@@ -9,6 +10,8 @@ use blazing_sun_soak::slow::slow;
 use std::time::Duration;
 
 const SEED: u64 = 0x5eed_b1a2;
+/// Processes that end at each of the cluster's kill points.
+const CLUSTER_ROUNDS: u64 = 20;
 /// A fault that none of so many runs shows is not noticed.
 const RUNS_OF_A_FAULT_MAX: u64 = 6;
 
@@ -26,6 +29,21 @@ async fn kills_at_every_point_lose_and_double_nothing() {
     assert!(report.violations.is_empty(), "{report}");
     assert!(report.games > 0, "no game was played to its end: {report}");
     assert!(report.letters > 0 && report.panics > 0, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_at_every_point_of_a_cluster_lose_and_double_nothing() {
+    let plan = ClusterPlan::new(SEED, CLUSTER_ROUNDS, 16);
+    let report = run_cluster(&plan, |_| ()).await.expect("a run");
+    // The figures of a run that is well are worth a line, too.
+    println!("{report}");
+    assert!(report.violations.is_empty(), "{report}");
+    assert!(report.games > 0, "no game was played to its end: {report}");
+    assert!(report.letters > 0, "nothing was put aside: {report}");
+    for (kill, times) in plan.kills {
+        let found = report.kills.get(&kill.to_string());
+        assert_eq!(found, Some(&times), "{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

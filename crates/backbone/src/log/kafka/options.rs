@@ -28,6 +28,9 @@ pub struct KafkaOptions {
     pub buffer_bytes: usize,
     /// How long an accepted append may wait for the brokers before it is answered with an error.
     pub append_wait: Duration,
+    /// How long a member of a group may be silent before its partitions are given to others. The brokers have bounds
+    /// of their own for it.
+    pub session: Duration,
     /// How long a question to the brokers may take: at the start, for offsets, for new topics.
     pub request_wait: Duration,
 }
@@ -157,6 +160,7 @@ impl KafkaOptions {
             security: KafkaSecurity::Plaintext,
             client_id: "blazing-sun".into(),
             buffer_bytes: 32 << 20,
+            session: Duration::from_secs(6),
             append_wait: Duration::from_secs(10),
             request_wait: Duration::from_secs(10),
         }
@@ -203,6 +207,7 @@ impl KafkaOptions {
         }
         for (option, wait) in [
             ("append_wait", self.append_wait),
+            ("session", self.session),
             ("request_wait", self.request_wait),
         ] {
             if wait.is_zero() || wait > Duration::from_secs(300) {

@@ -15,9 +15,6 @@ use std::time::{Duration, Instant};
 /// The largest record, with key and headers, that is sent: what a broker takes where nothing else is set.
 pub const RECORD_BYTES_MAX: usize = 1_000_000;
 
-/// What a member of a group may be silent before its partitions are given to others.
-const SESSION_TIMEOUT_MS: &str = "6000";
-
 /// What all clients have in common.
 pub fn client(options: &KafkaOptions) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -115,8 +112,14 @@ pub fn member(options: &KafkaOptions, group: &str) -> ClientConfig {
     let mut config = reader(options, Some(group));
     config
         .set("partition.assignment.strategy", "range")
-        .set("session.timeout.ms", SESSION_TIMEOUT_MS)
-        .set("heartbeat.interval.ms", "1500");
+        .set(
+            "session.timeout.ms",
+            options.session.as_millis().to_string(),
+        )
+        .set(
+            "heartbeat.interval.ms",
+            (options.session / 4).as_millis().max(1).to_string(),
+        );
     config
 }
 
