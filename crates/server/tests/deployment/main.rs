@@ -1,6 +1,7 @@
 //! What `deploy` ships, as far as it can be held against the program, a real broker and a real nginx: no containers run here.
 
 mod broker;
+mod cluster;
 mod compose;
 mod health;
 mod image;

@@ -1,0 +1,149 @@
+//! `make cluster`: one address, behind which a game is played, and which a killed process does not take away.
+
+use crate::repository;
+use blazing_sun_harness::{Client, DEADLINE, Guest, within};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+struct Cluster {
+    folder: TempDir,
+    address: SocketAddr,
+    running: Child,
+}
+
+impl Cluster {
+    async fn start() -> Cluster {
+        // PostgreSQL may run as another user, who has to reach its own folder in here.
+        let folder = tempfile::Builder::new()
+            .permissions(std::fs::Permissions::from_mode(0o755))
+            .tempdir()
+            .expect("a folder");
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let mut running = tokio::process::Command::from(script(&folder, "run"))
+            .env("LISTEN", address.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut lines = BufReader::new(running.stdout.take().expect("its output")).lines();
+        let plays = format!("cluster: plays on http://{address}");
+        // Several processes, each with its own start.
+        for _ in 0..4 {
+            let line = within("a line of the cluster", lines.next_line()).await;
+            if line.expect("text").expect("it has ended") == plays {
+                // What it says later has nowhere else to go.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Cluster {
+                    folder,
+                    address,
+                    running,
+                };
+            }
+        }
+        panic!("it does not say where it plays");
+    }
+
+    fn runs(&self, member: &str) -> Option<i32> {
+        let noted = std::fs::read_to_string(self.folder.path().join(member).join("pid")).ok()?;
+        let pid: i32 = noted.split(' ').next()?.parse().ok()?;
+        std::path::Path::new(&format!("/proc/{pid}/cwd"))
+            .exists()
+            .then_some(pid)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let wiped = script(&self.folder, "wipe").stdout(Stdio::null()).status();
+        drop(wiped);
+    }
+}
+
+fn script(folder: &TempDir, command: &str) -> Command {
+    let mut script = Command::new(repository().join("dev/cluster.sh"));
+    script
+        .arg(command)
+        .env("CLUSTER_DIR", folder.path())
+        .env("BLAZING_SUN_BIN", blazing_sun_harness::built("blazing-sun"))
+        .stdin(Stdio::null());
+    script
+}
+
+#[tokio::test]
+async fn a_cluster_plays_at_one_address_and_starts_again_what_ends() {
+    let mut cluster = Cluster::start().await;
+    let http = reqwest::Client::builder()
+        .timeout(DEADLINE)
+        .no_proxy()
+        .build()
+        .expect("a client");
+    let url = format!("http://{}", cluster.address);
+    let guest = async || -> Guest {
+        let answer = http
+            .post(format!("{url}/api/v1/auth/guest"))
+            .send()
+            .await
+            .expect("an answer");
+        assert!(answer.status().is_success(), "{}", answer.status());
+        Guest::from_answer(&answer.json().await.expect("JSON"))
+    };
+    let page = http.get(&url).send().await.expect("an answer");
+    assert!(
+        page.status() != 404 && page.status() != 502,
+        "{}",
+        page.status()
+    );
+    let probe = http
+        .get(format!("{url}/readyz"))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(probe.status(), 404, "a probe is of one process");
+    let first = guest().await;
+    within("a socket", Client::socket(cluster.address))
+        .await
+        .expect("a socket through the proxy");
+
+    let killed = cluster.runs("gateway-1").expect("it runs");
+    let status = Command::new("kill")
+        .args(["-KILL", &killed.to_string()])
+        .status();
+    assert!(status.expect("kill runs").success());
+    // The other one takes them meanwhile.
+    within("a socket", Client::socket(cluster.address))
+        .await
+        .expect("a socket at the other gateway");
+    let until = Instant::now() + DEADLINE;
+    while cluster.runs("gateway-1").is_none_or(|pid| pid == killed) {
+        assert!(Instant::now() < until, "it was not started again");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_ne!(guest().await.user_id, first.user_id);
+
+    let stopped = tokio::process::Command::from(script(&cluster.folder, "stop")).status();
+    assert!(
+        within("the end of all", stopped)
+            .await
+            .expect("it runs")
+            .success()
+    );
+    let ended = within("the end of the run", cluster.running.wait()).await;
+    assert!(ended.expect("an exit code").success());
+    for member in [
+        "kafka",
+        "postgres",
+        "backend-1",
+        "backend-2",
+        "gateway-1",
+        "gateway-2",
+        "nginx",
+    ] {
+        assert_eq!(cluster.runs(member), None, "{member}");
+    }
+}
