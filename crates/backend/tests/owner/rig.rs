@@ -46,6 +46,13 @@ impl Rig {
     }
 
     pub async fn on(kafka: &TestKafka, postgres: &TestPostgres) -> Rig {
+        // With RUST_LOG set, a failed test shows what the backends said.
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
+        // Every test of this process but the first finds it done.
+        drop(log);
         let kafka = KafkaOptions {
             topic_prefix: kafka.new_prefix(),
             ..KafkaOptions::new(kafka.bootstrap_servers())
