@@ -9,6 +9,7 @@ mod hold;
 mod horizon;
 mod liveness;
 mod mailbox;
+mod member;
 mod publisher;
 mod shared;
 mod tails;
@@ -294,7 +295,7 @@ fn share(
         let wake = move |partition: u32| mailboxes[partition as usize].wake();
         Publisher::start(&options.kafka, partitions, wake)?
     };
-    let horizon = Horizon::start(offsets.clone(), Arc::clone(&mailboxes))?;
+    let horizon = Horizon::start(&options.kafka, offsets.clone(), Arc::clone(&mailboxes))?;
     let (commits_sender, commits) = watch::channel(0);
     let (ended_sender, ended) = watch::channel(false);
     let shared = Shared {

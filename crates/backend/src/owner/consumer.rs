@@ -3,18 +3,14 @@
 //! group's members. Offsets are the owners'; the group's are committed for Kafka's own tools alone.
 
 use super::OwnerError;
-use super::mailbox::Wanted;
+use super::member::{Assigned, Member};
 use super::shared::{CONSUMED, Offsets, Shared, Told};
-use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
 use blazing_sun_backbone::log::kafka::{KafkaOptions, incoming};
 use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_backbone::topics::Party;
 use parking_lot::Mutex;
-use rdkafka::bindings::rd_kafka_resp_err_t as ErrorCode;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,130 +23,11 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(20);
 /// Records taken before owners are handed theirs.
 const RECORDS_AT_ONCE: usize = 1_024;
-/// How long members that go on wait for owners to finish their batches.
-const PARK_WITHIN: Duration = Duration::from_secs(3);
+/// A client that the group counts out for so long is replaced.
+const RENEW_AFTER: Duration = Duration::from_secs(8);
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Questions to the brokers.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What the group has given to this member.
-#[derive(Default)]
-struct Assigned {
-    /// Counts changes.
-    generation: u64,
-    partitions: BTreeSet<u32>,
-}
-
-/// Hears of changes in the group, on the consumer's thread.
-struct Member {
-    shared: Arc<Shared>,
-    options: KafkaOptions,
-    assigned: Mutex<Assigned>,
-    log: ClientLog,
-}
-
-impl ClientContext for Member {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.log.log(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.log.error(error, reason);
-    }
-}
-
-impl ConsumerContext for Member {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        code: ErrorCode,
-        list: &mut TopicPartitionList,
-    ) {
-        let outcome = match code {
-            ErrorCode::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                // Nothing is read before its owner says from where on.
-                let nothing = TopicPartitionList::new();
-                let done = consumer.assign(&nothing);
-                self.come(list);
-                done
-            }
-            _ => {
-                self.go();
-                consumer.unassign()
-            }
-        };
-        if let Err(error) = outcome {
-            tracing::error!(%error, "a change of the group's members failed");
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        if let Err(error) = result {
-            // A later one says the same.
-            tracing::debug!(%error, "the group's offsets were not committed");
-        }
-    }
-}
-
-impl Member {
-    fn come(&self, list: &TopicPartitionList) {
-        let mut topics: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
-        for element in list.elements() {
-            let of_partition = topics.entry(element.partition() as u32).or_default();
-            of_partition.insert(element.topic().to_owned());
-        }
-        let wanted: BTreeSet<String> = CONSUMED
-            .iter()
-            .map(|topic| self.options.full_name(topic))
-            .collect();
-        let count = self.shared.mailboxes.len() as u32;
-        let is_complete =
-            |(partition, found): (&u32, &BTreeSet<String>)| *partition < count && *found == wanted;
-        if let Some((partition, found)) = topics.iter().find(|(p, t)| !is_complete((p, t))) {
-            self.shared.fail(OwnerError::Torn {
-                partition: *partition,
-                topics: found.iter().cloned().collect(),
-            });
-            return;
-        }
-        let generation = {
-            let mut assigned = self.assigned.lock();
-            assigned.generation += 1;
-            assigned.partitions = topics.keys().copied().collect();
-            assigned.generation
-        };
-        tracing::info!(partitions = ?topics.keys().collect::<Vec<_>>(), "the group has given partitions to this process");
-        for (partition, mailbox) in (0..).zip(self.shared.mailboxes.iter()) {
-            mailbox.want(match topics.contains_key(&partition) {
-                true => Wanted::Owned(generation),
-                false => Wanted::Nothing,
-            });
-        }
-        kill_point!(Rebalanced);
-    }
-
-    /// Owners finish what they are at, and rest with what they hold until it is known who goes on.
-    fn go(&self) {
-        let partitions = {
-            let mut assigned = self.assigned.lock();
-            assigned.generation += 1;
-            std::mem::take(&mut assigned.partitions)
-        };
-        for partition in &partitions {
-            self.shared.mailbox(*partition).want(Wanted::Parked);
-        }
-        kill_point!(Rebalanced);
-        let until = Instant::now() + PARK_WITHIN;
-        for partition in &partitions {
-            if !self.shared.mailbox(*partition).wait_noted(until) {
-                tracing::warn!(
-                    partition,
-                    "an owner has not finished its batch; the fence will stop it"
-                );
-            }
-        }
-    }
-}
 
 /// The consumer's thread.
 pub(super) struct Consumer {
@@ -160,23 +37,8 @@ pub(super) struct Consumer {
 
 impl Consumer {
     pub fn start(options: &KafkaOptions, shared: Arc<Shared>) -> Result<Consumer, OwnerError> {
-        let mut config = settings::member(options, Party::Backend.group());
-        // Where to begin is the owners' to say; what they say may not be there any more.
-        config.set("auto.offset.reset", "error");
-        // While the members change nobody decides; each hears of it by a heartbeat's answer.
-        config.set("heartbeat.interval.ms", "500");
-        let member = Member {
-            shared: Arc::clone(&shared),
-            options: options.clone(),
-            assigned: Mutex::default(),
-            log: ClientLog::default(),
-        };
-        let consumer: BaseConsumer<Member> = config
-            .create_with_context(member)
-            .map_err(OwnerError::Kafka)?;
-        let names = CONSUMED.map(|topic| options.full_name(topic));
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        consumer.subscribe(&names).map_err(OwnerError::Kafka)?;
+        let assigned = Arc::default();
+        let consumer = join(options, &shared, &assigned)?;
         let is_over = Arc::new(AtomicBool::new(false));
         let reading = Reading {
             topics: CONSUMED
@@ -185,6 +47,8 @@ impl Consumer {
             options: options.clone(),
             consumer,
             shared,
+            assigned,
+            heard: Instant::now(),
             read: BTreeMap::new(),
             full: BTreeSet::new(),
             last_commit: Instant::now(),
@@ -211,6 +75,47 @@ impl Consumer {
     }
 }
 
+/// A new member of the group.
+fn join(
+    options: &KafkaOptions,
+    shared: &Arc<Shared>,
+    assigned: &Arc<Mutex<Assigned>>,
+) -> Result<BaseConsumer<Member>, OwnerError> {
+    let mut config = settings::member(options, Party::Backend.group());
+    // Where to begin is the owners' to say; what they say may not be there any more.
+    config.set("auto.offset.reset", "error");
+    // While the members change nobody decides; each hears of it by a heartbeat's answer.
+    config.set("heartbeat.interval.ms", "500");
+    let member = Member {
+        shared: Arc::clone(shared),
+        options: options.clone(),
+        assigned: Arc::clone(assigned),
+        log: ClientLog::default(),
+    };
+    let consumer: BaseConsumer<Member> = config
+        .create_with_context(member)
+        .map_err(OwnerError::Kafka)?;
+    let names = CONSUMED.map(|topic| options.full_name(topic));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    consumer.subscribe(&names).map_err(OwnerError::Kafka)?;
+    Ok(consumer)
+}
+
+/// Lets a client end where that may wait for brokers.
+fn end_aside(consumer: BaseConsumer<Member>, within: Duration) {
+    let (ended, has_ended) = std::sync::mpsc::channel::<()>();
+    let spawned = std::thread::Builder::new()
+        .name("consumer-end".to_owned())
+        .spawn(move || {
+            drop(consumer);
+            drop(ended);
+        });
+    if spawned.is_ok() {
+        // Ends by the sender's going.
+        let _ = has_ended.recv_timeout(within);
+    }
+}
+
 /// What is read of one partition: the next offset of each topic.
 type Places = BTreeMap<Topic, Offset>;
 
@@ -218,6 +123,9 @@ struct Reading {
     consumer: BaseConsumer<Member>,
     options: KafkaOptions,
     shared: Arc<Shared>,
+    assigned: Arc<Mutex<Assigned>>,
+    /// When the group was last known to count on this member.
+    heard: Instant,
     topics: BTreeMap<String, Topic>,
     read: BTreeMap<u32, Places>,
     /// Partitions whose owners have enough.
@@ -237,6 +145,9 @@ impl Reading {
                 self.mend(&error);
             }
             self.resume();
+            if self.heard.elapsed() > RENEW_AFTER {
+                self.renew();
+            }
             if self.last_commit.elapsed() > COMMIT_EVERY {
                 self.commit();
             }
@@ -244,17 +155,24 @@ impl Reading {
         self.commit();
         let Reading { consumer, .. } = self;
         consumer.unsubscribe();
-        // Whoever is told of the group's change is asked for nothing any more. The end may wait for brokers.
-        let (ended, has_ended) = std::sync::mpsc::channel::<()>();
-        let spawned = std::thread::Builder::new()
-            .name("consumer-end".to_owned())
-            .spawn(move || {
-                drop(consumer);
-                drop(ended);
-            });
-        if spawned.is_ok() {
-            // Ends by the sender's going.
-            let _ = has_ended.recv_timeout(PATIENCE);
+        end_aside(consumer, PATIENCE);
+    }
+
+    /// Begins with a new client. The library's forgets all brokers, also those it was configured with, where one
+    /// that has just gone on after a stop names none, and looks for none any more.
+    fn renew(&mut self) {
+        self.heard = Instant::now();
+        tracing::warn!(
+            "the group has not been heard of for long; a new client asks to be its member"
+        );
+        match join(&self.options, &self.shared, &self.assigned) {
+            Ok(consumer) => {
+                let before = std::mem::replace(&mut self.consumer, consumer);
+                end_aside(before, Duration::ZERO);
+                self.read.clear();
+                self.full.clear();
+            }
+            Err(error) => tracing::error!(%error, "there is no new client"),
         }
     }
 
@@ -304,7 +222,10 @@ impl Reading {
     fn listen(&mut self) {
         let told = std::mem::take(&mut *self.shared.told.lock());
         let (generation, partitions) = {
-            let assigned = self.consumer.context().assigned.lock();
+            let assigned = self.assigned.lock();
+            if assigned.is_member {
+                self.heard = Instant::now();
+            }
             (assigned.generation, assigned.partitions.clone())
         };
         self.read

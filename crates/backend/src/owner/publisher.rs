@@ -25,6 +25,8 @@ const LANE_BYTES_MAX: usize = 8 << 20;
 /// How long the producer is given to hand in what it has, when it ends.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
+/// A producer that hears nothing for so long is replaced.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Between two attempts to begin with a new producer.
 const RENEW_AFTER: Duration = Duration::from_millis(500);
 
@@ -84,6 +86,8 @@ struct Shared {
     is_over: AtomicBool,
     /// Nothing is sent, as if this process ended before it.
     is_held: AtomicBool,
+    /// When a record was last acknowledged, or none was waited for.
+    heard: Mutex<Instant>,
     /// Told when a partition's acknowledgements have come further.
     wake: Box<dyn Fn(u32) + Send + Sync>,
 }
@@ -115,7 +119,10 @@ impl ProducerContext for Receipts {
             return;
         }
         match result {
-            Ok(_) => self.shared.acknowledge(&receipt),
+            Ok(_) => {
+                *self.shared.heard.lock() = Instant::now();
+                self.shared.acknowledge(&receipt);
+            }
             Err((error, _)) => match error.rdkafka_error_code() {
                 Some(
                     code @ (RDKafkaErrorCode::MessageSizeTooLarge
@@ -204,6 +211,7 @@ impl Publisher {
             is_broken: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             is_held: AtomicBool::new(false),
+            heard: Mutex::new(Instant::now()),
             wake: Box::new(wake),
         });
         let producer = client(options, &shared)?;
@@ -224,6 +232,10 @@ impl Publisher {
                     publisher.producer.read().poll(POLL);
                     if publisher.shared.is_broken.load(Ordering::Relaxed) {
                         publisher.renew();
+                    } else if publisher.is_silent() {
+                        // The library's client may have forgotten all brokers.
+                        publisher.shared.is_broken.store(true, Ordering::Relaxed);
+                        *publisher.shared.heard.lock() = Instant::now();
                     }
                 }
             })?;
@@ -358,6 +370,17 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    /// Whether records wait, and none has been acknowledged for long.
+    fn is_silent(&self) -> bool {
+        let mut progress = self.shared.progress.iter();
+        let waits = progress.any(|of| of.waiting.load(Ordering::Relaxed) > 0);
+        let mut heard = self.shared.heard.lock();
+        if !waits || self.shared.is_held.load(Ordering::Relaxed) {
+            *heard = Instant::now();
+        }
+        heard.elapsed() > SILENCE_MAX
     }
 
     /// Begins with a new producer, which is given all that is not acknowledged.

@@ -1,10 +1,11 @@
 //! Owners that end, lose their partition, or can reach nobody.
 
-use super::rig::{Rig, abandon, key_in, stop, two, until, user_in};
+use super::rig::{Rig, abandon, key_in, shared, stop, two, until, user_in};
+use blazing_sun_backbone::topics;
 use blazing_sun_backend::store::Store;
 use blazing_sun_backend::store::postgres::PgStore;
 use blazing_sun_domain::Millis;
-use blazing_sun_harness::kafka::TestKafka;
+use blazing_sun_harness::kafka::{Settings, TestKafka};
 use blazing_sun_harness::postgres::TestPostgres;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -176,7 +177,14 @@ async fn an_owner_that_was_taken_over_commits_nothing_more_and_comes_back_if_it_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deadlines_wait_for_brokers_that_are_away_and_move_by_the_time() {
-    let servers = tokio::task::spawn_blocking(|| (TestKafka::own(), TestPostgres::shared()));
+    let settings = Settings {
+        // A broker that its controller has given up tells clients of no broker, and they forget it for good.
+        properties: vec![("broker.session.timeout.ms".into(), "60000".into())],
+        ..Settings::default()
+    };
+    let servers = tokio::task::spawn_blocking(move || {
+        (TestKafka::own_with(&settings), TestPostgres::shared())
+    });
     let (kafka, postgres) = servers.await.unwrap();
     let mut rig = Rig::on(&kafka, postgres).await;
     rig.games.get_mut("bigger_dice").unwrap().spec.turn_ms = Some(4_000);
@@ -262,4 +270,25 @@ async fn a_record_that_the_store_can_not_take_is_put_aside_alone() {
     assert_eq!(rig.number(letters).await, 1);
     rig.assert_dense(&good);
     stop(backend).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_brokers_have_lost_is_published_again() {
+    let (kafka, postgres) = shared().await;
+    let mut rig = Rig::on(kafka, postgres).await;
+    let first = rig.backend("first").await;
+    rig.grant(1).await;
+    rig.grant(2).await;
+    let room = key_in(0, |n| format!("l-{n}"));
+    rig.begin_game(&room, [1, 2]).await;
+    rig.play_to_the_end(&room).await;
+    let played = rig.sequence(&room);
+    stop(first).await;
+    rig.lose(kafka, topics::GAMES_EVENTS).await;
+    let second = rig.backend("second").await;
+    while rig.sequence(&room).len() < played.len() {
+        rig.next().await;
+    }
+    assert_eq!(rig.sequence(&room), played);
+    stop(second).await;
 }

@@ -67,12 +67,7 @@ impl Rig {
         log.ensure_topics(&topics::all(&names, PARTITIONS))
             .await
             .unwrap();
-        let from = [topics::GAMES_EVENTS, topics::CHAT_EVENTS]
-            .into_iter()
-            .flat_map(|topic| {
-                (0..PARTITIONS).map(move |p| (Topic::new(topic), p, Start::Offset(0)))
-            });
-        let events = log.subscribe(from.collect()).unwrap();
+        let events = events_of(&log);
         Rig {
             url: postgres.new_database(),
             kafka,
@@ -86,6 +81,23 @@ impl Rig {
             seen: Vec::new(),
             repeats: 0,
         }
+    }
+
+    /// Has the brokers lose all of a topic; events are read from the first on again.
+    pub async fn lose(&mut self, kafka: &'static TestKafka, topic: &str) {
+        let full_name = self.kafka.full_name(topic);
+        let delete = move || kafka.tool("kafka-topics", &["--delete", "--topic", &full_name]);
+        tokio::task::spawn_blocking(delete).await.unwrap();
+        let connect = self.kafka.clone();
+        let log = tokio::task::spawn_blocking(move || KafkaLog::connect(connect, None));
+        self.log = log.await.unwrap().unwrap();
+        let names: Vec<&str> = self.games.iter().map(|game| game.name).collect();
+        let topics = topics::all(&names, PARTITIONS);
+        self.log.ensure_topics(&topics).await.unwrap();
+        self.events = events_of(&self.log);
+        self.last.clear();
+        self.queue.clear();
+        self.seen.clear();
     }
 
     pub fn postgres(&self) -> PgOptions {
@@ -290,6 +302,13 @@ impl Rig {
     }
 }
 
+fn events_of(log: &KafkaLog) -> Box<dyn Subscription> {
+    let from = [topics::GAMES_EVENTS, topics::CHAT_EVENTS]
+        .into_iter()
+        .flat_map(|topic| (0..PARTITIONS).map(move |p| (Topic::new(topic), p, Start::Offset(0))));
+    log.subscribe(from.collect()).unwrap()
+}
+
 /// A key of this kind that belongs to the partition.
 pub fn key_in(partition: u32, of: impl Fn(u64) -> String) -> String {
     let mut keys = (1..).map(of);
@@ -336,7 +355,7 @@ pub async fn abandon(backend: Backend) {
         .unwrap();
 }
 
-async fn shared() -> (&'static TestKafka, &'static TestPostgres) {
+pub async fn shared() -> (&'static TestKafka, &'static TestPostgres) {
     tokio::task::spawn_blocking(|| (TestKafka::shared(), TestPostgres::shared()))
         .await
         .unwrap()
