@@ -203,7 +203,7 @@ export const text = {
   missedEndLead: "It was played to its end while you were away. Your balance includes what you won.",
   removals: {
     absent: "You were away for too long, so your place here was given up. A fee that you paid has been returned.",
-    not_in_room: "You are no longer in this room. A fee that you paid has been returned.",
+    not_in_room: "You are not in this room, or it cannot be reached now. Your statement says whether a fee came back.",
     banned: "The host banned you from this room. A fee that you paid has been returned.",
   } as Readonly<Record<string, string>>,
   kicked: "The host removed you from this room.",
