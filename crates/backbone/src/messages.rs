@@ -1,7 +1,6 @@
 //! The payloads of the wire that are not a game's own: commands as backends read them, and what is
 //! said outside of rooms. A room's own events are typed in the domain.
 
-mod bans;
 mod chat;
 mod checkout;
 mod commands;
@@ -11,7 +10,6 @@ mod presence;
 mod quick_match;
 mod replies;
 
-pub use bans::{FORBIDDEN_USERS, forbidden_users, read_forbidden_users};
 pub use chat::{
     ChatCommand, Content, DirectMessage, LOBBY_ID, LobbyMessage, READ_AT_ONCE_MAX,
     chat_history_body, messages_read_body, typing_body,

@@ -267,13 +267,6 @@ pub(crate) struct Known<'a> {
     membership: Option<&'a [u8]>,
 }
 
-impl<'a> Known<'a> {
-    /// The envelope's, where a header says it.
-    pub(crate) fn event_type(&self) -> Option<&'a str> {
-        self.event_type
-    }
-}
-
 /// Reads a record's headers once.
 pub(crate) fn known(headers: &Headers) -> Known<'_> {
     let mut known = Known {

@@ -123,17 +123,19 @@ impl Gateway {
         Ok(Gateway::with(shared, reading))
     }
 
-    /// Starts at once, and lets nobody in before it can read the event topics: until then it tries again
-    /// and again. Must be called on a tokio runtime.
+    /// Starts at once, and lets nobody in before `prepared` has come and it can read the event topics, which
+    /// it tries again and again. Must be called on a tokio runtime.
     pub fn start_patiently(
         config: GatewayConfig,
         log: Arc<dyn EventLog>,
         verifier: TokenVerifier,
         passwords: PasswordSealer,
+        prepared: impl Future<Output = ()> + Send + 'static,
     ) -> Gateway {
         let shared = Arc::new(Shared::new(config, log, verifier, passwords));
         let waiting = shared.clone();
         let reading = async move {
+            prepared.await;
             let reader = router::Reader::open_when_possible(&waiting).await;
             read(waiting, reader).await;
         };

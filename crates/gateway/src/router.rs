@@ -4,12 +4,10 @@ use crate::events;
 use crate::frames;
 use crate::gateway::ReadPosition;
 use crate::messages;
-use crate::routing::Tables;
 use crate::shared::{Answer, Shared};
 use crate::socket::Closing;
 use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::log::{LogError, Record, Start, Subscription, Topic};
-use blazing_sun_backbone::messages::{FORBIDDEN_USERS, read_forbidden_users};
 use blazing_sun_backbone::topics;
 use std::sync::Arc;
 use std::time::Duration;
@@ -216,11 +214,7 @@ async fn route(
                 let known = events::known(&record.headers);
                 if reader.admits(record, known.outbox_seq) {
                     kill_point!(Routed);
-                    if known.event_type() == Some(FORBIDDEN_USERS) {
-                        forbid(shared, &tables, record);
-                    } else {
-                        tables.route(record, known);
-                    }
+                    tables.route(record, known);
                 }
                 count += 1;
                 bytes += record.payload.len();
@@ -233,22 +227,6 @@ async fn route(
         pass_taken(answers);
         // Those that were woken write before the next records are looked at.
         tokio::task::yield_now().await;
-    }
-}
-
-/// Refuses those named from now on, and no others, and closes their sockets: refused first, so that who signs in
-/// between is found out there.
-fn forbid(shared: &Shared, tables: &Tables, record: &Record) {
-    match read_forbidden_users(&record.payload) {
-        Ok(users) => {
-            for user in shared.verifier.forbid_exactly(&users) {
-                tables.close_user(user, Closing::policy("banned"));
-            }
-        }
-        Err(error) => {
-            let (partition, offset) = (record.partition, record.offset);
-            tracing::warn!(partition, offset, %error, "a list of banned users can not be read");
-        }
     }
 }
 

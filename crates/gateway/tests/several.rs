@@ -5,9 +5,7 @@ mod support;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backbone::log::memory::MemoryLog;
-use blazing_sun_backbone::messages::forbidden_users;
 use blazing_sun_backbone::topics;
-use blazing_sun_domain::UserId;
 use blazing_sun_gateway::{Gateway, GatewayConfig, NotReady};
 use serde_json::json;
 use std::sync::Arc;
@@ -98,11 +96,13 @@ async fn what_gateways_say_of_connections_need_not_be_read_by_gateways() {
 async fn before_the_topics_can_be_read_nobody_is_let_in() {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
     let keys = Keys::generate(now()).unwrap();
+    let (prepared, is_prepared) = tokio::sync::oneshot::channel::<()>();
     let gateway = Gateway::start_patiently(
         GatewayConfig::for_testing(),
         log.clone(),
         keys.verifier(),
         keys.sealer().passwords().clone(),
+        async { is_prepared.await.unwrap() },
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -121,6 +121,9 @@ async fn before_the_topics_can_be_read_nobody_is_let_in() {
 
     let none: [&str; 0] = [];
     log.ensure_topics(&topics::all(&none, 1)).await.unwrap();
+    let not_ready = control.is_at_end(Duration::from_secs(1)).await;
+    assert!(matches!(not_ready, Err(NotReady::Starting)), "not prepared");
+    prepared.send(()).unwrap();
     let ready = tokio::time::timeout(DEADLINE, async {
         while control.is_at_end(Duration::from_secs(1)).await.is_err() {
             tokio::task::yield_now().await;
@@ -131,29 +134,4 @@ async fn before_the_topics_can_be_read_nobody_is_let_in() {
     gateway.drain(DEADLINE).await;
     let draining = control.is_at_end(Duration::from_secs(1)).await;
     assert!(matches!(draining, Err(NotReady::Draining)), "{draining:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_banned_elsewhere_is_sent_off_and_refused_until_the_ban_ends() {
-    let world = World::start().await;
-    let (mut banned, mut other) = (world.sign_in(1).await, world.sign_in(2).await);
-    let tell = async |users: &[u64]| {
-        let users = users.iter().map(|user| UserId::new(*user).unwrap());
-        let record = forbidden_users(&users.collect());
-        world.log.append_and_wait(vec![record]).await.unwrap();
-    };
-    tell(&[1]).await;
-    assert_eq!(banned.closed().await, 1008);
-    assert!(
-        world.settle(&mut other).await.is_empty(),
-        "clients hear nothing of it"
-    );
-    let mut again = world.connect().await;
-    again
-        .send(json!({"type": "system.authenticate", "token": world.token(1)}))
-        .await;
-    assert_eq!(again.next().await["code"], "auth_failed");
-    tell(&[]).await;
-    world.settle(&mut other).await;
-    world.sign_in(1).await;
 }

@@ -1,77 +1,77 @@
-//! Who may not sign in, as processes without each other's memory learn of it: backends read it from the store and
-//! tell the gateways, all of it, now and then and whenever it changes.
+//! Who may not sign in, as every process of a deployment hears of it: from the topics.
 
+use crate::late_log::is_due;
+use blazing_sun_backbone::bans::Bans;
+use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::TokenVerifier;
-use blazing_sun_backbone::log::{EventLog, LogError};
-use blazing_sun_backbone::messages::forbidden_users;
-use blazing_sun_backend::accounts::{Accounts, OperatorError};
+use blazing_sun_backbone::log::EventLog;
+use blazing_sun_backend::accounts::TOKEN_MINUTES_MAX;
 use blazing_sun_domain::UserId;
-use std::collections::HashSet;
+use blazing_sun_gateway::Control;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// What another process has changed is known within so long.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// A gateway that has just started knows all of them within so many looks.
-const TELL_EVERY: u32 = 5;
+/// Longer than any access token lives, and clocks differ.
+const BACK_MS: i64 = (TOKEN_MINUTES_MAX as i64 + 10) * 60_000;
+const TRY_AGAIN: Duration = Duration::from_millis(200);
 
-/// Looks, for as long as it is kept.
-pub struct Bans {
+/// Hears, for as long as it is kept.
+pub struct Hearing {
     task: JoinHandle<()>,
 }
 
-impl Bans {
-    /// Takes what is there into the verifier, and goes on looking.
-    pub async fn watch(
-        accounts: Arc<Accounts>,
+impl Hearing {
+    /// Has the verifier refuse who is banned, and the gateway end their connections. `known` is told once all bans
+    /// are known that were there before.
+    pub fn start(
         log: Arc<dyn EventLog>,
         verifier: TokenVerifier,
-    ) -> Result<Bans, OperatorError> {
-        let known = accounts.forbidden().await?.into_iter().collect();
-        verifier.forbid_exactly(&known);
-        let task = tokio::spawn(look(accounts, log, verifier, known));
-        Ok(Bans { task })
+        gateway: Option<Control>,
+        known: oneshot::Sender<()>,
+    ) -> Hearing {
+        // Refused first, closed then: who signs in between is refused by the gateway's second look.
+        let told = move |user: UserId, is_banned: bool| match (is_banned, &gateway) {
+            (true, gateway) => {
+                verifier.forbid(user);
+                if let Some(gateway) = gateway {
+                    gateway.close_user(user);
+                }
+            }
+            (false, _) => verifier.allow(user),
+        };
+        Hearing {
+            task: tokio::spawn(hear(log, told, known)),
+        }
     }
 }
 
-impl Drop for Bans {
+impl Drop for Hearing {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn look(
-    accounts: Arc<Accounts>,
+async fn hear(
     log: Arc<dyn EventLog>,
-    verifier: TokenVerifier,
-    mut known: HashSet<UserId>,
+    mut told: impl FnMut(UserId, bool),
+    known: oneshot::Sender<()>,
 ) {
-    let mut untold = TELL_EVERY;
-    loop {
-        match accounts.forbidden().await {
-            Ok(found) => {
-                let found: HashSet<UserId> = found.into_iter().collect();
-                if found != known {
-                    verifier.forbid_exactly(&found);
-                    known = found;
-                    untold = TELL_EVERY;
-                }
+    let mut warned = None;
+    let bans = loop {
+        let since = clock::now().plus(-BACK_MS);
+        match Bans::since(log.clone(), since, &mut told).await {
+            Ok(bans) => break bans,
+            Err(error) if is_due(&mut warned) => {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::warn!(error, "the topics cannot be read yet; trying again");
             }
-            // Whoever asks for something learns it too, and it is told of there.
-            Err(error) => tracing::debug!(%error, "bans could not be read"),
+            Err(_) => {}
         }
-        untold += 1;
-        if untold > TELL_EVERY && tell(&*log, &known).await.is_ok() {
-            untold = 0;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// Tells all gateways who may not sign in; who is not among them may.
-pub async fn tell(log: &dyn EventLog, forbidden: &HashSet<UserId>) -> Result<(), LogError> {
-    log.append_and_wait(vec![forbidden_users(forbidden)])
-        .await
-        .map(|_| ())
+        tokio::time::sleep(TRY_AGAIN).await;
+    };
+    // Whoever waits for it may have ended.
+    let _ = known.send(());
+    bans.follow(told).await;
 }

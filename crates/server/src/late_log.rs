@@ -7,6 +7,7 @@ use blazing_sun_backbone::log::{
     Appended, Bounds, EventLog, LogError, NewRecord, Start, Subscription, Topic,
 };
 use blazing_sun_backbone::topics::TopicSpec;
+use blazing_sun_domain::Millis;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,15 @@ impl LateLog {
     }
 }
 
+/// Whether an outage is to be told of again; notes that it is.
+pub fn is_due(told: &mut Option<Instant>) -> bool {
+    let is_due = told.is_none_or(|told| told.elapsed() > TELL_AGAIN);
+    if is_due {
+        *told = Some(Instant::now());
+    }
+    is_due
+}
+
 /// Tries until it has a connection, or nobody waits for one any more.
 fn connect(waiting: &Weak<OnceLock<KafkaLog>>, options: &KafkaOptions, group: Option<&str>) {
     let mut told: Option<Instant> = None;
@@ -57,7 +67,7 @@ fn connect(waiting: &Weak<OnceLock<KafkaLog>>, options: &KafkaOptions, group: Op
             }
             Err(error) => error,
         };
-        if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+        if is_due(&mut told) {
             let error = format!("{:#}", anyhow::Error::from(error));
             let servers = &options.bootstrap_servers;
             tracing::warn!(
@@ -65,7 +75,6 @@ fn connect(waiting: &Weak<OnceLock<KafkaLog>>, options: &KafkaOptions, group: Op
                 error,
                 "Kafka can not be reached; trying again"
             );
-            told = Some(Instant::now());
         }
         std::thread::sleep(TRY_AGAIN);
     }
@@ -87,5 +96,9 @@ impl EventLog for LateLog {
 
     async fn bounds(&self, topic: &Topic) -> Result<Vec<Bounds>, LogError> {
         self.log()?.bounds(topic).await
+    }
+
+    async fn since(&self, topic: &Topic, at: Millis) -> Result<Vec<u64>, LogError> {
+        self.log()?.since(topic, at).await
     }
 }

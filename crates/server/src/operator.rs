@@ -10,9 +10,7 @@ pub use client::Target;
 pub use protocol::{Credentials, Failure, GatewayPosition, Request};
 pub use socket::{Listener, is_served};
 
-use crate::bans;
 use blazing_sun_backbone::credentials::TokenVerifier;
-use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
 use blazing_sun_backend::engine::Engine;
 use blazing_sun_domain::UserId;
@@ -33,7 +31,7 @@ pub struct Operator {
 /// What serves players, and has to hear of bans.
 #[derive(Clone)]
 pub enum Edge {
-    /// Nothing: no server runs.
+    /// Nothing here: no server runs, or others, which hear of bans over the topics.
     None,
     /// The server that this is part of.
     Here {
@@ -44,8 +42,6 @@ pub enum Edge {
         /// Tells how much it holds.
         engine: Arc<Engine>,
     },
-    /// Gateways and backends that are told over the topics.
-    Elsewhere(Arc<dyn EventLog>),
 }
 
 impl Operator {
@@ -85,7 +81,7 @@ impl Operator {
                 let who = named(&user)?;
                 let _one_at_a_time = self.bans.lock().await;
                 let profile = accounts.set_banned(&who, true, reason.as_deref()).await?;
-                self.shut_out(profile.user_id).await?;
+                self.shut_out(profile.user_id);
                 told(profile)
             }
             Request::Unban { user } => {
@@ -95,7 +91,6 @@ impl Operator {
                 if let Edge::Here { verifier, .. } = &self.edge {
                     verifier.allow(profile.user_id);
                 }
-                self.tell_gateways().await?;
                 told(profile)
             }
             Request::Held => told(self.held().await?),
@@ -148,7 +143,7 @@ impl Operator {
     }
 
     /// Refused first, closed then: who signs in between is refused by the gateway's second look.
-    async fn shut_out(&self, user: UserId) -> Result<(), Failure> {
+    fn shut_out(&self, user: UserId) {
         if let Edge::Here {
             verifier, gateway, ..
         } = &self.edge
@@ -156,21 +151,6 @@ impl Operator {
             verifier.forbid(user);
             gateway.close_user(user);
         }
-        self.tell_gateways().await
-    }
-
-    /// Gateways elsewhere refuse from now on whom the store says may not sign in.
-    async fn tell_gateways(&self) -> Result<(), Failure> {
-        let Edge::Elsewhere(log) = &self.edge else {
-            return Ok(());
-        };
-        let forbidden = self.accounts.forbidden().await?.into_iter().collect();
-        bans::tell(&**log, &forbidden).await.map_err(|error| {
-            let message = format!(
-                "it is in the database, but gateways could not be told yet: {error}; backends tell them"
-            );
-            Failure::new("unavailable", message)
-        })
     }
 }
 

@@ -124,15 +124,6 @@ impl TokenVerifier {
         self.forbidden.write().remove(&user);
     }
 
-    /// From now on this verifier and its clones refuse the tokens of these users, and no others'. Gives those whose
-    /// tokens were not refused before.
-    pub fn forbid_exactly(&self, users: &HashSet<UserId>) -> Vec<UserId> {
-        let mut forbidden = self.forbidden.write();
-        let new = users.difference(&forbidden).copied().collect();
-        forbidden.clone_from(users);
-        new
-    }
-
     /// Whether the user's tokens are refused.
     pub fn forbids(&self, user: UserId) -> bool {
         self.forbidden.read().contains(&user)

@@ -9,7 +9,6 @@ use crate::place;
 use crate::serve::{Ground, accounts};
 use anyhow::Context;
 use blazing_sun_backbone::credentials::Keys;
-use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::store::postgres::{PgAccounts, PgPool, PgReads};
 use serde::de::DeserializeOwned;
@@ -22,25 +21,23 @@ pub(super) async fn ask<T: DeserializeOwned>(
     request: &Request,
 ) -> Result<T, Failure> {
     let reached = reach(config).await;
-    let (accounts, log) =
-        reached.map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
-    let operator = Operator::new(Arc::new(accounts), Edge::Elsewhere(log));
+    let accounts = reached.map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
+    let operator = Operator::new(Arc::new(accounts), Edge::None);
     let answer = operator.answer(request.clone()).await;
     protocol::read_answer(&protocol::line_of_answer(&answer))
 }
 
-async fn reach(config: &Config) -> anyhow::Result<(Accounts, Arc<dyn EventLog>)> {
+async fn reach(config: &Config) -> anyhow::Result<Accounts> {
     let path = config.keys.clone().unwrap_or_default();
     let keys = Keys::load(&path).context("cannot use the keys")?;
     let pool = PgPool::new(&postgres_options(&config.database)?)?;
-    let log: Arc<dyn EventLog> = Arc::new(place::connect(config).await?);
     // What backends commit is looked for now and then.
     let (_, commits) = watch::channel(0);
     let ground = Ground {
         store: Arc::new(PgAccounts::new(pool.clone())),
         reads: Arc::new(PgReads::new(pool)),
-        log: log.clone(),
+        log: Arc::new(place::connect(config).await?),
         commits,
     };
-    Ok((accounts(config, &keys, &ground)?, log))
+    accounts(config, &keys, &ground)
 }

@@ -1,26 +1,25 @@
 //! Partitions and the HTTP API on Kafka and PostgreSQL, alone or with a gateway beside them.
 
+use super::gateway::OnKafka;
 use super::parts::{Owner, Parts, Players};
 use super::settings::{self, Ground};
-use crate::bans::Bans;
-use crate::brokers::{GatewayName, kafka_options, postgres_options, unique_name};
+use crate::bans::Hearing;
+use crate::brokers::{kafka_options, postgres_options, unique_name};
 use crate::config::{Config, Role};
-use crate::late_log::LateLog;
+use crate::late_log::is_due;
 use crate::operator::{Edge, Operator};
 use anyhow::Context;
-use blazing_sun_backbone::credentials::{Keys, TokenVerifier};
+use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::LogError;
 use blazing_sun_backend::owner::{Backend, OwnerError, OwnerOptions};
 use blazing_sun_backend::store::StoreError;
 use blazing_sun_backend::store::postgres::{PgAccounts, PgReads};
 use blazing_sun_domain::Games;
-use blazing_sun_gateway::Gateway;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::oneshot;
 
 const TRY_AGAIN: Duration = Duration::from_millis(500);
-/// How often an outage is told of.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 impl Parts {
     /// Starts once brokers and database can be reached; `serve` has a gateway too.
@@ -33,9 +32,12 @@ impl Parts {
         let path = config.keys.clone().unwrap_or_default();
         let keys = Keys::load(&path).context("cannot use the keys")?;
         let verifier = keys.verifier();
-        let (gateway, log) = match role {
-            Role::Serve => start_gateway(config, &keys, verifier.clone(), bench)?,
-            Role::Backend | Role::Gateway => (None, None),
+        let edge = match role {
+            Role::Serve => {
+                let passwords = keys.sealer().passwords().clone();
+                Some(OnKafka::start(config, verifier.clone(), passwords, bench)?)
+            }
+            Role::Backend | Role::Gateway => None,
         };
         let backend = start_backend(config, &keys, &games).await?;
         let ground = Ground {
@@ -45,7 +47,19 @@ impl Parts {
             commits: backend.committed(),
         };
         let accounts = Arc::new(settings::accounts(config, &keys, &ground)?);
-        let bans = Bans::watch(accounts.clone(), ground.log.clone(), verifier.clone()).await?;
+        let (gateway, log, hearing) = match edge {
+            Some(edge) => (Some(edge.gateway), Some(edge.log), edge.hearing),
+            None => {
+                let (known, are_known) = oneshot::channel();
+                let hearing = Hearing::start(ground.log.clone(), verifier.clone(), None, known);
+                are_known.await?;
+                (None, None, hearing)
+            }
+        };
+        // Those whose ban the topics have forgotten.
+        for user in accounts.forbidden().await? {
+            verifier.forbid(user);
+        }
         let has_bot = config.bot.enabled && (gateway.is_some() || config.bot.gateway.is_some());
         let api = settings::api(
             config,
@@ -58,41 +72,24 @@ impl Parts {
             bench,
         )?;
         Ok(Parts {
-            owner: Owner::Distributed(backend, bans),
+            owner: Owner::Distributed(backend),
             gateway,
             players: Some(Players {
                 api,
-                operator: Operator::new(accounts.clone(), Edge::Elsewhere(ground.log.clone())),
+                operator: Operator::new(accounts.clone(), Edge::None),
                 accounts,
                 signer: keys.signer(),
             }),
             probes: None,
             log,
+            hearing: Some(hearing),
         })
     }
 }
 
-fn start_gateway(
-    config: &Config,
-    keys: &Keys,
-    verifier: TokenVerifier,
-    bench: bool,
-) -> anyhow::Result<(Option<Gateway>, Option<LateLog>)> {
-    let GatewayName { id, group } = GatewayName::of(config);
-    tracing::info!(gateway.id = id, "a gateway");
-    let log = LateLog::connect(kafka_options(&config.kafka, &id)?, Some(group))?;
-    let gateway = Gateway::start_patiently(
-        settings::gateway(&config.gateway, id, bench)?,
-        Arc::new(log.clone()),
-        verifier,
-        keys.sealer().passwords().clone(),
-    );
-    Ok((Some(gateway), Some(log)))
-}
-
 async fn start_backend(config: &Config, keys: &Keys, games: &Games) -> anyhow::Result<Backend> {
     let name = unique_name();
-    let mut told: Option<Instant> = None;
+    let mut told = None;
     loop {
         let options = OwnerOptions {
             kafka: kafka_options(&config.kafka, &name)?,
@@ -116,13 +113,12 @@ async fn start_backend(config: &Config, keys: &Keys, games: &Games) -> anyhow::R
             Err(error) if is_outage(&error) => anyhow::Error::from(error),
             Err(error) => return Err(error).context("cannot start on Kafka and PostgreSQL"),
         };
-        if told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+        if is_due(&mut told) {
             let error = format!("{error:#}");
             tracing::warn!(
                 error,
                 "Kafka or PostgreSQL can not be reached; trying again"
             );
-            told = Some(Instant::now());
         }
         tokio::time::sleep(TRY_AGAIN).await;
     }

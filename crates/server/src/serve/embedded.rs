@@ -81,6 +81,7 @@ impl Parts {
             }),
             probes: None,
             log: None,
+            hearing: None,
         })
     }
 

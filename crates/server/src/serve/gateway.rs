@@ -1,29 +1,68 @@
-//! A gateway alone, on Kafka's event topics: no database, and of the keys what checks tokens and seals passwords.
+//! A gateway, on Kafka's event topics: no database, and of the keys what checks tokens and seals passwords.
 
 use super::parts::{Owner, Parts};
 use super::{probes, settings};
+use crate::bans::Hearing;
 use crate::brokers::{GatewayName, kafka_options};
 use crate::config::Config;
 use crate::late_log::LateLog;
 use anyhow::Context;
-use blazing_sun_backbone::credentials::GatewayKeys;
+use blazing_sun_backbone::credentials::{GatewayKeys, PasswordSealer, TokenVerifier};
 use blazing_sun_gateway::Gateway;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
-impl Parts {
-    /// Starts at once; who may come in waits until the event topics can be read.
-    pub fn gateway(config: &Config, unlimited: bool) -> anyhow::Result<Parts> {
-        let path = config.keys.clone().unwrap_or_default();
-        let keys = GatewayKeys::load(&path).context("cannot use the keys")?;
+/// What a gateway on Kafka is made of.
+pub(super) struct OnKafka {
+    pub(super) gateway: Gateway,
+    pub(super) log: LateLog,
+    pub(super) hearing: Hearing,
+}
+
+impl OnKafka {
+    /// Starts at once; who may come in waits until bans are known and the event topics can be read.
+    pub(super) fn start(
+        config: &Config,
+        verifier: TokenVerifier,
+        passwords: PasswordSealer,
+        unlimited: bool,
+    ) -> anyhow::Result<OnKafka> {
         let GatewayName { id, group } = GatewayName::of(config);
         tracing::info!(gateway.id = id, "a gateway");
-        let log = LateLog::connect(kafka_options(&config.kafka, &id)?, Some(group))?;
+        let options = kafka_options(&config.kafka, &id)?;
+        let log = LateLog::connect(options.clone(), Some(group))?;
+        let (known, are_known) = oneshot::channel();
         let gateway = Gateway::start_patiently(
             settings::gateway(&config.gateway, id, unlimited)?,
             Arc::new(log.clone()),
-            keys.verifier(),
-            keys.passwords(),
+            verifier.clone(),
+            passwords,
+            async {
+                // Where nobody hears of bans any more the process ends.
+                let _ = are_known.await;
+            },
         );
+        // On a connection of its own: what it reads again is not what the gateway has read.
+        let topics = Arc::new(LateLog::connect(options, None)?);
+        let hearing = Hearing::start(topics, verifier, Some(gateway.control()), known);
+        Ok(OnKafka {
+            gateway,
+            log,
+            hearing,
+        })
+    }
+}
+
+impl Parts {
+    /// A gateway alone.
+    pub fn gateway(config: &Config, unlimited: bool) -> anyhow::Result<Parts> {
+        let path = config.keys.clone().unwrap_or_default();
+        let keys = GatewayKeys::load(&path).context("cannot use the keys")?;
+        let OnKafka {
+            gateway,
+            log,
+            hearing,
+        } = OnKafka::start(config, keys.verifier(), keys.passwords(), unlimited)?;
         let probes = probes::of_gateway(gateway.control());
         Ok(Parts {
             owner: Owner::None,
@@ -31,6 +70,7 @@ impl Parts {
             players: None,
             probes: Some(probes),
             log: Some(log),
+            hearing: Some(hearing),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The running parts of a process: started in the order in which they need each other, ended in the other.
 
-use crate::bans::Bans;
+use crate::bans::Hearing;
 use crate::config;
 use crate::late_log::LateLog;
 use crate::operator::Operator;
@@ -23,6 +23,8 @@ pub struct Parts {
     pub(super) probes: Option<Router>,
     /// Topics that others have too.
     pub(super) log: Option<LateLog>,
+    /// Hears there who may not sign in.
+    pub(super) hearing: Option<Hearing>,
 }
 
 /// Who decides commands here.
@@ -32,7 +34,7 @@ pub(super) enum Owner {
     /// All partitions, on one folder.
     Embedded(Arc<Engine>),
     /// This one and others, each some partitions.
-    Distributed(Backend, Bans),
+    Distributed(Backend),
 }
 
 /// What knows users and their money.
@@ -94,7 +96,7 @@ impl Parts {
             Owner::Embedded(engine) => {
                 anyhow::anyhow!("the engine failed: {}", engine.failed().await)
             }
-            Owner::Distributed(backend, _) => {
+            Owner::Distributed(backend) => {
                 let error = anyhow::Error::from(backend.failed().await);
                 error.context("this backend failed")
             }
@@ -111,6 +113,7 @@ impl Parts {
 
     /// Writes what is left and ends.
     pub async fn stop(self) {
+        drop(self.hearing);
         drop(self.gateway);
         drop(self.players);
         match self.owner {
@@ -121,8 +124,7 @@ impl Parts {
                     tracing::error!("the engine did not stop well");
                 }
             }
-            Owner::Distributed(backend, bans) => {
-                drop(bans);
+            Owner::Distributed(backend) => {
                 let stopped = tokio::task::spawn_blocking(move || backend.stop());
                 if stopped.await.is_err() {
                     tracing::error!("the backend did not stop well");

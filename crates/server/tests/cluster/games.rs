@@ -102,13 +102,20 @@ async fn a_player_goes_on_at_the_other_gateway_and_a_command_sent_again_there_ap
     let guest = mover.guest.clone();
     drop(mover);
     let mut moved = Client::sign_in_at(to, &guest, &[(&room, seen)]).await;
+    // What was missed, or the room's state as it is now.
     let next = moved
         .until("the room", |frame| {
             frame["room_id"] == room.as_str() && frame["room_seq"].is_u64()
+                || frame["type"] == "games.event.room_state"
         })
         .await;
-    assert_eq!(next["room_seq"].as_u64(), Some(seen + 1), "{next}");
-    assert_eq!(moved.seen_of("games.event.room_state").count(), 0);
+    match next["room_seq"].as_u64() {
+        Some(number) => assert_eq!(number, seen + 1, "{next}"),
+        None => assert!(
+            next["room"]["room_seq"].as_u64() >= Some(seen),
+            "behind {seen}: {next}"
+        ),
+    }
     moved
         .command_again(roll, "bigger_dice.roll", json!({ "room_id": room }))
         .await;

@@ -226,7 +226,7 @@ async fn the_configuration_in_force_is_told() {
         json!({
             "key": "server.listen", "value": "127.0.0.1:0", "source": "flag", "from": "--listen",
         }),
-        json!({ "key": "gateway.id", "value": "gateway-1", "source": "default", "from": null }),
+        json!({ "key": "gateway.id", "value": null, "source": "default", "from": null }),
     ] {
         assert!(
             rows(&settings).contains(&expected),

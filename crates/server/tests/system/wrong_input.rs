@@ -185,7 +185,7 @@ async fn the_command_line_says_what_is_wrong() {
         .await;
     let error = String::from_utf8_lossy(&kafka.expect("an output").stderr).into_owned();
     assert!(
-        error.contains("KAFKA_HOST") && error.contains("embedded"),
+        error.contains("DATABASE_URL") && error.contains("is missing"),
         "{error}"
     );
 }
