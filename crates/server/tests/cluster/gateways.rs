@@ -158,7 +158,7 @@ async fn no_tool_takes_a_folder_for_a_deployment_on_kafka() {
         let output = cluster.tool(tool).await;
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{tool:?}");
-        assert!(error.contains("Kafka"), "{tool:?}: {error}");
+        assert!(error.contains("in PostgreSQL"), "{tool:?}: {error}");
         // Named, a folder is meant.
         let named: Vec<&str> = tool.iter().copied().chain(["--data-dir", folder]).collect();
         let output = cluster.tool(&named).await;
