@@ -8,6 +8,7 @@ mod client;
 mod cluster;
 pub mod kafka;
 pub mod postgres;
+pub mod proxy;
 mod server;
 mod wire;
 

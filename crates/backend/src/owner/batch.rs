@@ -113,6 +113,7 @@ impl Actor {
         work: &Work,
     ) -> Result<bool, StoreError> {
         let is_congested = self.is_congested(hold);
+        hold.note_congestion(is_congested);
         let Hold {
             partition,
             outgoing,

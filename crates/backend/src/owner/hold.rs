@@ -50,9 +50,27 @@ pub(super) struct Hold {
     /// As stored.
     pub published_upto: u64,
     pub failures: u32,
+    /// Whether paid joins were refused in the last batch.
+    pub was_congested: bool,
 }
 
 impl Hold {
+    /// Tells once when paid joins begin to be refused, and once when they are taken again.
+    pub fn note_congestion(&mut self, is_congested: bool) {
+        match (self.was_congested, is_congested) {
+            (false, true) => tracing::warn!(
+                partition = self.number,
+                "what is decided is not published: nobody may join a paid game for now"
+            ),
+            (true, false) => tracing::info!(
+                partition = self.number,
+                "what is decided is published again: paid games may be joined"
+            ),
+            _ => {}
+        }
+        self.was_congested = is_congested;
+    }
+
     /// Takes the partition from whoever had it, and finds its state.
     pub fn take_over(shared: &Shared, number: u32) -> Result<Hold, StoreError> {
         let mut store = PgStore::new(&shared.postgres, number, &shared.name)?;
@@ -81,6 +99,7 @@ impl Hold {
             unpublished_records: 0,
             published_upto: 0,
             failures: 0,
+            was_congested: false,
         };
         hold.outgoing.number_forwarded(number);
         hold.load(&shared.rules)?;
