@@ -161,6 +161,13 @@ impl Outgoing {
         }
     }
 
+    /// Forgets what was made and not committed: every numbering begins anew that is not set again.
+    pub fn forget(&mut self) {
+        self.records.clear();
+        self.events_seq.clear();
+        self.outbox_seq.clear();
+    }
+
     /// Where the dense numbering of each topic's partition goes on.
     pub fn outbox_positions(&self) -> impl Iterator<Item = (&Topic, u32, u64)> {
         let events = (0..).zip(&self.events_seq);

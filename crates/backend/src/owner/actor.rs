@@ -112,9 +112,7 @@ impl Actor {
                 Wanted::Parked => {
                     if let Some(hold) = &mut self.hold {
                         hold.store.roll_back();
-                        hold.again.clear();
-                        hold.singly = 0;
-                        hold.refused = None;
+                        hold.forget_taken();
                     }
                 }
             }
@@ -144,7 +142,7 @@ impl Actor {
             Err(stopped) => return stopped,
         };
         mailbox.forget_records();
-        hold.again.clear();
+        hold.forget_taken();
         shared.tell(Told::Ready {
             partition: self.number,
             generation,
@@ -360,7 +358,8 @@ impl Actor {
     fn keep_house(&mut self, hold: &mut Hold, pace: &mut Pace) -> Result<(), Stopped> {
         let now = hold.clock.now();
         if hold.partition.has_deadlines() && now >= hold.liveness.store_due() {
-            match hold.store.show_alive(&hold.ownership, now) {
+            let alive = hold.liveness.alive(now);
+            match hold.store.show_alive(&hold.ownership, alive) {
                 Ok(()) => hold.liveness.store_committed(now),
                 Err(StoreError::Fenced { .. }) => return Err(Stopped::Fenced),
                 Err(error) => {

@@ -76,6 +76,10 @@ impl Actor {
             }));
         }
         let mut batch = OwnerBatch {
+            silent_since: match work.shift_ms {
+                Some(_) => None,
+                None => hold.liveness.silent_since(),
+            },
             published_upto: self.shared.publisher.acknowledged(hold.number),
             ..OwnerBatch::default()
         };

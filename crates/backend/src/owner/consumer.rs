@@ -49,7 +49,7 @@ impl Consumer {
             shared,
             assigned,
             heard: Instant::now(),
-            read: BTreeMap::new(),
+            read: Read::default(),
             full: BTreeSet::new(),
             last_commit: Instant::now(),
             committed: BTreeMap::new(),
@@ -119,6 +119,24 @@ fn end_aside(consumer: BaseConsumer<Member>, within: Duration) {
 /// What is read of one partition: the next offset of each topic.
 type Places = BTreeMap<Topic, Offset>;
 
+/// What is read, by partition, since one change of the group's members.
+#[derive(Default)]
+struct Read {
+    generation: u64,
+    places: BTreeMap<u32, Places>,
+}
+
+impl Read {
+    /// Follows a change of members. Owners have dropped what they had not decided, also those that keep their
+    /// partition: until they say from where on, nothing is read for them.
+    fn follow(&mut self, generation: u64) {
+        if self.generation != generation {
+            self.generation = generation;
+            self.places.clear();
+        }
+    }
+}
+
 struct Reading {
     consumer: BaseConsumer<Member>,
     options: KafkaOptions,
@@ -127,7 +145,7 @@ struct Reading {
     /// When the group was last known to count on this member.
     heard: Instant,
     topics: BTreeMap<String, Topic>,
-    read: BTreeMap<u32, Places>,
+    read: Read,
     /// Partitions whose owners have enough.
     full: BTreeSet<u32>,
     last_commit: Instant,
@@ -169,7 +187,7 @@ impl Reading {
             Ok(consumer) => {
                 let before = std::mem::replace(&mut self.consumer, consumer);
                 end_aside(before, Duration::ZERO);
-                self.read.clear();
+                self.read.places.clear();
                 self.full.clear();
             }
             Err(error) => tracing::error!(%error, "there is no new client"),
@@ -198,7 +216,7 @@ impl Reading {
     fn hand_out(&mut self, records: BTreeMap<u32, Vec<Record>>) {
         for (partition, records) in records {
             // What was read before partitions came and went belongs to nobody.
-            let Some(places) = self.read.get_mut(&partition) else {
+            let Some(places) = self.read.places.get_mut(&partition) else {
                 continue;
             };
             let fresh = records.into_iter().filter(|record| {
@@ -228,8 +246,7 @@ impl Reading {
             }
             (assigned.generation, assigned.partitions.clone())
         };
-        self.read
-            .retain(|partition, _| partitions.contains(partition));
+        self.read.follow(generation);
         let mut has_changed = false;
         for told in told {
             match told {
@@ -238,11 +255,13 @@ impl Reading {
                     generation: of,
                     offsets,
                 } if of == generation && partitions.contains(&partition) => {
-                    self.read.insert(partition, self.places(&offsets));
+                    self.read.places.insert(partition, self.places(&offsets));
                     has_changed = true;
                 }
                 Told::Ready { .. } => {}
-                Told::Lost { partition } => has_changed |= self.read.remove(&partition).is_some(),
+                Told::Lost { partition } => {
+                    has_changed |= self.read.places.remove(&partition).is_some()
+                }
             }
         }
         if has_changed {
@@ -263,12 +282,12 @@ impl Reading {
 
     /// Reads what there is to be read, and nothing else.
     fn assign(&mut self) {
-        let list = self.list(self.read.keys().copied());
+        let list = self.list(self.read.places.keys().copied());
         if let Err(error) = list.and_then(|list| self.consumer.assign(&list)) {
             tracing::error!(%error, "partitions can not be read");
         }
         for partition in std::mem::take(&mut self.full) {
-            if self.read.contains_key(&partition) {
+            if self.read.places.contains_key(&partition) {
                 self.full.insert(partition);
                 self.pause(partition, true);
             }
@@ -278,7 +297,7 @@ impl Reading {
     fn list(&self, partitions: impl Iterator<Item = u32>) -> KafkaResult<TopicPartitionList> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
-            for (topic, place) in self.read.get(&partition).into_iter().flatten() {
+            for (topic, place) in self.read.places.get(&partition).into_iter().flatten() {
                 let name = self.options.full_name(topic.as_str());
                 list.add_partition_offset(&name, partition as i32, *place)?;
             }
@@ -320,7 +339,7 @@ impl Reading {
             }
         }
         let mut moved = Vec::new();
-        for (partition, places) in &self.read {
+        for (partition, places) in &self.read.places {
             for (topic, place) in places {
                 let Offset::Offset(wanted) = place else {
                     continue;
@@ -350,7 +369,7 @@ impl Reading {
             }
         }
         for (partition, topic, place) in moved {
-            if let Some(places) = self.read.get_mut(&partition) {
+            if let Some(places) = self.read.places.get_mut(&partition) {
                 self.shared
                     .mailbox(partition)
                     .put_moved(topic.clone(), place.max(0) as u64);
@@ -364,7 +383,7 @@ impl Reading {
     fn commit(&mut self) {
         self.last_commit = Instant::now();
         let mut list = TopicPartitionList::new();
-        for partition in self.read.keys() {
+        for partition in self.read.places.keys() {
             let decided = self.shared.decided[*partition as usize].lock().clone();
             if self.committed.get(partition) == Some(&decided) {
                 continue;
@@ -382,5 +401,23 @@ impl Reading {
         {
             tracing::debug!(%error, "the group's offsets were not committed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_change_of_members_nothing_is_read_from_where_it_was_read_before() {
+        let places = Places::from([(Topic::new("a"), Offset::Offset(11))]);
+        let mut read = Read::default();
+        read.follow(1);
+        read.places.insert(0, places);
+        read.follow(1);
+        assert_eq!(read.places.len(), 1);
+        // Taken back and given again between two looks.
+        read.follow(3);
+        assert!(read.places.is_empty());
     }
 }

@@ -120,6 +120,13 @@ impl Hold {
         Ok(hold)
     }
 
+    /// Forgets what was taken: it will be read again.
+    pub fn forget_taken(&mut self) {
+        self.again.clear();
+        self.singly = 0;
+        self.refused = None;
+    }
+
     /// Reads all state again but who is connected.
     pub fn reload(&mut self, rules: &Rules) -> Result<(), StoreError> {
         self.store.roll_back();
@@ -132,7 +139,7 @@ impl Hold {
 
     fn load(&mut self, rules: &Rules) -> Result<(), StoreError> {
         let (number, count) = (self.number, rules.partitions);
-        self.outgoing.records.clear();
+        self.outgoing.forget();
         self.positions.clear();
         let PartitionState {
             published_upto,

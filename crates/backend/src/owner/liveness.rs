@@ -50,6 +50,16 @@ impl Liveness {
         }
     }
 
+    /// Up to when time counts, for whoever takes over: a silence of the brokers goes on for the next owner.
+    pub fn alive(&self, now: Millis) -> Millis {
+        self.outage_since.unwrap_or(self.brokers).min(now)
+    }
+
+    /// Since when an outage goes on, or one that is over has moved no deadlines yet.
+    pub fn silent_since(&self) -> Option<Millis> {
+        self.outage_since
+    }
+
     /// When the brokers are to be asked again.
     pub fn brokers_due(&self) -> Millis {
         self.brokers.plus(ALIVE_MS)
@@ -127,6 +137,23 @@ mod tests {
         assert!(liveness.is_outage(Millis(20_000)));
         liveness.brokers_answered(Millis(20_001));
         assert_eq!(liveness.outage_over(Millis(20_001)), None);
+    }
+
+    #[test]
+    fn a_store_that_lives_does_not_hide_from_the_next_owner_that_brokers_are_silent() {
+        let mut liveness = Liveness::at(Millis(10_000));
+        for now in [11_000, 12_000, 15_000, 20_000] {
+            liveness.store_committed(Millis(now));
+            assert_eq!(liveness.alive(Millis(now)), Millis(10_000));
+        }
+        liveness.brokers_answered(Millis(21_000));
+        assert_eq!(
+            liveness.alive(Millis(21_000)),
+            Millis(10_000),
+            "not moved yet"
+        );
+        liveness.outage_told();
+        assert_eq!(liveness.alive(Millis(21_500)), Millis(21_000));
     }
 
     #[test]

@@ -175,8 +175,8 @@ async fn an_owner_that_was_taken_over_commits_nothing_more_and_comes_back_if_it_
     stop(backend).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn deadlines_wait_for_brokers_that_are_away_and_move_by_the_time() {
+/// Brokers to stop.
+async fn own_kafka() -> (TestKafka, &'static TestPostgres) {
     let settings = Settings {
         // A broker that its controller has given up tells clients of no broker, and they forget it for good.
         properties: vec![("broker.session.timeout.ms".into(), "60000".into())],
@@ -185,7 +185,39 @@ async fn deadlines_wait_for_brokers_that_are_away_and_move_by_the_time() {
     let servers = tokio::task::spawn_blocking(move || {
         (TestKafka::own_with(&settings), TestPostgres::shared())
     });
-    let (kafka, postgres) = servers.await.unwrap();
+    servers.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_that_its_owner_does_not_outlive_rolls_for_nobody() {
+    let (kafka, postgres) = own_kafka().await;
+    let mut rig = Rig::on(&kafka, postgres).await;
+    rig.games.get_mut("bigger_dice").unwrap().spec.turn_ms = Some(4_000);
+    let first = rig.backend("first").await;
+    rig.grant(1).await;
+    rig.grant(2).await;
+    let room = key_in(0, |n| format!("o-{n}"));
+    rig.begin_game(&room, [1, 2]).await;
+    let turn = rig.expect("games.event.turn_changed").await;
+    kafka.stop_signal();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    // What it saves last is no sign that commands could come.
+    stop(first).await;
+    kafka.continue_signal();
+    let second = rig.backend("second").await;
+    let moved = rig.expect("games.event.turn_changed").await;
+    assert_eq!(
+        moved["payload"]["turn_number"],
+        turn["payload"]["turn_number"]
+    );
+    let (deadline, now) = (&moved["payload"]["deadline"], &moved["timestamp"]);
+    assert!(deadline.as_str() > now.as_str(), "{moved}");
+    stop(second).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deadlines_wait_for_brokers_that_are_away_and_move_by_the_time() {
+    let (kafka, postgres) = own_kafka().await;
     let mut rig = Rig::on(&kafka, postgres).await;
     rig.games.get_mut("bigger_dice").unwrap().spec.turn_ms = Some(4_000);
     let backend = rig.backend("alone").await;
@@ -268,6 +300,10 @@ async fn a_record_that_the_store_can_not_take_is_put_aside_alone() {
     assert_eq!(selected.count(), 1);
     let letters = "SELECT next_seq FROM outbox_position WHERE topic = 'events.dead_letter'";
     assert_eq!(rig.number(letters).await, 1);
+    // What was decided in vain has used up no numbers, also of topics that had none before.
+    let fees =
+        "SELECT next_seq FROM outbox_position WHERE topic = 'bigger_dice.participation_payed'";
+    assert_eq!(rig.number(fees).await, 1);
     rig.assert_dense(&good);
     stop(backend).await;
 }

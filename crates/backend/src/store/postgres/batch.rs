@@ -58,6 +58,8 @@ pub struct OwnerBatch {
     pub forwarded: Vec<Forwarded>,
     /// Where the numberings go on, of those that have changed.
     pub positions: Vec<OutboxPosition>,
+    /// Since when an outage goes on that deadlines have not been moved by: time counts up to here.
+    pub silent_since: Option<Millis>,
     /// All records of batches up to this one are in the event log. A lower number than is stored changes nothing.
     pub published_upto: u64,
 }

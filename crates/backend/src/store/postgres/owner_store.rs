@@ -176,6 +176,7 @@ impl PgStore {
     ) -> Result<Vec<Row>, StoreError> {
         let query = async |session: &Session| Ok(session.client.query(sql, parameters).await?);
         match self.open {
+            Some(_) if !self.link.is_open() => Err(no_transaction()),
             Some(_) => self.link.run(query),
             None => self.link.run_again(query),
         }

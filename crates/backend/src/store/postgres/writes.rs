@@ -121,10 +121,11 @@ fn put_batch<'a>(
         Sql::Batch,
         parameters![partition, number, at, consumed, records],
     );
+    let alive = batch.silent_since.map_or(at, |since| since.0);
     let (floor, published_upto) = (writes.floor as i64, batch.published_upto as i64);
     calls.push(
         Sql::MoveOn,
-        parameters![partition, number, at, floor, published_upto],
+        parameters![partition, number, alive, floor, published_upto],
     );
     let next = batch.next_offsets();
     if !next.is_empty() {

@@ -45,6 +45,22 @@ fn a_connection_that_is_lost_before_commit_leaves_nothing() {
     assert_eq!((by.batch_no, database.balance_of(7)), (1, 100));
 }
 
+#[test]
+fn nothing_is_read_or_written_in_a_batch_once_its_connection_is_lost() {
+    let database = Database::new();
+    let (mut store, mut by) = database.owner(3);
+    store.begin(&by, &accounts([7])).unwrap();
+    terminate(&database, 3);
+    for _ in 0..2 {
+        let lost = store.floor();
+        assert!(matches!(lost, Err(StoreError::Unreachable(_))), "{lost:?}");
+    }
+    let batch = OwnerBatch::default();
+    let lost = store.commit(&mut by, &batch, &moves([grant(7, 100)]));
+    assert!(matches!(lost, Err(StoreError::Unreachable(_))), "{lost:?}");
+    assert_eq!((by.batch_no, database.balance_of(7)), (0, 0));
+}
+
 /// Where a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cut {
