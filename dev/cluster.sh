@@ -203,8 +203,10 @@ run() {
   for name in "${SERVERS[@]}"; do start_server "$name"; done
   kafka=127.0.0.1:$(<"$cluster_dir/kafka/port")
   database=$(<"$cluster_dir/postgres/url")
-  "$program" keys create "$cluster_dir/keys" >/dev/null
-  "$program" keys gateway --keys "$cluster_dir/keys" "$cluster_dir/keys-of-gateways" >/dev/null
+  # Kept with the data: what they sealed, only they open.
+  [[ -s $cluster_dir/keys ]] || "$program" keys create "$cluster_dir/keys" >/dev/null
+  [[ -s $cluster_dir/keys-of-gateways ]] ||
+    "$program" keys gateway --keys "$cluster_dir/keys" "$cluster_dir/keys-of-gateways" >/dev/null
   # Backends first: they make the topics that gateways wait for.
   mapfile -t names < <(backend_names)
   for name in "${names[@]}"; do start_member "$name"; done

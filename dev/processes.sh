@@ -112,10 +112,11 @@ detach() {
   local log=$1
   shift
   (
+    # Without a redirection around the loop: what the shell keeps to undo it would be closed as well, and the log with it.
     for fd in /proc/self/fd/*; do
       fd=${fd##*/}
       ((fd <= 2)) || eval "exec $fd>&-"
-    done 2>/dev/null
+    done
     exec setsid "$@"
   ) </dev/null >>"$log" 2>&1 &
   # Not a job of this shell's: it neither waits for it nor says how it ended.
