@@ -27,7 +27,7 @@ use crate::store::StoreError;
 use crate::store::postgres::{PgDirectory, PgOptions, PgPool};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOffsets, KafkaOptions};
-use blazing_sun_backbone::log::{EventLog, LogError};
+use blazing_sun_backbone::log::{EventLog, LogError, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::{Cents, Games};
@@ -115,6 +115,21 @@ pub enum OwnerError {
         /// What the panic said.
         text: String,
     },
+    /// The keys are another deployment's: what is sealed in the database could not be opened with them.
+    #[error(
+        "the database belongs to a deployment with other keys: all processes of a deployment need the file that its first \
+         backend was started with"
+    )]
+    Keys,
+    /// A database that knows nothing yet, beside topics that others have written.
+    #[error(
+        "the database is new, and `{topic}` holds events of a deployment already: name that one's database, or another \
+         `kafka.topic_prefix`"
+    )]
+    Topics {
+        /// One of them, as the brokers call it.
+        topic: String,
+    },
     /// The database holds another deployment's kind of money.
     #[error(
         "the database holds a deployment of `{found}`, this server is configured for `{wanted}`"
@@ -153,12 +168,7 @@ impl Backend {
             spec.retention_ms = options.retention_ms;
         }
         log.ensure_topics(&specs).await?;
-        let pool = PgPool::open(&options.postgres).await?;
-        let wanted = format!("demo {}", options.currency);
-        let found = pool.keep("money", &wanted).await?;
-        if found != wanted {
-            return Err(OwnerError::Money { found, wanted });
-        }
+        let pool = open_database(&options, &log).await?;
         let (queries, asked) = mpsc::unbounded_channel();
         let (shared, commits, ended) = share(options, offsets, queries)?;
         tokio::spawn(answer_all(
@@ -272,6 +282,35 @@ impl Drop for Backend {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The database, if it belongs to these topics, to these keys, and to this money.
+async fn open_database(options: &OwnerOptions, log: &KafkaLog) -> Result<PgPool, OwnerError> {
+    // Looked at first: whoever publishes has taken a partition in the database before.
+    let mut written = None;
+    for topic in [topics::GAMES_EVENTS, topics::CHAT_EVENTS] {
+        let bounds = log.bounds(&Topic::new(topic)).await?;
+        if bounds.iter().any(|bounds| bounds.end > 0) {
+            written = Some(format!("{}{topic}", options.kafka.topic_prefix));
+        }
+    }
+    let pool = PgPool::open(&options.postgres).await?;
+    if let Some(topic) = written
+        && !pool.has_owners().await?
+    {
+        // Its numbers would begin again, and whoever has read the topic would drop them as known.
+        return Err(OwnerError::Topics { topic });
+    }
+    let own = options.mac.fingerprint();
+    if pool.keep("keys", &own).await? != own {
+        return Err(OwnerError::Keys);
+    }
+    let wanted = format!("demo {}", options.currency);
+    let found = pool.keep("money", &wanted).await?;
+    if found != wanted {
+        return Err(OwnerError::Money { found, wanted });
+    }
+    Ok(pool)
 }
 
 async fn blocking<T: Send + 'static>(

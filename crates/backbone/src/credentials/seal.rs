@@ -17,6 +17,9 @@ const NONCE_BYTES: usize = 12;
 /// Separates the keys for passwords from those that they derive from.
 const PASSWORDS: &[u8] = b"blazing-sun room passwords";
 
+/// What a cluster's fingerprint is the MAC of.
+const FINGERPRINT: &[u8] = b"blazing-sun cluster";
+
 /// Keys by id; the first one seals. A sealed text is `<key id>.<base64url of nonce ‖ ciphertext ‖ tag>`.
 #[derive(Clone)]
 struct Ring(Arc<[(String, Aes256Gcm)]>);
@@ -178,6 +181,13 @@ impl ClusterMac {
         }
     }
 
+    /// What tells this cluster's secret from another's, and says nothing of it. A password's MAC is over a text with a 0.
+    pub fn fingerprint(&self) -> String {
+        let mut mac = self.keyed.clone();
+        mac.update(FINGERPRINT);
+        hex::encode(&mac.finalize().into_bytes()[..16])
+    }
+
     /// HMAC-SHA256(cluster secret, room_id ‖ 0 ‖ password).
     pub fn room_password(&self, room: &RoomId, password: &str) -> [u8; 32] {
         let mut mac = self.keyed.clone();
@@ -268,6 +278,9 @@ mod tests {
     #[test]
     fn a_password_is_bound_to_its_room_and_cluster() {
         let mac = ClusterMac::new(&[7; 32]);
+        // Checked against Python's hmac.new(bytes([7]*32), b"blazing-sun cluster", "sha256").
+        assert_eq!(mac.fingerprint(), "439ab67426fbc90b34fb8738b21b1e8f");
+        assert_ne!(mac.fingerprint(), ClusterMac::new(&[8; 32]).fingerprint());
         let (room, other): (RoomId, RoomId) = ("a".parse().unwrap(), "ab".parse().unwrap());
         let stored = mac.room_password(&room, "bc");
         // Checked against Python's hmac.new(bytes([7]*32), b"a\0bc", "sha256").

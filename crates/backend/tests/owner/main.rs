@@ -9,8 +9,13 @@ mod across;
 mod faults;
 mod rig;
 
+use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::{Headers, NewRecord, Topic};
 use blazing_sun_backbone::topics;
+use blazing_sun_backend::owner::Backend;
+use blazing_sun_backend::store::postgres::PgOptions;
+use blazing_sun_domain::Millis;
+use blazing_sun_harness::postgres::TestPostgres;
 use rig::{Rig, key_in, stop};
 use serde_json::json;
 use uuid::Uuid;
@@ -36,6 +41,36 @@ async fn a_game_is_played_by_commands_on_kafka() {
     stop(backend).await;
     let unpublished = "SELECT count(*) FROM partition_owner WHERE published_upto < batch_no - 1";
     assert_eq!(rig.number(unpublished).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_of_another_deployment_is_refused_before_it_owns_anything() {
+    let mut rig = Rig::new().await;
+    let backend = rig.backend("first").await;
+    rig.grant(1).await;
+
+    let mut other_keys = rig.options("other keys");
+    other_keys.mac = Keys::generate(Millis(0)).unwrap().cluster_mac();
+    let refused = Backend::start(other_keys).await.err().unwrap().to_string();
+    assert!(refused.contains("with other keys"), "{refused}");
+
+    let mut new_database = rig.options("a new database");
+    new_database.postgres = PgOptions::parse(&TestPostgres::shared().new_database()).unwrap();
+    let refused = Backend::start(new_database)
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    let topic = rig.options("").kafka.topic_prefix + topics::GAMES_EVENTS;
+    assert!(refused.contains(&topic), "{refused}");
+
+    // Neither has cost the first one a partition.
+    let epochs = "SELECT max(epoch) FROM partition_owner";
+    assert_eq!(rig.number(epochs).await, 1);
+    rig.grant(2).await;
+    let second = rig.backend("second").await;
+    stop(second).await;
+    stop(backend).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

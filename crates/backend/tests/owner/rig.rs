@@ -106,7 +106,11 @@ impl Rig {
 
     /// Starts a backend and waits until it owns so many partitions.
     pub async fn backend(&self, name: &str) -> Backend {
-        let options = OwnerOptions {
+        Backend::start(self.options(name)).await.unwrap()
+    }
+
+    pub fn options(&self, name: &str) -> OwnerOptions {
+        OwnerOptions {
             kafka: self.kafka.clone(),
             postgres: self.postgres(),
             name: name.to_owned(),
@@ -122,8 +126,7 @@ impl Rig {
             limits: Default::default(),
             chat: Default::default(),
             retention_ms: 7 * DAY_MS,
-        };
-        Backend::start(options).await.unwrap()
+        }
     }
 
     pub async fn append(&self, record: NewRecord) {

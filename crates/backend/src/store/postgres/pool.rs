@@ -100,6 +100,14 @@ impl PgPool {
         Ok(row.try_get(0)?)
     }
 
+    /// Whether a partition was ever owned.
+    pub async fn has_owners(&self) -> Result<bool, StoreError> {
+        let rows = self
+            .rows("SELECT 1 FROM partition_owner LIMIT 1", &[])
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
     /// Closes all connections; whoever asks for one is told so.
     pub fn close(&self) {
         self.pool.close();
