@@ -19,6 +19,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Fields that each record has for itself.
 const OWN_FIELDS: [&str; 2] = [header::EVENT_ID, header::CORRELATION_ID];
+/// Batches of several partitions are in the order of their commits, and are of the instants when they began, by
+/// the clocks of different machines.
+const OUT_OF_ORDER_MS: i64 = 60_000;
 /// Answers that no state decides.
 const PLAIN_ANSWERS: [&str; 4] = [
     "games.event.chat_history",
@@ -221,7 +224,11 @@ impl<'c> ToldRecords<'c> {
                     break;
                 }
             };
-            if self.until.is_some_and(|until| at > until) {
+            // Batches of other partitions may be of a later instant and stand before this one's last.
+            let is_own = |record: &Record| {
+                record.partition == self.partition && record.topic.as_str() == topics::GAMES_EVENTS
+            };
+            if self.until.is_some_and(|until| at > until) && records.iter().any(is_own) {
                 self.is_at_end = true;
                 break;
             }
@@ -402,13 +409,15 @@ fn invitation(record: &Record) -> Option<Invitation> {
     invited.filter(|_| is_one).map(|invited| invited.payload)
 }
 
-/// The first batch that was written at this instant or later, found by halving: time never goes back.
+/// A batch that is not later than the first of this instant, and not much earlier; found by halving.
 fn first_batch_at(connection: &Connection, at: Millis) -> Result<u64> {
     let bounds = connection.query_row(
         "SELECT coalesce(min(batch_no), 0), coalesce(max(batch_no), -1) FROM log_batch",
         [],
         |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
     )?;
+    // The first that is not before this: no later one than the first that is not before `at`.
+    let at = at.0.saturating_sub(OUT_OF_ORDER_MS);
     let (mut low, mut high) = (bounds.0, bounds.1.saturating_add(1));
     let mut next = connection.prepare(
         "SELECT batch_no, at_ms FROM log_batch WHERE batch_no >= ?1 ORDER BY batch_no LIMIT 1",
@@ -421,7 +430,7 @@ fn first_batch_at(connection: &Connection, at: Millis) -> Result<u64> {
             })
             .optional()?;
         match found {
-            Some((batch_no, at_ms)) if at_ms < at.0 => low = batch_no + 1,
+            Some((batch_no, at_ms)) if at_ms < at => low = batch_no + 1,
             _ => high = middle,
         }
     }
@@ -440,4 +449,33 @@ fn place(record: &Record) -> String {
     let (topic, partition, offset) = (record.topic.as_str(), record.partition, record.offset);
     let name = name_of(&record.headers, topic);
     format!("{name} at {topic}/{partition} offset {offset}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_batch_is_passed_over_where_instants_are_out_of_order() {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = "CREATE TABLE log_batch (batch_no INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL)";
+        connection.execute(table, []).unwrap();
+        let base = 1_000_000;
+        let instants = [0, 10, 900_000, 900_009, 900_004, 900_008, 900_010, 900_008];
+        for (batch_no, at) in (1..).zip(instants) {
+            let row: [i64; 2] = [batch_no, base + at];
+            connection
+                .execute("INSERT INTO log_batch VALUES (?1, ?2)", row)
+                .unwrap();
+        }
+        for (batch_no, at) in (1..).zip(instants) {
+            let found = first_batch_at(&connection, Millis(base + at)).unwrap();
+            assert!(found <= batch_no, "{found} for {batch_no}");
+        }
+        // What is long before is left out.
+        assert_eq!(
+            first_batch_at(&connection, Millis(base + 900_009)).unwrap(),
+            3
+        );
+    }
 }
