@@ -2,7 +2,7 @@
 
 use crate::brokers::{kafka_options, unique_name};
 use crate::cli::DataArgs;
-use crate::config::{Config, ConfigError, Mode, Role, Sources};
+use crate::config::{Config, ConfigError, Sources};
 use crate::data_dir::existing_database;
 use anyhow::{Context, bail};
 use blazing_sun_backbone::log::EventLog;
@@ -67,11 +67,9 @@ pub fn read_only(database: &Path) -> anyhow::Result<SqliteLog> {
 pub async fn connect(config: &Config) -> anyhow::Result<KafkaLog> {
     let kafka = &config.kafka;
     let Some(servers) = &kafka.bootstrap_servers else {
-        // Names what is missing.
-        return match config.mode(Role::Gateway) {
-            Err(error) => Err(error.into()),
-            Ok(Mode::Embedded | Mode::Distributed) => bail!("there are no brokers"),
-        };
+        let why = "the topics to be read are on Kafka".to_owned();
+        let key = "kafka.bootstrap_servers";
+        return Err(ConfigError::Missing { key, why }.into());
     };
     let unreachable = format!("cannot reach Kafka at {servers}");
     let options = kafka_options(kafka, &unique_name())?;

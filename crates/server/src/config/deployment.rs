@@ -308,6 +308,8 @@ pub(super) fn without_password(url: &str) -> String {
         None => (None, rest),
     };
     let user = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
+        // An @ in a parameter, which may be a password's.
+        Some((name, _)) if name.contains(['/', '?']) => return format!("{scheme}://{MASKED}"),
         Some((name, "")) => format!("{name}@"),
         Some((name, _)) => format!("{name}:{MASKED}@"),
         None => String::new(),
@@ -334,6 +336,8 @@ mod tests {
             ("postgres://sun@db/sun", "postgres://sun@db/sun"),
             ("postgresql://db/sun?password=x", "postgresql://db/sun?***"),
             ("postgres://a:b/c?d@e/f", "postgres://a:***@e/f"),
+            ("postgres://db/sun?password=x@y", "postgres://***"),
+            ("postgres:///sun?password=x:y@z", "postgres://***"),
             ("host=db password=x", "***"),
             ("", "***"),
         ] {
