@@ -250,8 +250,11 @@ impl Actor {
         let (is_first, has_records) = (work.is_first, !work.records.is_empty());
         let shifted = work.shift_ms.is_some();
         match self.one_batch(hold, now, work) {
-            Ok(_) => {
-                pace.last_batch = Instant::now();
+            Ok(is_written) => {
+                // What is published is noted soon, also while nothing comes of what falls due.
+                if is_written {
+                    pace.last_batch = Instant::now();
+                }
                 if has_records {
                     hold.singly = hold.singly.saturating_sub(1);
                     hold.refused = None;
