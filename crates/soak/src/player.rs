@@ -24,6 +24,19 @@ use view::{Phase, View};
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// After so long without news a player tries something else.
 const BORED_AFTER: Duration = Duration::from_millis(150);
+/// What answers a command by its id.
+const ANSWERS: [&str; 9] = [
+    "chat.event.error",
+    "games.event.chat_history",
+    "games.event.room_list",
+    "games.event.quick_match_waiting",
+    "games.event.room_state",
+    "games.event.command_applied",
+    "games.event.error",
+    "games.event.not_in_room",
+    // Of more than 50 spectators, the one who leaves alone is told.
+    "games.event.spectator_left",
+];
 /// How the commands begin that are about no room.
 const CHAT: &str = "chat.command.";
 /// Commands that are sent again later on.
@@ -269,25 +282,23 @@ impl Player {
     }
 
     fn note_answer(&mut self, frame: &Value, kind: &str) {
-        const ANSWERS: [&str; 9] = [
-            "chat.event.error",
-            "games.event.chat_history",
-            "games.event.room_list",
-            "games.event.quick_match_waiting",
-            "games.event.room_state",
-            "games.event.command_applied",
-            "games.event.error",
-            "games.event.not_in_room",
-            // Of more than 50 spectators, the one who leaves alone is told.
-            "games.event.spectator_left",
-        ];
         let cause = frame["correlation_id"]
             .as_str()
             .or(frame["command_id"].as_str());
         for pending in self.pending.values_mut() {
             pending.note_standing(frame, kind);
         }
-        let Some(id) = cause else { return };
+        if let Some(id) = cause {
+            self.note_answer_to(id, frame, kind);
+        }
+        let answered = self.pending.iter().filter(|(_, of)| of.is_answered());
+        let answered: Vec<String> = answered.map(|(id, _)| id.clone()).collect();
+        for id in answered {
+            self.is_answered(id);
+        }
+    }
+
+    fn note_answer_to(&mut self, id: &str, frame: &Value, kind: &str) {
         let Some(pending) = self.pending.get_mut(id) else {
             return;
         };
@@ -314,21 +325,24 @@ impl Player {
         } else if is_private_effect || (frame["room_seq"].is_u64() && !pending.is_entering()) {
             pending.has_event = true;
         }
-        if pending.is_answered() {
-            let is_of_view = pending.room.is_some() && pending.room == self.view.room;
-            if pending.name == "leave_room" && is_of_view && !pending.is_refused {
-                if self.view.phase == Phase::Playing {
-                    self.left = self.view.room.clone();
-                }
-                self.view.leave();
+    }
+
+    fn is_answered(&mut self, id: String) {
+        let Some(pending) = self.pending.remove(&id) else {
+            return;
+        };
+        let is_of_view = pending.room.is_some() && pending.room == self.view.room;
+        if pending.name == "leave_room" && is_of_view && !pending.is_refused {
+            if self.view.phase == Phase::Playing {
+                self.left = self.view.room.clone();
             }
-            let pending = self.pending.remove(id).expect("it was just there");
-            self.done.push_back((id.to_owned(), pending.frame));
-            if self.done.len() > REMEMBERED {
-                self.done.pop_front();
-            }
-            self.shared.count_answer();
+            self.view.leave();
         }
+        self.done.push_back((id, pending.frame));
+        if self.done.len() > REMEMBERED {
+            self.done.pop_front();
+        }
+        self.shared.count_answer(self.user);
     }
 
     fn give_up_waiting(&mut self) {
