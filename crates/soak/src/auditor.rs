@@ -254,7 +254,9 @@ impl Auditor {
         };
         let fee = tariff.fee_cents;
         let can_pay = |user: &i64| self.players.get(user).is_some_and(|held| *held >= fee);
-        if self.rooms.contains_key(room_id) || !players.iter().all(can_pay) {
+        // It may come again, also when the room is long over.
+        let is_known = self.rooms.contains_key(room_id) || self.ended.contains(room_id);
+        if is_known || !players.iter().all(can_pay) {
             return;
         }
         let mut room = Room::new(game, tariff.clone(), players.len(), *host);
