@@ -2,7 +2,7 @@
 
 use super::kafka::TestKafka;
 use super::postgres::TestPostgres;
-use super::server::{FOR_TESTS, address_of};
+use super::server::{FOR_TESTS, address_if_any, address_of};
 use super::{DEADLINE, Guest, built, command, within};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -196,7 +196,7 @@ impl Cluster {
         self.restart_gateway_with(at, &[]).await;
     }
 
-    /// The same with more of its environment, this time.
+    /// The same with more of its environment, this time, of which it may end before it listens.
     pub async fn restart_gateway_with(&mut self, at: usize, environment: &[(String, String)]) {
         let listen = self.gateways[at].address.to_string();
         self.gateways[at] = self.spawn("gateway", at, &listen, environment).await;
@@ -207,7 +207,7 @@ impl Cluster {
         self.restart_backend_with(at, &[]).await;
     }
 
-    /// The same with more of its environment, this time.
+    /// The same with more of its environment, this time, of which it may end before it listens.
     pub async fn restart_backend_with(&mut self, at: usize, environment: &[(String, String)]) {
         let listen = self.backends[at].address.to_string();
         self.backends[at] = self.spawn("backend", at, &listen, environment).await;
@@ -233,7 +233,14 @@ impl Cluster {
             .stderr(file.expect("a log file"))
             .spawn()
             .expect("the program starts");
-        let address = address_of(&mut child, &log).await;
+        let address = match environment {
+            [] => address_of(&mut child, &log).await,
+            // It may be what ends the process before it listens.
+            _ => {
+                let address = address_if_any(&mut child).await;
+                address.unwrap_or_else(|| listen.parse().expect("an address"))
+            }
+        };
         Process {
             role,
             child,

@@ -71,17 +71,22 @@ pub(crate) const FOR_TESTS: [(&str, &str); 8] = [
 
 /// Waits until a program says where it listens.
 pub(crate) async fn address_of(child: &mut Child, log: &Path) -> SocketAddr {
-    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let line = within("the server's address", lines.next_line()).await;
-    let line = line.expect("readable output").unwrap_or_else(|| {
+    address_if_any(child).await.unwrap_or_else(|| {
         let log = std::fs::read_to_string(log);
         panic!("the server did not start: {}", log.unwrap_or_default())
-    });
+    })
+}
+
+/// The same; none if it ends before it listens.
+pub(crate) async fn address_if_any(child: &mut Child) -> Option<SocketAddr> {
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let line = within("the server's address", lines.next_line()).await;
+    let line = line.expect("readable output")?;
     let at = line
         .find("http://")
         .unwrap_or_else(|| panic!("no address in {line}"));
     let address = line[at + "http://".len()..].trim();
-    address.parse().expect("an address")
+    Some(address.parse().expect("an address"))
 }
 
 /// How a server is started.
