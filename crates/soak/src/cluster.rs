@@ -24,6 +24,8 @@ const ROUND_MAX: Duration = Duration::from_secs(6);
 /// Everything is decided and published so soon after the last command.
 const AT_REST_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// What a backend says that finds itself a zombie.
+const FENCED: &str = "another process has taken the partition over";
 /// An unreadable record comes so often.
 const POISON_EVERY: Duration = Duration::from_millis(700);
 
@@ -43,13 +45,15 @@ pub struct ClusterPlan {
 }
 
 impl ClusterPlan {
-    /// Every kill point so often, and signals as often.
+    /// Every kill point so often, and signals a quarter as often.
     pub fn new(seed: u64, each: u64, players: usize) -> ClusterPlan {
         let points = ["K1", "K2", "K3", "K4", "K5", "K6", "K9"].map(Kill::Point);
-        let kills = points.into_iter().chain([Kill::Signal, Kill::Drain]);
+        let points = points.map(|kill| (kill, each));
+        let signals = [Kill::Signal, Kill::Drain, Kill::Freeze];
+        let signals = signals.map(|kill| (kill, each.div_ceil(4)));
         ClusterPlan {
             seed,
-            kills: kills.map(|kill| (kill, each)).collect(),
+            kills: points.into_iter().chain(signals).collect(),
             players,
             fault: None,
             time_max: Duration::MAX,
@@ -81,29 +85,10 @@ pub async fn run_cluster(plan: &ClusterPlan, mut tell: impl FnMut(&str)) -> anyh
         seed: plan.seed,
         ..Report::default()
     };
-    let mut all = environment();
-    // Who takes over waits for little else.
-    let session = "BLAZING_SUN_KAFKA__SESSION_TIMEOUT_MS";
-    all.push((session.to_owned(), "1500".to_owned()));
-    all.extend(
-        plan.fault
-            .clone()
-            .map(|fault| ("BLAZING_SUN_FAULT".to_owned(), fault)),
-    );
-    let mut cluster = Cluster::launch(ClusterLaunch {
-        partitions: PARTITIONS,
-        program: Some(built(PROGRAM)),
-        environment: all,
-        ..ClusterLaunch::default()
-    })
-    .await;
-    let doors = Doors {
-        api: (0..2).map(|at| cluster.backend(at).address()).collect(),
-        sockets: (0..2).map(|at| cluster.gateway(at).address()).collect(),
-    };
+    let (mut cluster, doors) = launch(plan.fault.as_deref()).await;
     let stores = Stores::open(&cluster)?;
     let poison = tokio::spawn(poison(Arc::clone(&stores.log), random.fork()));
-    let mut crew = Crew::hire(
+    let crew = Crew::hire(
         doors,
         plan.players,
         &mut random,
@@ -147,13 +132,26 @@ pub async fn run_cluster(plan: &ClusterPlan, mut tell: impl FnMut(&str)) -> anyh
                     process(&mut cluster, victim).kill().await;
                 }
             }
+            Kill::Freeze => {
+                if dead == Some(victim) {
+                    start(&mut cluster, victim, None).await;
+                }
+                // A zombie is who has owned something.
+                cluster.until_ready().await;
+                some_frames(&crew, &mut random).await;
+                if !freeze(&mut cluster, victim, &stores).await? {
+                    *report
+                        .kills
+                        .entry("SIGSTOP without a take-over".to_owned())
+                        .or_default() += 1;
+                }
+                some_frames(&crew, &mut random).await;
+            }
             Kill::Signal | Kill::Drain => {
                 if dead == Some(victim) {
                     start(&mut cluster, victim, None).await;
                 }
-                let frames = crew.shared.frames_more(random.u64(100..=1_500));
-                // Where hardly anything is heard any more that is found later.
-                let _ = tokio::time::timeout(ROUND_MAX, frames).await;
+                some_frames(&crew, &mut random).await;
                 let process = process(&mut cluster, victim);
                 if kill == Kill::Drain {
                     process.terminate().await;
@@ -162,7 +160,7 @@ pub async fn run_cluster(plan: &ClusterPlan, mut tell: impl FnMut(&str)) -> anyh
                 }
             }
         }
-        dead = Some(victim);
+        dead = (kill != Kill::Freeze).then_some(victim);
         report.rounds += 1;
         *report.kills.entry(kill.to_string()).or_default() += 1;
         tell(&format!("round {}: {kill} of {victim:?}", report.rounds));
@@ -170,8 +168,41 @@ pub async fn run_cluster(plan: &ClusterPlan, mut tell: impl FnMut(&str)) -> anyh
     if let Some(who) = dead {
         start(&mut cluster, who, None).await;
     }
-    cluster.until_ready().await;
     poison.abort();
+    end(cluster, stores, crew, &mut report).await?;
+    report.took = begun.elapsed();
+    Ok(report)
+}
+
+/// Two gateways and two backends, and how to get in.
+pub(crate) async fn launch(fault: Option<&str>) -> (Cluster, Doors) {
+    let mut all = environment();
+    // Who takes over waits for little else.
+    let session = "BLAZING_SUN_KAFKA__SESSION_TIMEOUT_MS";
+    all.push((session.to_owned(), "1000".to_owned()));
+    all.extend(fault.map(|fault| ("BLAZING_SUN_FAULT".to_owned(), fault.to_owned())));
+    let mut cluster = Cluster::launch(ClusterLaunch {
+        partitions: PARTITIONS,
+        program: Some(built(PROGRAM)),
+        environment: all,
+        ..ClusterLaunch::default()
+    })
+    .await;
+    let doors = Doors {
+        api: (0..2).map(|at| cluster.backend(at).address()).collect(),
+        sockets: (0..2).map(|at| cluster.gateway(at).address()).collect(),
+    };
+    (cluster, doors)
+}
+
+/// Ends all, and holds all that was written and heard against the invariants.
+pub(crate) async fn end(
+    mut cluster: Cluster,
+    stores: Stores,
+    mut crew: Crew,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    cluster.until_ready().await;
     for at in 0..2 {
         cluster.gateway(at).terminate().await;
     }
@@ -180,24 +211,51 @@ pub async fn run_cluster(plan: &ClusterPlan, mut tell: impl FnMut(&str)) -> anyh
     report.violations = stores.until_at_rest().await?;
     for at in 0..2 {
         cluster.backend(at).terminate().await;
+        let log = cluster.backend(at).log();
+        report.fenced += log.matches(FENCED).count() as u64;
     }
-    report
-        .violations
-        .extend(stores.look(&mut watch, &crew).await?);
+    let found = stores.look(&mut watch, &crew).await?;
+    report.violations.extend(found);
     crew.dismiss().await;
     report.violations.extend(crew.heard().1);
-    watch.count_into(&mut report);
+    watch.count_into(report);
     report.deliveries = crew.shared.counts.frames.load(Ordering::Relaxed);
     report.guests = crew.shared.counts.guests.load(Ordering::Relaxed);
     report.secrets = crew.with_canaries(|canaries| canaries.count() as u64);
-    report.took = begun.elapsed();
-    Ok(report)
+    Ok(())
+}
+
+/// Waits until players have heard something more; where hardly anything is heard any more that is found later.
+async fn some_frames(crew: &Crew, random: &mut Rng) {
+    let frames = crew.shared.frames_more(random.u64(100..=1_500));
+    let _ = tokio::time::timeout(ROUND_MAX, frames).await;
+}
+
+/// Stops a process until others have taken over what it owned; whether they have.
+async fn freeze(cluster: &mut Cluster, victim: Who, stores: &Stores) -> anyhow::Result<bool> {
+    let before = stores.epochs().await?;
+    process(cluster, victim).stop_signal();
+    let until = Instant::now() + ROUND_MAX;
+    let is_taken_over = loop {
+        let epochs = stores.epochs().await?;
+        let taken = epochs.iter().zip(&before).filter(|(now, then)| now > then);
+        if taken.count() >= PARTITIONS as usize / 2 {
+            break true;
+        }
+        if Instant::now() > until {
+            break false;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    };
+    process(cluster, victim).continue_signal();
+    Ok(is_taken_over)
 }
 
 fn victim_of(kill: Kill, dead: Option<Who>, random: &mut Rng) -> Who {
     let is_gateways = match kill {
         Kill::Point(point) => point == "K9",
         Kill::Signal | Kill::Drain => random.bool(),
+        Kill::Freeze => false,
     };
     // The dead one as often as the other: both come to be armed while the other goes on.
     let at = random.usize(..2);
@@ -278,6 +336,12 @@ impl Stores {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// How often each partition has been taken over.
+    async fn epochs(&self) -> anyhow::Result<Vec<i64>> {
+        let owners = self.pool.progress().await?;
+        Ok(owners.into_iter().map(|owner| owner.epoch).collect())
     }
 
     async fn waits_for(&self) -> anyhow::Result<Vec<String>> {

@@ -99,6 +99,8 @@ pub struct Shared {
     down: Mutex<BTreeSet<i64>>,
     /// Who has signed in since the last server ended.
     back: Mutex<BTreeSet<i64>>,
+    /// Who has been answered since that was last asked.
+    answered: Mutex<BTreeSet<i64>>,
     noticed: Notify,
     /// Players wait up to so long before they come back.
     jitter: Duration,
@@ -136,6 +138,7 @@ impl Shared {
             everyone: Mutex::default(),
             down: Mutex::default(),
             back: Mutex::default(),
+            answered: Mutex::default(),
             noticed: Notify::new(),
             jitter,
             offers: Mutex::default(),
@@ -316,8 +319,10 @@ impl Shared {
         self.counts.copies.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn count_answer(&self) {
+    pub(crate) fn count_answer(&self, user: i64) {
         self.counts.answers.fetch_add(1, Ordering::Relaxed);
+        lock(&self.answered).insert(user);
+        self.noticed.notify_one();
     }
 
     /// Waits until so many frames more have come.
@@ -394,6 +399,16 @@ impl Crew {
         let shared = &self.shared;
         self.wait_for("that the server is back", || {
             lock(&shared.everyone).is_subset(&lock(&shared.back))
+        })
+        .await;
+    }
+
+    /// Waits until all players have been answered once more.
+    pub async fn all_answered(&self) {
+        let shared = &self.shared;
+        lock(&shared.answered).clear();
+        self.wait_for("that they are answered", || {
+            lock(&shared.everyone).is_subset(&lock(&shared.answered))
         })
         .await;
     }

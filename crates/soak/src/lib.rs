@@ -11,6 +11,7 @@ pub mod drain;
 pub mod history;
 pub mod planted;
 pub mod player;
+pub mod rolling;
 pub mod run;
 pub mod slow;
 pub mod transcript;

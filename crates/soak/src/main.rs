@@ -4,6 +4,7 @@ use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::{BACK_WITHIN, drain};
 use blazing_sun_soak::planted::PLANTED;
+use blazing_sun_soak::rolling::rolling;
 use blazing_sun_soak::run::{Plan, run};
 use blazing_sun_soak::slow::{CLOSED_WITHIN, slow};
 use clap::{Parser, ValueEnum};
@@ -30,7 +31,7 @@ struct Arguments {
     /// No further kill round after so many minutes
     #[arg(long, env = "SOAK_MINUTES")]
     minutes: Option<u64>,
-    /// Sockets of the drain
+    /// Sockets of the drain, and of the rolling restart
     #[arg(long, env = "SOAK_SOCKETS", default_value_t = 500)]
     sockets: usize,
     /// Players of the crowd
@@ -42,6 +43,9 @@ struct Arguments {
     /// These parts alone
     #[arg(long, value_enum)]
     only: Vec<Part>,
+    /// These planted faults alone
+    #[arg(long)]
+    fault: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -52,6 +56,8 @@ enum Part {
     Drain,
     /// Kill rounds over two gateways and two backends on Kafka and PostgreSQL.
     Cluster,
+    /// All processes of a cluster, one after the other, under players.
+    Rolling,
     /// Many players in all games, and nothing left behind.
     Crowd,
     /// Clients that never read.
@@ -115,6 +121,11 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
         say(&report);
         is_well &= report.violations.is_empty();
     }
+    if wants(Part::Rolling) {
+        let rolled = rolling(seed, arguments.sockets).await?;
+        say(&rolled);
+        is_well &= rolled.report.violations.is_empty();
+    }
     if wants(Part::Drain) {
         let drained = drain(seed, arguments.sockets).await?;
         say(&drained);
@@ -139,7 +150,14 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
         }
     }
     if wants(Part::Faults) {
+        let is_wanted = |fault: &str| {
+            let mut wanted = arguments.fault.iter();
+            arguments.fault.is_empty() || wanted.any(|name| fault.starts_with(name.as_str()))
+        };
         for planted in PLANTED {
+            if !is_wanted(planted.fault) {
+                continue;
+            }
             let report = planted.run(seed).await?;
             let found: std::collections::BTreeSet<&str> = report
                 .violations

@@ -1,5 +1,6 @@
 //! The faults that the server can be built with, each with the checkers that must notice it.
 
+use crate::cluster::{ClusterPlan, run_cluster};
 use crate::crowd::crowd_under;
 use crate::run::{Kill, Plan, Report, run};
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub struct Planted {
 pub enum Shown {
     /// Servers that are killed there.
     Rounds(&'static [Kill]),
+    /// Processes of a cluster that end so, each once.
+    Cluster(&'static [Kill]),
     /// A crowd: in kill rounds nobody watches or talks.
     Crowd,
 }
@@ -31,7 +34,7 @@ const CROWD: usize = 40;
 const CROWD_PLAYS: Duration = Duration::from_secs(10);
 
 /// All of them.
-pub const PLANTED: [Planted; 12] = [
+pub const PLANTED: [Planted; 14] = [
     planted("dedupe_off", DRAINS, &["I9 repeats"]),
     planted("transfer_doubled:5", DRAINS, &["I1-I3 money", "audit"]),
     planted("rake_lost:1", DRAINS, &["I1-I3 money", "audit"]),
@@ -48,6 +51,16 @@ pub const PLANTED: [Planted; 12] = [
     ),
     planted("poison_dropped", DRAINS, &["I14 poison"]),
     planted("outage_rolls", Shown::Rounds(&[Kill::Signal]), &["outage"]),
+    planted(
+        "relay_skips_one:40",
+        Shown::Cluster(&[Kill::Signal]),
+        &["I4 reaches the log"],
+    ),
+    planted(
+        "dedupe_off",
+        Shown::Cluster(&[Kill::Signal]),
+        &["I9 repeats"],
+    ),
 ];
 
 const fn planted(
@@ -67,6 +80,14 @@ impl Planted {
     pub async fn run(&self, seed: u64) -> anyhow::Result<Report> {
         let kills = match self.shown_by {
             Shown::Rounds(kills) => kills.to_vec(),
+            Shown::Cluster(kills) => {
+                let plan = ClusterPlan {
+                    fault: Some(self.fault.to_owned()),
+                    kills: kills.iter().map(|kill| (*kill, 1)).collect(),
+                    ..ClusterPlan::new(seed, 1, PLAYERS)
+                };
+                return run_cluster(&plan, |_| ()).await;
+            }
             Shown::Crowd => return crowd_under(self.fault, seed, CROWD, CROWD_PLAYS).await,
         };
         let plan = Plan {

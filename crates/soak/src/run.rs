@@ -66,6 +66,8 @@ pub enum Kill {
     Signal,
     /// SIGTERM after so many frames.
     Drain,
+    /// SIGSTOP after so many frames, and SIGCONT once others have taken over: of a cluster alone.
+    Freeze,
 }
 
 const KILLS: [Kill; 6] = [
@@ -83,6 +85,7 @@ impl fmt::Display for Kill {
             Kill::Point(name) => name,
             Kill::Signal => "SIGKILL",
             Kill::Drain => "SIGTERM",
+            Kill::Freeze => "SIGSTOP",
         })
     }
 }
@@ -96,6 +99,8 @@ pub struct Report {
     pub rounds: u64,
     /// By place.
     pub kills: BTreeMap<String, u64>,
+    /// Partitions whose owner found that it had lost them.
+    pub fenced: u64,
     /// Games played to their end.
     pub games: u64,
     /// Commands on the log, copies included.
@@ -131,6 +136,9 @@ impl fmt::Display for Report {
             self.seed, self.rounds, self.took
         )?;
         writeln!(f, "  kills       {}", kills.join(", "))?;
+        if self.fenced > 0 {
+            writeln!(f, "  fenced      {} owners", self.fenced)?;
+        }
         writeln!(f, "  games       {} by {} guests", self.games, self.guests)?;
         writeln!(
             f,

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Progress {
     /// The partition.
     pub partition: u32,
+    /// How often it has been taken over.
+    pub epoch: i64,
     /// Its last batch.
     pub last: u64,
     /// All records of batches up to this one are in the event log.
@@ -18,12 +20,12 @@ pub struct Progress {
 impl PgPool {
     /// How far each partition's batches are committed, and published.
     pub async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
-        let sql =
-            "SELECT partition, batch_no, published_upto FROM partition_owner ORDER BY partition";
+        let sql = "SELECT partition, batch_no, published_upto, epoch FROM partition_owner ORDER BY partition";
         let rows = self.rows(sql, &[]).await?;
         let progress = rows.iter().map(|row| {
             Ok(Progress {
                 partition: row.try_get::<_, i32>(0)?.unsigned_abs(),
+                epoch: row.try_get(3)?,
                 last: row.try_get::<_, i64>(1)?.unsigned_abs(),
                 published_upto: row.try_get::<_, i64>(2)?.unsigned_abs(),
             })
