@@ -26,7 +26,17 @@ impl Cluster {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = free.local_addr().expect("an address");
         drop(free);
-        let mut running = tokio::process::Command::from(script(&folder, "run"))
+        let running = Cluster::run(&folder, address).await;
+        Cluster {
+            folder,
+            address,
+            running,
+        }
+    }
+
+    /// Until it says where it plays.
+    async fn run(folder: &TempDir, address: SocketAddr) -> Child {
+        let mut running = tokio::process::Command::from(script(folder, "run"))
             .env("LISTEN", address.to_string())
             .stdout(Stdio::piped())
             .spawn()
@@ -39,14 +49,23 @@ impl Cluster {
             if line.expect("text").expect("it has ended") == plays {
                 // What it says later has nowhere else to go.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                return Cluster {
-                    folder,
-                    address,
-                    running,
-                };
+                return running;
             }
         }
         panic!("it does not say where it plays");
+    }
+
+    async fn stop(&mut self) {
+        let stopped = tokio::process::Command::from(script(&self.folder, "stop")).status();
+        let stopped = within("the end of all", stopped).await.expect("it runs");
+        assert!(stopped.success());
+        let ended = within("the end of the run", self.running.wait()).await;
+        assert!(ended.expect("an exit code").success());
+    }
+
+    fn log_of(&self, member: &str) -> String {
+        let file = self.folder.path().join(member).join("output.log");
+        std::fs::read_to_string(file).expect("a log")
     }
 
     fn runs(&self, member: &str) -> Option<i32> {
@@ -126,15 +145,23 @@ async fn a_cluster_plays_at_one_address_and_starts_again_what_ends() {
     }
     assert_ne!(guest().await.user_id, first.user_id);
 
-    let stopped = tokio::process::Command::from(script(&cluster.folder, "stop")).status();
-    assert!(
-        within("the end of all", stopped)
-            .await
-            .expect("it runs")
-            .success()
-    );
-    let ended = within("the end of the run", cluster.running.wait()).await;
-    assert!(ended.expect("an exit code").success());
+    cluster.stop().await;
+    // Its data and its keys are still there for the next start.
+    cluster.running = Cluster::run(&cluster.folder, cluster.address).await;
+    let mine = http
+        .get(format!("{url}/api/v1/me"))
+        .bearer_auth(&first.token);
+    let mine = mine.send().await.expect("an answer");
+    assert!(mine.status().is_success(), "{}", mine.status());
+    for (member, starts) in [("backend-1", 2), ("gateway-1", 3), ("gateway-2", 2)] {
+        let log = cluster.log_of(member);
+        assert_eq!(
+            log.matches("\"serving\"").count(),
+            starts,
+            "{member}: {log}"
+        );
+    }
+    cluster.stop().await;
     for member in [
         "kafka",
         "postgres",
