@@ -1,6 +1,7 @@
 //! A broker that is killed, that hangs, that comes back.
 
 use super::*;
+use blazing_sun_harness::kafka::Settings;
 use tokio::sync::mpsc;
 
 /// An append's number, and how it was answered.
@@ -35,8 +36,13 @@ fn number(record: &Record) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn goes_on_by_itself_after_the_brokers_faults() {
-    let kafka = TestKafka::own();
-    killed_under_appends(&kafka).await;
+    killed_under_appends(&TestKafka::own()).await;
+    // A broker that is frozen for longer than its session is fenced, and names nobody when it goes on: the library then
+    // forgets it. That is a fault of its own, of a lone broker.
+    let kafka = TestKafka::own_with(&Settings {
+        properties: vec![("broker.session.timeout.ms".into(), "60000".into())],
+        ..Settings::default()
+    });
     let (log, topic, acknowledged) = hanging_for_longer_than_appends_wait(&kafka).await;
     hanging_for_longer_than_a_request_takes(&kafka).await;
     // By now has come whatever a producer that was given up may still have sent.
