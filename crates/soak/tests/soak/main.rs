@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const SEED: u64 = 0x5eed_b1a2;
 /// Processes that end at each of the cluster's kill points.
-const CLUSTER_ROUNDS: u64 = 20;
+const CLUSTER_ROUNDS: u64 = 10;
 /// A fault that none of so many runs shows is not noticed.
 const RUNS_OF_A_FAULT_MAX: u64 = 6;
 
