@@ -4,7 +4,7 @@
 mod frame;
 mod journals;
 mod ledger;
-mod log;
+pub(crate) mod log;
 mod rooms;
 
 use crate::store::StoreError;

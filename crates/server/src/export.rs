@@ -22,7 +22,7 @@ pub struct Readable {
     /// The database.
     pub database: PathBuf,
     /// Where the copy came from; none if it is none.
-    cluster: Option<Box<Config>>,
+    cluster: Option<(Box<Config>, PgPool)>,
     _folder: Option<TempDir>,
 }
 
@@ -38,10 +38,11 @@ impl Readable {
             Place::Cluster(config) => {
                 let folder = tempfile::tempdir().context("cannot make a folder for the copy")?;
                 let database = database_in(folder.path());
-                copy(&config, games, &database, None).await?;
+                let pool = pool(&config)?;
+                copy(&config, &pool, games, &database, None).await?;
                 Ok(Readable {
                     database,
-                    cluster: Some(config),
+                    cluster: Some((config, pool)),
                     _folder: Some(folder),
                 })
             }
@@ -50,35 +51,36 @@ impl Readable {
 
     /// Kafka's topics against the outbox, where there are these two.
     pub async fn compare_topics(&self) -> anyhow::Result<Option<AuditCheck>> {
-        let Some(config) = &self.cluster else {
+        let Some((config, pool)) = &self.cluster else {
             return Ok(None);
         };
-        let (pool, log) = (pool(config)?, connect(config).await?);
-        Ok(Some(compare_topics(&pool, &log).await?))
+        let log = connect(config).await?;
+        Ok(Some(compare_topics(pool, &log).await?))
     }
 }
 
 fn pool(config: &Config) -> anyhow::Result<PgPool> {
+    if config.database.url.is_none() {
+        bail!("DATABASE_URL (`database.url`) is missing: what there is to read is in PostgreSQL");
+    }
     let options = postgres_options(&config.database)?;
     Ok(PgPool::new(&options)?)
 }
 
 async fn copy(
     config: &Config,
+    pool: &PgPool,
     games: &Games,
     into: &Path,
     consumed_from: Option<Arc<dyn EventLog>>,
 ) -> anyhow::Result<Exported> {
-    if config.database.url.is_none() {
-        bail!("DATABASE_URL (`database.url`) is missing: what there is to read is in PostgreSQL");
-    }
     let options = ExportOptions {
         into: into.to_owned(),
         games: games.iter().map(|game| game.name.to_owned()).collect(),
         partitions: config.log.partitions,
         consumed_from,
     };
-    let exported = export(&pool(config)?, options).await;
+    let exported = export(pool, options).await;
     exported.context("cannot read the deployment in PostgreSQL")
 }
 
@@ -92,7 +94,8 @@ pub async fn run(args: &ExportArgs, games: &Games, is_json: bool) -> anyhow::Res
         true => Some(Arc::new(connect(&config).await?)),
         false => None,
     };
-    let exported = copy(&config, games, &database_in(folder), log).await?;
+    let pool = pool(&config)?;
+    let exported = copy(&config, &pool, games, &database_in(folder), log).await?;
     if is_json {
         let folder = folder.display().to_string();
         return Ok(json!({ "folder": folder, "exported": exported }).to_string());

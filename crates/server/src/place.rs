@@ -4,7 +4,7 @@ use crate::brokers::{kafka_options, unique_name};
 use crate::cli::DataArgs;
 use crate::config::{Config, ConfigError, Sources};
 use crate::data_dir::existing_database;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backbone::log::kafka::KafkaLog;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
@@ -31,16 +31,6 @@ impl DataArgs {
             true => Place::Cluster(Box::new(config)),
             false => Place::Folder(config.server.data_dir),
         })
-    }
-
-    /// The folder, for what works on one alone.
-    pub fn folder(&self, tool: &str) -> anyhow::Result<PathBuf> {
-        match self.place()? {
-            Place::Folder(folder) => Ok(folder),
-            Place::Cluster(_) => bail!(
-                "`{tool}` reads a folder, and this deployment is on Kafka and PostgreSQL; name a folder with --data-dir"
-            ),
-        }
     }
 }
 

@@ -5,8 +5,8 @@ use super::frame::{LogFrame, Offsets, decode_offsets};
 use super::ledger::{COLUMNS, Ledger, LedgerRows, TransferRow};
 use super::{AuditCheck, Result, has_table};
 use crate::partition::{JOURNAL_TOPIC, JournalRecord};
-use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
+use blazing_sun_backbone::log::{Headers, Record};
 use blazing_sun_backbone::messages::{PaymentKind, header, payment_event_id};
 use blazing_sun_backbone::topics::{self, Party};
 use blazing_sun_domain::UserId;
@@ -522,8 +522,14 @@ fn at(record: &Record) -> String {
     format!("{} {}/{}", record.topic, record.partition, record.offset)
 }
 
-fn number(record: &Record, name: &str) -> Option<u64> {
-    record.headers.text(name)?.parse().ok()
+/// A header that is a number.
+pub(crate) fn number(record: &Record, name: &str) -> Option<u64> {
+    number_in(&record.headers, name)
+}
+
+/// The same of headers alone.
+pub(crate) fn number_in(headers: &Headers, name: &str) -> Option<u64> {
+    headers.text(name)?.parse().ok()
 }
 
 fn is_payment_topic(topic: &str) -> bool {
@@ -537,7 +543,7 @@ fn is_payment_topic(topic: &str) -> bool {
 }
 
 /// Whether others than the backends write it, too.
-fn is_shared(topic: &str) -> bool {
+pub(crate) fn is_shared(topic: &str) -> bool {
     topics::TOPICS
         .iter()
         .any(|row| row.name == topic && row.writers != [Party::Backend])

@@ -2,12 +2,12 @@
 
 use super::ExportError;
 use crate::audit::AuditCheck;
+use crate::audit::log::{is_shared, number, number_in};
 use crate::partition::JOURNAL_TOPIC;
 use crate::store::StoreError;
 use crate::store::postgres::{PgPool, decode_records};
 use blazing_sun_backbone::log::{EventLog, Headers, Record, Start, Topic};
 use blazing_sun_backbone::messages::header;
-use blazing_sun_backbone::topics::{self, Party};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -107,7 +107,7 @@ async fn read_outbox(pool: &PgPool) -> Result<BTreeMap<Stream, BTreeMap<u64, Sen
                 continue;
             }
             let partition = record.partition.unwrap_or_default();
-            let Some(seq) = number(&record.headers, header::OUTBOX_SEQ) else {
+            let Some(seq) = number_in(&record.headers, header::OUTBOX_SEQ) else {
                 let topic = &record.topic;
                 let what = format!(
                     "batch {batch_no} of partition {source} sends {topic} a record without outbox_seq"
@@ -134,13 +134,13 @@ fn take(
 ) {
     let (topic, partition) = (&record.topic, record.partition);
     let at = || format!("{topic} {partition}/{}", record.offset);
-    let Some(seq) = number(&record.headers, header::OUTBOX_SEQ) else {
-        check.expect(!is_of_backends_alone(topic.as_str()), || {
+    let Some(seq) = number(record, header::OUTBOX_SEQ) else {
+        check.expect(is_shared(topic.as_str()), || {
             format!("{}: no backend has written it: it has no outbox_seq", at())
         });
         return;
     };
-    let source = number(&record.headers, header::OUTBOX_FROM);
+    let source = number(record, header::OUTBOX_FROM);
     let source = source
         .and_then(|source| u32::try_from(source).ok())
         .unwrap_or(partition);
@@ -178,18 +178,8 @@ fn take(
     }
 }
 
-fn number(headers: &Headers, name: &str) -> Option<u64> {
-    headers.text(name)?.parse().ok()
-}
-
 fn digest(key: &[u8], headers: &Headers, payload: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     (key, headers.encoded().as_ref(), payload).hash(&mut hasher);
     hasher.finish()
-}
-
-/// Whether nobody but the backends writes this topic.
-fn is_of_backends_alone(topic: &str) -> bool {
-    let row = topics::TOPICS.iter().find(|row| row.name == topic);
-    row.is_none_or(|row| row.writers == [Party::Backend])
 }
