@@ -14,7 +14,9 @@ pub use chat::{
     ChatCommand, Content, DirectMessage, LOBBY_ID, LobbyMessage, READ_AT_ONCE_MAX,
     chat_history_body, messages_read_body, typing_body,
 };
-pub use checkout::{CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP};
+pub use checkout::{
+    CheckoutDispute, CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP,
+};
 pub use commands::{
     CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, credit, demo_grant,
     member_asked, parse_command, player_disconnected, sync_room, sync_user, with_room_id,

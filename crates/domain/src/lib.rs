@@ -15,6 +15,7 @@ pub mod money;
 pub mod prelude;
 pub mod refusal;
 pub mod room;
+pub mod wallet;
 
 pub use game::{
     Game, GameDefinition, Games, Outcome, Seat, SeatedPlayer, Secret, Spec, Table, Viewer,

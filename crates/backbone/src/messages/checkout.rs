@@ -1,5 +1,6 @@
 //! What backends ask of the checkout and what it answers: raw JSON without an envelope.
 
+use blazing_sun_domain::wallet::{DisputeOutcome, DisputeStage};
 use blazing_sun_domain::{Cents, UserId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
@@ -61,6 +62,29 @@ pub struct CheckoutFinished {
     pub error_message: Option<String>,
     /// RFC 3339, UTC.
     pub timestamp: String,
+    /// Whether real money was paid; not said by other programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub livemode: Option<bool>,
+    /// With [`CheckoutStatus::Refunded`]: how much was paid back in all so far; all of it where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded_cents: Option<Cents>,
+    /// With [`CheckoutStatus::Disputed`]: of which dispute what is told; that all of it is disputed where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<CheckoutDispute>,
+}
+
+/// What is told of a dispute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckoutDispute {
+    /// The provider's.
+    pub id: String,
+    /// What happened.
+    pub stage: DisputeStage,
+    /// How much is disputed.
+    pub amount_cents: Cents,
+    /// How it was decided, with [`DisputeStage::Closed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<DisputeOutcome>,
 }
 
 /// Where a payment stands.
@@ -153,6 +177,24 @@ mod tests {
         let finished: CheckoutFinished = serde_json::from_str(FINISHED).unwrap();
         assert_eq!(finished.status, CheckoutStatus::Success);
         assert_eq!(serde_json::to_string(&finished).unwrap(), FINISHED);
+    }
+
+    #[test]
+    fn what_other_programs_do_not_say_is_pinned_too() {
+        let more = concat!(
+            r#","livemode":false,"refunded_cents":500,"dispute":{"id":"du_1","stage":"closed","#,
+            r#""amount_cents":2500,"outcome":"lost"}}"#,
+        );
+        let told = FINISHED.replace('}', more);
+        let finished: CheckoutFinished = serde_json::from_str(&told).unwrap();
+        let dispute = finished.dispute.clone().unwrap();
+        assert_eq!(
+            (dispute.stage, dispute.outcome),
+            (DisputeStage::Closed, Some(DisputeOutcome::Lost))
+        );
+        assert_eq!(serde_json::to_string(&finished).unwrap(), told);
+        let unknown = told.replace("closed", "reopened");
+        assert!(serde_json::from_str::<CheckoutFinished>(&unknown).is_err());
     }
 
     #[test]
