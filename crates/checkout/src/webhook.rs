@@ -1,0 +1,3 @@
+//! What the provider calls: its notes that something happened.
+
+pub mod signature;
