@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Sourced by kafka.sh and postgres.sh: servers that run in the background on this machine, each with a
+# Sourced by kafka.sh, postgres.sh and stripe-mock.sh: servers that run in the background on this machine, each with a
 # folder of its own. `$server_dir` is that folder, `$server_name` what people call it.
 
 readonly START_SECONDS_MAX=120

@@ -97,6 +97,12 @@ java_is_new_enough() {
   [[ $(java -version 2>&1) =~ version\ \"([0-9]+) ]] && ((BASH_REMATCH[1] >= 17))
 }
 
+# Go builds it, once; afterwards the machine needs none.
+check_stripe_mock() {
+  [[ -x $STRIPE_MOCK ]] || have go || debian_install "Go, which builds stripe-mock" golang-go
+  dev/stripe-mock.sh install
+}
+
 check_proxy() {
   find_nginx >/dev/null || debian_install "nginx, which makes a cluster one address" nginx-light
 }
@@ -149,6 +155,7 @@ case "${1:-test}" in
     check_servers
     check_proxy
     check_chromium
+    check_stripe_mock
     cargo_install cargo-deny "$CARGO_DENY_VERSION" "$CARGO_DENY"
     cargo_install typos-cli "$TYPOS_VERSION" "$TYPOS"
     ;;

@@ -8,11 +8,15 @@ CARGO_DENY_VERSION=0.20.2
 TYPOS_VERSION=1.52.0
 KAFKA_VERSION=4.1.1
 POSTGRES_VERSION=17.5.0
+STRIPE_MOCK_VERSION=0.203.0
+# What stripe-mock is built with, at least.
+GO_VERSION_MIN=1.22.1
 
 CARGO_DENY="$TOOLS_DIR/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny"
 TYPOS="$TOOLS_DIR/typos-$TYPOS_VERSION/bin/typos"
 KAFKA_HOME="$TOOLS_DIR/kafka-$KAFKA_VERSION"
 POSTGRES_HOME="$TOOLS_DIR/postgres-$POSTGRES_VERSION"
+STRIPE_MOCK="$TOOLS_DIR/stripe-mock-$STRIPE_MOCK_VERSION/bin/stripe-mock"
 
 # Prints the path of a Chromium-like browser; fails where there is none.
 find_chromium() {
@@ -31,4 +35,11 @@ find_chromium() {
 find_nginx() {
   command -v -- "${NGINX_BIN:-nginx}" && return
   [[ -x /usr/sbin/nginx ]] && printf '%s\n' /usr/sbin/nginx
+}
+
+# Asked outside of any module, whose go.mod might have another Go fetched.
+go_is_new_enough() {
+  local version
+  version=$(cd / && go env GOVERSION 2>/dev/null) || return 1
+  [[ $(printf '%s\n' "$GO_VERSION_MIN" "${version#go}" | sort -V | head -n 1) == "$GO_VERSION_MIN" ]]
 }

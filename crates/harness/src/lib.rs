@@ -1,5 +1,5 @@
 //! A real server for tests: the program on a folder of its own and a free port, guests signed in over
-//! HTTP, and typed clients on its socket; and the servers that it may need, [`kafka`] and [`postgres`].
+//! HTTP, and typed clients on its socket; and the servers that it may need, [`kafka`], [`postgres`] and [`stripe_mock`].
 //! Everything waits for a condition with a deadline.
 
 mod agent;
@@ -10,6 +10,7 @@ pub mod kafka;
 pub mod postgres;
 pub mod proxy;
 mod server;
+pub mod stripe_mock;
 mod wire;
 
 pub use agent::{Agent, Frames};

@@ -3,6 +3,7 @@
 use blazing_sun_harness::DEADLINE;
 use blazing_sun_harness::kafka::{Settings, TestKafka};
 use blazing_sun_harness::postgres::{TestPostgres, execute};
+use blazing_sun_harness::stripe_mock::{KEY, StripeMock};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -124,6 +125,28 @@ fn a_frozen_postgres_answers_only_when_it_goes_on() {
     assert!(!answered, "it answered while it was frozen");
 }
 
+#[tokio::test]
+async fn stripe_mock_takes_what_stripe_would_and_refuses_what_it_would_not() {
+    let url = format!("{}/v1/refunds", StripeMock::shared().url());
+    let refund = async |body: &'static str| {
+        let client = reqwest::Client::new();
+        let request = client.post(&url).bearer_auth(KEY).body(body).header(
+            reqwest::header::CONTENT_TYPE,
+            "application/x-www-form-urlencoded",
+        );
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.text().await.expect("a body"))
+    };
+    let (status, body) = refund("payment_intent=pi_1&amount=4").await;
+    assert!(status == 200 && body.contains(r#""amount":4,"#), "{body}");
+    let (status, body) = refund("payment_intnt=pi_1").await;
+    assert!(
+        status == 400 && body.contains("invalid_request_error"),
+        "{body}"
+    );
+}
+
 /// As after a test program that was killed: nobody is left to clean up but the script.
 #[test]
 fn servers_whose_users_have_all_ended_are_removed() {
@@ -131,7 +154,7 @@ fn servers_whose_users_have_all_ended_are_removed() {
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()
         .expect("a folder");
-    for script in ["kafka.sh", "postgres.sh"] {
+    for script in ["kafka.sh", "postgres.sh", "stripe-mock.sh"] {
         let users = folder.path().join("users");
         let dir = folder.path().join(script);
         let started = Command::new("flock")
@@ -150,20 +173,34 @@ fn servers_whose_users_have_all_ended_are_removed() {
     }
 }
 
-#[test]
-fn a_missing_kafka_says_what_to_install() {
+/// What the script of a server complains of where these programs are missing.
+fn complaint_without(missing: &[&str], script: &str) -> String {
     let nowhere = tempfile::tempdir().expect("a folder");
     let output = Command::new("bash")
-        .arg(Path::new(DEV).join("kafka.sh"))
+        .arg(Path::new(DEV).join(script))
         .arg("install")
-        .env("PATH", path_without(&["java", "mvn"], nowhere.path()))
+        .env("PATH", path_without(missing, nowhere.path()))
         .env("BLAZING_SUN_TOOLS", nowhere.path().join("tools"))
         .output()
         .expect("bash runs");
-    let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_missing_kafka_says_what_to_install() {
+    let complaint = complaint_without(&["java", "mvn"], "kafka.sh");
     assert!(
         complaint.contains("apt-get install -y --no-install-recommends openjdk-17"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_missing_stripe_mock_says_what_to_install() {
+    let complaint = complaint_without(&["go"], "stripe-mock.sh");
+    assert!(
+        complaint.contains("apt-get install -y --no-install-recommends golang-go"),
         "{complaint}"
     );
 }
