@@ -7,12 +7,15 @@ mod consumer;
 mod failure;
 mod hold;
 mod horizon;
+mod identity;
 mod liveness;
 mod mailbox;
 mod member;
 mod publisher;
 mod shared;
 mod tails;
+
+pub use self::identity::{Adopted, adopt_topics};
 
 use self::actor::Actor;
 use self::consumer::Consumer;
@@ -26,9 +29,8 @@ use crate::partition::{Held, ListQuery, Rules, panic_text};
 use crate::store::StoreError;
 use crate::store::postgres::{PgDirectory, PgOptions, PgPool};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
+use blazing_sun_backbone::log::LogError;
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOffsets, KafkaOptions};
-use blazing_sun_backbone::log::{EventLog, LogError, Topic};
-use blazing_sun_backbone::topics;
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::{Cents, Games};
 use parking_lot::Mutex;
@@ -130,6 +132,35 @@ pub enum OwnerError {
         /// One of them, as the brokers call it.
         topic: String,
     },
+    /// The database belongs to topics elsewhere.
+    #[error(
+        "the database belongs to the topics on {found}, and this server is configured for {wanted}: set \
+         `kafka.bootstrap_servers` and `kafka.topic_prefix` to where its topics are; if it is to go on with the configured \
+         ones, stop all backends and run `blazing-sun topics adopt`"
+    )]
+    OtherTopics {
+        /// As stored at the first start, or when topics were adopted.
+        found: String,
+        /// As configured.
+        wanted: String,
+    },
+    /// Owners are at work on the database.
+    #[error("backends run on the database, with {partitions} partitions: stop all of them first")]
+    Running {
+        /// How many are owned.
+        partitions: i64,
+    },
+    /// The database belongs to another number of partitions.
+    #[error(
+        "the database belongs to topics with {found} partitions, and `log.partitions` is {wanted}: set it to {found}; it \
+         never changes, for it decides which rooms and users a partition has"
+    )]
+    Partitions {
+        /// As stored at the first start.
+        found: String,
+        /// As configured.
+        wanted: String,
+    },
     /// The database holds another deployment's kind of money.
     #[error(
         "the database holds a deployment of `{found}`, this server is configured for `{wanted}`"
@@ -162,13 +193,7 @@ impl Backend {
             Ok((log, KafkaOffsets::connect(&kafka)?))
         };
         let (log, offsets) = blocking(connect).await??;
-        let names: Vec<&str> = options.games.iter().map(|game| game.name).collect();
-        let mut specs = topics::all(&names, options.partitions);
-        for spec in &mut specs {
-            spec.retention_ms = options.retention_ms;
-        }
-        log.ensure_topics(&specs).await?;
-        let pool = open_database(&options, &log).await?;
+        let pool = identity::open(&options, &log, &offsets).await?;
         let (queries, asked) = mpsc::unbounded_channel();
         let (shared, commits, ended) = share(options, offsets, queries)?;
         tokio::spawn(answer_all(
@@ -282,35 +307,6 @@ impl Drop for Backend {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// The database, if it belongs to these topics, to these keys, and to this money.
-async fn open_database(options: &OwnerOptions, log: &KafkaLog) -> Result<PgPool, OwnerError> {
-    // Looked at first: whoever publishes has taken a partition in the database before.
-    let mut written = None;
-    for topic in [topics::GAMES_EVENTS, topics::CHAT_EVENTS] {
-        let bounds = log.bounds(&Topic::new(topic)).await?;
-        if bounds.iter().any(|bounds| bounds.end > 0) {
-            written = Some(format!("{}{topic}", options.kafka.topic_prefix));
-        }
-    }
-    let pool = PgPool::open(&options.postgres).await?;
-    if let Some(topic) = written
-        && !pool.has_owners().await?
-    {
-        // Its numbers would begin again, and whoever has read the topic would drop them as known.
-        return Err(OwnerError::Topics { topic });
-    }
-    let own = options.mac.fingerprint();
-    if pool.keep("keys", &own).await? != own {
-        return Err(OwnerError::Keys);
-    }
-    let wanted = format!("demo {}", options.currency);
-    let found = pool.keep("money", &wanted).await?;
-    if found != wanted {
-        return Err(OwnerError::Money { found, wanted });
-    }
-    Ok(pool)
 }
 
 async fn blocking<T: Send + 'static>(

@@ -234,6 +234,9 @@ pub struct TopicsArgs {
 pub enum TopicsAction {
     /// Make on Kafka the topics that are missing; in a folder a server makes its own when it starts
     Create,
+    /// Have the database belong to the configured topics from now on, while no backend runs: after Kafka was restored or
+    /// made anew, or with another prefix
+    Adopt,
 }
 
 /// `config`: what a role would be told.

@@ -92,6 +92,7 @@ impl ServerBuilder {
                     Some(TopicsAction::Create) => {
                         topics::create(&args.data, &games, line.json).await
                     }
+                    Some(TopicsAction::Adopt) => topics::adopt(&args.data, line.json).await,
                 }
             }),
             Command::Groups(data) => {

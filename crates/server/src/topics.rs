@@ -6,7 +6,7 @@ use crate::cli::DataArgs;
 use crate::data_dir::existing_database;
 use crate::operator::{GatewayPosition, Request, Target};
 use crate::place::{Place, read_only};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use blazing_sun_backbone::log::sqlite::TopicDescription;
 use blazing_sun_backbone::topics::{self, Party};
 use blazing_sun_domain::{Games, Millis};
@@ -110,6 +110,17 @@ pub async fn create(data: &DataArgs, games: &Games, json: bool) -> anyhow::Resul
         false => format!("made at the server's next start: {}", missing.join(", ")),
     };
     Ok(format!("{} topics are there; {missing}", exist.len()))
+}
+
+/// Has the database belong to the configured topics; a folder's topics and state are one file.
+pub async fn adopt(data: &DataArgs, json: bool) -> anyhow::Result<String> {
+    match data.place()? {
+        Place::Folder(folder) => bail!(
+            "{} has its topics in it: there are none elsewhere to adopt",
+            folder.display()
+        ),
+        Place::Cluster(config) => on_kafka::adopt(&config, json).await,
+    }
 }
 
 /// How far each group of the contract has read.

@@ -10,9 +10,10 @@ mod faults;
 mod rig;
 
 use blazing_sun_backbone::credentials::Keys;
-use blazing_sun_backbone::log::{Headers, NewRecord, Topic};
+use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions};
+use blazing_sun_backbone::log::{EventLog, Headers, LogError, NewRecord, Topic};
 use blazing_sun_backbone::topics;
-use blazing_sun_backend::owner::Backend;
+use blazing_sun_backend::owner::{Backend, OwnerError, adopt_topics};
 use blazing_sun_backend::store::postgres::PgOptions;
 use blazing_sun_domain::Millis;
 use blazing_sun_harness::postgres::TestPostgres;
@@ -64,13 +65,74 @@ async fn a_backend_of_another_deployment_is_refused_before_it_owns_anything() {
     let topic = rig.options("").kafka.topic_prefix + topics::GAMES_EVENTS;
     assert!(refused.contains(&topic), "{refused}");
 
-    // Neither has cost the first one a partition.
+    let mut other_topics = rig.options("other topics");
+    other_topics.kafka.topic_prefix.push_str("other.");
+    let prefix = other_topics.kafka.topic_prefix.clone();
+    let refused = Backend::start(other_topics).await.err().unwrap();
+    let told = refused.to_string();
+    assert!(matches!(refused, OwnerError::OtherTopics { .. }), "{told}");
+    assert!(told.contains(&format!("prefix `{prefix}`: set")), "{told}");
+    // No topic was made under the wrong name.
+    let connect = KafkaOptions {
+        topic_prefix: prefix,
+        ..rig.options("").kafka
+    };
+    let log = tokio::task::spawn_blocking(|| KafkaLog::connect(connect, None));
+    let log = log.await.unwrap().unwrap();
+    let made = log.bounds(&Topic::new(topics::GAMES_COMMANDS)).await;
+    assert!(
+        matches!(made, Err(LogError::UnknownPartition { .. })),
+        "{made:?}"
+    );
+
+    let mut other_partitions = rig.options("other partitions");
+    other_partitions.partitions += 1;
+    let refused = Backend::start(other_partitions).await.err().unwrap();
+    let told = refused.to_string();
+    assert!(matches!(refused, OwnerError::Partitions { .. }), "{told}");
+    assert!(
+        told.contains("`log.partitions` is 3: set it to 2"),
+        "{told}"
+    );
+
+    // None of these has cost the first one a partition.
     let epochs = "SELECT max(epoch) FROM partition_owner";
     assert_eq!(rig.number(epochs).await, 1);
     rig.grant(2).await;
     let second = rig.backend("second").await;
     stop(second).await;
     stop(backend).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_on_another_cluster_are_gone_on_with_only_where_that_is_meant() {
+    let mut rig = Rig::new().await;
+    let backend = rig.backend("first").await;
+    rig.grant(1).await;
+    let (kafka, postgres) = (rig.options("").kafka, rig.postgres());
+    let same = adopt_topics(kafka.clone(), &postgres).await.unwrap();
+    assert_eq!(same.before.as_ref(), Some(&same.now));
+    // As after brokers were made anew under another id.
+    let elsewhere = same.now.replacen('`', "`before-", 1);
+    let sql = format!(
+        "UPDATE deployment SET value = '{elsewhere}' WHERE name = 'topics' RETURNING 1::bigint"
+    );
+    rig.number(&sql).await;
+    let early = adopt_topics(kafka.clone(), &postgres).await.unwrap_err();
+    assert!(
+        early.to_string().contains("stop all of them first"),
+        "{early}"
+    );
+    stop(backend).await;
+    let refused = Backend::start(rig.options("second")).await.err().unwrap();
+    let told = refused.to_string();
+    assert!(told.contains(&elsewhere), "{told}");
+    assert!(told.contains("blazing-sun topics adopt"), "{told}");
+    let adopted = adopt_topics(kafka, &postgres).await.unwrap();
+    assert_eq!((adopted.before, adopted.now), (Some(elsewhere), same.now));
+    let second = rig.backend("second").await;
+    rig.grant(2).await;
+    stop(second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

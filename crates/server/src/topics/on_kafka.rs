@@ -1,14 +1,15 @@
 //! The same asked of Kafka.
 
 use super::{GroupRow, OffsetsRow, TopicRow};
-use crate::brokers::{kafka_options, unique_name};
-use crate::config::Config;
+use crate::brokers::{kafka_options, postgres_options, unique_name};
+use crate::config::{Config, ConfigError};
 use crate::place::connect;
 use crate::serve::topic_specs;
 use anyhow::Context;
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions, groups};
 use blazing_sun_backbone::log::{Bounds, EventLog, LogError, Topic};
 use blazing_sun_backbone::topics::{self, Party, TopicSpec};
+use blazing_sun_backend::owner::{Adopted, adopt_topics};
 use blazing_sun_domain::Games;
 use std::collections::HashMap;
 
@@ -80,6 +81,27 @@ pub(super) async fn create(config: &Config, games: &Games, json: bool) -> anyhow
         false => format!("made: {}", created.join(", ")),
     };
     Ok(format!("{} topics are there; {made}", specs.len()))
+}
+
+/// Has the database belong to the configured topics from now on.
+pub(super) async fn adopt(config: &Config, json: bool) -> anyhow::Result<String> {
+    let database = &config.database;
+    if database.url.is_none() {
+        let why = "topics are adopted by a database".to_owned();
+        let key = "database.url";
+        return Err(ConfigError::Missing { key, why }.into());
+    }
+    let kafka = kafka_options(&config.kafka, &unique_name())?;
+    let adopted = adopt_topics(kafka, &postgres_options(database)?).await;
+    let Adopted { before, now } = adopted.context("the topics are not adopted")?;
+    if json {
+        return Ok(serde_json::json!({ "before": before, "now": now }).to_string());
+    }
+    Ok(match before {
+        Some(before) if before == now => format!("the database belongs to {now} already"),
+        Some(before) => format!("the database belonged to {before}, and belongs to {now} now"),
+        None => format!("the database belongs to {now} now"),
+    })
 }
 
 /// How far each group of the contract has committed; a gateway that was given an id has a group of its own.

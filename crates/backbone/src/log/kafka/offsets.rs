@@ -117,6 +117,16 @@ impl KafkaOffsets {
         metadata
     }
 
+    /// What the brokers call their cluster.
+    pub fn cluster_id(&self) -> Result<String, LogError> {
+        let id = self
+            .client()?
+            .client()
+            .fetch_cluster_id(self.options.request_wait);
+        self.serve();
+        id.ok_or(LogError::Unavailable)
+    }
+
     /// The topics that there are, within `request_wait`.
     pub(super) fn refresh(&self, catalog: &Catalog) -> Result<(), LogError> {
         let metadata = self

@@ -91,11 +91,32 @@ impl PgPool {
     pub async fn keep(&self, name: &str, wanted: &str) -> Result<String, StoreError> {
         let insert = "INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         self.rows(insert, &[&name, &wanted]).await?;
-        let rows = self
-            .rows("SELECT value FROM deployment WHERE name = $1", &[&name])
-            .await?;
+        let kept = self.kept(name).await?;
+        kept.ok_or_else(|| StoreError::Corrupt(format!("the deployment's {name}")))
+    }
+
+    /// What is kept of a deployment under this name.
+    pub async fn kept(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT value FROM deployment WHERE name = $1";
+        let rows = self.rows(sql, &[&name]).await?;
+        Ok(rows.first().map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// Keeps something else under this name from now on.
+    pub async fn keep_instead(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO deployment (name, value) VALUES ($1, $2)
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        self.rows(sql, &[&name, &value]).await?;
+        Ok(())
+    }
+
+    /// How many partitions' owners are connected to the database.
+    pub async fn owners_connected(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name LIKE 'blazing-sun partition %'";
+        let rows = self.rows(sql, &[]).await?;
         let Some(row) = rows.first() else {
-            return Err(StoreError::Corrupt(format!("the deployment's {name}")));
+            return Err(StoreError::Corrupt("the sessions".to_owned()));
         };
         Ok(row.try_get(0)?)
     }

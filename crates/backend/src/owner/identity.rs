@@ -1,0 +1,124 @@
+//! What a deployment never changes by accident: its topics, their partitions, its keys, its money. The database keeps
+//! it from the first start on, and a backend that is configured for something else is refused.
+
+use super::{OwnerError, OwnerOptions, blocking};
+use crate::store::postgres::{PgOptions, PgPool};
+use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOffsets, KafkaOptions};
+use blazing_sun_backbone::log::{EventLog, Topic};
+use blazing_sun_backbone::topics::{self, TopicSpec};
+
+const TOPICS: &str = "topics";
+const PARTITIONS: &str = "partitions";
+const KEYS: &str = "keys";
+const MONEY: &str = "money";
+
+/// Where a deployment's topics are: the brokers' name for their cluster, and what stands before each topic.
+fn place(cluster_id: &str, prefix: &str) -> String {
+    match prefix {
+        "" => format!("Kafka cluster `{cluster_id}`, no prefix"),
+        prefix => format!("Kafka cluster `{cluster_id}`, prefix `{prefix}`"),
+    }
+}
+
+async fn place_of(offsets: &KafkaOffsets, kafka: &KafkaOptions) -> Result<String, OwnerError> {
+    let asking = offsets.clone();
+    let cluster_id = blocking(move || asking.cluster_id()).await??;
+    Ok(place(&cluster_id, &kafka.topic_prefix))
+}
+
+/// The database and the topics of a deployment, if they belong together and to these options. Nothing is made on the
+/// brokers before that is known.
+pub(super) async fn open(
+    options: &OwnerOptions,
+    log: &KafkaLog,
+    offsets: &KafkaOffsets,
+) -> Result<PgPool, OwnerError> {
+    let wanted = [
+        (TOPICS, place_of(offsets, &options.kafka).await?),
+        (PARTITIONS, options.partitions.to_string()),
+        (KEYS, options.mac.fingerprint()),
+        (MONEY, format!("demo {}", options.currency)),
+    ];
+    let pool = PgPool::open(&options.postgres).await?;
+    for (name, wanted) in &wanted {
+        let found = pool.kept(name).await?;
+        check(name, found.as_ref().unwrap_or(wanted), wanted)?;
+    }
+    log.ensure_topics(&topics_of(options)).await?;
+    is_new_beside_written_topics(options, log, &pool).await?;
+    for (name, wanted) in &wanted {
+        check(name, &pool.keep(name, wanted).await?, wanted)?;
+    }
+    Ok(pool)
+}
+
+fn check(name: &str, found: &str, wanted: &str) -> Result<(), OwnerError> {
+    if found == wanted {
+        return Ok(());
+    }
+    let (found, wanted) = (found.to_owned(), wanted.to_owned());
+    Err(match name {
+        TOPICS => OwnerError::OtherTopics { found, wanted },
+        PARTITIONS => OwnerError::Partitions { found, wanted },
+        MONEY => OwnerError::Money { found, wanted },
+        _ => OwnerError::Keys,
+    })
+}
+
+fn topics_of(options: &OwnerOptions) -> Vec<TopicSpec> {
+    let names: Vec<&str> = options.games.iter().map(|game| game.name).collect();
+    let mut specs = topics::all(&names, options.partitions);
+    for spec in &mut specs {
+        spec.retention_ms = options.retention_ms;
+    }
+    specs
+}
+
+async fn is_new_beside_written_topics(
+    options: &OwnerOptions,
+    log: &KafkaLog,
+    pool: &PgPool,
+) -> Result<(), OwnerError> {
+    // Looked at first: whoever publishes has taken a partition in the database before.
+    let mut written = None;
+    for topic in [topics::GAMES_EVENTS, topics::CHAT_EVENTS] {
+        let bounds = log.bounds(&Topic::new(topic)).await?;
+        if bounds.iter().any(|bounds| bounds.end > 0) {
+            written = Some(options.kafka.full_name(topic));
+        }
+    }
+    match written {
+        // Its numbers would begin again, and whoever has read the topic would drop them as known.
+        Some(topic) if !pool.has_owners().await? => Err(OwnerError::Topics { topic }),
+        _ => Ok(()),
+    }
+}
+
+/// What a database belonged to, and belongs to now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// None: it was never used.
+    pub before: Option<String>,
+    /// As configured.
+    pub now: String,
+}
+
+/// Has a database belong to the topics of these options from now on. No backend may run meanwhile.
+pub async fn adopt_topics(
+    kafka: KafkaOptions,
+    postgres: &PgOptions,
+) -> Result<Adopted, OwnerError> {
+    let pool = PgPool::new(postgres)?;
+    let connecting = kafka.clone();
+    let offsets = blocking(move || KafkaOffsets::connect(&connecting)).await??;
+    let now = place_of(&offsets, &kafka).await?;
+    let before = pool.kept(TOPICS).await?;
+    if before.as_ref() != Some(&now) {
+        let partitions = pool.owners_connected().await?;
+        if partitions > 0 {
+            return Err(OwnerError::Running { partitions });
+        }
+        pool.keep_instead(TOPICS, &now).await?;
+    }
+    Ok(Adopted { before, now })
+}
