@@ -12,6 +12,7 @@ mod liveness;
 mod mailbox;
 mod member;
 mod publisher;
+mod refused;
 mod shared;
 mod tails;
 

@@ -2,6 +2,7 @@
 //! partition's records are sent by its owner's thread, in order; what is not acknowledged yet is kept, and
 //! sent again by a new producer where this one fails for good.
 
+use super::refused::{Refused, Tell};
 use blazing_sun_backbone::log::NewRecord;
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
 use blazing_sun_backbone::log::kafka::{KafkaOptions, outgoing_headers};
@@ -88,6 +89,7 @@ struct Shared {
     is_held: AtomicBool,
     /// When a record was last acknowledged, or none was waited for.
     heard: Mutex<Instant>,
+    refused: Mutex<Refused>,
     /// Told when a partition's acknowledgements have come further.
     wake: Box<dyn Fn(u32) + Send + Sync>,
 }
@@ -121,6 +123,7 @@ impl ProducerContext for Receipts {
         match result {
             Ok(_) => {
                 *self.shared.heard.lock() = Instant::now();
+                self.shared.refused.lock().published();
                 self.shared.acknowledge(&receipt);
             }
             Err((error, _)) => match error.rdkafka_error_code() {
@@ -139,7 +142,7 @@ impl ProducerContext for Receipts {
                     self.shared.acknowledge(&receipt);
                 }
                 code => {
-                    tracing::warn!(kafka.error = ?code, "a record was not published; all since are sent again");
+                    self.shared.tell_refused(code);
                     self.shared.is_broken.store(true, Ordering::Relaxed);
                 }
             },
@@ -148,6 +151,25 @@ impl ProducerContext for Receipts {
 }
 
 impl Shared {
+    fn tell_refused(&self, code: Option<RDKafkaErrorCode>) {
+        match self.refused.lock().refused(Instant::now()) {
+            Some(Tell::First) => {
+                tracing::warn!(kafka.error = ?code, "a record was not published; all since are sent again");
+            }
+            Some(Tell::More(records)) => {
+                tracing::warn!(kafka.error = ?code, records, "records are still not published");
+            }
+            Some(Tell::Over(..)) | None => {}
+        }
+    }
+
+    fn tell_if_over(&self) {
+        if let Some(Tell::Over(attempts, took)) = self.refused.lock().look(Instant::now()) {
+            let outage_ms = took.as_millis() as u64;
+            tracing::warn!(attempts, outage_ms, "records are published again");
+        }
+    }
+
     fn acknowledge(&self, receipt: &Receipt) {
         let partition = receipt.partition as usize;
         let (Some(lane), Some(progress)) =
@@ -212,6 +234,7 @@ impl Publisher {
             is_over: AtomicBool::new(false),
             is_held: AtomicBool::new(false),
             heard: Mutex::new(Instant::now()),
+            refused: Mutex::default(),
             wake: Box::new(wake),
         });
         let producer = client(options, &shared)?;
@@ -230,6 +253,7 @@ impl Publisher {
                         return;
                     }
                     publisher.producer.read().poll(POLL);
+                    publisher.shared.tell_if_over();
                     if publisher.shared.is_broken.load(Ordering::Relaxed) {
                         publisher.renew();
                     } else if publisher.is_silent() {
@@ -394,7 +418,13 @@ impl Publisher {
                 return;
             }
         };
-        tracing::warn!("the producer has failed; a new one sends what was not acknowledged");
+        // What is refused by every new one too has been told already.
+        match self.shared.refused.lock().is_on() {
+            true => tracing::debug!("a new producer sends what was refused"),
+            false => {
+                tracing::warn!("the producer has failed; a new one sends what was not acknowledged")
+            }
+        }
         self.shared.generation.fetch_add(1, Ordering::AcqRel);
         self.shared.is_broken.store(false, Ordering::Relaxed);
         let failed = std::mem::replace(&mut *producer, renewed);
