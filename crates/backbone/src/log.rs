@@ -205,7 +205,7 @@ pub enum LogError {
     /// A topic exists with another number of partitions.
     #[error(
         "topic `{topic}` has {found} partitions, this deployment needs {wanted}: the number can not be \
-         changed afterwards; set `partitions` to {found}, or start on an empty log"
+         changed afterwards; set `log.partitions` to {found}, or start on an empty log"
     )]
     PartitionCount {
         /// The topic.

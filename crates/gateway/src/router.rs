@@ -22,6 +22,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 /// How often an outage is told of.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
+/// A connection, and topics that a first backend makes, take no longer.
+const USUAL: Duration = Duration::from_secs(5);
 
 /// The event topics.
 pub(crate) const READ: [&str; 3] = [
@@ -81,7 +83,7 @@ impl Reader {
 
     /// The same once the log lets it.
     pub(crate) async fn open_when_possible(shared: &Shared) -> Reader {
-        let mut is_told = None;
+        let (began, mut is_told) = (Instant::now(), None);
         loop {
             let error = match Reader::open(shared).await {
                 Ok(reader) => {
@@ -92,7 +94,8 @@ impl Reader {
                 }
                 Err(error) => error,
             };
-            if is_told.is_none_or(|told: Instant| told.elapsed() > TELL_AGAIN) {
+            let is_due = is_told.is_none_or(|told: Instant| told.elapsed() > TELL_AGAIN);
+            if is_due && began.elapsed() > USUAL {
                 let error = Chain(&error).to_string();
                 tracing::warn!(error, "the event topics cannot be read yet; trying again");
                 is_told = Some(Instant::now());

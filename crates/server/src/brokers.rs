@@ -1,5 +1,6 @@
 //! From the configuration to Kafka and PostgreSQL: options, names.
 
+use crate::asked_wrongly::by_its_key;
 use crate::config::{Config, Database, Kafka, KafkaTls};
 use anyhow::Context;
 use blazing_sun_backbone::log::kafka::{self, KafkaOptions, KafkaSecurity, Password};
@@ -23,16 +24,17 @@ pub fn kafka_options(kafka: &Kafka, client_id: &str) -> anyhow::Result<KafkaOpti
         session: Duration::from_millis(kafka.session_timeout_ms.into()),
         ..KafkaOptions::new(servers)
     };
-    options.check()?;
+    options.check().map_err(by_its_key)?;
     Ok(options)
 }
 
 /// How PostgreSQL is reached.
 pub fn postgres_options(database: &Database) -> anyhow::Result<PgOptions> {
     let url = database.url.as_ref().map_or("", |url| url.as_str());
-    let options = PgOptions::parse(url)?.pool_size(database.pool_size);
+    let options = PgOptions::parse(url).context("`database.url` is of no use")?;
+    let options = options.pool_size(database.pool_size);
     Ok(match &database.ca {
-        Some(ca) => options.trusting(ca)?,
+        Some(ca) => options.trusting(ca).context("`database.ca` is of no use")?,
         None => options,
     })
 }
@@ -66,7 +68,7 @@ fn security(kafka: &Kafka) -> anyhow::Result<KafkaSecurity> {
         tracing::warn!("the password for Kafka travels in the clear: set `kafka.tls.enabled`");
     }
     Ok(KafkaSecurity::Sasl {
-        mechanism: mechanism.parse()?,
+        mechanism: mechanism.parse().map_err(by_its_key)?,
         user: sasl.user.clone().unwrap_or_default(),
         password: Password::from(password),
         tls,
@@ -111,6 +113,7 @@ pub fn unique_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asked_wrongly::is_asked_wrongly;
 
     #[test]
     fn a_gateway_without_an_id_has_one_of_its_own_and_the_contracts_group() {
@@ -142,5 +145,16 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         let error = format!("{:#}", kafka_options(&kafka, "test").unwrap_err());
         assert!(error.contains("kafka.sasl.password_file"), "{error}");
+        std::fs::write(&file, "\n").unwrap();
+        let error = kafka_options(&kafka, "test").unwrap_err();
+        assert!(is_asked_wrongly(&error), "{error:#}");
+        assert!(
+            error.to_string().starts_with("`kafka.sasl.password`: "),
+            "{error}"
+        );
+        kafka.tls.enabled = true;
+        kafka.tls.ca = Some(file);
+        let error = kafka_options(&kafka, "test").unwrap_err().to_string();
+        assert!(error.starts_with("`kafka.tls.ca`: "), "{error}");
     }
 }

@@ -12,6 +12,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 const TRY_AGAIN: Duration = Duration::from_millis(500);
+/// A connection, and topics that a first backend makes, take no longer.
+const USUAL: Duration = Duration::from_secs(5);
 /// How often an outage is told of.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 
@@ -41,6 +43,35 @@ impl LateLog {
 
     fn log(&self) -> Result<&KafkaLog, LogError> {
         self.0.get().ok_or(LogError::Unavailable)
+    }
+}
+
+/// What begins with every start, and is an outage only where it lasts.
+pub struct Outage {
+    began: Instant,
+    told: Option<Instant>,
+}
+
+impl From<Instant> for Outage {
+    fn from(began: Instant) -> Outage {
+        Outage { began, told: None }
+    }
+}
+
+impl Outage {
+    /// Whether it is to be told of now; notes that it is.
+    pub fn is_due(&mut self, now: Instant) -> bool {
+        let told = self.told.unwrap_or(self.began);
+        let quiet = if self.told.is_some() {
+            TELL_AGAIN
+        } else {
+            USUAL
+        };
+        let is_due = now.duration_since(told) > quiet;
+        if is_due {
+            self.told = Some(now);
+        }
+        is_due
     }
 }
 
@@ -100,5 +131,18 @@ impl EventLog for LateLog {
 
     async fn since(&self, topic: &Topic, at: Millis) -> Result<Vec<u64>, LogError> {
         self.log()?.since(topic, at).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_start_takes_is_no_outage_and_an_outage_is_told_of_now_and_then() {
+        let began = Instant::now();
+        let mut outage = Outage::from(began);
+        let told = (0..30).filter(|s| outage.is_due(began + Duration::from_secs(*s)));
+        assert_eq!(told.collect::<Vec<_>>(), [6, 17, 28]);
     }
 }

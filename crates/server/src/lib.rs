@@ -10,6 +10,7 @@
 //! }
 //! ```
 
+mod asked_wrongly;
 mod audit;
 mod bans;
 pub mod bench;

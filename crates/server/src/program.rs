@@ -1,6 +1,7 @@
 //! From the command line to an exit code: 0 is well, 1 failed or found something, 2 was asked wrongly,
 //! 3 is of another version.
 
+use crate::asked_wrongly::is_asked_wrongly;
 use crate::cli::{
     AuditArgs, BenchArgs, BenchTokens, Command, CommandLine, FanoutArgs, FloorArgs, IdleArgs, Load,
     ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs, TailArgs, TopicsAction, UserArgs,
@@ -76,7 +77,15 @@ impl ServerBuilder {
             Command::Backend(args) => self.role(Role::Backend, &args, line.json),
             Command::Keys(args) => match keys::run(&args.action, line.json) {
                 Ok(text) => said(&text, ExitCode::SUCCESS),
-                Err(error) => failed(1, error.into()),
+                Err(error) => {
+                    let error = error.into();
+                    let code = if is_asked_wrongly(&error) {
+                        ASKED_WRONGLY
+                    } else {
+                        1
+                    };
+                    failed(code, error)
+                }
             },
             Command::Tail(args) => self.tail(&args, line.json),
             Command::Audit(args) => self.audit(&args),
@@ -178,6 +187,7 @@ impl ServerBuilder {
         });
         match served {
             Ok(()) => ExitCode::SUCCESS,
+            Err(error) if is_asked_wrongly(&error) => failed(ASKED_WRONGLY, error),
             Err(error) => failed(1, error),
         }
     }

@@ -9,6 +9,7 @@ mod parts;
 mod probes;
 mod settings;
 
+use crate::asked_wrongly::AskedWrongly;
 use crate::cli::BenchTokens;
 use crate::config::{Config, Mode, Role};
 use crate::data_dir::{DataDir, DataDirError};
@@ -85,7 +86,9 @@ pub async fn run(
     } = options;
     let listen = config.server.listen;
     if bench && !listen.ip().is_loopback() {
-        bail!("--bench lifts all limits and so listens on loopback alone, not on {listen}");
+        return Err(wrongly(format!(
+            "--bench lifts all limits and so listens on loopback alone, not on {listen}"
+        )));
     }
     // It would play with those who measure.
     config.bot.enabled &= !bench;
@@ -268,23 +271,27 @@ fn with_pages(routes: Router, game_pages: Option<GamePages>, gateway: Option<Con
         .layer(axum::middleware::from_fn(pages::with_security_headers))
 }
 
+fn wrongly(what: String) -> anyhow::Error {
+    AskedWrongly(what).into()
+}
+
 fn priced(mut games: Games, config: &Config, bench: bool) -> anyhow::Result<Games> {
     if bench {
         games.insert(relay());
     }
     if let Some(game) = games.iter().find(|game| !game.has_plain_name()) {
-        bail!(
+        return Err(wrongly(format!(
             "`{}` can not be a game's name: it is lower snake case, as `my_game`",
             game.name
-        );
+        )));
     }
     for (name, settings) in &config.games {
         let Some(game) = games.get_mut(name) else {
             let known: Vec<&str> = games.iter().map(|game| game.name).collect();
-            bail!(
+            return Err(wrongly(format!(
                 "`games.{name}`: there is no such game here; there are: {}",
                 known.join(", ")
-            );
+            )));
         };
         if let Some(fee) = settings.entry_fee_cents {
             game.entry_fee = Cents(fee);
@@ -301,10 +308,10 @@ fn with_their_pages(games: &mut Games, folders: &[(String, PathBuf)]) -> anyhow:
     let pages = GamePages::read(folders)?;
     for (name, folder) in folders {
         let Some(game) = games.get_mut(name) else {
-            bail!(
+            return Err(wrongly(format!(
                 "there is no game `{name}` here for the page in {}",
                 folder.display()
-            );
+            )));
         };
         game.page = Some(module_address(name));
     }

@@ -13,7 +13,9 @@ pub enum KafkaLogError {
     #[error(transparent)]
     Option(#[from] KafkaOptionError),
     /// The brokers do not let this program in.
-    #[error("Kafka at {servers} refuses this program: {reason}; see the option `security`")]
+    #[error(
+        "Kafka at {servers} refuses this program: {reason}; `kafka.sasl` and `kafka.tls` say who it is to the brokers"
+    )]
     Refused {
         /// Where.
         servers: String,
