@@ -1,7 +1,9 @@
-//! Who may not sign in any more, told to every process that checks access tokens: a token that was given before
-//! is good for minutes yet. What is told stays on `system.events`, for processes that start within that time.
+//! What every process that checks access tokens is told on `system.events`: who may not sign in any more, for a token
+//! that was given before is good for minutes yet, and which keys are in use. It stays there, for processes that start
+//! within that time.
 
 use crate::clock;
+use crate::credentials::KeysInUse;
 use crate::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
 use crate::log::{
     EventLog, HeadersBuilder, LogError, NewRecord, Record, Start, Subscription, Topic,
@@ -17,6 +19,17 @@ use uuid::Uuid;
 
 /// The event's type.
 pub const ACCOUNT_BANNED: &str = "system.event.account_banned";
+/// The same of keys.
+pub const KEYS_IN_USE: &str = "system.event.keys_in_use";
+
+/// What was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Whether a user is banned.
+    Ban(UserId, bool),
+    /// What backends use. Of several the last one counts.
+    Keys(KeysInUse),
+}
 
 /// How long it is waited after the log has failed.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -24,11 +37,26 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Says that a user may not sign in any more, or may again.
 pub fn record(user: UserId, is_banned: bool) -> NewRecord {
     let payload = json!({ "type": "account_banned", "user_id": user, "is_banned": is_banned });
-    let payload = to_raw_value(&payload).expect("an id and a flag serialise");
+    event(ACCOUNT_BANNED, &user.to_string(), &payload)
+}
+
+/// Says which keys a backend uses.
+pub fn keys_record(keys: &KeysInUse) -> NewRecord {
+    let payload = json!({
+        "type": "keys_in_use",
+        "token_key": keys.token_key,
+        "password_keys": keys.password_keys,
+    });
+    // One key for all, so that they have an order.
+    event(KEYS_IN_USE, "keys_in_use", &payload)
+}
+
+fn event(event_type: &str, key: &str, payload: &serde_json::Value) -> NewRecord {
+    let payload = to_raw_value(payload).expect("plain values serialise");
     let event_id = Uuid::now_v7().to_string();
     let envelope = EventEnvelope {
         event_id: event_id.as_str().into(),
-        event_type: ACCOUNT_BANNED.into(),
+        event_type: event_type.into(),
         timestamp: clock::now().to_string().into(),
         correlation_id: None,
         producer: PRODUCER_BACKEND.into(),
@@ -40,31 +68,41 @@ pub fn record(user: UserId, is_banned: bool) -> NewRecord {
     let mut headers = HeadersBuilder::default();
     headers
         .push(header::EVENT_ID, &event_id)
-        .push(header::EVENT_TYPE, ACCOUNT_BANNED)
+        .push(header::EVENT_TYPE, event_type)
         .push(header::AUDIENCE, "user")
         .push(header::RECIPIENTS, "[\"0\"]");
     NewRecord {
         topic: Topic::new(SYSTEM_EVENTS),
         partition: None,
-        key: user.to_string().into(),
+        key: key.to_owned().into(),
         headers: headers.build(),
         payload: envelope.to_bytes().into(),
     }
 }
 
-/// What a record says of a user, if it does: whether the user is banned.
-pub fn read(record: &Record) -> Option<(UserId, bool)> {
+/// What a record tells, if it does.
+pub fn read(record: &Record) -> Option<Told> {
+    let is_known = |found: &[u8]| {
+        [ACCOUNT_BANNED, KEYS_IN_USE]
+            .iter()
+            .any(|known| found == known.as_bytes())
+    };
     let event_type = record.headers.get(header::EVENT_TYPE);
-    if event_type.is_some_and(|found| found != ACCOUNT_BANNED.as_bytes()) {
+    if event_type.is_some_and(|found| !is_known(found)) {
         return None;
     }
     let envelope = EventEnvelope::parse(&record.payload).ok()?;
-    if envelope.event_type != ACCOUNT_BANNED {
-        return None;
+    match &*envelope.event_type {
+        ACCOUNT_BANNED => {
+            let fields = Fields::of(envelope.payload).ok()?;
+            let user = fields.required("user_id").ok()?;
+            Some(Told::Ban(user, fields.required("is_banned").ok()?))
+        }
+        KEYS_IN_USE => serde_json::from_str(envelope.payload.get())
+            .ok()
+            .map(Told::Keys),
+        _ => None,
     }
-    let fields = Fields::of(envelope.payload).ok()?;
-    let user = fields.required("user_id").ok()?;
-    Some((user, fields.required("is_banned").ok()?))
 }
 
 /// Hears of bans, from those of `since` on.
@@ -80,7 +118,7 @@ impl Bans {
     pub async fn since(
         log: Arc<dyn EventLog>,
         since: Millis,
-        mut told: impl FnMut(UserId, bool),
+        mut told: impl FnMut(Told),
     ) -> Result<Bans, LogError> {
         let topic = Topic::new(SYSTEM_EVENTS);
         let next = log.since(&topic, since).await?;
@@ -103,7 +141,7 @@ impl Bans {
     }
 
     /// Hears of every ban from now on, until the log is closed.
-    pub async fn follow(mut self, mut told: impl FnMut(UserId, bool)) {
+    pub async fn follow(mut self, mut told: impl FnMut(Told)) {
         loop {
             match self.subscription.next().await {
                 Ok(records) => self.take(records, &mut told),
@@ -122,13 +160,13 @@ impl Bans {
         }
     }
 
-    fn take(&mut self, records: Vec<Record>, told: &mut impl FnMut(UserId, bool)) {
+    fn take(&mut self, records: Vec<Record>, told: &mut impl FnMut(Told)) {
         for record in records {
             if let Some(next) = self.next.get_mut(record.partition as usize) {
                 *next = record.offset + 1;
             }
-            if let Some((user, is_banned)) = read(&record) {
-                told(user, is_banned);
+            if let Some(what) = read(&record) {
+                told(what);
             }
         }
     }
@@ -144,6 +182,7 @@ fn subscribe(log: &dyn EventLog, next: &[u64]) -> Result<Box<dyn Subscription>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::Keys;
     use crate::log::memory::MemoryLog;
     use crate::topics::TopicSpec;
     use std::sync::mpsc;
@@ -166,27 +205,30 @@ mod tests {
             headers: Default::default(),
             ..record(user(9), true)
         };
-        let before = vec![record(user(7), true), foreign, record(user(8), true)];
+        let keys = Keys::generate(Millis(0)).unwrap().in_use();
+        let before = vec![
+            record(user(7), true),
+            foreign,
+            keys_record(&keys),
+            record(user(8), true),
+        ];
         log.append_and_wait(before).await.unwrap();
         let mut heard = Vec::new();
-        let bans = Bans::since(log.clone(), Millis(0), |user, is_banned| {
-            heard.push((user.get(), is_banned));
-        });
+        let bans = Bans::since(log.clone(), Millis(0), |told| heard.push(told));
         let bans = bans.await.unwrap();
-        heard.sort_unstable();
-        assert_eq!(heard, [(7, true), (8, true)]);
+        heard.sort_unstable_by_key(|told| format!("{told:?}"));
+        let ban = |id| Told::Ban(user(id), true);
+        assert_eq!(heard, [ban(7), ban(8), Told::Keys(keys)]);
 
         let (sender, receiver) = mpsc::channel();
-        let following = tokio::spawn(bans.follow(move |user, is_banned| {
-            sender.send((user.get(), is_banned)).unwrap();
-        }));
+        let following = tokio::spawn(bans.follow(move |told| sender.send(told).unwrap()));
         log.append_and_wait(vec![record(user(7), false)])
             .await
             .unwrap();
         let heard = tokio::task::spawn_blocking(move || {
             receiver.recv_timeout(Duration::from_secs(10)).unwrap()
         });
-        assert_eq!(heard.await.unwrap(), (7, false));
+        assert_eq!(heard.await.unwrap(), Told::Ban(user(7), false));
         following.abort();
     }
 }

@@ -12,11 +12,13 @@ mod liveness;
 mod mailbox;
 mod member;
 mod publisher;
+mod readiness;
 mod refused;
 mod shared;
 mod tails;
 
 pub use self::identity::{Adopted, adopt_topics};
+pub use self::readiness::{NotReady, Readiness};
 
 use self::actor::Actor;
 use self::consumer::Consumer;
@@ -37,6 +39,7 @@ use blazing_sun_domain::{Cents, Games};
 use parking_lot::Mutex;
 use rdkafka::error::KafkaError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -183,6 +186,7 @@ pub struct Backend {
     threads: Mutex<Vec<JoinHandle<()>>>,
     commits: watch::Receiver<u64>,
     ended: watch::Receiver<bool>,
+    was_ready: Arc<AtomicBool>,
 }
 
 impl Backend {
@@ -215,6 +219,7 @@ impl Backend {
             threads: Mutex::new(threads),
             commits,
             ended,
+            was_ready: Arc::default(),
         })
     }
 
@@ -231,6 +236,15 @@ impl Backend {
     /// Counts commits of this process; what others commit is looked for now and then.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.commits.clone()
+    }
+
+    /// Whether it has come to own partitions.
+    pub fn readiness(&self) -> Readiness {
+        Readiness {
+            assigned: self.consumer.assigned(),
+            mailboxes: Arc::clone(&self.shared.mailboxes),
+            was_ready: Arc::clone(&self.was_ready),
+        }
     }
 
     /// How much it holds in memory; none where an owner does not answer.

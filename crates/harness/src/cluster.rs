@@ -191,6 +191,13 @@ impl Cluster {
         self.backends.push(process);
     }
 
+    /// Starts one more backend with a gateway in it, beside the backends; it may not be ready yet.
+    pub async fn add_server(&mut self) {
+        let at = self.backends.len();
+        let process = self.spawn("serve", at, "127.0.0.1:0", &[]).await;
+        self.backends.push(process);
+    }
+
     /// Starts a gateway that has ended, on its port.
     pub async fn restart_gateway(&mut self, at: usize) {
         self.restart_gateway_with(at, &[]).await;

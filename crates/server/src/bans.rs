@@ -1,15 +1,14 @@
-//! Who may not sign in, as every process of a deployment hears of it: from the topics.
+//! Who may not sign in, and which keys backends use, as every process of a deployment hears of it: from the topics.
 
-use crate::late_log::is_due;
-use blazing_sun_backbone::bans::Bans;
+use crate::late_log::Outage;
+use blazing_sun_backbone::bans::{Bans, Told};
 use blazing_sun_backbone::clock;
-use blazing_sun_backbone::credentials::TokenVerifier;
+use blazing_sun_backbone::credentials::{KeysInUse, TokenVerifier};
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backend::accounts::TOKEN_MINUTES_MAX;
-use blazing_sun_domain::UserId;
 use blazing_sun_gateway::Control;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -23,23 +22,25 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    /// Has the verifier refuse who is banned, and the gateway end their connections. `known` is told once all bans
-    /// are known that were there before.
+    /// Has the verifier refuse who is banned, and the gateway end their connections; `keys_told` hears of keys. `known` is
+    /// told once all is known that was there before.
     pub fn start(
         log: Arc<dyn EventLog>,
         verifier: TokenVerifier,
         gateway: Option<Control>,
+        keys_told: impl Fn(&KeysInUse) + Send + 'static,
         known: oneshot::Sender<()>,
     ) -> Hearing {
         // Refused first, closed then: who signs in between is refused by the gateway's second look.
-        let told = move |user: UserId, is_banned: bool| match (is_banned, &gateway) {
-            (true, gateway) => {
+        let told = move |told: Told| match told {
+            Told::Ban(user, true) => {
                 verifier.forbid(user);
-                if let Some(gateway) = gateway {
+                if let Some(gateway) = &gateway {
                     gateway.close_user(user);
                 }
             }
-            (false, _) => verifier.allow(user),
+            Told::Ban(user, false) => verifier.allow(user),
+            Told::Keys(keys) => keys_told(&keys),
         };
         Hearing {
             task: tokio::spawn(hear(log, told, known)),
@@ -53,17 +54,13 @@ impl Drop for Hearing {
     }
 }
 
-async fn hear(
-    log: Arc<dyn EventLog>,
-    mut told: impl FnMut(UserId, bool),
-    known: oneshot::Sender<()>,
-) {
-    let mut warned = None;
+async fn hear(log: Arc<dyn EventLog>, mut told: impl FnMut(Told), known: oneshot::Sender<()>) {
+    let mut outage = Outage::from(Instant::now());
     let bans = loop {
         let since = clock::now().plus(-BACK_MS);
         match Bans::since(log.clone(), since, &mut told).await {
             Ok(bans) => break bans,
-            Err(error) if is_due(&mut warned) => {
+            Err(error) if outage.is_due(Instant::now()) => {
                 let error = format!("{:#}", anyhow::Error::from(error));
                 tracing::warn!(error, "the topics cannot be read yet; trying again");
             }

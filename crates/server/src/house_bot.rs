@@ -9,6 +9,7 @@ mod games;
 mod house;
 mod lobby;
 mod player;
+mod turns;
 
 use crate::config;
 use anyhow::Context;

@@ -4,7 +4,9 @@ mod bench_guests;
 mod connections;
 mod distributed;
 mod embedded;
+mod front;
 mod gateway;
+mod keys_in_use;
 mod parts;
 mod probes;
 mod settings;
@@ -21,8 +23,8 @@ use anyhow::{Context, bail};
 use axum::Router;
 use blazing_sun_domain::games::relay::Relay;
 use blazing_sun_domain::{Cents, GameDefinition, Games};
-use blazing_sun_gateway::Control;
 use connections::Bounds;
+use front::Front;
 use http::StatusCode;
 pub use parts::Parts;
 pub use settings::{Ground, accounts, topic_specs};
@@ -101,26 +103,44 @@ pub async fn run(
         Mode::Distributed => None,
     };
     let (listener, address) = bind(listen).await?;
+    let (front, (stop, stopped)) = (Front::default(), watch::channel(false));
     let bounds = Bounds::of(&config, bench)?;
-    let parts = match (&data_dir, role) {
-        (Some(data_dir), _) => Parts::embedded(&config, data_dir, games, bench).await?,
-        (None, Role::Gateway) => Parts::gateway(&config, bench)?,
-        (None, Role::Serve | Role::Backend) => {
-            let starting = Parts::distributed(&config, role, games, bench);
-            tokio::select! {
-                parts = starting => parts?,
-                asked = asked_to_stop() => return asked,
-            }
-        }
+    let answering = connections::serve(listener, front.router(), bounds, stopped.clone());
+    let serving = || {
+        tracing::info!(server.address = %address, "serving");
+        serving(address)
     };
-    let site = Site {
+    let site = |config, parts| Site {
         parts,
         game_pages: (role != Role::Backend).then_some(game_pages),
         operators: data_dir.as_ref().map(|data_dir| data_dir.path().to_owned()),
         bench_tokens,
+        address,
         config,
     };
-    site.serve(listener, address, bounds, serving).await
+    let parts = match (&data_dir, role) {
+        (Some(data_dir), _) => Parts::embedded(&config, data_dir, games, bench).await?,
+        (None, Role::Gateway) => Parts::gateway(&config, bench)?,
+        (None, Role::Serve | Role::Backend) => {
+            // Kafka and PostgreSQL may be away for long: whoever asks is told so.
+            let http = tokio::spawn(answering);
+            serving()?;
+            let parts = tokio::select! {
+                parts = Parts::distributed(&config, role, games, bench, &front) => parts?,
+                asked = asked_to_stop() => return asked,
+            };
+            let open = |routes| {
+                front.open(routes);
+                http
+            };
+            return site(config, parts).serve(open, || Ok(()), stop).await;
+        }
+    };
+    let open = |routes| {
+        front.open(routes);
+        tokio::spawn(answering)
+    };
+    site(config, parts).serve(open, serving, stop).await
 }
 
 async fn bind(listen: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
@@ -172,37 +192,39 @@ struct Site {
     /// The folder of the socket for operators' tools.
     operators: Option<PathBuf>,
     bench_tokens: Option<BenchTokens>,
+    address: SocketAddr,
     config: Config,
 }
 
 impl Site {
+    /// Until it is asked to stop or something fails. `open` has routes answered; `serving` hears of it.
     async fn serve(
         self,
-        listener: TcpListener,
-        address: SocketAddr,
-        bounds: Bounds,
-        serving: impl FnOnce(SocketAddr) -> anyhow::Result<()>,
+        open: impl FnOnce(Router) -> JoinHandle<()>,
+        serving: impl FnOnce() -> anyhow::Result<()>,
+        stop: watch::Sender<bool>,
     ) -> anyhow::Result<()> {
-        let parts = self.parts;
-        let (stop, stopped) = watch::channel(false);
-        let routes = with_pages(parts.router(), self.game_pages, parts.control());
+        let (parts, address) = (self.parts, self.address);
+        let routes = with_pages(&parts, self.game_pages);
         let operators = match (&self.operators, parts.operator()) {
             (Some(data_dir), Some(operator)) => {
-                serve_operators(data_dir, operator, stopped.clone())
+                serve_operators(data_dir, operator, stop.subscribe())
             }
             _ => None,
         };
-        let mut http = tokio::spawn(connections::serve(listener, routes, bounds, stopped));
+        let mut http = open(routes);
         if let (Some(wanted), Some(signer)) = (&self.bench_tokens, parts.signer()) {
             bench_guests::write_tokens(wanted, address, signer).await?;
         }
         let bot = &self.config.bot;
         let house_bot = match (parts.accounts(), parts.bot_plays_at(bot, address)) {
-            (Some(accounts), Some(gateway)) => Some(HouseBot::start(bot, gateway, accounts).await?),
+            (Some(accounts), Some(gateway)) => Some(match parts.shared_database() {
+                Some(pool) => HouseBot::take_turns(bot.clone(), gateway, accounts.clone(), pool),
+                None => HouseBot::start(bot, gateway, accounts).await?,
+            }),
             _ => None,
         };
-        serving(address)?;
-        tracing::info!(server.address = %address, "serving");
+        serving()?;
         let outcome = tokio::select! {
             asked = asked_to_stop() => asked,
             error = parts.failed() => Err(error),
@@ -257,12 +279,17 @@ fn serve_operators(
     }
 }
 
-fn with_pages(routes: Router, game_pages: Option<GamePages>, gateway: Option<Control>) -> Router {
+fn with_pages(parts: &Parts, game_pages: Option<GamePages>) -> Router {
+    let routes = parts.router();
     let routes = match game_pages.map(Arc::new) {
         Some(game_pages) => routes.fallback(move |request| pages::serve(request, game_pages)),
         None => routes.fallback(|| async { (StatusCode::NOT_FOUND, NO_PAGES) }),
     };
-    let routes = match gateway {
+    let routes = match parts.readiness() {
+        Some(backend) => probes::with_backend(routes, backend),
+        None => routes,
+    };
+    let routes = match parts.control() {
         Some(gateway) => probes::with_gateway(routes, gateway),
         None => routes,
     };

@@ -1,7 +1,7 @@
 //! What a gateway has of the keys: it checks tokens and seals passwords, and can sign nothing.
 
 use super::keys::{Secret, check_ids, place_of};
-use super::{Keys, KeysError, PasswordSealer, TokenVerifier, private_file};
+use super::{Keys, KeysError, NamedKey, PasswordSealer, TokenVerifier, private_file};
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -127,6 +127,16 @@ impl GatewayKeys {
                 .iter()
                 .map(|key| (key.id.as_str(), &key.key.0)),
         )
+    }
+
+    pub(super) fn token_keys_named(&self) -> impl Iterator<Item = NamedKey> {
+        let keys = self.token_keys.iter();
+        keys.map(|key| NamedKey::of_token_key(&key.kid, &key.public))
+    }
+
+    pub(super) fn password_keys_named(&self) -> impl Iterator<Item = NamedKey> {
+        let keys = self.password_keys.iter();
+        keys.map(|key| NamedKey::of_password_key(&key.id, &key.key.0))
     }
 
     fn verifying(&self) -> impl Iterator<Item = (&str, Option<VerifyingKey>)> {

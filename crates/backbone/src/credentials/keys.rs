@@ -3,7 +3,7 @@
 use super::gateway_keys::GatewayKeys;
 use super::private_file;
 use super::seal::password_key;
-use super::{ClusterMac, Sealer, TokenSigner, TokenVerifier};
+use super::{ClusterMac, KeysInUse, Sealer, TokenSigner, TokenVerifier};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use blazing_sun_domain::Millis;
@@ -231,6 +231,17 @@ impl Keys {
             (key.id.clone(), Secret(*derived))
         });
         GatewayKeys::new(tokens, passwords)
+    }
+
+    /// What gateways' keys are held against.
+    pub fn in_use(&self) -> KeysInUse {
+        let signs = self.token_keys.iter().position(|key| !key.retired);
+        let gateway = self.for_gateway();
+        let token_key = gateway.token_keys_named().nth(signs.unwrap_or(0));
+        KeysInUse {
+            token_key: token_key.expect("no keys are made or read without one"),
+            password_keys: gateway.password_keys_named().collect(),
+        }
     }
 
     /// Checks tokens, under every key.

@@ -148,6 +148,7 @@ impl Actor {
             generation,
             offsets: hold.next.clone(),
         });
+        mailbox.note_deciding(generation);
         let mut pace = Pace {
             asked: false,
             ends: None,

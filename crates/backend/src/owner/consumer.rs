@@ -31,13 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The consumer's thread.
 pub(super) struct Consumer {
+    assigned: Arc<Mutex<Assigned>>,
     is_over: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Consumer {
     pub fn start(options: &KafkaOptions, shared: Arc<Shared>) -> Result<Consumer, OwnerError> {
-        let assigned = Arc::default();
+        let assigned: Arc<Mutex<Assigned>> = Arc::default();
         let consumer = join(options, &shared, &assigned)?;
         let is_over = Arc::new(AtomicBool::new(false));
         let reading = Reading {
@@ -47,7 +48,7 @@ impl Consumer {
             options: options.clone(),
             consumer,
             shared,
-            assigned,
+            assigned: Arc::clone(&assigned),
             heard: Instant::now(),
             read: Read::default(),
             full: BTreeSet::new(),
@@ -60,9 +61,15 @@ impl Consumer {
             .spawn(move || reading.run())
             .map_err(OwnerError::Thread)?;
         Ok(Consumer {
+            assigned,
             is_over,
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// What the group has given to this process.
+    pub fn assigned(&self) -> Arc<Mutex<Assigned>> {
+        Arc::clone(&self.assigned)
     }
 
     /// Leaves the group. Others take over at once.

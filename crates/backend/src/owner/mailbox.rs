@@ -50,6 +50,8 @@ struct Mail {
     moved: Vec<(Topic, u64)>,
     held_asked: Vec<oneshot::Sender<Held>>,
     is_woken: bool,
+    /// Since which change of members the owner decides.
+    decides: Option<u64>,
 }
 
 /// What was there.
@@ -77,6 +79,7 @@ impl Mailbox {
                 moved: Vec::new(),
                 held_asked: Vec::new(),
                 is_woken: false,
+                decides: None,
             }),
             changed: Condvar::new(),
             noted: Condvar::new(),
@@ -101,6 +104,17 @@ impl Mailbox {
     pub fn note(&self, wanted: Wanted) {
         self.mail.lock().noted = Some(wanted);
         self.noted.notify_all();
+    }
+
+    /// The owner has the partition's state, and decides.
+    pub fn note_deciding(&self, generation: u64) {
+        self.mail.lock().decides = Some(generation);
+    }
+
+    /// Whether the owner is wanted, and does not decide yet.
+    pub fn is_awaited(&self) -> bool {
+        let mail = self.mail.lock();
+        matches!(mail.wanted, Wanted::Owned(generation) if mail.decides != Some(generation))
     }
 
     /// Waits until the owner acts by what is wanted; whether it does.

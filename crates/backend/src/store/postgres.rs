@@ -4,6 +4,7 @@
 mod accounts;
 mod batch;
 mod error;
+mod lock;
 mod options;
 mod outbox;
 mod owner_store;
@@ -23,6 +24,7 @@ pub use batch::{
     encode_consumed, encode_records,
 };
 pub use error::PgFailure;
+pub use lock::PgLock;
 pub use options::{PgOptions, PgOptionsError};
 pub use outbox::PartitionState;
 pub use owner_store::{Landed, PgStore};

@@ -332,7 +332,7 @@ pub const KEYS: &[Key] = &[
         "bot.gateway",
         "ADDRESS:PORT",
         "none: only `serve` has a bot",
-        "The gateway through which the bot of a `backend` plays; for one process of a deployment",
+        "The gateway through which the bot of a `backend` plays; of several processes it plays from one at a time",
     ),
     key(
         "games.<name>.entry_fee_cents",

@@ -1,6 +1,8 @@
 //! Partitions and the HTTP API on Kafka and PostgreSQL, alone or with a gateway beside them.
 
+use super::front::Front;
 use super::gateway::OnKafka;
+use super::keys_in_use::Saying;
 use super::parts::{Owner, Parts, Players};
 use super::settings::{self, Ground};
 use crate::bans::Hearing;
@@ -23,23 +25,25 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 impl Parts {
     /// Starts once brokers and database can be reached; `serve` has a gateway too.
-    pub async fn distributed(
+    pub(super) async fn distributed(
         config: &Config,
         role: Role,
         games: Games,
         bench: bool,
+        front: &Front,
     ) -> anyhow::Result<Parts> {
         let path = config.keys.clone().unwrap_or_default();
         let keys = Keys::load(&path).context("cannot use the keys")?;
         let verifier = keys.verifier();
         let edge = match role {
             Role::Serve => {
-                let passwords = keys.sealer().passwords().clone();
-                Some(OnKafka::start(config, verifier.clone(), passwords, bench)?)
+                let own = keys.for_gateway();
+                Some(OnKafka::start(config, verifier.clone(), own, bench)?)
             }
             Role::Backend | Role::Gateway => None,
         };
-        let backend = start_backend(config, &keys, &games).await?;
+        let backend = start_backend(config, &keys, &games, front).await?;
+        front.waits_for("what `system.events` says of bans is read");
         let ground = Ground {
             store: Arc::new(PgAccounts::new(backend.pool())),
             reads: Arc::new(PgReads::new(backend.pool())),
@@ -51,7 +55,8 @@ impl Parts {
             Some(edge) => (Some(edge.gateway), Some(edge.log), edge.hearing),
             None => {
                 let (known, are_known) = oneshot::channel();
-                let hearing = Hearing::start(ground.log.clone(), verifier.clone(), None, known);
+                let log = ground.log.clone();
+                let hearing = Hearing::start(log, verifier.clone(), None, |_| (), known);
                 are_known.await?;
                 (None, None, hearing)
             }
@@ -83,11 +88,18 @@ impl Parts {
             probes: None,
             log,
             hearing: Some(hearing),
+            saying: Some(Saying::start(ground.log, keys.in_use())),
         })
     }
 }
 
-async fn start_backend(config: &Config, keys: &Keys, games: &Games) -> anyhow::Result<Backend> {
+async fn start_backend(
+    config: &Config,
+    keys: &Keys,
+    games: &Games,
+    front: &Front,
+) -> anyhow::Result<Backend> {
+    front.waits_for("Kafka and PostgreSQL have not answered yet");
     let name = unique_name();
     let mut told = None;
     loop {
@@ -113,8 +125,9 @@ async fn start_backend(config: &Config, keys: &Keys, games: &Games) -> anyhow::R
             Err(error) if is_outage(&error) => anyhow::Error::from(error),
             Err(error) => return Err(error).context("cannot start on Kafka and PostgreSQL"),
         };
+        let error = format!("{error:#}");
+        front.waits_for(format!("Kafka or PostgreSQL can not be reached: {error}"));
         if is_due(&mut told) {
-            let error = format!("{error:#}");
             tracing::warn!(
                 error,
                 "Kafka or PostgreSQL can not be reached; trying again"

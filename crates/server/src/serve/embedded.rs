@@ -82,6 +82,7 @@ impl Parts {
             probes: None,
             log: None,
             hearing: None,
+            saying: None,
         })
     }
 

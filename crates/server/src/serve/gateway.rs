@@ -1,5 +1,6 @@
 //! A gateway, on Kafka's event topics: no database, and of the keys what checks tokens and seals passwords.
 
+use super::keys_in_use::OwnKeys;
 use super::parts::{Owner, Parts};
 use super::{probes, settings};
 use crate::bans::Hearing;
@@ -7,7 +8,7 @@ use crate::brokers::{GatewayName, kafka_options};
 use crate::config::Config;
 use crate::late_log::LateLog;
 use anyhow::Context;
-use blazing_sun_backbone::credentials::{GatewayKeys, PasswordSealer, TokenVerifier};
+use blazing_sun_backbone::credentials::{GatewayKeys, KeysInUse, TokenVerifier};
 use blazing_sun_gateway::Gateway;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 /// What a gateway on Kafka is made of.
 pub(super) struct OnKafka {
     pub(super) gateway: Gateway,
+    keys: OwnKeys,
     pub(super) log: LateLog,
     pub(super) hearing: Hearing,
 }
@@ -24,7 +26,7 @@ impl OnKafka {
     pub(super) fn start(
         config: &Config,
         verifier: TokenVerifier,
-        passwords: PasswordSealer,
+        keys: GatewayKeys,
         unlimited: bool,
     ) -> anyhow::Result<OnKafka> {
         let GatewayName { id, group } = GatewayName::of(config);
@@ -36,7 +38,7 @@ impl OnKafka {
             settings::gateway(&config.gateway, id, unlimited)?,
             Arc::new(log.clone()),
             verifier.clone(),
-            passwords,
+            keys.passwords(),
             async {
                 // Where nobody hears of bans any more the process ends.
                 let _ = are_known.await;
@@ -44,9 +46,13 @@ impl OnKafka {
         );
         // On a connection of its own: what it reads again is not what the gateway has read.
         let topics = Arc::new(LateLog::connect(options, None)?);
-        let hearing = Hearing::start(topics, verifier, Some(gateway.control()), known);
+        let keys = OwnKeys::new(keys, config.keys.clone().unwrap_or_default());
+        let (own, control) = (keys.clone(), gateway.control());
+        let compare = move |in_use: &KeysInUse| own.compare(in_use);
+        let hearing = Hearing::start(topics, verifier, Some(control), compare, known);
         Ok(OnKafka {
             gateway,
+            keys,
             log,
             hearing,
         })
@@ -60,10 +66,11 @@ impl Parts {
         let keys = GatewayKeys::load(&path).context("cannot use the keys")?;
         let OnKafka {
             gateway,
+            keys,
             log,
             hearing,
-        } = OnKafka::start(config, keys.verifier(), keys.passwords(), unlimited)?;
-        let probes = probes::of_gateway(gateway.control());
+        } = OnKafka::start(config, keys.verifier(), keys, unlimited)?;
+        let probes = probes::of_gateway(gateway.control(), keys);
         Ok(Parts {
             owner: Owner::None,
             gateway: Some(gateway),
@@ -71,6 +78,7 @@ impl Parts {
             probes: Some(probes),
             log: Some(log),
             hearing: Some(hearing),
+            saying: None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The running parts of a process: started in the order in which they need each other, ended in the other.
 
+use super::keys_in_use::Saying;
 use crate::bans::Hearing;
 use crate::config;
 use crate::late_log::LateLog;
@@ -8,7 +9,8 @@ use axum::Router;
 use blazing_sun_backbone::credentials::TokenSigner;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::engine::Engine;
-use blazing_sun_backend::owner::Backend;
+use blazing_sun_backend::owner::{Backend, Readiness};
+use blazing_sun_backend::store::postgres::PgPool;
 use blazing_sun_gateway::{Control, Gateway};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub struct Parts {
     pub(super) log: Option<LateLog>,
     /// Hears there who may not sign in.
     pub(super) hearing: Option<Hearing>,
+    /// Says which keys it has.
+    pub(super) saying: Option<Saying>,
 }
 
 /// Who decides commands here.
@@ -70,10 +74,26 @@ impl Parts {
         gateway.map(Gateway::control)
     }
 
+    /// Of partitions that come from a group.
+    pub fn readiness(&self) -> Option<Readiness> {
+        match &self.owner {
+            Owner::Distributed(backend) => Some(backend.readiness()),
+            Owner::None | Owner::Embedded(_) => None,
+        }
+    }
+
     /// Where the house's bot of this process plays, if it has one; `address` is its own.
     pub fn bot_plays_at(&self, bot: &config::Bot, address: SocketAddr) -> Option<SocketAddr> {
         let own = self.gateway.is_some().then_some(address);
         own.or(bot.gateway).filter(|_| bot.enabled)
+    }
+
+    /// The database, where other processes have it too.
+    pub fn shared_database(&self) -> Option<PgPool> {
+        match &self.owner {
+            Owner::Distributed(backend) => Some(backend.pool()),
+            Owner::None | Owner::Embedded(_) => None,
+        }
     }
 
     /// All their routes.
@@ -113,6 +133,7 @@ impl Parts {
 
     /// Writes what is left and ends.
     pub async fn stop(self) {
+        drop(self.saying);
         drop(self.hearing);
         drop(self.gateway);
         drop(self.players);

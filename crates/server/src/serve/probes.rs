@@ -1,9 +1,11 @@
 //! `/healthz` and `/readyz`, for whatever stands before the processes of a deployment.
 
+use super::keys_in_use::OwnKeys;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use blazing_sun_backend::owner::Readiness;
 use blazing_sun_gateway::Control;
 use http::{StatusCode, header};
 use hyper::service::Service;
@@ -17,15 +19,20 @@ const NOT_HERE: &str = "This is a gateway: the HTTP API is served by `blazing-su
                         both sends /api and /.well-known there.\n";
 
 /// The probes of a process that is a gateway alone.
-pub fn of_gateway(control: Control) -> Router {
+pub(super) fn of_gateway(control: Control, keys: OwnKeys) -> Router {
     let elsewhere = || async { (StatusCode::NOT_FOUND, NOT_HERE) };
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route(
             "/readyz",
             get(move || {
-                let control = control.clone();
-                async move { gateway_is_ready(&control).await }
+                let (control, keys) = (control.clone(), keys.clone());
+                async move {
+                    match keys.wrong() {
+                        Some(why) => not_ready(&why),
+                        None => gateway_is_ready(&control).await,
+                    }
+                }
             }),
         )
         .route("/api/{*path}", axum::routing::any(elsewhere))
@@ -34,16 +41,34 @@ pub fn of_gateway(control: Control) -> Router {
 
 /// Routes whose own `/readyz` counts only where the gateway beside them is ready too.
 pub fn with_gateway(routes: Router, control: Control) -> Router {
+    and_ready(routes, move || {
+        let control = control.clone();
+        async move { gateway_is_ready(&control).await }
+    })
+}
+
+/// The same where the backend has taken over what the group gave to it at first.
+pub fn with_backend(routes: Router, backend: Readiness) -> Router {
+    and_ready(routes, move || {
+        std::future::ready(backend_is_ready(&backend))
+    })
+}
+
+/// Asks `more` where the routes' own answer is that they are ready.
+fn and_ready<F>(routes: Router, more: impl Fn() -> F + Clone + Send + Sync + 'static) -> Router
+where
+    F: Future<Output = Response> + Send + 'static,
+{
     let inner = TowerToHyperService::new(routes.clone());
     let ready = move |request: Request| {
-        let (inner, control) = (inner.clone(), control.clone());
+        let (inner, more) = (inner.clone(), more.clone());
         async move {
             let answer = match inner.call(request).await {
                 Ok(answer) => answer,
                 Err(never) => match never {},
             };
             match answer.status().is_success() {
-                true => gateway_is_ready(&control).await,
+                true => more().await,
                 false => answer,
             }
         }
@@ -53,16 +78,31 @@ pub fn with_gateway(routes: Router, control: Control) -> Router {
         .fallback_service(routes)
 }
 
-async fn gateway_is_ready(control: &Control) -> Response {
+fn backend_is_ready(backend: &Readiness) -> Response {
+    match backend.check() {
+        Ok(()) => ready(),
+        Err(why) => not_ready(&why),
+    }
+}
+
+fn ready() -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], "ready").into_response()
+}
+
+fn not_ready(why: &dyn std::fmt::Display) -> Response {
     let kept = [(header::CACHE_CONTROL, "no-store")];
+    (StatusCode::SERVICE_UNAVAILABLE, kept, format!("{why}\n")).into_response()
+}
+
+async fn gateway_is_ready(control: &Control) -> Response {
     match control.is_at_end(AT_END_WITHIN).await {
-        Ok(()) => (kept, "ready").into_response(),
+        Ok(()) => ready(),
         Err(why) => {
             tracing::warn!(
                 error = format!("{:#}", anyhow::Error::from(why.clone())),
                 "not ready"
             );
-            (StatusCode::SERVICE_UNAVAILABLE, kept, format!("{why}\n")).into_response()
+            not_ready(&why)
         }
     }
 }

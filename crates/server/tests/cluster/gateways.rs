@@ -111,6 +111,10 @@ async fn without_brokers_a_gateway_says_so_waits_and_can_be_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_lacks_something_says_what() {
+    let nobody = ("127.0.0.1:1".to_owned(), "none.".to_owned());
+    let cluster = without_backends(Some(nobody)).await;
+    let keys = cluster.keys();
+    let keys = keys.to_str().expect("a path");
     for (role, environment, expected) in [
         ("gateway", &[][..], "KAFKA_BOOTSTRAP_SERVERS"),
         (
@@ -136,13 +140,32 @@ async fn a_role_that_lacks_something_says_what() {
             ][..],
             "/no/keys",
         ),
+        (
+            "backend",
+            &[
+                ("KAFKA_HOST", "127.0.0.1"),
+                ("DATABASE_URL", "postgres://127.0.0.1/x?sslmode=maybe"),
+                ("BLAZING_SUN_KEYS", keys),
+            ][..],
+            "it takes disable, prefer, require or verify-full",
+        ),
+        (
+            "gateway",
+            &[
+                ("KAFKA_HOST", "127.0.0.1"),
+                ("BLAZING_SUN_KAFKA__TLS__ENABLED", "true"),
+                ("BLAZING_SUN_KAFKA__TLS__CA", "/no/ca.pem"),
+                ("BLAZING_SUN_KEYS", keys),
+            ][..],
+            "`kafka.tls.ca`: `/no/ca.pem`",
+        ),
     ] {
         let started = program(&[role, "--listen", "127.0.0.1:0"])
             .envs(environment.iter().copied())
             .output();
         let output = within("its end", started).await.expect("an output");
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success(), "{role}");
+        assert_eq!(output.status.code(), Some(2), "{role}: {error}");
         assert!(error.contains(expected), "{role}: {error}");
         assert!(!error.contains("hidden"), "{error}");
     }
@@ -171,4 +194,55 @@ async fn no_tool_takes_a_folder_for_a_deployment_on_kafka() {
     let output = cluster.tool(&["serve", "--data-dir", folder]).await;
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(error.contains("--data-dir names a folder"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_with_other_keys_than_the_backends_is_not_ready_and_names_its_file() {
+    let mut cluster = Cluster::start(1, 1).await;
+    let (whole, own) = (cluster.keys(), cluster.gateway_keys());
+    // Another deployment's, of which it has a gateway's part.
+    let other = whole.with_file_name("other");
+    let others = whole.with_file_name("other-gateway");
+    for arguments in [
+        &["keys", "create"][..],
+        &["keys", "gateway", "--keys", other.to_str().expect("a path")],
+    ] {
+        let file = if arguments.len() == 2 {
+            &other
+        } else {
+            &others
+        };
+        let made = program(arguments).arg(file).output();
+        let made = within("keys", made).await.expect("an output");
+        assert!(made.status.success(), "{made:?}");
+    }
+    let with = |file: &std::path::Path| {
+        let file = file.to_str().expect("a path").to_owned();
+        vec![("BLAZING_SUN_KEYS".to_owned(), file)]
+    };
+    cluster.gateway(0).terminate().await;
+    cluster.restart_gateway_with(0, &with(&others)).await;
+    let why = within("the reason", async {
+        loop {
+            let (status, why) = get(&mut cluster, "/readyz").await;
+            if status == 503 && why.contains("is not of this deployment") {
+                break why;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    let why = why.await;
+    assert!(why.contains(others.to_str().expect("a path")), "{why}");
+    let log = cluster.gateway(0).log();
+    assert!(
+        log.contains("a gateway with other keys than the backends"),
+        "{log}"
+    );
+    let secrets: Value =
+        serde_json::from_slice(&std::fs::read(&others).expect("keys")).expect("JSON");
+    let secret = secrets["password_keys"][0]["key"].as_str().expect("a key");
+    assert!(!log.contains(secret) && !why.contains(secret));
+    cluster.gateway(0).terminate().await;
+    cluster.restart_gateway_with(0, &with(&own)).await;
+    cluster.until_ready().await;
 }

@@ -70,6 +70,10 @@ impl PgPool {
         })
     }
 
+    pub(super) fn options(&self) -> &PgOptions {
+        &self.options
+    }
+
     /// A connection, for as long as it is held.
     pub(crate) async fn get(&self) -> Result<Object, StoreError> {
         Ok(self.pool.get().await?)

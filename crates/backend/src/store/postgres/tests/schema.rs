@@ -1,4 +1,7 @@
 use super::*;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn open(url: &str) -> Result<PgPool, StoreError> {
     Runtime::new()
@@ -79,6 +82,30 @@ fn a_deployment_keeps_what_was_first() {
         (keep("demo eur"), keep("demo usd")),
         ("demo eur".to_owned(), "demo eur".to_owned())
     );
+}
+
+#[test]
+fn a_lock_has_one_holder_until_its_connection_is_gone() {
+    let database = Database::new();
+    let pool = &database.pool;
+    let until_taken = async || loop {
+        if let Some(lock) = pool.try_lock("t").await.unwrap() {
+            break lock;
+        }
+    };
+    let told = async {
+        let mut first = until_taken().await;
+        assert!(pool.try_lock("t").await.unwrap().is_none());
+        assert!(pool.try_lock("u").await.unwrap().is_some());
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name = 'blazing-sun t'";
+        pool.rows(end, &[]).await.unwrap();
+        first.lost().await;
+        drop(until_taken().await);
+        drop(until_taken().await);
+    };
+    let bounded = async { tokio::time::timeout(PATIENCE, told).await };
+    database.runtime.block_on(bounded).expect("in time");
 }
 
 #[test]

@@ -1,0 +1,85 @@
+//! Which keys are in use: backends say so on `system.events`, and a gateway that has others is not ready.
+
+use blazing_sun_backbone::bans::keys_record;
+use blazing_sun_backbone::credentials::{GatewayKeys, KeysInUse};
+use blazing_sun_backbone::log::EventLog;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Said again so often: a gateway that starts looks back for a day.
+const AGAIN_AFTER: Duration = Duration::from_secs(6 * 3_600);
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// Says it for as long as it is kept.
+pub(super) struct Saying(JoinHandle<()>);
+
+impl Saying {
+    /// Of a backend's keys.
+    pub(super) fn start(log: Arc<dyn EventLog>, keys: KeysInUse) -> Saying {
+        Saying(tokio::spawn(async move {
+            loop {
+                let said = log.append_and_wait(vec![keys_record(&keys)]).await;
+                if let Err(error) = &said {
+                    tracing::debug!(%error, "the keys in use were not said");
+                }
+                tokio::time::sleep(if said.is_ok() { AGAIN_AFTER } else { TRY_AGAIN }).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Saying {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A gateway's keys, and what they lack. Clones are the same one.
+#[derive(Clone)]
+pub(super) struct OwnKeys(Arc<Inner>);
+
+struct Inner {
+    keys: GatewayKeys,
+    file: PathBuf,
+    wrong: RwLock<Option<String>>,
+}
+
+impl OwnKeys {
+    pub(super) fn new(keys: GatewayKeys, file: PathBuf) -> OwnKeys {
+        OwnKeys(Arc::new(Inner {
+            keys,
+            file,
+            wrong: RwLock::default(),
+        }))
+    }
+
+    /// Backends use these.
+    pub(super) fn compare(&self, in_use: &KeysInUse) {
+        let wrong = self.0.keys.check(in_use).err();
+        let wrong = wrong.map(|why| {
+            let file = self.0.file.display();
+            format!(
+                "the keys file `{file}` is not of this deployment: {why}; make one with `blazing-sun keys gateway` from the \
+                 backends' file"
+            )
+        });
+        let mut known = self.0.wrong.write().unwrap_or_else(PoisonError::into_inner);
+        if *known != wrong {
+            match &wrong {
+                Some(error) => {
+                    tracing::error!(error, "a gateway with other keys than the backends")
+                }
+                None => tracing::info!("the backends use keys that this gateway has"),
+            }
+            *known = wrong;
+        }
+    }
+
+    /// Why nobody can be served with them.
+    pub(super) fn wrong(&self) -> Option<String> {
+        let known = self.0.wrong.read().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+}
