@@ -52,6 +52,8 @@ pub(crate) struct Reader {
     subscription: Box<dyn Subscription>,
     /// Where each partition goes on, by topic.
     places: Vec<(Topic, Vec<Place>)>,
+    /// When it was last told that they cannot be read.
+    told: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +80,7 @@ impl Reader {
         Ok(Reader {
             subscription,
             places,
+            told: None,
         })
     }
 
@@ -269,7 +272,10 @@ async fn recover(shared: &Arc<Shared>, reader: &mut Reader, mut error: LogError)
                 .for_each(|socket| socket.close(Closing::DRAINING));
             return false;
         }
-        tracing::warn!(%error, "the event topics cannot be read; trying again");
+        if reader.told.is_none_or(|told| told.elapsed() > TELL_AGAIN) {
+            tracing::warn!(%error, "the event topics cannot be read; trying again");
+            reader.told = Some(Instant::now());
+        }
         tokio::time::sleep(RETRY_AFTER).await;
         match subscribe(shared, &reader.places) {
             Ok(subscription) => {

@@ -387,8 +387,8 @@ impl Publisher {
                     self.shared.acknowledge(&refused.delivery_opaque);
                     return true;
                 }
-                _ => {
-                    tracing::warn!(%error, log.topic = record.topic.as_str(), "a record can not be sent");
+                code => {
+                    self.shared.tell_refused(code);
                     self.shared.is_broken.store(true, Ordering::Relaxed);
                     return false;
                 }
