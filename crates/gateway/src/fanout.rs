@@ -122,6 +122,11 @@ impl Ring {
         }
     }
 
+    /// The index that the next frame will have.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
     /// Bytes kept.
     pub(crate) fn kept(&self) -> usize {
         self.kept

@@ -310,11 +310,13 @@ impl Tables {
                 continue;
             };
             let Some(envelope) = lazy.get() else { return };
-            let entry = self.rooms.entry(room.clone()).or_insert_with(|| {
+            let stands_at = || {
                 let after_seq = envelope.payload.number("after_seq");
                 let of_room = || envelope.payload.read::<Room>("room")?.room_seq;
-                RoomEntry::new(room.clone(), after_seq.or_else(of_room))
-            });
+                after_seq.or_else(of_room)
+            };
+            let entry = self.rooms.entry(room.clone());
+            let entry = entry.or_insert_with(|| RoomEntry::new(room.clone(), stands_at()));
             let asking = user.and_then(|user| asking_socket(user, route));
             if entry.enter(*id, role, asking.is_some()) {
                 change_role(entry, user, role);
@@ -330,6 +332,12 @@ impl Tables {
                 }
                 None => {
                     for socket in &user.sockets {
+                        // This gateway has not read as far as the one where the client has heard more: what
+                        // the socket asks will be answered.
+                        let seen = socket.state.lock().has_seen(room);
+                        if seen.is_some_and(|seen| stands_at().is_some_and(|at| at < seen)) {
+                            continue;
+                        }
                         follow_with(entry, role, socket, frame.clone());
                         self.to_wake.push(socket.clone());
                     }
@@ -410,9 +418,12 @@ impl Tables {
             if !goes_on {
                 let frame = frames::text(&self.body);
                 let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
-                let left = match (followed, entry) {
-                    (Some(follow), Some(entry)) => follow.insert_last(entry.next(), frame),
-                    _ => Some(frame),
+                let left = match followed {
+                    Some(follow) => {
+                        let end = end_of(follow, entry.as_deref());
+                        follow.insert_last(end, frame)
+                    }
+                    None => Some(frame),
                 };
                 if let Some(frame) = left {
                     state.push(frame);
@@ -431,8 +442,13 @@ impl Tables {
                     continue;
                 }
                 let mut state = socket.state.lock();
+                // It answers a command; neither state nor ring would. The client goes on from no place any more.
+                let is_out = route.event_type == NOT_IN_ROOM;
+                if is_out {
+                    state.forget_asked(route.room.as_ref());
+                }
                 let asks = may_wait && state.asks_for(route.room.as_ref());
-                let waits = asks || (keeps && member);
+                let waits = asks || (keeps && member && !is_out);
                 let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
                 let follows = followed
                     .as_ref()
@@ -446,8 +462,9 @@ impl Tables {
                     (Some(_), Some(_)) if follows && in_ring => None,
                     // What the room's state, or the ring, is about to tell this socket.
                     _ if !follows && waits => continue,
-                    (Some(follow), Some(entry)) if !refusal => {
-                        follow.insert_last(entry.next(), frame())
+                    (Some(follow), entry) if !refusal => {
+                        let end = end_of(follow, entry);
+                        follow.insert_last(end, frame())
                     }
                     _ => Some(frame()),
                 };
@@ -551,6 +568,14 @@ impl Tables {
         for socket in self.users.values().flat_map(|user| &user.sockets) {
             held.follows += socket.state.lock().follows.len();
         }
+    }
+}
+
+/// The end of what a socket reads of a room. Into the ring of one that all have left nothing more comes.
+fn end_of(follow: &Follow, entry: Option<&RoomEntry>) -> u64 {
+    match entry {
+        Some(entry) if Arc::ptr_eq(&follow.room, &entry.room) => entry.next(),
+        _ => follow.room.ring.lock().end(),
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::events::PARSED;
+use crate::limits::Addresses;
+use crate::socket::{Identity, Pieces};
 use blazing_sun_backbone::log::HeadersBuilder;
 use blazing_sun_domain::Millis;
+use serde_json::{Value, json};
 
 /// How many envelopes are read for a record with these headers, where nobody is connected.
 fn parsed(topic: &str, headers: &[(&str, &str)]) -> usize {
@@ -66,4 +69,83 @@ fn headers_alone_tell_that_a_record_is_for_nobody_here() {
     ] {
         assert_eq!(parsed(topics::GAMES_EVENTS, headers), 1, "{headers:?}");
     }
+}
+
+/// An event about room `r` for user 7.
+fn event(kind: &str, audience: &str, headers: &[(&str, &str)], payload: Value) -> Record {
+    let mut builder = HeadersBuilder::default();
+    builder
+        .push("event_type", kind)
+        .push("audience", audience)
+        .push("room_id", "r");
+    for (name, value) in headers {
+        builder.push(name, value);
+    }
+    let envelope = json!({
+        "event_id": Uuid::new_v4(),
+        "event_type": kind,
+        "timestamp": "2026-01-01T00:00:00.000Z",
+        "correlation_id": null,
+        "producer": "blazing_sun",
+        "actor": {"user_id": "0", "username": "system", "socket_id": "", "roles": []},
+        "audience": {"type": audience, "user_ids": ["7"], "room_id": "r", "game_id": null},
+        "payload": payload,
+    });
+    Record {
+        topic: blazing_sun_backbone::log::Topic::new(topics::GAMES_EVENTS),
+        partition: 0,
+        offset: 0,
+        timestamp: Millis(0),
+        key: Bytes::new(),
+        headers: builder.build(),
+        payload: envelope.to_string().into(),
+    }
+}
+
+#[test]
+fn what_comes_after_all_have_left_a_room_is_heard_behind_its_last_event() {
+    let mut tables = Tables::new(64 * 1024);
+    let user = UserId::new(7).unwrap();
+    let address = Addresses::default().enter([127, 0, 0, 1].into(), 1);
+    let socket = Socket::new(Uuid::new_v4(), address.unwrap(), 0, u64::MAX);
+    let socket = Arc::new(socket);
+    socket.state.lock().identity = Some(Arc::new(Identity {
+        user,
+        actor: "{}".into(),
+        meter: Arc::default(),
+    }));
+    tables.sign_in(user, &socket);
+    let for_user = ("recipients", "[\"7\"]");
+    for record in [
+        event(
+            ROOM_STATE,
+            "user",
+            &[for_user, ("membership", "[[\"7\",\"lobby\"]]")],
+            json!({"room": {"room_seq": 0}, "after_seq": 0}),
+        ),
+        event(
+            "games.event.player_left",
+            "room",
+            &[("room_seq", "1"), ("membership", "[[\"7\",\"none\"]]")],
+            json!({"user_id": "7"}),
+        ),
+        event(
+            NOT_IN_ROOM,
+            "user",
+            &[for_user],
+            json!({"room_id": "r", "after_seq": 1}),
+        ),
+    ] {
+        // The socket is slower than the log.
+        tables.route(&record, events::known(&record.headers));
+        tables.finish();
+    }
+    let mut pieces = Pieces::default();
+    socket.state.lock().read(&mut pieces).unwrap();
+    let said: Vec<u8> = pieces.rest(0).into_iter().flatten().collect();
+    let said = String::from_utf8_lossy(&said);
+    let kinds = [ROOM_STATE, "games.event.player_left", NOT_IN_ROOM];
+    let places = kinds.map(|kind| said.find(kind));
+    assert!(places.iter().all(Option::is_some), "{said}");
+    assert!(places.is_sorted(), "{said}");
 }

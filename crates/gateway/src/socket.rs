@@ -191,6 +191,13 @@ impl SocketState {
         self.syncs.iter().any(named)
     }
 
+    /// How much of the room the client has, as the last unanswered question that names it says.
+    pub(crate) fn has_seen(&self, room: &RoomId) -> Option<u64> {
+        let mut named = self.syncs.iter().flat_map(|sync| &sync.rooms);
+        let last = named.rfind(|(named, _)| named == room);
+        last.map(|(_, seen)| *seen)
+    }
+
     /// No answer about the room will follow.
     pub(crate) fn forget_asked(&mut self, room: Option<&RoomId>) {
         for sync in &mut self.syncs {

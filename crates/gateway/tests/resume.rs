@@ -93,6 +93,26 @@ async fn what_the_ring_cannot_tell_is_told_by_the_state() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hears_of_being_out_of_a_room_while_asking_for_it_gets_its_state_anew() {
+    let world = World::start().await;
+    let mut stays = world.sign_in(2).await;
+    world.enter("r", 2, "lobby", 1);
+    world.publish(&wide(2));
+    world.settle(&mut stays).await;
+    let (mut back, sync) = come_back(&world, 1, 2).await;
+    // To a command that came again before the question.
+    let out = Event::user("games.event.not_in_room", 1).about("r");
+    world.publish(&out.with("after_seq", json!(2)));
+    let frames = world.settle(&mut back).await;
+    assert_eq!(types(&frames), ["games.event.not_in_room"]);
+    world.publish(&wide(3));
+    answer(&world, &sync, 1, "lobby", 3);
+    world.publish(&wide(4));
+    let frames = world.settle(&mut back).await;
+    assert_eq!(types(&frames), [STATE[0], STATE[1], "games.event.x"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ring_that_is_full_forgets_its_oldest() {
     let config = GatewayConfig {
         ring_bytes_max: 8 * 1024,

@@ -55,6 +55,23 @@ async fn a_client_goes_on_at_another_gateway_and_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_has_read_less_than_a_client_has_heard_tells_it_no_older_state() {
+    let (_, lags) = two().await;
+    let (mut back, sync) = lags
+        .sign_in_resuming(1, json!([{"room_id": "r", "room_seq": 3}]))
+        .await;
+    // What another gateway has told the client before.
+    lags.publish(&room_state("r", 1, "lobby", 1));
+    for seq in 2..=4 {
+        lags.publish(&wide(seq));
+    }
+    assert!(lags.settle(&mut back).await.is_empty());
+    lags.publish(&room_state("r", 1, "lobby", 4).answering(&sync));
+    lags.publish(&wide(5));
+    assert_eq!(numbers(&lags.settle(&mut back).await), [4, 5]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_is_the_same_through_either_gateway() {
     let (one, other) = two().await;
     let id = Uuid::now_v7();
