@@ -42,8 +42,9 @@ pub use planted::*;
 mod planted {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
-    /// `K2:17` aborts at the 17th hit of K2.
+    /// `K2:17` aborts at the 17th hit of K2; `K2:17:freeze` stops the process there, until SIGCONT.
     pub const KILL_VARIABLE: &str = "BLAZING_SUN_FAILPOINT";
     /// `transfer_doubled:3` strikes the third time that it could, `dedupe_off` every time.
     pub const FAULT_VARIABLE: &str = "BLAZING_SUN_FAULT";
@@ -129,21 +130,42 @@ mod planted {
 
     #[derive(Debug, Default, PartialEq, Eq)]
     struct Planted {
-        kill: Option<(KillPoint, u64)>,
+        kill: Option<(KillPoint, u64, End)>,
         fault: Option<(Fault, Option<u64>)>,
         poison_every: Option<u64>,
     }
 
+    /// How a process ends at its kill point.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum End {
+        Abort,
+        Freeze,
+    }
+
+    /// The signal stops all threads, this one perhaps not before others: so long it does nothing.
+    const STOPPED_WITHIN: Duration = Duration::from_millis(5);
+
     impl KillPoint {
-        /// Counts a hit, and aborts if it is the one.
+        /// Counts a hit, and ends the process if it is the one.
         pub fn hit(self) {
-            if let Some((point, at)) = SET.get().and_then(|set| set.kill)
+            if let Some((point, at, end)) = SET.get().and_then(|set| set.kill)
                 && point == self
                 && KILL_HITS.fetch_add(1, Ordering::Relaxed) + 1 == at
             {
-                std::process::abort();
+                match end {
+                    End::Abort => std::process::abort(),
+                    End::Freeze => freeze(),
+                }
             }
         }
+    }
+
+    fn freeze() {
+        let this = rustix::process::getpid();
+        if rustix::process::kill_process(this, rustix::process::Signal::STOP).is_err() {
+            std::process::abort();
+        }
+        std::thread::sleep(STOPPED_WITHIN);
     }
 
     impl Fault {
@@ -191,11 +213,15 @@ mod planted {
         Ok(Planted {
             kill: given(KILL_VARIABLE)
                 .map(|text| {
-                    let (name, at) = name_and_count(KILL_VARIABLE, &text)?;
+                    let (text, end) = match text.strip_suffix(":freeze") {
+                        Some(text) => (text, End::Freeze),
+                        None => (&*text, End::Abort),
+                    };
+                    let (name, at) = name_and_count(KILL_VARIABLE, text)?;
                     let names = KillPoint::ALL.iter().map(|point| point.as_str());
                     let point = KillPoint::ALL.iter().find(|point| point.as_str() == name);
                     let point = point.ok_or_else(|| unknown(KILL_VARIABLE, name, names))?;
-                    Ok::<_, String>((*point, at.unwrap_or(1)))
+                    Ok::<_, String>((*point, at.unwrap_or(1), end))
                 })
                 .transpose()?,
             fault: given(FAULT_VARIABLE)
@@ -246,9 +272,11 @@ mod planted {
         #[test]
         fn points_and_faults_are_read_with_their_hit() {
             let planted = parsed(KILL_VARIABLE, "K2:17").unwrap();
-            assert_eq!(planted.kill, Some((KillPoint::Written, 17)));
+            assert_eq!(planted.kill, Some((KillPoint::Written, 17, End::Abort)));
+            let planted = parsed(KILL_VARIABLE, "K1:3:freeze").unwrap();
+            assert_eq!(planted.kill, Some((KillPoint::Taken, 3, End::Freeze)));
             let planted = parsed(KILL_VARIABLE, "K9").unwrap();
-            assert_eq!(planted.kill, Some((KillPoint::Routed, 1)));
+            assert_eq!(planted.kill, Some((KillPoint::Routed, 1, End::Abort)));
             let planted = parsed(FAULT_VARIABLE, "dedupe_off").unwrap();
             assert_eq!(planted.fault, Some((Fault::DedupeOff, None)));
             assert_eq!(

@@ -67,6 +67,8 @@ pub struct Process {
     child: Child,
     address: SocketAddr,
     log: PathBuf,
+    /// Where in it this start begins.
+    log_from: u64,
 }
 
 impl Cluster {
@@ -231,13 +233,15 @@ impl Cluster {
         let file = std::fs::File::options()
             .create(true)
             .append(true)
-            .open(&log);
+            .open(&log)
+            .expect("a log file");
+        let log_from = file.metadata().expect("its length").len();
         let mut child = self
             .configured(&[role, "--listen", listen], role)
             .env("BLAZING_SUN_GATEWAY__ID", format!("g{at}"))
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
-            .stderr(file.expect("a log file"))
+            .stderr(file)
             .spawn()
             .expect("the program starts");
         let address = match environment {
@@ -253,6 +257,7 @@ impl Cluster {
             child,
             address,
             log,
+            log_from,
         }
     }
 
@@ -331,6 +336,16 @@ impl Cluster {
         &self.http
     }
 
+    /// Where all log; it stays when the cluster is gone.
+    pub fn keep_logs(&self) -> std::io::Result<PathBuf> {
+        let kept = tempfile::Builder::new().prefix("cluster-logs-").tempdir()?;
+        for process in self.backends.iter().chain(&self.gateways) {
+            let name = process.log.file_name().expect("a name");
+            std::fs::copy(&process.log, kept.path().join(name))?;
+        }
+        Ok(kept.keep())
+    }
+
     /// What all have logged, for a failed test.
     pub fn logs(&self) -> String {
         let all = self.backends.iter().chain(&self.gateways);
@@ -363,6 +378,11 @@ impl Process {
     /// What it has logged so far, over all its starts.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// What it has logged since its last start.
+    pub fn log_of_this_start(&self) -> String {
+        self.log().split_off(self.log_from as usize)
     }
 
     /// Waits until `/readyz` says so.
@@ -399,6 +419,14 @@ impl Process {
     /// Lets it go on.
     pub fn continue_signal(&self) {
         self.signal(Signal::CONT);
+    }
+
+    /// Whether it is frozen.
+    pub fn is_stopped(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.unwrap_or_default();
+        let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+        state.is_some_and(|state| state.trim_start().starts_with('T'))
     }
 
     /// Asks it to end, and does not wait.

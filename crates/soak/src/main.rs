@@ -5,7 +5,7 @@ use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::{BACK_WITHIN, drain};
 use blazing_sun_soak::planted::PLANTED;
 use blazing_sun_soak::rolling::rolling;
-use blazing_sun_soak::run::{Plan, run};
+use blazing_sun_soak::run::{Kill, Plan, run};
 use blazing_sun_soak::slow::{CLOSED_WITHIN, slow};
 use clap::{Parser, ValueEnum};
 use std::io::Write;
@@ -43,6 +43,9 @@ struct Arguments {
     /// These parts alone
     #[arg(long, value_enum)]
     only: Vec<Part>,
+    /// These ends of the cluster's processes alone, as a report names them: `K6`, `SIGSTOP at K1`
+    #[arg(long)]
+    kill: Vec<String>,
     /// These planted faults alone
     #[arg(long)]
     fault: Vec<String>,
@@ -116,6 +119,13 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
         let mut plan = ClusterPlan::new(seed, arguments.cluster_rounds, arguments.players);
         if let Some(minutes) = arguments.minutes {
             plan.time_max = Duration::from_secs(60 * minutes);
+        }
+        if !arguments.kill.is_empty() {
+            let is_wanted = |kill: &Kill| arguments.kill.contains(&kill.to_string());
+            plan.kills.retain(|(kill, _)| is_wanted(kill));
+            if plan.kills.is_empty() {
+                anyhow::bail!("--kill: there is no {:?}", arguments.kill);
+            }
         }
         let report = run_cluster(&plan, |line| say(line)).await?;
         say(&report);

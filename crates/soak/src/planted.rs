@@ -34,7 +34,7 @@ const CROWD: usize = 40;
 const CROWD_PLAYS: Duration = Duration::from_secs(10);
 
 /// All of them.
-pub const PLANTED: [Planted; 14] = [
+pub const PLANTED: [Planted; 15] = [
     planted("dedupe_off", DRAINS, &["I9 repeats"]),
     planted("transfer_doubled:5", DRAINS, &["I1-I3 money", "audit"]),
     planted("rake_lost:1", DRAINS, &["I1-I3 money", "audit"]),
@@ -55,6 +55,12 @@ pub const PLANTED: [Planted; 14] = [
         "relay_skips_one:40",
         Shown::Cluster(&[Kill::Signal]),
         &["I4 reaches the log"],
+    ),
+    planted(
+        "fence_off",
+        // It takes a batch with records to be stale.
+        Shown::Cluster(&[Kill::FreezeAt("K1"); 3]),
+        &["I5 order", "audit"],
     ),
     planted(
         "dedupe_off",

@@ -211,10 +211,20 @@ impl Player {
         if let Some(line) = self.lines[which].take() {
             if which == 0 {
                 self.known.clone_from(&line.known);
-                if let Some(room) = &self.view.room {
-                    self.known.retain(|known, _| known == room);
-                } else {
-                    self.known.clear();
+                // What becomes of a command in a room that is not named nobody has to say, and it is about
+                // these rooms that commands come next.
+                let under_way = self
+                    .pending
+                    .values()
+                    .filter(|pending| !pending.is_entering());
+                let rooms: BTreeSet<&String> = under_way
+                    .filter_map(|pending| pending.room.as_ref())
+                    .chain(&self.view.room)
+                    .chain(&self.strays)
+                    .collect();
+                self.known.retain(|known, _| rooms.contains(known));
+                for stray in &self.strays {
+                    self.known.entry(stray.clone()).or_default();
                 }
             }
             // Which copies got through is not known: they count anew.

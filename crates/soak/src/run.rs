@@ -13,7 +13,7 @@ use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,8 @@ pub enum Kill {
     Drain,
     /// SIGSTOP after so many frames, and SIGCONT once others have taken over: of a cluster alone.
     Freeze,
+    /// The same at a kill point.
+    FreezeAt(&'static str),
 }
 
 const KILLS: [Kill; 6] = [
@@ -81,12 +83,13 @@ const KILLS: [Kill; 6] = [
 
 impl fmt::Display for Kill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kill::Point(name) => name,
-            Kill::Signal => "SIGKILL",
-            Kill::Drain => "SIGTERM",
-            Kill::Freeze => "SIGSTOP",
-        })
+        match self {
+            Kill::Point(name) => f.write_str(name),
+            Kill::Signal => f.write_str("SIGKILL"),
+            Kill::Drain => f.write_str("SIGTERM"),
+            Kill::Freeze => f.write_str("SIGSTOP"),
+            Kill::FreezeAt(name) => write!(f, "SIGSTOP at {name}"),
+        }
     }
 }
 
@@ -117,10 +120,14 @@ pub struct Report {
     pub guests: u64,
     /// Secrets that were looked for.
     pub secrets: u64,
+    /// From the end of a cluster's gateways until all was decided and published.
+    pub at_rest_in: Duration,
     /// How long it took.
     pub took: Duration,
     /// What must never be, and is.
     pub violations: Vec<Violation>,
+    /// What a cluster's processes said, where something is wrong.
+    pub logs: Option<PathBuf>,
 }
 
 impl fmt::Display for Report {
@@ -156,6 +163,16 @@ impl fmt::Display for Report {
             self.letters, self.panics
         )?;
         writeln!(f, "  secrets     {} looked for everywhere", self.secrets)?;
+        if !self.at_rest_in.is_zero() {
+            writeln!(
+                f,
+                "  at rest     {:.2?} after the last gateway",
+                self.at_rest_in
+            )?;
+        }
+        if let Some(logs) = &self.logs {
+            writeln!(f, "  logs        {}", logs.display())?;
+        }
         write!(f, "  violations  {}", self.violations.len())?;
         for violation in self.violations.iter().take(20) {
             let text: String = violation.to_string().chars().take(1_500).collect();
@@ -197,6 +214,8 @@ pub(crate) fn environment() -> Vec<(String, String)> {
             "BLAZING_SUN_GATEWAY__LIMITS__CONNECTIONS_PER_ADDRESS_MAX".to_owned(),
             "10000".to_owned(),
         ),
+        // A game's panics are many, and who looks for their places holds up the partition.
+        ("RUST_BACKTRACE".to_owned(), "0".to_owned()),
     ];
     for (game, tariff) in tariffs() {
         let prefix = format!("BLAZING_SUN_GAMES__{}__", game.to_uppercase());

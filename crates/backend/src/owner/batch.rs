@@ -68,7 +68,7 @@ impl Actor {
     ) -> Result<bool, Box<Failed>> {
         kill_point!(Taken);
         let declared = declared(hold, &work);
-        if let Err(error) = hold.store.begin(&hold.ownership, &declared) {
+        if let Err(error) = begin(hold, &declared) {
             return Err(Box::new(Failed {
                 work,
                 error,
@@ -302,6 +302,18 @@ fn declared(hold: &Hold, work: &Work) -> Declared {
     }
     hold.partition.needs_to_fire(work.horizon, &mut declared);
     declared
+}
+
+fn begin(hold: &mut Hold, declared: &Declared) -> Result<(), StoreError> {
+    let begun = hold.store.begin(&hold.ownership, declared);
+    #[cfg(feature = "failpoints")]
+    if let Err(StoreError::Fenced { .. }) = begun
+        && blazing_sun_backbone::is_planted!(FenceOff)
+    {
+        hold.store.ignore_fence(&mut hold.ownership)?;
+        return hold.store.begin(&hold.ownership, declared);
+    }
+    begun
 }
 
 /// Commits; where the connection is lost over it, it is found out what became of it.

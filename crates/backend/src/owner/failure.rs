@@ -25,14 +25,6 @@ impl Actor {
             error,
             is_decided,
         } = failed;
-        #[cfg(feature = "failpoints")]
-        if let StoreError::Fenced { .. } = error
-            && blazing_sun_backbone::is_planted!(FenceOff)
-            && hold.store.ignore_fence(&mut hold.ownership).is_ok()
-        {
-            hold.again.extend(work.records);
-            return Ok(());
-        }
         if let StoreError::Fenced { .. } = error {
             return Err(Stopped::Fenced);
         }

@@ -5,13 +5,14 @@ use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::drain;
 use blazing_sun_soak::planted::PLANTED;
+use blazing_sun_soak::rolling::rolling;
 use blazing_sun_soak::run::{Kill, PROGRAM, Plan, run};
 use blazing_sun_soak::slow::slow;
 use std::time::Duration;
 
 const SEED: u64 = 0x5eed_b1a2;
 /// Processes that end at each of the cluster's kill points.
-const CLUSTER_ROUNDS: u64 = 10;
+const CLUSTER_ROUNDS: u64 = 20;
 /// A fault that none of so many runs shows is not noticed.
 const RUNS_OF_A_FAULT_MAX: u64 = 6;
 
@@ -44,6 +45,14 @@ async fn kills_at_every_point_of_a_cluster_lose_and_double_nothing() {
         let found = report.kills.get(&kill.to_string());
         assert_eq!(found, Some(&times), "{report}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_restart_of_a_cluster_loses_and_doubles_nothing() {
+    let rolled = rolling(SEED, 60).await.expect("a run");
+    println!("{rolled}");
+    assert!(rolled.report.violations.is_empty(), "{rolled}");
+    assert_eq!(rolled.restarts.len(), 4, "{rolled}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,12 +5,12 @@ use crate::store::StoreError;
 use std::collections::BTreeMap;
 
 /// How far an owner's batches have come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// The partition.
     pub partition: u32,
-    /// How often it has been taken over.
-    pub epoch: i64,
+    /// The process that has it, by the name that it has there.
+    pub owner: String,
     /// Its last batch.
     pub last: u64,
     /// All records of batches up to this one are in the event log.
@@ -20,12 +20,12 @@ pub struct Progress {
 impl PgPool {
     /// How far each partition's batches are committed, and published.
     pub async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
-        let sql = "SELECT partition, batch_no, published_upto, epoch FROM partition_owner ORDER BY partition";
+        let sql = "SELECT partition, batch_no, published_upto, owner FROM partition_owner ORDER BY partition";
         let rows = self.rows(sql, &[]).await?;
         let progress = rows.iter().map(|row| {
             Ok(Progress {
                 partition: row.try_get::<_, i32>(0)?.unsigned_abs(),
-                epoch: row.try_get(3)?,
+                owner: row.try_get(3)?,
                 last: row.try_get::<_, i64>(1)?.unsigned_abs(),
                 published_upto: row.try_get::<_, i64>(2)?.unsigned_abs(),
             })
