@@ -43,6 +43,8 @@ pub(super) struct Actor {
     pub swept: Millis,
     /// When expired messages were last deleted.
     pub messages_swept: Millis,
+    /// What it has taken note of last.
+    pub acts_by: Wanted,
     hold: Option<Box<Hold>>,
 }
 
@@ -52,7 +54,7 @@ pub(super) enum Stopped {
     Asked,
     /// Another process has taken the partition over.
     Fenced,
-    /// Half of something is decided, and nobody goes on from there.
+    /// Half of something is decided, or it is not known whether it was written: nobody goes on from there.
     Astray,
 }
 
@@ -74,6 +76,7 @@ impl Actor {
             shared,
             swept: Millis::default(),
             messages_swept: Millis::default(),
+            acts_by: Wanted::Nothing,
             hold: None,
         }
     }
@@ -84,6 +87,7 @@ impl Actor {
         let mailbox = shared.mailbox(self.number);
         loop {
             let wanted = mailbox.wanted();
+            self.acts_by = wanted;
             match wanted {
                 Wanted::End | Wanted::Abandoned => {
                     if wanted == Wanted::End {
@@ -118,7 +122,7 @@ impl Actor {
             }
             mailbox.note(wanted);
             self.tell_held(mailbox.take_held_asked());
-            mailbox.wait_for_change(wanted, Duration::from_secs(3_600));
+            mailbox.wait_for_question(wanted);
         }
     }
 
@@ -172,7 +176,8 @@ impl Actor {
 
     /// The state that is still this owner's, or that of a partition newly taken over.
     fn find(&mut self, wanted: Wanted) -> Result<(Box<Hold>, bool), Stopped> {
-        let mailbox = self.shared.mailbox(self.number);
+        let shared = Arc::clone(&self.shared);
+        let mailbox = shared.mailbox(self.number);
         let mut failures = 0;
         loop {
             if mailbox.wanted() != wanted {
@@ -203,6 +208,7 @@ impl Actor {
                         );
                     }
                     failures += 1;
+                    self.tell_held(mailbox.take_held_asked());
                     mailbox.wait_for_change(wanted, backoff(failures));
                 }
             }

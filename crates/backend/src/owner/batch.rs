@@ -1,6 +1,7 @@
 //! One batch of an owner: taken, decided, committed, published.
 
 use super::actor::Actor;
+use super::failure::backoff;
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::TOPICS;
 use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Turn};
@@ -14,12 +15,14 @@ use blazing_sun_backbone::messages::header;
 use blazing_sun_domain::{Cents, Millis, UserId};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often expired answers are looked for.
 const SWEEP_MS: i64 = 600_000;
 /// How often expired messages are deleted.
 const MESSAGES_SWEEP_MS: i64 = 1_000;
+/// How long it is asked whether a batch has landed, before all is read again.
+const LANDED_WITHIN: Duration = Duration::from_secs(10);
 /// Longer records are no commands; they would not fit on their way to another partition.
 const RECORD_BYTES_MAX: usize = 512 * 1024;
 
@@ -94,7 +97,7 @@ impl Actor {
                 hold.store.roll_back();
                 return Ok(false);
             }
-            Ok(true) => commit(hold, &batch, &writes),
+            Ok(true) => self.commit(hold, &batch, &writes),
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {
@@ -220,6 +223,37 @@ impl Actor {
             || !writes.quarantined.is_empty())
     }
 
+    /// Commits; where the connection is lost over it, it is found out what became of it, for as long as this
+    /// owner is to go on.
+    fn commit(
+        &mut self,
+        hold: &mut Hold,
+        batch: &OwnerBatch,
+        writes: &Writes,
+    ) -> Result<(), StoreError> {
+        let (batch_no, source) = match hold.store.commit(&mut hold.ownership, batch, writes) {
+            Err(StoreError::CommitUnknown { batch_no, source }) => (batch_no, source),
+            outcome => return outcome,
+        };
+        tracing::warn!(partition = hold.number, error = %source, "the database was lost in the middle of a commit");
+        let mailbox = self.shared.mailbox(self.number);
+        let begun = Instant::now();
+        let mut failures = 0;
+        loop {
+            match hold.store.landed(&mut hold.ownership) {
+                Ok(Landed::Yes) => return Ok(()),
+                Ok(Landed::No) => return Err(StoreError::Unreachable(source)),
+                Err(error) if error.is_transient() => {}
+                Err(error) => return Err(error),
+            }
+            if mailbox.wanted() != self.acts_by || begun.elapsed() > LANDED_WITHIN {
+                return Err(StoreError::CommitUnknown { batch_no, source });
+            }
+            failures += 1;
+            mailbox.wait_for_change(self.acts_by, backoff(failures));
+        }
+    }
+
     /// What a commit means here, once it has happened.
     fn committed(
         &mut self,
@@ -314,23 +348,6 @@ fn begin(hold: &mut Hold, declared: &Declared) -> Result<(), StoreError> {
         return hold.store.begin(&hold.ownership, declared);
     }
     begun
-}
-
-/// Commits; where the connection is lost over it, it is found out what became of it.
-fn commit(hold: &mut Hold, batch: &OwnerBatch, writes: &Writes) -> Result<(), StoreError> {
-    let source = match hold.store.commit(&mut hold.ownership, batch, writes) {
-        Err(StoreError::CommitUnknown { source, .. }) => source,
-        outcome => return outcome,
-    };
-    tracing::warn!(partition = hold.number, error = %source, "the database was lost in the middle of a commit");
-    loop {
-        match hold.store.landed(&mut hold.ownership) {
-            Ok(Landed::Yes) => return Ok(()),
-            Ok(Landed::No) => return Err(StoreError::Unreachable(source)),
-            Err(error) if error.is_transient() => std::thread::sleep(Duration::from_millis(50)),
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Whether a record of another partition's outbox has come before; if not, it is noted.

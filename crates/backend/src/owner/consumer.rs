@@ -96,6 +96,7 @@ fn join(
     let member = Member {
         shared: Arc::clone(shared),
         options: options.clone(),
+        number: assigned.lock().begin(),
         assigned: Arc::clone(assigned),
         log: ClientLog::default(),
     };

@@ -25,8 +25,11 @@ impl Actor {
             error,
             is_decided,
         } = failed;
-        if let StoreError::Fenced { .. } = error {
-            return Err(Stopped::Fenced);
+        match error {
+            StoreError::Fenced { .. } => return Err(Stopped::Fenced),
+            // The next owner waits for it, and reads what became of it.
+            StoreError::CommitUnknown { .. } => return Err(Stopped::Astray),
+            _ => {}
         }
         hold.failures += 1;
         if hold.failures == 1 || hold.failures.is_multiple_of(32) {

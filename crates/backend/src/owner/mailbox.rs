@@ -207,14 +207,22 @@ impl Mailbox {
         taken
     }
 
-    /// Waits until something else is wanted, or until `until`.
+    /// Waits until something else is wanted, for so long at most.
     pub fn wait_for_change(&self, acts_by: Wanted, wait: Duration) {
         let mut mail = self.mail.lock();
         let until = Instant::now() + wait;
-        while mail.wanted == acts_by && mail.held_asked.is_empty() {
+        while mail.wanted == acts_by {
             if self.changed.wait_until(&mut mail, until).timed_out() {
                 return;
             }
+        }
+    }
+
+    /// Waits until something else is wanted, or somebody asks how much is held.
+    pub fn wait_for_question(&self, acts_by: Wanted) {
+        let mut mail = self.mail.lock();
+        while mail.wanted == acts_by && mail.held_asked.is_empty() {
+            self.changed.wait(&mut mail);
         }
     }
 
@@ -241,4 +249,21 @@ impl Mail {
 
 fn bytes_of(records: &[Record]) -> usize {
     records.iter().map(|record| record.payload.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_how_much_is_held_ends_no_pause() {
+        let mailbox = Mailbox::new();
+        let (sender, _receiver) = oneshot::channel();
+        mailbox.ask_held(sender);
+        let (begun, pause) = (Instant::now(), Duration::from_millis(20));
+        mailbox.wait_for_change(Wanted::Nothing, pause);
+        assert!(begun.elapsed() >= pause);
+        mailbox.wait_for_question(Wanted::Nothing);
+        assert_eq!(mailbox.take_held_asked().len(), 1);
+    }
 }

@@ -20,9 +20,11 @@ use std::time::{Duration, Instant};
 /// How long members that go on wait for owners to finish their batches.
 const PARK_WITHIN: Duration = Duration::from_secs(3);
 
-/// What the group has given to this member.
+/// What the group has given to this process, by its present member.
 #[derive(Default)]
 pub(super) struct Assigned {
+    /// The present one; others are closing.
+    member: u64,
     /// Counts changes.
     pub generation: u64,
     pub partitions: BTreeSet<u32>,
@@ -30,10 +32,42 @@ pub(super) struct Assigned {
     pub is_member: bool,
 }
 
+impl Assigned {
+    /// From now on another member speaks for the group; answers with its number.
+    pub fn begin(&mut self) -> u64 {
+        self.take_back();
+        self.member += 1;
+        self.member
+    }
+
+    /// For this member to change; none where another has taken its place: what is called at its end is no word of
+    /// the group's.
+    fn by(&mut self, member: u64) -> Option<&mut Assigned> {
+        (self.member == member).then_some(self)
+    }
+
+    /// What the group has given; answers with the number of this change.
+    fn give(&mut self, partitions: BTreeSet<u32>) -> u64 {
+        self.generation += 1;
+        self.partitions = partitions;
+        self.is_member = true;
+        self.generation
+    }
+
+    /// What the group takes back.
+    fn take_back(&mut self) -> BTreeSet<u32> {
+        self.generation += 1;
+        self.is_member = false;
+        std::mem::take(&mut self.partitions)
+    }
+}
+
 /// Hears of changes in the group, on the consumer's thread.
 pub(super) struct Member {
     pub shared: Arc<Shared>,
     pub options: KafkaOptions,
+    /// Which member it is.
+    pub number: u64,
     pub assigned: Arc<Mutex<Assigned>>,
     pub log: ClientLog,
 }
@@ -104,10 +138,10 @@ impl Member {
         }
         let generation = {
             let mut assigned = self.assigned.lock();
-            assigned.generation += 1;
-            assigned.partitions = topics.keys().copied().collect();
-            assigned.is_member = true;
-            assigned.generation
+            let Some(assigned) = assigned.by(self.number) else {
+                return;
+            };
+            assigned.give(topics.keys().copied().collect())
         };
         tracing::info!(partitions = ?topics.keys().collect::<Vec<_>>(), "the group has given partitions to this process");
         for (partition, mailbox) in (0..).zip(self.shared.mailboxes.iter()) {
@@ -123,9 +157,10 @@ impl Member {
     fn go(&self) {
         let partitions = {
             let mut assigned = self.assigned.lock();
-            assigned.generation += 1;
-            assigned.is_member = false;
-            std::mem::take(&mut assigned.partitions)
+            let Some(assigned) = assigned.by(self.number) else {
+                return;
+            };
+            assigned.take_back()
         };
         for partition in &partitions {
             self.shared.mailbox(*partition).want(Wanted::Parked);
@@ -140,5 +175,23 @@ impl Member {
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_member_takes_nothing_from_the_one_in_its_place() {
+        let mut assigned = Assigned::default();
+        let old = assigned.begin();
+        assigned.by(old).unwrap().give(BTreeSet::from([0, 1]));
+        let new = assigned.begin();
+        assert!(assigned.partitions.is_empty() && !assigned.is_member);
+        let generation = assigned.by(new).unwrap().give(BTreeSet::from([1]));
+        assert!(assigned.by(old).is_none());
+        assert_eq!(assigned.generation, generation);
+        assert_eq!(assigned.by(new).unwrap().take_back(), BTreeSet::from([1]));
     }
 }

@@ -369,8 +369,10 @@ impl Publisher {
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) => {
                     outgoing = refused;
-                    std::thread::sleep(Duration::from_millis(1));
-                    if self.shared.is_over.load(Ordering::Relaxed) {
+                    // Whoever renews the producer is the one who polls it otherwise.
+                    producer.poll(Duration::from_millis(1));
+                    let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+                    if is(&self.shared.is_over) || is(&self.shared.is_broken) {
                         return false;
                     }
                 }
