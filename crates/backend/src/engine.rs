@@ -575,7 +575,7 @@ impl Running {
         let mut taken = 0;
         take_all(&mut self.partitions, &mut turn, batch, &mut taken)?;
         for partition in &mut self.partitions {
-            partition.fire(&mut turn, work.horizon)?;
+            partition.fire(&mut turn, work.horizon, usize::MAX)?;
         }
         take_all(&mut self.partitions, &mut turn, batch, &mut taken)?;
         if batch.now().0 - self.last_swept.0 >= SWEEP_MS {

@@ -3,6 +3,7 @@
 
 mod actor;
 mod batch;
+mod caution;
 mod consumer;
 mod failure;
 mod hold;

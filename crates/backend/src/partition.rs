@@ -243,15 +243,31 @@ impl Partition {
         !self.deadlines.is_empty()
     }
 
-    /// Lets everything happen that is due at `horizon`.
-    pub fn fire<S: Store>(&mut self, turn: &mut Turn<'_, S>, horizon: Millis) -> Taken {
+    /// Lets happen what is due at `horizon`: of `most` rooms at most, and all else once none is left.
+    pub fn fire<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        horizon: Millis,
+        most: usize,
+    ) -> Taken {
+        let mut fired = 0;
         while let Some((due, room)) = self.deadlines.first().cloned() {
             if due > horizon {
                 break;
             }
+            if fired == most {
+                return Ok(());
+            }
+            fired += 1;
             self.room_deadline(turn, due, &room)?;
         }
         self.fire_presence(turn, horizon)
+    }
+
+    /// The room whose deadline comes first of all that are due at `horizon`.
+    pub fn first_due_room(&self, horizon: Millis) -> Option<&RoomId> {
+        let (due, room) = self.deadlines.first()?;
+        (*due <= horizon).then_some(room)
     }
 
     /// Saves what has been dirty since before `until`, at most `most` of it. The last thing that a

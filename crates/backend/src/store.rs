@@ -93,6 +93,14 @@ impl StoreError {
         }
     }
 
+    /// Whether it was given up because it took longer than the store gives a statement.
+    pub fn took_too_long(&self) -> bool {
+        match self {
+            StoreError::Conflict(error) => error.is_of_time(),
+            _ => false,
+        }
+    }
+
     /// Whether the same may well succeed when it is tried again: nothing was written, and neither what was to be
     /// written nor what is stored is at fault.
     pub fn is_transient(&self) -> bool {

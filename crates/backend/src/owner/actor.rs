@@ -16,8 +16,6 @@ use blazing_sun_domain::Millis;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Records taken into one transaction.
-const RECORDS_MAX: usize = 512;
 /// With so many records that are not published, or so old ones, nobody is let into games that cost something; …
 const CONGESTED_RECORDS: u64 = 50_000;
 const CONGESTED_MS: i64 = 30_000;
@@ -221,7 +219,7 @@ impl Actor {
         self.ask_for_ends(hold, pace);
         let most = match self.unpublished(hold) > BLOCKED_RECORDS {
             true => 0,
-            false => RECORDS_MAX,
+            false => hold.caution.records_most(),
         };
         let shared = Arc::clone(&self.shared);
         let mailbox = shared.mailbox(self.number);
@@ -253,8 +251,8 @@ impl Actor {
         let Some(work) = self.work(hold, pace, (records, answers), now) else {
             return self.keep_house(hold, pace);
         };
-        let fires = work.horizon > NEVER;
-        let (is_first, has_records) = (work.is_first, !work.records.is_empty());
+        let (fires, count) = (work.horizon > NEVER, work.records.len());
+        let is_first = work.is_first;
         let shifted = work.shift_ms.is_some();
         match self.one_batch(hold, now, work) {
             Ok(is_written) => {
@@ -262,11 +260,12 @@ impl Actor {
                 if is_written {
                     pace.last_batch = Instant::now();
                 }
-                if has_records {
+                if count > 0 {
                     hold.singly = hold.singly.saturating_sub(1);
                     hold.refused = None;
                 }
-                if fires {
+                hold.was_taken(count, fires, now);
+                if fires && !hold.is_ready_to_fire(pace.ends) {
                     pace.ends = None;
                 }
                 if is_first {
@@ -296,7 +295,7 @@ impl Actor {
         };
         if !hold.again.is_empty() {
             let count = match hold.singly {
-                0 => hold.again.len().min(RECORDS_MAX),
+                0 => hold.again.len().min(hold.caution.records_most()),
                 _ => 1,
             };
             work.records = hold.again.drain(..count).collect();
@@ -307,14 +306,24 @@ impl Actor {
             work.shift_ms = Some(alive.map_or(0, |alive| (now.0 - alive.0).max(0)));
             return Some(work);
         }
+        if hold.caution.verdict.is_some() {
+            hold.take_back(std::mem::take(&mut work.records));
+            work.verdict = hold.caution.verdict.clone();
+            return Some(work);
+        }
         if hold.liveness.is_outage(now) {
             work.shift_ms = hold.liveness.outage_over(now);
         } else if hold.singly == 0
             && let Some((at, ends)) = pace.ends
             && hold.partition.is_due(at)
             && Actor::has_decided(hold, &ends)
+            && hold.caution.may_fire(work.records.len())
         {
             work.horizon = at;
+            work.fires_most = hold.caution.fires_most();
+            if hold.caution.keeps_apart() {
+                hold.take_back(std::mem::take(&mut work.records));
+            }
         }
         let has_something = work.shift_ms.is_some()
             || work.horizon > NEVER
@@ -357,6 +366,9 @@ impl Actor {
             if hold.partition.has_deadlines() {
                 next = next.min(hold.liveness.store_due());
             }
+        }
+        if hold.caution.verdict.is_some() || hold.is_ready_to_fire(pace.ends) {
+            return Duration::ZERO;
         }
         if hold.unpublished_from.is_some() && self.shared.publisher.has_room(self.number) {
             return Duration::ZERO;

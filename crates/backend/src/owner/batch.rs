@@ -1,6 +1,7 @@
 //! One batch of an owner: taken, decided, committed, published.
 
 use super::actor::Actor;
+use super::caution::{Measure, Verdict};
 use super::failure::backoff;
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::TOPICS;
@@ -12,7 +13,7 @@ use crate::store::{Store, StoreError, Writes};
 use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::log::{NewRecord, Record, Topic};
 use blazing_sun_backbone::messages::header;
-use blazing_sun_domain::{Cents, Millis, UserId};
+use blazing_sun_domain::{Cents, Millis, RoomId, UserId};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -30,8 +31,12 @@ const RECORD_BYTES_MAX: usize = 512 * 1024;
 pub(super) struct Work {
     pub records: Vec<Record>,
     pub answers: Vec<(ListQuery, String)>,
-    /// Deadlines up to here fire.
+    /// Deadlines up to here fire, …
     pub horizon: Millis,
+    /// … of so many rooms.
+    pub fires_most: usize,
+    /// What is done about a room whose deadline the store does not take.
+    pub verdict: Option<Verdict>,
     /// By how much deadlines move.
     pub shift_ms: Option<i64>,
     /// It is the first since the partition was taken over.
@@ -46,6 +51,8 @@ impl Default for Work {
             records: Vec::new(),
             answers: Vec::new(),
             horizon: NEVER,
+            fires_most: usize::MAX,
+            verdict: None,
             shift_ms: None,
             is_first: false,
             is_last: false,
@@ -57,6 +64,8 @@ impl Default for Work {
 pub(super) struct Failed {
     pub work: Work,
     pub error: StoreError,
+    /// The room whose deadline was to fire first.
+    pub firing: Option<RoomId>,
     /// Something was decided, which the state in memory shows.
     pub is_decided: bool,
 }
@@ -71,10 +80,12 @@ impl Actor {
     ) -> Result<bool, Box<Failed>> {
         kill_point!(Taken);
         let declared = declared(hold, &work);
+        let firing = hold.partition.first_due_room(work.horizon).cloned();
         if let Err(error) = begin(hold, &declared) {
             return Err(Box::new(Failed {
                 work,
                 error,
+                firing,
                 is_decided: false,
             }));
         }
@@ -104,6 +115,7 @@ impl Actor {
             return Err(Box::new(Failed {
                 work,
                 error,
+                firing,
                 is_decided: true,
             }));
         }
@@ -171,7 +183,7 @@ impl Actor {
                 continue;
             }
             if let Some(reason) = &hold.refused {
-                partition.dead_record(&mut turn, record, reason);
+                partition.dead_record(&mut turn, &shortened(record), reason);
             } else if record.payload.len() > RECORD_BYTES_MAX {
                 let reason = format!(
                     "{} bytes; a record has at most {RECORD_BYTES_MAX}",
@@ -182,7 +194,10 @@ impl Actor {
                 partition.take(&mut turn, record)?;
             }
         }
-        partition.fire(&mut turn, work.horizon)?;
+        partition.fire(&mut turn, work.horizon, work.fires_most)?;
+        if let Some(verdict) = &work.verdict {
+            carry_out(partition, &mut turn, verdict)?;
+        }
         if now.0 - self.swept.0 >= SWEEP_MS {
             self.swept = now;
             partition.forget_old_answers(&mut turn);
@@ -213,6 +228,7 @@ impl Actor {
         }
         Ok(work.is_first
             || work.is_last
+            || work.verdict.is_some()
             || !batch.consumed.is_empty()
             || !batch.records.is_empty()
             || !writes.rooms.is_empty()
@@ -334,7 +350,8 @@ fn declared(hold: &Hold, work: &Work) -> Declared {
             hold.partition.needs(record, &mut declared);
         }
     }
-    hold.partition.needs_to_fire(work.horizon, &mut declared);
+    hold.partition
+        .needs_to_fire(work.horizon, work.fires_most, &mut declared);
     declared
 }
 
@@ -348,6 +365,25 @@ fn begin(hold: &mut Hold, declared: &Declared) -> Result<(), StoreError> {
         return hold.store.begin(&hold.ownership, declared);
     }
     begun
+}
+
+/// Does about a room what is left to be done where the store does not take its deadline.
+fn carry_out(
+    partition: &mut Partition,
+    turn: &mut Turn<'_, PgStore>,
+    verdict: &Verdict,
+) -> Result<(), StoreError> {
+    let (room, reason) = (&verdict.room, &verdict.reason);
+    match verdict.measure {
+        Measure::PutOff => partition.deadline_refused(turn, room, reason),
+        Measure::CallOff => {
+            if !partition.call_off(turn, room, reason)? {
+                partition.withdraw(room, turn.batch_no, reason);
+            }
+        }
+        Measure::Withdraw => partition.withdraw(room, turn.batch_no, reason),
+    }
+    Ok(())
 }
 
 /// Whether a record of another partition's outbox has come before; if not, it is noted.
@@ -396,10 +432,12 @@ fn is_repeat(
     false
 }
 
-/// The beginning of a record that is too long for a dead letter.
+/// As much of a record as fits into a dead letter.
 fn shortened(record: &Record) -> Record {
     Record {
-        payload: record.payload.slice(..RECORD_BYTES_MAX),
+        payload: record
+            .payload
+            .slice(..record.payload.len().min(RECORD_BYTES_MAX)),
         ..record.clone()
     }
 }

@@ -2,9 +2,11 @@
 
 use super::actor::{Actor, Stopped};
 use super::batch::Failed;
-use super::hold::Hold;
+use super::caution::Fault;
+use super::hold::{Hold, NEVER};
 use super::mailbox::Wanted;
 use crate::store::StoreError;
+use blazing_sun_domain::RoomId;
 use std::time::Duration;
 
 /// Waits after failures, doubled up to the most.
@@ -23,6 +25,7 @@ impl Actor {
         let Failed {
             work,
             error,
+            firing,
             is_decided,
         } = failed;
         match error {
@@ -45,31 +48,20 @@ impl Actor {
         for (query, body) in work.answers {
             mailbox.put_answer(query, body);
         }
-        let count = work.records.len();
-        for record in work.records.into_iter().rev() {
-            hold.again.push_front(record);
-        }
-        if error.is_of_what_was_written() {
-            match count {
-                0 => {}
-                // It may have been a deadline's fault.
-                1 if hold.singly == 0 => hold.singly = 1,
-                1 => {
-                    hold.refused = Some(format!(
-                        "the store can not take it: {}",
-                        with_sources(&error)
-                    ));
-                }
-                _ => hold.singly = count,
-            }
-        }
-        if count == 0 || !error.is_of_what_was_written() {
+        let tried = Tried {
+            records: work.records.len(),
+            fires: work.horizon > NEVER,
+            firing,
+        };
+        hold.take_back(work.records);
+        if !hold.learn(tried, &error) {
             let is_conflict = matches!(error, StoreError::Conflict(_));
             if !is_conflict || hold.failures > 3 {
                 mailbox.wait_for_change(wanted, backoff(hold.failures));
             }
         }
         if !is_decided {
+            hold.put_off_deadlines();
             return Ok(());
         }
         loop {
@@ -90,6 +82,67 @@ impl Actor {
             }
         }
         Ok(())
+    }
+}
+
+/// What was in a batch that failed.
+struct Tried {
+    records: usize,
+    fires: bool,
+    /// The room whose deadline was to fire first.
+    firing: Option<RoomId>,
+}
+
+impl Hold {
+    /// Makes out what to try next. Whether that is something else, for which nothing needs to be waited for.
+    fn learn(&mut self, tried: Tried, error: &StoreError) -> bool {
+        let fault = Fault::of(error);
+        if fault == Fault::Elsewhere {
+            return false;
+        }
+        if self.caution.verdict.is_some() {
+            self.caution.judge_again();
+            return false;
+        }
+        if tried.fires {
+            if tried.records > 0 {
+                self.caution.keep_apart();
+            } else if self.caution.fires_were_refused(fault)
+                && let Some(room) = tried.firing
+            {
+                let now = self.clock.now();
+                self.caution.judge(room, now, with_sources(error));
+                return true;
+            }
+            return fault == Fault::Content && tried.firing.is_some();
+        }
+        match (fault, tried.records) {
+            (_, 0) => false,
+            (Fault::TooLong, count) => {
+                let why = "it takes the store too long";
+                if self.refused.take().is_none() && self.caution.records_took_too_long(count) {
+                    self.singly = self.singly.max(1);
+                    self.refused = Some(format!("{why}: {}", with_sources(error)));
+                }
+                false
+            }
+            // It may have been the fault of what was saved beside it.
+            (_, 1) if self.singly == 0 => {
+                self.singly = 1;
+                true
+            }
+            // Its dead letter is what the store can not take.
+            (_, 1) if self.refused.is_some() => false,
+            (_, 1) => {
+                let why = "the store can not take it";
+                self.refused = Some(format!("{why}: {}", with_sources(error)));
+                true
+            }
+            (_, count) => {
+                self.singly = count;
+                true
+            }
+        }
     }
 }
 

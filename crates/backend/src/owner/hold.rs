@@ -1,7 +1,10 @@
 //! What an owner holds of its partition, and how it finds it: by taking the partition over, or by reading
 //! all of it again where a batch has failed.
 
+use super::actor::Actor;
+use super::caution::{Caution, Measure};
 use super::failure::with_sources;
+use super::horizon::Ends;
 use super::liveness::Liveness;
 use super::shared::{Offsets, Shared};
 use crate::outgoing::Outgoing;
@@ -40,6 +43,7 @@ pub(super) struct Hold {
     pub again: VecDeque<Record>,
     /// So many of these are decided one by one.
     pub singly: usize,
+    pub caution: Caution,
     /// What the store can not take: the next record is put aside for this reason.
     pub refused: Option<String>,
     pub liveness: Liveness,
@@ -93,6 +97,7 @@ impl Hold {
             recent: RecentBatches::default(),
             again: VecDeque::new(),
             singly: 0,
+            caution: Caution::default(),
             refused: None,
             liveness: Liveness::at(ownership.last_alive.unwrap_or(now)),
             unpublished_from: None,
@@ -127,6 +132,51 @@ impl Hold {
         self.refused = None;
     }
 
+    /// Whether more is due that was not fired, because little is tried at once.
+    pub fn is_ready_to_fire(&mut self, ends: Option<(Millis, Ends)>) -> bool {
+        let now = self.clock.now();
+        self.caution.keeps_apart()
+            && !self.liveness.is_outage(now)
+            && ends.is_some_and(|(at, ends)| {
+                self.partition.is_due(at) && Actor::has_decided(self, &ends)
+            })
+    }
+
+    /// Rooms' deadlines that the store did not take fire later.
+    pub fn put_off_deadlines(&mut self) {
+        for (room, until) in self.caution.put_off() {
+            self.partition.put_off_deadline(room, until);
+        }
+    }
+
+    /// Decides these before all others that are taken.
+    pub fn take_back(&mut self, records: Vec<Record>) {
+        for record in records.into_iter().rev() {
+            self.again.push_front(record);
+        }
+    }
+
+    /// The store has taken a batch of so many records, or of what was due.
+    pub fn was_taken(&mut self, records: usize, fired: bool, now: Millis) {
+        if let Some(verdict) = self.caution.verdict.take() {
+            if verdict.measure == Measure::PutOff {
+                tracing::error!(
+                    partition = self.number,
+                    room.id = %verdict.room,
+                    reason = verdict.reason,
+                    "the store can not take a room's deadline; it is put off"
+                );
+            }
+            return;
+        }
+        self.caution.was_taken(records, fired);
+        if fired {
+            let partition = &self.partition;
+            self.caution
+                .forget_fired(now, |room| partition.is_room_due(room, now));
+        }
+    }
+
     /// Reads all state again but who is connected.
     pub fn reload(&mut self, rules: &Rules) -> Result<(), StoreError> {
         self.store.roll_back();
@@ -134,7 +184,9 @@ impl Hold {
         let before = std::mem::replace(&mut self.partition, Partition::new(self.number));
         self.partition
             .keep_presence_of(before, now, rules.gateway_silence_ms);
-        self.load(rules)
+        self.load(rules)?;
+        self.put_off_deadlines();
+        Ok(())
     }
 
     fn load(&mut self, rules: &Rules) -> Result<(), StoreError> {

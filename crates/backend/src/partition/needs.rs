@@ -94,9 +94,9 @@ impl Partition {
         }
     }
 
-    /// Adds what firing all that is due at `horizon` may need.
-    pub fn needs_to_fire(&self, horizon: Millis, needed: &mut Declared) {
-        let due = self.deadlines.iter();
+    /// Adds what firing what is due at `horizon`, of `most` rooms at most, may need.
+    pub fn needs_to_fire(&self, horizon: Millis, most: usize, needed: &mut Declared) {
+        let due = self.deadlines.iter().take(most);
         for (_, room) in due.take_while(|(due, _)| *due <= horizon) {
             self.accounts_of(room, needed);
         }

@@ -20,7 +20,7 @@ pub(super) struct Quarantined {
 impl Partition {
     /// Takes a room out of play that can not be kept or found again, as of where it was last saved: before
     /// `batch_no`, at the latest.
-    pub(super) fn withdraw(&mut self, room_id: &RoomId, batch_no: u64, reason: &str) {
+    pub fn withdraw(&mut self, room_id: &RoomId, batch_no: u64, reason: &str) {
         let since = self.rooms.get(room_id).and_then(|slot| slot.dirty_since);
         self.set_deadline(room_id, None);
         self.set_room_clean(room_id);

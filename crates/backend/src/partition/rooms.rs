@@ -331,8 +331,42 @@ impl Partition {
         Ok(())
     }
 
-    /// Ends a room whose game fails and gives the fees back; whether it could.
-    fn call_off<S: Store>(
+    /// Whether a room's deadline has come by `horizon`.
+    pub fn is_room_due(&self, room_id: &RoomId, horizon: Millis) -> bool {
+        let deadline = self.rooms.get(room_id).and_then(|slot| slot.deadline);
+        deadline.is_some_and(|deadline| deadline <= horizon)
+    }
+
+    /// Lets a room's deadline fire no earlier than at `until`.
+    pub fn put_off_deadline(&mut self, room_id: &RoomId, until: Millis) {
+        let deadline = self.rooms.get(room_id).and_then(|slot| slot.deadline);
+        if deadline.is_some_and(|deadline| deadline < until) {
+            self.set_deadline(room_id, Some(until));
+        }
+    }
+
+    /// Tells of a room's deadline that the store does not take.
+    pub fn deadline_refused<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        room_id: &RoomId,
+        reason: &str,
+    ) {
+        let letter = messages::DeadLetter {
+            topic: topics::GAMES_COMMANDS.into(),
+            partition: self.number,
+            offset: None,
+            key: Some(room_id.as_str().to_owned()),
+            error: reason.to_owned(),
+            failed_at: turn.now.to_string(),
+            original: br#"{"deadline":null}"#.to_vec(),
+        };
+        self.send_dead_letter(turn, &letter);
+    }
+
+    /// Ends a room whose game fails or whose deadline the store does not take, and gives the fees back; whether
+    /// it could.
+    pub fn call_off<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
         room_id: &RoomId,

@@ -7,6 +7,7 @@ mod records;
 
 mod across;
 mod faults;
+mod refused;
 mod rig;
 
 use blazing_sun_backbone::credentials::Keys;

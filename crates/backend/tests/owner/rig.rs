@@ -27,7 +27,7 @@ pub struct Rig {
     kafka: KafkaOptions,
     pub url: String,
     keys: Keys,
-    _dir: TempDir,
+    dir: TempDir,
     pub games: Games,
     pub log: KafkaLog,
     events: Box<dyn Subscription>,
@@ -72,7 +72,7 @@ impl Rig {
             url: postgres.new_database(),
             kafka,
             keys,
-            _dir: dir,
+            dir,
             games,
             log,
             events,
@@ -98,6 +98,19 @@ impl Rig {
         self.last.clear();
         self.queue.clear();
         self.seen.clear();
+    }
+
+    /// A session of the database, which ends when it is dropped.
+    pub async fn session(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    pub async fn execute(&self, sql: &str) {
+        self.session().await.batch_execute(sql).await.unwrap();
     }
 
     pub fn postgres(&self) -> PgOptions {
@@ -171,7 +184,7 @@ impl Rig {
         true
     }
 
-    async fn fill(&mut self, patience: Duration) -> bool {
+    async fn take_in(&mut self, patience: Duration) -> bool {
         while self.queue.is_empty() {
             let Ok(records) = timeout(patience, self.events.next()).await else {
                 return false;
@@ -188,7 +201,7 @@ impl Rig {
 
     /// The next event of any kind.
     pub async fn next(&mut self) -> Value {
-        if !self.fill(PATIENCE).await {
+        if !self.take_in(PATIENCE).await {
             let seen: Vec<_> = self.seen.iter().map(|event| &event["event_type"]).collect();
             panic!("no event within {PATIENCE:?}; before: {seen:?}");
         }
@@ -199,7 +212,7 @@ impl Rig {
 
     /// Whether an event comes within this time, which is to be looked at.
     pub async fn comes(&mut self, within: Duration) -> Option<Value> {
-        self.fill(within).await.then(|| self.queue[0].clone())
+        self.take_in(within).await.then(|| self.queue[0].clone())
     }
 
     /// The next event of this type; others before it are passed over.

@@ -27,6 +27,11 @@ impl PgFailure {
         self.db_error().map(DbError::code)
     }
 
+    /// Whether a statement took longer than it may.
+    pub(in crate::store) fn is_of_time(&self) -> bool {
+        self.code() == Some(&SqlState::QUERY_CANCELED)
+    }
+
     /// Whether it lies in what was to be written: a bad value, a constraint, too much of it.
     pub(in crate::store) fn is_of_what_was_written(&self) -> bool {
         let code = self.code().map_or("", SqlState::code);
