@@ -59,6 +59,7 @@ main_class_of() {
     kafka-console-producer) echo org.apache.kafka.tools.ConsoleProducer ;;
     kafka-get-offsets) echo org.apache.kafka.tools.GetOffsetShell ;;
     kafka-configs) echo kafka.admin.ConfigCommand ;;
+    kafka-delete-records) echo org.apache.kafka.tools.DeleteRecordsCommand ;;
     kafka-acls) echo org.apache.kafka.tools.AclCommand ;;
     kafka-leader-election) echo org.apache.kafka.tools.LeaderElectionCommand ;;
     kafka-broker-api-versions) echo org.apache.kafka.tools.BrokerApiVersionsCommand ;;

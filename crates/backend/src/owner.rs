@@ -10,6 +10,7 @@ mod hold;
 mod horizon;
 mod identity;
 mod liveness;
+mod losses;
 mod mailbox;
 mod member;
 mod publisher;
@@ -375,7 +376,7 @@ fn share(
         decided: (0..partitions).map(|_| Mutex::default()).collect(),
         tails: Tails {
             options: options.kafka,
-            offsets,
+            offsets: Mutex::new(offsets),
         },
         failed: OnceLock::new(),
         ended: ended_sender,

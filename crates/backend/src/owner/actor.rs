@@ -6,6 +6,7 @@ use super::failure::{BACKOFF_MS, BACKOFF_MS_MAX, backoff, with_sources};
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::Ends;
 use super::liveness::Liveness;
+use super::losses::LossError;
 use super::mailbox::Wanted;
 use super::shared::{Shared, Told};
 use crate::partition::{Held, ListQuery};
@@ -62,7 +63,6 @@ struct Pace {
     asked: bool,
     /// What was asked for, and is not all decided.
     ends: Option<(Millis, Ends)>,
-    is_first: bool,
     last_batch: Instant,
     last_forgotten: Instant,
 }
@@ -139,10 +139,16 @@ impl Actor {
     fn own(&mut self, wanted: Wanted, generation: u64) -> Stopped {
         let shared = Arc::clone(&self.shared);
         let mailbox = shared.mailbox(self.number);
-        let (mut hold, is_first) = match self.find(wanted) {
+        let mut hold = match self.find(wanted) {
             Ok(found) => found,
             Err(stopped) => return stopped,
         };
+        if let Err(stopped) = self.find_losses(&mut hold, wanted) {
+            if let Stopped::Asked = stopped {
+                self.hold = Some(hold);
+            }
+            return stopped;
+        }
         mailbox.forget_records();
         hold.forget_taken();
         shared.tell(Told::Ready {
@@ -154,7 +160,6 @@ impl Actor {
         let mut pace = Pace {
             asked: false,
             ends: None,
-            is_first,
             last_batch: Instant::now(),
             last_forgotten: Instant::now(),
         };
@@ -173,7 +178,7 @@ impl Actor {
     }
 
     /// The state that is still this owner's, or that of a partition newly taken over.
-    fn find(&mut self, wanted: Wanted) -> Result<(Box<Hold>, bool), Stopped> {
+    fn find(&mut self, wanted: Wanted) -> Result<Box<Hold>, Stopped> {
         let shared = Arc::clone(&self.shared);
         let mailbox = shared.mailbox(self.number);
         let mut failures = 0;
@@ -185,7 +190,7 @@ impl Actor {
                 Some(mut hold) => match hold.store.begin(&hold.ownership, &Declared::default()) {
                     Ok(()) => {
                         hold.store.roll_back();
-                        return Ok((hold, false));
+                        return Ok(hold);
                     }
                     Err(StoreError::Fenced { .. }) => continue,
                     Err(error) => {
@@ -196,7 +201,7 @@ impl Actor {
                 None => Hold::take_over(&self.shared, self.number),
             };
             match found {
-                Ok(hold) => return Ok((Box::new(hold), true)),
+                Ok(hold) => return Ok(Box::new(hold)),
                 Err(error) => {
                     if u32::is_multiple_of(failures, 16) {
                         tracing::warn!(
@@ -213,6 +218,35 @@ impl Actor {
         }
     }
 
+    /// Looks for what the topics have lost since they were last read.
+    fn find_losses(&self, hold: &mut Hold, wanted: Wanted) -> Result<(), Stopped> {
+        let mailbox = self.shared.mailbox(self.number);
+        let mut failures: u32 = 0;
+        loop {
+            match hold.find_losses(&self.shared) {
+                Ok(()) => return Ok(()),
+                Err(LossError::Store(StoreError::Fenced { .. })) => return Err(Stopped::Fenced),
+                Err(error) => {
+                    if failures.is_multiple_of(16) {
+                        tracing::warn!(
+                            partition = self.number,
+                            error = with_sources(&error),
+                            "the partition is not read yet: whether its topics have lost anything is not known"
+                        );
+                    }
+                }
+            }
+            failures += 1;
+            if failures.is_multiple_of(8) {
+                self.shared.tails.renew();
+            }
+            mailbox.wait_for_change(wanted, backoff(failures));
+            if mailbox.wanted() != wanted {
+                return Err(Stopped::Asked);
+            }
+        }
+    }
+
     /// Waits for something, and does it.
     fn step(&mut self, hold: &mut Hold, pace: &mut Pace, wanted: Wanted) -> Result<(), Stopped> {
         self.publish_more(hold);
@@ -223,7 +257,10 @@ impl Actor {
         };
         let shared = Arc::clone(&self.shared);
         let mailbox = shared.mailbox(self.number);
-        let rest = match hold.again.is_empty() && !pace.is_first {
+        if !hold.is_first && hold.again.is_empty() && mailbox.take_astray() {
+            return Err(Stopped::Asked);
+        }
+        let rest = match hold.again.is_empty() && !hold.is_first {
             true => self.rest(hold, pace),
             false => Duration::ZERO,
         };
@@ -237,9 +274,6 @@ impl Actor {
             pace.asked = false;
             hold.liveness.brokers_answered(now);
             pace.ends.get_or_insert(answered);
-        }
-        for (topic, next) in &taken.moved {
-            hold.next.insert(topic.clone(), *next);
         }
         for sender in taken.held_asked {
             let mut held = Held::default();
@@ -269,7 +303,7 @@ impl Actor {
                     pace.ends = None;
                 }
                 if is_first {
-                    pace.is_first = false;
+                    hold.is_first = false;
                     hold.liveness = Liveness::at(now);
                 } else if shifted {
                     hold.liveness.outage_told();
@@ -300,7 +334,7 @@ impl Actor {
             };
             work.records = hold.again.drain(..count).collect();
         }
-        if pace.is_first {
+        if hold.is_first {
             work.is_first = true;
             let alive = hold.ownership.last_alive;
             work.shift_ms = Some(alive.map_or(0, |alive| (now.0 - alive.0).max(0)));
@@ -460,6 +494,10 @@ impl Actor {
         let Some(mut hold) = self.hold.take() else {
             return;
         };
+        if hold.is_first {
+            // Deadlines are not moved yet: a sign of life would hide the outage from the next owner.
+            return;
+        }
         self.publish_more(&mut hold);
         self.shared.publisher.flush_partition(self.number, REST_MAX);
         let now = hold.clock.now();

@@ -5,6 +5,7 @@ use super::caution::{Measure, Verdict};
 use super::failure::backoff;
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::TOPICS;
+use super::losses::AHEAD_MS_MAX;
 use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Turn};
 use crate::quarantine::{self, Note};
 use crate::recovery::SAVED_PER_BATCH;
@@ -179,6 +180,8 @@ impl Actor {
                 continue;
             }
             batch.consume(&record.topic, record.offset);
+            let at = record.timestamp.min(now.plus(AHEAD_MS_MAX));
+            batch.note_instant(&record.topic, at);
             if is_repeat(&hold.forwarded, batch, record) {
                 continue;
             }
@@ -288,6 +291,10 @@ impl Actor {
             {
                 hold.next.insert(run.topic.clone(), next);
             }
+        }
+        for (topic, at) in batch.newest {
+            let newest = hold.newest.entry(topic).or_default();
+            *newest = at.max(*newest);
         }
         for last in batch.forwarded {
             hold.forwarded.insert((last.source, last.topic), last.seq);

@@ -25,6 +25,8 @@ const POLL: Duration = Duration::from_millis(20);
 const RECORDS_AT_ONCE: usize = 1_024;
 /// A client that the group counts out for so long is replaced.
 const RENEW_AFTER: Duration = Duration::from_secs(8);
+/// Brokers that change their leaders may say for a while that something is not there.
+const ASK_OWNERS_EVERY: Duration = Duration::from_millis(500);
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Questions to the brokers.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,6 +54,8 @@ impl Consumer {
             heard: Instant::now(),
             read: Read::default(),
             full: BTreeSet::new(),
+            is_astray: false,
+            asked_owners: Instant::now(),
             last_commit: Instant::now(),
             committed: BTreeMap::new(),
             is_over: Arc::clone(&is_over),
@@ -156,6 +160,10 @@ struct Reading {
     read: Read,
     /// Partitions whose owners have enough.
     full: BTreeSet<u32>,
+    /// What is read next is not there, of some topic.
+    is_astray: bool,
+    /// When owners were last asked because of that.
+    asked_owners: Instant,
     last_commit: Instant,
     committed: BTreeMap<u32, Offsets>,
     is_over: Arc<AtomicBool>,
@@ -168,7 +176,10 @@ impl Reading {
             self.hand_out(records);
             self.listen();
             if let Some(error) = error {
-                self.mend(&error);
+                self.note(&error);
+            }
+            if self.is_astray && self.asked_owners.elapsed() > ASK_OWNERS_EVERY {
+                self.ask_owners();
             }
             self.resume();
             if self.heard.elapsed() > RENEW_AFTER {
@@ -336,53 +347,23 @@ impl Reading {
         }
     }
 
-    /// What the owners want to read on from may be gone: by its age, or with brokers that lost it.
-    fn mend(&mut self, error: &KafkaError) {
+    /// What the owners want to read on from may be gone: by its age, or with brokers that lost it. The error does
+    /// not say of which topic; owners decide what they have, and look for themselves.
+    fn note(&mut self, error: &KafkaError) {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {}
-            Some(RDKafkaErrorCode::PartitionEOF) => return,
-            _ => {
-                tracing::debug!(%error, "reading the topics failed for now");
-                return;
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                self.is_astray = true;
             }
+            Some(RDKafkaErrorCode::PartitionEOF) => {}
+            _ => tracing::debug!(%error, "reading the topics failed for now"),
         }
-        let mut moved = Vec::new();
-        for (partition, places) in &self.read.places {
-            for (topic, place) in places {
-                let Offset::Offset(wanted) = place else {
-                    continue;
-                };
-                let name = self.options.full_name(topic.as_str());
-                let bounds = self
-                    .consumer
-                    .fetch_watermarks(&name, *partition as i32, PATIENCE);
-                match bounds {
-                    Ok((first, end)) if !(first..=end).contains(wanted) => {
-                        tracing::error!(
-                            log.topic = topic.as_str(),
-                            partition,
-                            wanted,
-                            first,
-                            end,
-                            "the topic has not got what is to be read next; it is read on from where it has"
-                        );
-                        moved.push((*partition, topic.clone(), (*wanted).clamp(first, end)));
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, "the bounds of a topic could not be asked for");
-                        return;
-                    }
-                }
-            }
-        }
-        for (partition, topic, place) in moved {
-            if let Some(places) = self.read.places.get_mut(&partition) {
-                self.shared
-                    .mailbox(partition)
-                    .put_moved(topic.clone(), place.max(0) as u64);
-                places.insert(topic, Offset::Offset(place));
-            }
+    }
+
+    /// Reads nothing more until the owners have said anew from where on.
+    fn ask_owners(&mut self) {
+        (self.is_astray, self.asked_owners) = (false, Instant::now());
+        for partition in std::mem::take(&mut self.read.places).into_keys() {
+            self.shared.mailbox(partition).put_astray();
         }
         self.assign();
     }

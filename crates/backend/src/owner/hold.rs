@@ -6,6 +6,7 @@ use super::caution::{Caution, Measure};
 use super::failure::with_sources;
 use super::horizon::Ends;
 use super::liveness::Liveness;
+use super::losses::Newest;
 use super::shared::{Offsets, Shared};
 use crate::outgoing::Outgoing;
 use crate::partition::{JOURNAL_TOPIC, Partition, Rules};
@@ -34,6 +35,8 @@ pub(super) struct Hold {
     pub outgoing: Outgoing,
     /// What is decided.
     pub next: Offsets,
+    /// The newest instants of it.
+    pub newest: Newest,
     /// The last that each partition has forwarded, by topic.
     pub forwarded: FxHashMap<(u32, Topic), u64>,
     /// Where the numberings go on, as stored.
@@ -54,6 +57,8 @@ pub(super) struct Hold {
     /// As stored.
     pub published_upto: u64,
     pub failures: u32,
+    /// Nothing is committed since the partition was taken over: deadlines are where the owner before left them.
+    pub is_first: bool,
     /// Whether paid joins were refused in the last batch.
     pub was_congested: bool,
 }
@@ -92,6 +97,7 @@ impl Hold {
             partition: Partition::new(number),
             outgoing: Outgoing::new(random()?),
             next: Offsets::new(),
+            newest: Newest::new(),
             forwarded: FxHashMap::default(),
             positions: FxHashMap::default(),
             recent: RecentBatches::default(),
@@ -104,6 +110,7 @@ impl Hold {
             unpublished_records: 0,
             published_upto: 0,
             failures: 0,
+            is_first: true,
             was_congested: false,
         };
         hold.outgoing.number_forwarded(number);
@@ -196,6 +203,7 @@ impl Hold {
         let PartitionState {
             published_upto,
             next_offsets,
+            newest,
             forwarded,
             positions,
         } = self.store.state()?;
@@ -207,6 +215,7 @@ impl Hold {
             self.positions.insert((topic, target), position.next_seq);
         }
         self.next = next_offsets.into_iter().collect();
+        self.newest = newest.into_iter().collect();
         let forwarded = forwarded.into_iter();
         self.forwarded = forwarded
             .map(|last| ((last.source, last.topic), last.seq))

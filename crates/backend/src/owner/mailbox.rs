@@ -2,7 +2,7 @@
 
 use super::horizon::Ends;
 use crate::partition::{Held, ListQuery};
-use blazing_sun_backbone::log::{Record, Topic};
+use blazing_sun_backbone::log::Record;
 use blazing_sun_domain::Millis;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
@@ -47,7 +47,8 @@ struct Mail {
     bytes: usize,
     answers: Vec<(ListQuery, String)>,
     ends: Option<(Millis, Ends)>,
-    moved: Vec<(Topic, u64)>,
+    /// What is read next is not there, of one topic at least.
+    is_astray: bool,
     held_asked: Vec<oneshot::Sender<Held>>,
     is_woken: bool,
     /// Since which change of members the owner decides.
@@ -61,8 +62,6 @@ pub(super) struct Taken {
     pub answers: Vec<(ListQuery, String)>,
     /// The ends of the partition's topics, asked for at that instant.
     pub ends: Option<(Millis, Ends)>,
-    /// Where topics are read on from that have lost what was to be read.
-    pub moved: Vec<(Topic, u64)>,
     pub held_asked: Vec<oneshot::Sender<Held>>,
 }
 
@@ -76,7 +75,7 @@ impl Mailbox {
                 bytes: 0,
                 answers: Vec::new(),
                 ends: None,
-                moved: Vec::new(),
+                is_astray: false,
                 held_asked: Vec::new(),
                 is_woken: false,
                 decides: None,
@@ -93,6 +92,7 @@ impl Mailbox {
             mail.wanted = wanted;
         }
         mail.forget_records();
+        mail.is_astray = false;
         self.changed.notify_one();
     }
 
@@ -160,10 +160,16 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
-    /// A topic has not got what is to be read next, and is read on from here.
-    pub fn put_moved(&self, topic: Topic, next: u64) {
-        self.mail.lock().moved.push((topic, next));
+    /// The topics may not have what is to be read next: the owner is to say anew from where on.
+    pub fn put_astray(&self) {
+        self.mail.lock().is_astray = true;
         self.changed.notify_one();
+    }
+
+    /// Whether that was said, once all is taken that was read before.
+    pub fn take_astray(&self) -> bool {
+        let mut mail = self.mail.lock();
+        mail.records.is_empty() && std::mem::take(&mut mail.is_astray)
     }
 
     /// Asks how much is held.
@@ -195,7 +201,6 @@ impl Mailbox {
         let mut taken = Taken {
             answers: std::mem::take(&mut mail.answers),
             ends: mail.ends.take(),
-            moved: std::mem::take(&mut mail.moved),
             held_asked: std::mem::take(&mut mail.held_asked),
             ..Taken::default()
         };
@@ -234,7 +239,7 @@ impl Mailbox {
 
 impl Mail {
     fn has_something(&self, most: usize) -> bool {
-        most > 0 && !self.records.is_empty()
+        most > 0 && (!self.records.is_empty() || self.is_astray)
             || !self.answers.is_empty()
             || self.ends.is_some()
             || !self.held_asked.is_empty()
@@ -242,6 +247,8 @@ impl Mail {
     }
 
     fn forget_records(&mut self) {
+        // An end that was asked for before may not be there any more.
+        self.ends = None;
         self.records.clear();
         self.bytes = 0;
     }

@@ -100,6 +100,28 @@ impl Rig {
         self.seen.clear();
     }
 
+    /// Has the brokers delete a partition's records before this offset.
+    pub async fn delete_before(
+        &self,
+        kafka: &'static TestKafka,
+        topic: &str,
+        partition: u32,
+        offset: u64,
+    ) {
+        let full_name = self.kafka.full_name(topic);
+        let which = json!({
+            "version": 1,
+            "partitions": [{ "topic": full_name, "partition": partition, "offset": offset }],
+        });
+        let file = self.dir.path().join("delete.json");
+        std::fs::write(&file, which.to_string()).unwrap();
+        let delete = move || {
+            let file = file.to_str().unwrap();
+            kafka.tool("kafka-delete-records", &["--offset-json-file", file])
+        };
+        tokio::task::spawn_blocking(delete).await.unwrap();
+    }
+
     /// A session of the database, which ends when it is dropped.
     pub async fn session(&self) -> tokio_postgres::Client {
         let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls)
@@ -107,6 +129,32 @@ impl Rig {
             .unwrap();
         tokio::spawn(connection);
         client
+    }
+
+    /// Keeps a partition's owner from deciding until the session is dropped.
+    pub async fn hold_owner(&self, partition: u32) -> tokio_postgres::Client {
+        let session = self.session().await;
+        let hold = format!(
+            "BEGIN; SELECT 1 FROM partition_owner WHERE partition = {partition} FOR UPDATE"
+        );
+        session.batch_execute(&hold).await.unwrap();
+        session
+    }
+
+    /// So many records that are no commands.
+    pub async fn fill(&self, partition: u32, count: u64) {
+        let record = NewRecord {
+            topic: Topic::new(topics::GAMES_COMMANDS),
+            partition: Some(partition),
+            key: Default::default(),
+            headers: Default::default(),
+            payload: "not json".into(),
+        };
+        let log: &dyn EventLog = &self.log;
+        let records = vec![record; count as usize];
+        for records in records.chunks(500) {
+            log.append_and_wait(records.to_vec()).await.unwrap();
+        }
     }
 
     pub async fn execute(&self, sql: &str) {

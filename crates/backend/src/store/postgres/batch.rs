@@ -52,6 +52,8 @@ pub struct OutboxPosition {
 pub struct OwnerBatch {
     /// What is decided, in that order.
     pub consumed: Vec<Run>,
+    /// The newest instants of it, by topic.
+    pub newest: BTreeMap<Topic, Millis>,
     /// What is sent and journaled, in order, each with its partition.
     pub records: Vec<NewRecord>,
     /// The last of what other partitions sent, where that has changed.
@@ -74,6 +76,16 @@ impl OwnerBatch {
                 offset,
                 count: 1,
             }),
+        }
+    }
+
+    /// Notes the instant of a record that is decided.
+    pub fn note_instant(&mut self, topic: &Topic, at: Millis) {
+        match self.newest.get_mut(topic) {
+            Some(newest) => *newest = at.max(*newest),
+            None => {
+                self.newest.insert(topic.clone(), at);
+            }
         }
     }
 

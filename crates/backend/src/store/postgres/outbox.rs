@@ -16,6 +16,8 @@ pub struct PartitionState {
     pub published_upto: u64,
     /// The first offset that is not decided yet, by topic.
     pub next_offsets: Vec<(Topic, u64)>,
+    /// The newest instants of what is decided, by topic, where they are known.
+    pub newest: Vec<(Topic, Millis)>,
     /// The last of what other partitions sent.
     pub forwarded: Vec<Forwarded>,
     /// Where the numberings of what is sent go on.
@@ -36,10 +38,14 @@ impl PgStore {
         if let Some(row) = self.rows(sql, &[&partition])?.first() {
             state.published_upto = row.try_get::<_, i64>(0)? as u64;
         }
-        let sql = "SELECT topic, next_offset FROM partition_offset WHERE partition = $1";
+        let sql = "SELECT topic, next_offset, newest_ms FROM partition_offset WHERE partition = $1";
         for row in self.rows(sql, &[&partition])? {
-            let next = row.try_get::<_, i64>(1)? as u64;
-            state.next_offsets.push((topic_of(&row, 0)?, next));
+            let (topic, next) = (topic_of(&row, 0)?, row.try_get::<_, i64>(1)? as u64);
+            state.next_offsets.push((topic.clone(), next));
+            let newest = Millis(row.try_get(2)?);
+            state
+                .newest
+                .extend((newest.0 > 0).then_some((topic, newest)));
         }
         let sql = "SELECT topic, source, seq FROM partition_forwarded WHERE partition = $1";
         for row in self.rows(sql, &[&partition])? {
@@ -102,6 +108,25 @@ impl PgStore {
         let sql = "UPDATE partition_owner SET alive_ms = greatest(alive_ms, $3)
                    WHERE partition = $1 AND epoch = $2 RETURNING 1";
         self.as_owner(ownership, sql, now.0)
+    }
+
+    /// Notes where a topic is read on from that has not got what was to be read next, outside of any batch.
+    pub fn move_offset(
+        &mut self,
+        ownership: &Ownership,
+        topic: &Topic,
+        next: u64,
+    ) -> Result<(), StoreError> {
+        // The owner's row is locked, so that whoever takes over reads what this wrote, or stops it.
+        let sql = "WITH owner AS (SELECT 1 FROM partition_owner WHERE partition = $1 AND epoch = $2 FOR UPDATE)
+                   UPDATE partition_offset SET next_offset = $3 FROM owner
+                   WHERE partition = $1 AND topic = $4 RETURNING 1";
+        let (partition, epoch, next) = (self.partition, ownership.epoch, next as i64);
+        let moved = self.rows(sql, &[&partition, &epoch, &next, &topic.as_str()])?;
+        match moved.is_empty() {
+            true => Err(StoreError::Fenced { epoch }),
+            false => Ok(()),
+        }
     }
 
     fn as_owner(&mut self, ownership: &Ownership, sql: &str, value: i64) -> Result<(), StoreError> {

@@ -28,9 +28,11 @@ statements! {
 
     MoveOn => "UPDATE partition_owner SET batch_no = $2, alive_ms = $3, floor = $4,
         published_upto = greatest(published_upto, $5) WHERE partition = $1",
-    Offsets => "INSERT INTO partition_offset (partition, topic, next_offset)
-        SELECT $1::int, topic, next FROM unnest($2::text[], $3::bigint[]) AS given (topic, next)
-        ON CONFLICT (partition, topic) DO UPDATE SET next_offset = excluded.next_offset",
+    Offsets => "INSERT INTO partition_offset (partition, topic, next_offset, newest_ms)
+        SELECT $1::int, topic, next, newest
+        FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS given (topic, next, newest)
+        ON CONFLICT (partition, topic) DO UPDATE SET next_offset = excluded.next_offset,
+            newest_ms = greatest(partition_offset.newest_ms, excluded.newest_ms)",
     Forwarded => "INSERT INTO partition_forwarded (partition, source, topic, seq)
         SELECT $1::int, source, topic, seq
         FROM unnest($2::int[], $3::text[], $4::bigint[]) AS given (source, topic, seq)

@@ -129,11 +129,20 @@ fn put_batch<'a>(
     );
     let next = batch.next_offsets();
     if !next.is_empty() {
+        let newest = next.keys().map(|topic| {
+            let mut newest = batch.newest.iter();
+            let found = newest.find(|(of, _)| of.as_str() == *topic);
+            found.map_or(0, |(_, at)| at.0)
+        });
+        let newest: Vec<i64> = newest.collect();
         let (topics, offsets): (Vec<&str>, Vec<i64>) = next
             .into_iter()
             .map(|(topic, next)| (topic, next as i64))
             .unzip();
-        calls.push(Sql::Offsets, parameters![partition, topics, offsets]);
+        calls.push(
+            Sql::Offsets,
+            parameters![partition, topics, offsets, newest],
+        );
     }
     let forwarded = last_of(batch.forwarded.iter().map(|last| {
         let key = (last.source as i32, last.topic.as_str());

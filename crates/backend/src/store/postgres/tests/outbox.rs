@@ -44,6 +44,29 @@ fn send(store: &mut PgStore, by: &mut Ownership, now: i64, floor: u64, records: 
 }
 
 #[test]
+fn only_the_owner_moves_to_where_a_topic_is_read_on() {
+    let database = Database::new();
+    let commands = Topic::new("games.commands");
+    let (mut old_store, mut old) = database.owner(3);
+    for (offset, at) in [(40, 9), (41, 7)] {
+        let mut batch = OwnerBatch::default();
+        batch.consume(&commands, offset);
+        batch.note_instant(&commands, Millis(at));
+        old_store.begin(&old, &Declared::default()).unwrap();
+        let writes = Writes::default();
+        old_store.commit(&mut old, &batch, &writes).unwrap();
+    }
+    let (mut store, by) = database.owner(3);
+    let refused = old_store.move_offset(&old, &commands, 5);
+    assert!(matches!(refused, Err(StoreError::Fenced { .. })));
+    assert_eq!(store.state().unwrap().next_offsets[0].1, 42);
+    store.move_offset(&by, &commands, 6).unwrap();
+    let state = store.state().unwrap();
+    assert_eq!(state.next_offsets, [(commands.clone(), 6)]);
+    assert_eq!(state.newest, [(commands, Millis(9))], "the newest of all");
+}
+
+#[test]
 fn a_later_owner_goes_on_where_the_one_before_ended() {
     let database = Database::new();
     let (events, commands) = (Topic::new("games.events"), Topic::new("games.commands"));
