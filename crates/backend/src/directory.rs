@@ -45,18 +45,16 @@ fn answer_all(path: &Path, queries: &Receiver<ListQuery>, answers: &ListAnswers,
             };
             room_list(connection, &query)
         })();
-        match answer {
-            Ok(rooms) => {
-                answers
-                    .lock()
-                    .push((query, json!({ "rooms": rooms }).to_string()));
-                log.wake();
-            }
+        let body = match answer {
+            Ok(rooms) => Some(json!({ "rooms": rooms }).to_string()),
             Err(error) => {
                 tracing::error!(error = %error, "the directory could not be read");
                 connection = None;
+                None
             }
-        }
+        };
+        answers.lock().push((query, body));
+        log.wake();
     }
 }
 

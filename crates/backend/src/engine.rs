@@ -12,7 +12,9 @@ use self::durability::{Outcome, Syncer};
 use crate::chat::ChatRules;
 use crate::directory::Directory;
 use crate::outgoing::Outgoing;
-use crate::partition::{Held, JOURNAL_TOPIC, ListQuery, Partition, Rules, Turn, panic_text};
+use crate::partition::{
+    Held, JOURNAL_TOPIC, ListAnswer, ListQuery, Partition, Rules, Turn, panic_text,
+};
 use crate::quarantine;
 use crate::recovery::{RecentBatches, SAVED_PER_BATCH};
 use crate::steady_clock::SteadyClock;
@@ -290,8 +292,8 @@ impl Drop for Engine {
 /// Who asks how much the engine holds.
 type HeldAsked = Arc<Mutex<Vec<oneshot::Sender<Held>>>>;
 
-/// An answer of the directory that waits for its batch.
-pub(crate) type ListAnswers = Arc<Mutex<Vec<(ListQuery, String)>>>;
+/// Answers of the directory that wait for their batch.
+pub(crate) type ListAnswers = Arc<Mutex<Vec<ListAnswer>>>;
 
 struct Running {
     held_asked: HeldAsked,
@@ -322,7 +324,7 @@ struct Running {
 #[derive(Default)]
 struct Work {
     appends: Vec<PendingAppend>,
-    answers: Vec<(ListQuery, String)>,
+    answers: Vec<ListAnswer>,
     /// Deadlines up to here fire: every record that was there when they came due is decided.
     horizon: Millis,
     /// By how much deadlines move, on the first batch.
@@ -569,7 +571,7 @@ impl Running {
         }
         for (query, body) in &work.answers {
             if let Some(partition) = self.partitions.get(query.partition as usize) {
-                partition.answer_list(&mut turn, query, body);
+                partition.answer_list(&mut turn, query, body.as_deref());
             }
         }
         let mut taken = 0;

@@ -3,12 +3,14 @@
 
 mod actor;
 mod batch;
+mod begin;
 mod caution;
 mod consumer;
 mod failure;
 mod hold;
 mod horizon;
 mod identity;
+mod lists;
 mod liveness;
 mod losses;
 mod mailbox;
@@ -25,12 +27,13 @@ pub use self::readiness::{NotReady, Readiness};
 use self::actor::Actor;
 use self::consumer::Consumer;
 use self::horizon::Horizon;
+use self::lists::{Queries, answer_all};
 use self::mailbox::{Mailbox, Wanted};
 use self::publisher::{Publisher, PublisherError};
 use self::shared::Shared;
 use self::tails::Tails;
 use crate::chat::ChatRules;
-use crate::partition::{Held, ListQuery, Rules, panic_text};
+use crate::partition::{Held, Rules, panic_text};
 use crate::store::StoreError;
 use crate::store::postgres::{PgDirectory, PgOptions, PgPool};
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
@@ -338,7 +341,7 @@ type Started = (Arc<Shared>, watch::Receiver<u64>, watch::Receiver<bool>);
 fn share(
     options: OwnerOptions,
     offsets: KafkaOffsets,
-    queries: mpsc::UnboundedSender<ListQuery>,
+    queries: Queries,
 ) -> Result<Started, OwnerError> {
     let partitions = options.partitions;
     let mailboxes: Arc<Vec<Mailbox>> = Arc::new((0..partitions).map(|_| Mailbox::new()).collect());
@@ -395,21 +398,4 @@ fn own(partition: u32, shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> 
                 shared.fail(OwnerError::Panicked { partition, text });
             }
         })
-}
-
-/// Answers what is asked of the directory, beside the batches.
-async fn answer_all(
-    directory: PgDirectory,
-    mut asked: mpsc::UnboundedReceiver<ListQuery>,
-    mailboxes: Arc<Vec<Mailbox>>,
-) {
-    while let Some(query) = asked.recv().await {
-        match directory.room_list(&query).await {
-            Ok(rooms) => {
-                let body = serde_json::json!({ "rooms": rooms }).to_string();
-                mailboxes[query.partition as usize].put_answer(query, body);
-            }
-            Err(error) => tracing::error!(%error, "the directory could not be read"),
-        }
-    }
 }

@@ -64,17 +64,22 @@ pub struct Rules {
 }
 
 /// A question that is answered from the directory, after the batch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
     /// The partition that answers.
     pub partition: u32,
     /// Who asks.
     pub user: UserId,
+    /// The asking socket.
+    pub socket_id: String,
     /// The command's id.
     pub correlation_id: String,
     /// One game, or all.
     pub game_type: Option<String>,
 }
+
+/// The answer to such a question; none where the directory could not be read.
+pub type ListAnswer = (ListQuery, Option<String>);
 
 /// What a partition works with during one batch.
 pub struct Turn<'a, S: Store> {

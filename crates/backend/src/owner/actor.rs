@@ -2,16 +2,14 @@
 //! and decides batch after batch for as long as it is the owner.
 
 use super::batch::Work;
-use super::failure::{BACKOFF_MS, BACKOFF_MS_MAX, backoff, with_sources};
+use super::failure::{BACKOFF_MS, BACKOFF_MS_MAX};
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::Ends;
 use super::liveness::Liveness;
-use super::losses::LossError;
 use super::mailbox::Wanted;
 use super::shared::{Shared, Told};
-use crate::partition::{Held, ListQuery};
+use crate::partition::{Held, ListAnswer, ListQuery};
 use crate::store::StoreError;
-use crate::store::postgres::Declared;
 use blazing_sun_backbone::log::Record;
 use blazing_sun_domain::Millis;
 use std::sync::Arc;
@@ -44,7 +42,9 @@ pub(super) struct Actor {
     pub messages_swept: Millis,
     /// What it has taken note of last.
     pub acts_by: Wanted,
-    hold: Option<Box<Hold>>,
+    /// Who waits for a list of rooms.
+    pub asked: Vec<ListQuery>,
+    pub hold: Option<Box<Hold>>,
 }
 
 /// Why an owner stops deciding.
@@ -75,6 +75,7 @@ impl Actor {
             swept: Millis::default(),
             messages_swept: Millis::default(),
             acts_by: Wanted::Nothing,
+            asked: Vec::new(),
             hold: None,
         }
     }
@@ -110,11 +111,17 @@ impl Actor {
                     }
                     continue;
                 }
-                Wanted::Nothing => self.hold = None,
+                Wanted::Nothing => {
+                    self.hold = None;
+                    self.asked.clear();
+                }
                 Wanted::Parked => {
-                    if let Some(hold) = &mut self.hold {
+                    if let Some(mut hold) = self.hold.take() {
                         hold.store.roll_back();
                         hold.forget_taken();
+                        if self.answer_before_rest(&mut hold) {
+                            self.hold = Some(hold);
+                        }
                     }
                 }
             }
@@ -124,7 +131,7 @@ impl Actor {
         }
     }
 
-    fn tell_held(&self, asked: Vec<tokio::sync::oneshot::Sender<Held>>) {
+    pub(super) fn tell_held(&self, asked: Vec<tokio::sync::oneshot::Sender<Held>>) {
         for sender in asked {
             let mut held = Held::default();
             if let Some(hold) = &self.hold {
@@ -151,6 +158,7 @@ impl Actor {
         }
         mailbox.forget_records();
         hold.forget_taken();
+        self.ask_directory_again();
         shared.tell(Told::Ready {
             partition: self.number,
             generation,
@@ -177,76 +185,6 @@ impl Actor {
         stopped
     }
 
-    /// The state that is still this owner's, or that of a partition newly taken over.
-    fn find(&mut self, wanted: Wanted) -> Result<Box<Hold>, Stopped> {
-        let shared = Arc::clone(&self.shared);
-        let mailbox = shared.mailbox(self.number);
-        let mut failures = 0;
-        loop {
-            if mailbox.wanted() != wanted {
-                return Err(Stopped::Asked);
-            }
-            let found = match self.hold.take() {
-                Some(mut hold) => match hold.store.begin(&hold.ownership, &Declared::default()) {
-                    Ok(()) => {
-                        hold.store.roll_back();
-                        return Ok(hold);
-                    }
-                    Err(StoreError::Fenced { .. }) => continue,
-                    Err(error) => {
-                        self.hold = Some(hold);
-                        Err(error)
-                    }
-                },
-                None => Hold::take_over(&self.shared, self.number),
-            };
-            match found {
-                Ok(hold) => return Ok(Box::new(hold)),
-                Err(error) => {
-                    if u32::is_multiple_of(failures, 16) {
-                        tracing::warn!(
-                            partition = self.number,
-                            error = with_sources(&error),
-                            "the partition can not be taken over yet"
-                        );
-                    }
-                    failures += 1;
-                    self.tell_held(mailbox.take_held_asked());
-                    mailbox.wait_for_change(wanted, backoff(failures));
-                }
-            }
-        }
-    }
-
-    /// Looks for what the topics have lost since they were last read.
-    fn find_losses(&self, hold: &mut Hold, wanted: Wanted) -> Result<(), Stopped> {
-        let mailbox = self.shared.mailbox(self.number);
-        let mut failures: u32 = 0;
-        loop {
-            match hold.find_losses(&self.shared) {
-                Ok(()) => return Ok(()),
-                Err(LossError::Store(StoreError::Fenced { .. })) => return Err(Stopped::Fenced),
-                Err(error) => {
-                    if failures.is_multiple_of(16) {
-                        tracing::warn!(
-                            partition = self.number,
-                            error = with_sources(&error),
-                            "the partition is not read yet: whether its topics have lost anything is not known"
-                        );
-                    }
-                }
-            }
-            failures += 1;
-            if failures.is_multiple_of(8) {
-                self.shared.tails.renew();
-            }
-            mailbox.wait_for_change(wanted, backoff(failures));
-            if mailbox.wanted() != wanted {
-                return Err(Stopped::Asked);
-            }
-        }
-    }
-
     /// Waits for something, and does it.
     fn step(&mut self, hold: &mut Hold, pace: &mut Pace, wanted: Wanted) -> Result<(), Stopped> {
         self.publish_more(hold);
@@ -266,7 +204,11 @@ impl Actor {
         };
         let most_new = if hold.again.is_empty() { most } else { 0 };
         let taken = mailbox.take(Instant::now() + rest, most_new, wanted);
+        let answers = self.awaited(taken.answers);
         if mailbox.wanted() != wanted {
+            for answer in answers {
+                mailbox.put_answer(answer);
+            }
             return Ok(());
         }
         let now = hold.clock.now();
@@ -281,8 +223,7 @@ impl Actor {
             // Who asked may have gone away.
             let _ = sender.send(held);
         }
-        let (records, answers) = (taken.records, taken.answers);
-        let Some(work) = self.work(hold, pace, (records, answers), now) else {
+        let Some(work) = self.work(hold, pace, (taken.records, answers), now) else {
             return self.keep_house(hold, pace);
         };
         let (fires, count) = (work.horizon > NEVER, work.records.len());
@@ -319,7 +260,7 @@ impl Actor {
         &self,
         hold: &mut Hold,
         pace: &Pace,
-        (records, answers): (Vec<Record>, Vec<(ListQuery, String)>),
+        (records, answers): (Vec<Record>, Vec<ListAnswer>),
         now: Millis,
     ) -> Option<Work> {
         let mut work = Work {
@@ -502,6 +443,7 @@ impl Actor {
         self.shared.publisher.flush_partition(self.number, REST_MAX);
         let now = hold.clock.now();
         let work = Work {
+            answers: self.last_answers(),
             is_last: true,
             ..Work::default()
         };

@@ -6,7 +6,7 @@ use super::failure::backoff;
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::TOPICS;
 use super::losses::AHEAD_MS_MAX;
-use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Turn};
+use crate::partition::{JOURNAL_TOPIC, ListAnswer, ListQuery, Partition, Turn};
 use crate::quarantine::{self, Note};
 use crate::recovery::SAVED_PER_BATCH;
 use crate::store::postgres::{Declared, Forwarded, Landed, OutboxPosition, OwnerBatch, PgStore};
@@ -31,7 +31,7 @@ const RECORD_BYTES_MAX: usize = 512 * 1024;
 /// What goes into one batch.
 pub(super) struct Work {
     pub records: Vec<Record>,
-    pub answers: Vec<(ListQuery, String)>,
+    pub answers: Vec<ListAnswer>,
     /// Deadlines up to here fire, …
     pub horizon: Millis,
     /// … of so many rooms.
@@ -120,6 +120,7 @@ impl Actor {
                 is_decided: true,
             }));
         }
+        self.have_answered(&work.answers);
         self.committed(hold, batch, now, queries);
         Ok(true)
     }
@@ -172,7 +173,7 @@ impl Actor {
         }
         partition.bring_back(&mut turn)?;
         for (query, body) in &work.answers {
-            partition.answer_list(&mut turn, query, body);
+            partition.answer_list(&mut turn, query, body.as_deref());
         }
         for record in &work.records {
             let next = hold.next.get(&record.topic).copied().unwrap_or(0);
@@ -317,10 +318,7 @@ impl Actor {
         }
         *self.shared.decided[hold.number as usize].lock() = hold.next.clone();
         self.shared.commits.send_modify(|count| *count += 1);
-        for query in queries {
-            // Without somebody to answer it the client asks again.
-            let _ = self.shared.queries.send(query);
-        }
+        self.ask_directory(queries);
     }
 
     /// Whether all of the topics' records up to these ends are decided.

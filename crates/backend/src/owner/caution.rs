@@ -167,7 +167,9 @@ impl Caution {
 
     /// Rooms whose deadlines are put off, and until when.
     pub fn put_off(&self) -> impl Iterator<Item = (&RoomId, Millis)> {
-        self.put_off.iter().map(|(room, put_off)| (room, put_off.until))
+        self.put_off
+            .iter()
+            .map(|(room, put_off)| (room, put_off.until))
     }
 
     /// A batch was taken: carefully more is tried again.

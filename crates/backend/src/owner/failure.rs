@@ -45,8 +45,8 @@ impl Actor {
             );
         }
         let mailbox = self.shared.mailbox(self.number);
-        for (query, body) in work.answers {
-            mailbox.put_answer(query, body);
+        for answer in work.answers {
+            mailbox.put_answer(answer);
         }
         let tried = Tried {
             records: work.records.len(),

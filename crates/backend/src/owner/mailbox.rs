@@ -1,7 +1,7 @@
 //! What a partition's owner is handed by the other threads, in one place that it waits at.
 
 use super::horizon::Ends;
-use crate::partition::{Held, ListQuery};
+use crate::partition::{Held, ListAnswer};
 use blazing_sun_backbone::log::Record;
 use blazing_sun_domain::Millis;
 use parking_lot::{Condvar, Mutex};
@@ -45,7 +45,7 @@ struct Mail {
     noted: Option<Wanted>,
     records: VecDeque<Record>,
     bytes: usize,
-    answers: Vec<(ListQuery, String)>,
+    answers: Vec<ListAnswer>,
     ends: Option<(Millis, Ends)>,
     /// What is read next is not there, of one topic at least.
     is_astray: bool,
@@ -59,7 +59,7 @@ struct Mail {
 #[derive(Default)]
 pub(super) struct Taken {
     pub records: Vec<Record>,
-    pub answers: Vec<(ListQuery, String)>,
+    pub answers: Vec<ListAnswer>,
     /// The ends of the partition's topics, asked for at that instant.
     pub ends: Option<(Millis, Ends)>,
     pub held_asked: Vec<oneshot::Sender<Held>>,
@@ -149,8 +149,8 @@ impl Mailbox {
     }
 
     /// An answer of the directory.
-    pub fn put_answer(&self, query: ListQuery, body: String) {
-        self.mail.lock().answers.push((query, body));
+    pub fn put_answer(&self, answer: ListAnswer) {
+        self.mail.lock().answers.push(answer);
         self.changed.notify_one();
     }
 
@@ -176,6 +176,17 @@ impl Mailbox {
     pub fn ask_held(&self, sender: oneshot::Sender<Held>) {
         self.mail.lock().held_asked.push(sender);
         self.changed.notify_one();
+    }
+
+    /// Waits for the directory to answer so many times; what there is by then.
+    pub fn take_answers(&self, count: usize, until: Instant) -> Vec<ListAnswer> {
+        let mut mail = self.mail.lock();
+        while mail.answers.len() < count {
+            if self.changed.wait_until(&mut mail, until).timed_out() {
+                break;
+            }
+        }
+        std::mem::take(&mut mail.answers)
     }
 
     /// Lets the owner look around.

@@ -2,16 +2,17 @@
 
 use super::OwnerError;
 use super::horizon::Horizon;
+use super::lists::Queries;
 use super::mailbox::Mailbox;
 use super::publisher::Publisher;
-use crate::partition::{ListQuery, Rules};
+use crate::partition::Rules;
 use crate::store::postgres::PgOptions;
 use blazing_sun_backbone::log::Topic;
 use blazing_sun_backbone::topics;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// The topics that partitions consume; all have the same number of partitions.
 pub(super) const CONSUMED: [&str; 5] = [
@@ -48,7 +49,7 @@ pub(super) struct Shared {
     pub mailboxes: Arc<Vec<Mailbox>>,
     pub publisher: Arc<Publisher>,
     pub horizon: Horizon,
-    pub queries: mpsc::UnboundedSender<ListQuery>,
+    pub queries: Queries,
     pub commits: watch::Sender<u64>,
     pub told: Mutex<Vec<Told>>,
     /// What is decided, for Kafka's own tools.

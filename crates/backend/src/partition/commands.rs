@@ -200,6 +200,7 @@ impl Partition {
                 turn.queries.push(ListQuery {
                     partition: self.number,
                     user: asked.user,
+                    socket_id: asked.socket_id.to_owned(),
                     correlation_id: asked.correlation_id.to_owned(),
                     game_type,
                 });
@@ -577,14 +578,24 @@ impl Partition {
     }
 
     /// The answer to `list_rooms`, once the directory was read.
-    pub fn answer_list<S: Store>(&self, turn: &mut Turn<'_, S>, query: &ListQuery, body: &str) {
+    pub fn answer_list<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        query: &ListQuery,
+        body: Option<&str>,
+    ) {
         let asked = Asked {
             command_id: None,
             is_kept: false,
             correlation_id: &query.correlation_id,
             user: query.user,
-            socket_id: "",
+            socket_id: &query.socket_id,
             chat: false,
+        };
+        let Some(body) = body else {
+            let why = "The list of rooms can not be read right now";
+            let refusal = Refusal::because(RefusalCode::Unavailable, why);
+            return self.send_refusal(turn, asked, None, &refusal);
         };
         self.answer(turn, asked, (Family::Games, "room_list"), None, body);
     }

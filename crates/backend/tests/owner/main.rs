@@ -7,6 +7,7 @@ mod records;
 
 mod across;
 mod faults;
+mod lists;
 mod losses;
 mod refused;
 mod rig;

@@ -104,6 +104,7 @@ fn the_directory_has_the_users_own_rooms_first() {
         let query = ListQuery {
             partition: 3,
             user: user(id),
+            socket_id: String::new(),
             correlation_id: String::new(),
             game_type: game.map(str::to_owned),
         };
