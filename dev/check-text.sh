@@ -45,6 +45,8 @@ rule "a host of a package registry: name the package, the client knows where it 
   '(registry\.(npmjs|yarnpkg)|(static|index)\.crates|(proxy|sum)\.golang|(deb|security)\.debian|files\.pythonhosted|pypi|repo1?\.maven(\.apache)?)\.([i]o|[c]om|[o]rg)|[a]rtifactory'
 rule "an unfinished note: finish it, or file it where work is planned" \
   '(^|[^A-Za-z0-9_])(TO[D]O|FIX[M]E|X[X]X)([^A-Za-z0-9_]|$)'
+rule "a field that no log line shows: the formatter takes names that begin so for the log crate's own" \
+  '^[^"]*[[:blank:](,]lo[g]\.[a-z_]+ = '
 rule "a merge conflict" \
   '^(<{7}|>{7})( |$)'
 rule "white space at the end of a line" \

@@ -420,7 +420,7 @@ fn is_repeat(
         tracing::error!(
             partition = record.partition,
             source,
-            log.topic = record.topic.as_str(),
+            topic = record.topic.as_str(),
             expected,
             found = seq,
             "another partition's records are missing"

@@ -108,7 +108,7 @@ impl Hold {
             self.store.move_offset(&self.ownership, &topic, from)?;
             if from > next {
                 tracing::error!(
-                    log.topic = topic.as_str(),
+                    topic = topic.as_str(),
                     partition = self.number,
                     lost = from - next,
                     read_on_from = from,
@@ -116,7 +116,7 @@ impl Hold {
                 );
             } else {
                 tracing::error!(
-                    log.topic = topic.as_str(),
+                    topic = topic.as_str(),
                     partition = self.number,
                     decided = next,
                     first = bounds.earliest,

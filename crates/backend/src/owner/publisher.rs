@@ -381,7 +381,7 @@ impl Publisher {
                     | RDKafkaErrorCode::InvalidMessageSize),
                 ) => {
                     tracing::error!(
-                        log.topic = record.topic.as_str(),
+                        topic = record.topic.as_str(),
                         bytes = len_of(record),
                         kafka.error = %code,
                         "a committed record is never published: it is too large"

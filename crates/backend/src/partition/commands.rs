@@ -611,9 +611,9 @@ impl Partition {
             return;
         }
         tracing::warn!(
-            log.topic = record.topic.as_str(),
-            log.partition = record.partition,
-            log.offset = record.offset,
+            topic = record.topic.as_str(),
+            partition = record.partition,
+            offset = record.offset,
             error,
             "a record can not be read; it goes to the dead letters"
         );
