@@ -137,8 +137,13 @@ async fn users_stay_whose_partition_alone_is_taken_over() {
     while rig.comes(Duration::from_millis(300)).await.is_some() {
         rig.next().await;
     }
+    rig.append(records::heartbeat(gateway)).await;
     abandon(first).await;
-    until("the other owns both", async || second.owned().len() == 2).await;
+    until("the other owns both", async || {
+        rig.append(records::heartbeat(gateway)).await;
+        second.owned().len() == 2
+    })
+    .await;
     // For longer than connections are waited for after a take-over.
     for _ in 0..3 {
         rig.append(records::heartbeat(gateway)).await;
