@@ -93,22 +93,82 @@ fn certificate(folder: &Path, name: &str, ca: Option<&str>) {
     assert!(output.status.success(), "{output:?}");
 }
 
-fn with_certificates(folder: &Path) -> TestKafka {
+fn secure_property(name: &str, value: impl ToString) -> (String, String) {
+    (format!("listener.name.secure.{name}"), value.to_string())
+}
+
+/// What a broker needs to show its certificate, which is in the folder.
+fn shows_certificate(folder: &Path) -> Vec<(String, String)> {
     let read = |file: &str| std::fs::read(folder.join(file)).expect("it was made");
     let store = [read("broker.key"), read("broker.pem")].concat();
     std::fs::write(folder.join("store.pem"), store).expect("a file");
-    let path = |file: &str| folder.join(file).display().to_string();
-    let property = |name: &str, value: String| (format!("listener.name.secure.ssl.{name}"), value);
+    vec![
+        secure_property("ssl.keystore.type", "PEM"),
+        secure_property("ssl.keystore.location", folder.join("store.pem").display()),
+    ]
+}
+
+fn with_certificates(folder: &Path) -> TestKafka {
+    let mut properties = shows_certificate(folder);
+    properties.extend([
+        secure_property("ssl.truststore.type", "PEM"),
+        secure_property("ssl.truststore.location", folder.join("ca.pem").display()),
+        secure_property("ssl.client.auth", "required"),
+    ]);
     TestKafka::own_with(&Settings {
-        properties: vec![
-            property("keystore.type", "PEM".into()),
-            property("keystore.location", path("store.pem")),
-            property("truststore.type", "PEM".into()),
-            property("truststore.location", path("ca.pem")),
-            property("client.auth", "required".into()),
-        ],
+        properties,
         secure: Some("SSL".into()),
     })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lets_in_by_a_challenge_over_tls_and_says_when_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certificate(folder.path(), "ca", None);
+    certificate(folder.path(), "broker", Some("ca"));
+    let mut properties = shows_certificate(folder.path());
+    let login = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+    properties.extend([
+        secure_property("sasl.enabled.mechanisms", "SCRAM-SHA-256,SCRAM-SHA-512"),
+        secure_property("scram-sha-256.sasl.jaas.config", login),
+        secure_property("scram-sha-512.sasl.jaas.config", login),
+    ]);
+    let kafka = TestKafka::own_with(&Settings {
+        properties,
+        secure: Some("SASL_SSL".into()),
+    });
+    let user = ["--entity-type", "users", "--entity-name", "gateway"];
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        let password = format!("{mechanism}=[password=right]");
+        let add = [&["--alter"], &user[..], &["--add-config", &password]].concat();
+        kafka.tool("kafka-configs", &add);
+    }
+    let with = |mechanism, password: &str| KafkaOptions {
+        bootstrap_servers: kafka.secure_bootstrap_servers(),
+        security: KafkaSecurity::Sasl {
+            mechanism,
+            user: "gateway".into(),
+            password: Password::from(password.to_owned()),
+            tls: Some(KafkaTls {
+                ca: Some(folder.path().join("ca.pem")),
+                ..KafkaTls::default()
+            }),
+        },
+        ..options_for(&kafka)
+    };
+    for mechanism in [SaslMechanism::ScramSha256, SaslMechanism::ScramSha512] {
+        let log = connect(&with(mechanism, "right"));
+        let topic = topic(&log, "challenged", 1).await;
+        let mut subscription = log
+            .subscribe(vec![(topic.clone(), 0, Start::End)])
+            .expect("it can be read");
+        append(&log, vec![record(&topic, 0, "in")]).await;
+        assert_eq!(text(&read(&mut *subscription, 1).await[0]), "in");
+        let refused = KafkaLog::connect(with(mechanism, "wr0ng-password"), None).err();
+        let text = told(&refused.expect("the password is wrong"));
+        assert!(text.contains("refuses this program"), "{text}");
+        assert!(!text.contains("wr0ng-password"), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
