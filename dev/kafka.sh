@@ -6,12 +6,14 @@
 #   kafka.sh wipe                 kills it and removes its data
 #   kafka.sh env                  prints what to export to reach it
 #   kafka.sh tool NAME [ARG…]     runs Kafka's own tool of that name, such as kafka-topics, on it
+#   kafka.sh ports N              prints so many free ports
 #   kafka.sh install              fetches what it is made of (start does too)
 #
 # Options: --dir DIR (data, logs, state; default data/dev/kafka), --port PORT (0: a free one),
 #   --while-locked FILE [--grace-seconds N] (wiped when no process holds a lock on FILE any more),
-#   and behind these --secure PROTOCOL (a second listener, SECURE) and --set KEY=VALUE (of the broker), in which @PORT@,
-#   @SECURE_PORT@, @CONTROLLER_PORT@ and @DIR@ stand for what the broker has.
+#   and behind these --secure PROTOCOL (a second listener, SECURE), --node ID@PORT,ID@PORT… (one of several, started at the
+#   same time: the first is this one; the ports are the controllers'), and --set KEY=VALUE (of the broker), in which
+#   @PORT@, @SECURE_PORT@, @CONTROLLER_PORT@ and @DIR@ stand for what the broker has.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$repository/dev/tools.sh"
@@ -84,11 +86,15 @@ bootstrap() { printf '127.0.0.1:%s\n' "$(<"$server_dir/port")"; }
 # Settings of the broker; what stands later wins.
 write_properties() {
   local listeners=$1 names=$2
+  local node_id=1 voters=1@127.0.0.1:$controller_port
+  if [[ -n $nodes ]]; then
+    node_id=${nodes%%@*} voters=${nodes//@/@127.0.0.1:}
+  fi
   shift 2
   cat <<END
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$controller_port
+node.id=$node_id
+controller.quorum.voters=$voters
 controller.listener.names=CONTROLLER
 listeners=$listeners,CONTROLLER://127.0.0.1:$controller_port
 advertised.listeners=$listeners
@@ -145,7 +151,9 @@ launch() {
   local properties=$server_dir/server.properties log=$server_dir/server.log names=CLIENTS:PLAINTEXT
   local listeners=CLIENTS://127.0.0.1:$1
   local client_port=$1 secure_port="" controller_port
-  controller_port=$(free_port)
+  controller_port=${nodes%%,*}
+  controller_port=${controller_port#*@}
+  [[ -n $controller_port ]] || controller_port=$(free_port)
   if [[ -n $secure_protocol ]]; then
     secure_port=$(cat "$server_dir/secure-port" 2>/dev/null || free_port)
     listeners=$listeners,SECURE://127.0.0.1:$secure_port names=$names,SECURE:$secure_protocol
@@ -215,11 +223,12 @@ read_server_options "$@"
 set -- "${rest[@]}"
 case $command in
   start)
-    settings=() secure_protocol=""
+    settings=() secure_protocol="" nodes=""
     while (($# > 0)); do
       case $1 in
         --set) settings+=("${2?--set needs KEY=VALUE}") ;;
         --secure) secure_protocol=${2?--secure needs a protocol} ;;
+        --node) nodes=${2?--node needs ID@PORT,…} ;;
         *) server_die "start does not know '$1'" ;;
       esac
       shift 2
@@ -248,6 +257,7 @@ case $command in
     fi
     run_tool "$name" "$@"
     ;;
+  ports) for ((n = ${rest[0]:-1}; n > 0; n--)); do free_port; done ;;
   install) install ;;
   watch) watch_users "$users_file" "$grace_seconds" ;;
   *) server_die "usage: dev/kafka.sh start|stop|wipe|status|env|tool|install (its head says more)" ;;

@@ -348,9 +348,9 @@ fn share(
     let publisher = {
         let mailboxes = Arc::clone(&mailboxes);
         let wake = move |partition: u32| mailboxes[partition as usize].wake();
-        Publisher::start(&options.kafka, partitions, wake)?
+        Publisher::start(&options.kafka, offsets.clone(), partitions, wake)?
     };
-    let horizon = Horizon::start(&options.kafka, offsets.clone(), Arc::clone(&mailboxes))?;
+    let horizon = Horizon::start(offsets.clone(), Arc::clone(&mailboxes))?;
     let (commits_sender, commits) = watch::channel(0);
     let (ended_sender, ended) = watch::channel(false);
     let shared = Shared {
@@ -379,7 +379,7 @@ fn share(
         decided: (0..partitions).map(|_| Mutex::default()).collect(),
         tails: Tails {
             options: options.kafka,
-            offsets: Mutex::new(offsets),
+            offsets,
         },
         failed: OnceLock::new(),
         ended: ended_sender,

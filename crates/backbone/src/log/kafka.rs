@@ -6,6 +6,7 @@
 mod catalog;
 mod error;
 pub mod groups;
+mod hearing;
 mod offsets;
 mod options;
 mod pending;
@@ -20,6 +21,7 @@ mod topics;
 mod tests;
 
 pub use error::KafkaLogError;
+pub use hearing::Hearing;
 pub use offsets::KafkaOffsets;
 pub use options::{
     KafkaOptionError, KafkaOptions, KafkaSecurity, KafkaTls, Password, SaslMechanism,
@@ -92,6 +94,8 @@ impl KafkaLog {
             offsets: offsets.clone(),
             threads: threads.clone(),
             is_closed: Arc::new(AtomicBool::new(false)),
+            #[cfg(test)]
+            deafens: Arc::default(),
         };
         Ok(KafkaLog {
             handle: Arc::new(Handle {

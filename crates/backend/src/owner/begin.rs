@@ -71,9 +71,6 @@ impl Actor {
                 }
             }
             failures += 1;
-            if failures.is_multiple_of(8) {
-                self.shared.tails.renew();
-            }
             mailbox.wait_for_change(wanted, backoff(failures));
             if mailbox.wanted() != wanted {
                 return Err(Stopped::Asked);

@@ -6,7 +6,7 @@ use super::OwnerError;
 use super::member::{Assigned, Member};
 use super::shared::{CONSUMED, Offsets, Shared, Told};
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
-use blazing_sun_backbone::log::kafka::{KafkaOptions, incoming};
+use blazing_sun_backbone::log::kafka::{Hearing, KafkaOptions, incoming};
 use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_backbone::topics::Party;
 use parking_lot::Mutex;
@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(20);
 /// Records taken before owners are handed theirs.
 const RECORDS_AT_ONCE: usize = 1_024;
-/// A client that the group counts out for so long is replaced.
-const RENEW_AFTER: Duration = Duration::from_secs(8);
+/// A client that the group counts out for so long is replaced, although it hears the brokers. The group waits for who
+/// was its member, so this is well above a session.
+const RENEW_AFTER: Duration = Duration::from_secs(20);
 /// Brokers that change their leaders may say for a while that something is not there.
 const ASK_OWNERS_EVERY: Duration = Duration::from_millis(500);
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -52,6 +53,7 @@ impl Consumer {
             shared,
             assigned: Arc::clone(&assigned),
             heard: Instant::now(),
+            hearing: Hearing::default(),
             read: Read::default(),
             full: BTreeSet::new(),
             is_astray: false,
@@ -156,6 +158,7 @@ struct Reading {
     assigned: Arc<Mutex<Assigned>>,
     /// When the group was last known to count on this member.
     heard: Instant,
+    hearing: Hearing,
     topics: BTreeMap<String, Topic>,
     read: Read,
     /// Partitions whose owners have enough.
@@ -173,6 +176,7 @@ impl Reading {
     fn run(mut self) {
         while !self.is_over.load(Ordering::Relaxed) {
             let (records, error) = self.poll();
+            let is_deaf = self.is_deaf(!records.is_empty());
             self.hand_out(records);
             self.listen();
             if let Some(error) = error {
@@ -182,7 +186,7 @@ impl Reading {
                 self.ask_owners();
             }
             self.resume();
-            if self.heard.elapsed() > RENEW_AFTER {
+            if is_deaf || self.heard.elapsed() > RENEW_AFTER {
                 self.renew();
             }
             if self.last_commit.elapsed() > COMMIT_EVERY {
@@ -195,13 +199,27 @@ impl Reading {
         end_aside(consumer, PATIENCE);
     }
 
-    /// Begins with a new client. The library's forgets all brokers, also those it was configured with, where one
-    /// that has just gone on after a stop names none, and looks for none any more.
+    /// Whether the client hears no broker while others do.
+    fn is_deaf(&mut self, has_read: bool) -> bool {
+        if has_read {
+            self.hearing.heard();
+            return false;
+        }
+        let topic = self.topics.keys().next().map(String::as_str);
+        let client = self.consumer.client();
+        self.hearing
+            .is_deaf(client, topic, &self.shared.tails.offsets)
+    }
+
+    /// Begins with a new client.
     fn renew(&mut self) {
         self.heard = Instant::now();
+        self.hearing = Hearing::default();
         tracing::warn!(
             "the group has not been heard of for long; a new client asks to be its member"
         );
+        // Owners rest: the group may not have taken anything back from a client that did not hear of it.
+        self.consumer.context().go();
         match join(&self.options, &self.shared, &self.assigned) {
             Ok(consumer) => {
                 let before = std::mem::replace(&mut self.consumer, consumer);

@@ -3,7 +3,7 @@
 //! reached it hears nothing, and nothing fires.
 
 use super::mailbox::Mailbox;
-use blazing_sun_backbone::log::kafka::{KafkaOffsets, KafkaOptions};
+use blazing_sun_backbone::log::kafka::KafkaOffsets;
 use blazing_sun_backbone::log::{LogError, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::Millis;
@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The topics whose records may speak against a deadline.
 pub(super) const TOPICS: [&str; 3] = [
@@ -22,8 +22,6 @@ pub(super) const TOPICS: [&str; 3] = [
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_millis(2_000);
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
-/// A client without an answer for so long, while it is asked, is replaced.
-const RENEW_AFTER: Duration = Duration::from_secs(8);
 
 /// One past the last record of each of [`TOPICS`].
 pub(super) type Ends = [u64; TOPICS.len()];
@@ -42,17 +40,12 @@ pub(super) struct Horizon {
 }
 
 impl Horizon {
-    pub fn start(
-        options: &KafkaOptions,
-        offsets: KafkaOffsets,
-        mailboxes: Arc<Vec<Mailbox>>,
-    ) -> std::io::Result<Horizon> {
+    pub fn start(offsets: KafkaOffsets, mailboxes: Arc<Vec<Mailbox>>) -> std::io::Result<Horizon> {
         let shared = Arc::new((Mutex::new(Asked::default()), Condvar::new()));
         let asking = Arc::clone(&shared);
-        let options = options.clone();
         let thread = std::thread::Builder::new()
             .name("horizon".to_owned())
-            .spawn(move || answer_all(&options, offsets, &asking, &mailboxes))?;
+            .spawn(move || answer_all(&offsets, &asking, &mailboxes))?;
         Ok(Horizon {
             shared,
             thread: Some(thread),
@@ -79,13 +72,11 @@ impl Drop for Horizon {
 }
 
 fn answer_all(
-    options: &KafkaOptions,
-    mut offsets: KafkaOffsets,
+    offsets: &KafkaOffsets,
     (asked, changed): &(Mutex<Asked>, Condvar),
     mailboxes: &[Mailbox],
 ) {
     let topics = TOPICS.map(Topic::new);
-    let mut answered = Instant::now();
     loop {
         let waiting = {
             let mut asked = asked.lock();
@@ -97,9 +88,8 @@ fn answer_all(
             }
             std::mem::take(&mut asked.partitions)
         };
-        match ends_of(&offsets, &topics, &waiting) {
+        match ends_of(offsets, &topics, &waiting) {
             Ok(all) => {
-                answered = Instant::now();
                 for ((partition, now), ends) in waiting.into_iter().zip(all) {
                     if let Some(mailbox) = mailboxes.get(partition as usize) {
                         mailbox.put_ends(now, ends);
@@ -115,15 +105,6 @@ fn answer_all(
                 }
                 if !asked.is_over {
                     changed.wait_for(&mut asked, AGAIN_AFTER);
-                }
-                drop(asked);
-                // The library's client may have forgotten all brokers.
-                if answered.elapsed() > RENEW_AFTER {
-                    answered = Instant::now();
-                    match KafkaOffsets::connect(options) {
-                        Ok(connected) => offsets = connected,
-                        Err(error) => tracing::debug!(%error, "no broker answers yet"),
-                    }
                 }
             }
         }

@@ -47,7 +47,7 @@ impl Tails {
         decided: &Offsets,
         newest: &Newest,
     ) -> Result<Vec<Loss>, LogError> {
-        let offsets = self.offsets.lock().clone();
+        let offsets = &self.offsets;
         let place = |topic: &Topic| (topic.clone(), partition);
         let places: Vec<(Topic, u32)> = decided.keys().map(place).collect();
         // The ends first: what is written from here on is newer than all that is decided.

@@ -154,7 +154,7 @@ impl Member {
     }
 
     /// Owners finish what they are at, and rest with what they hold until it is known who goes on.
-    fn go(&self) {
+    pub fn go(&self) {
         let partitions = {
             let mut assigned = self.assigned.lock();
             let Some(assigned) = assigned.by(self.number) else {

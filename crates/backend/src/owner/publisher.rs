@@ -5,7 +5,7 @@
 use super::refused::{Refused, Tell};
 use blazing_sun_backbone::log::NewRecord;
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
-use blazing_sun_backbone::log::kafka::{KafkaOptions, outgoing_headers};
+use blazing_sun_backbone::log::kafka::{Hearing, KafkaOffsets, KafkaOptions, outgoing_headers};
 use blazing_sun_backbone::{clock, is_planted, kill_point};
 use blazing_sun_domain::Millis;
 use parking_lot::{Mutex, RwLock};
@@ -90,6 +90,8 @@ struct Shared {
     /// When a record was last acknowledged, or none was waited for.
     heard: Mutex<Instant>,
     refused: Mutex<Refused>,
+    /// Whether an acknowledgement came since this was last looked at.
+    has_come: AtomicBool,
     /// Told when a partition's acknowledgements have come further.
     wake: Box<dyn Fn(u32) + Send + Sync>,
 }
@@ -124,6 +126,7 @@ impl ProducerContext for Receipts {
             Ok(_) => {
                 *self.shared.heard.lock() = Instant::now();
                 self.shared.refused.lock().published();
+                self.shared.has_come.store(true, Ordering::Relaxed);
                 self.shared.acknowledge(&receipt);
             }
             Err((error, _)) => match error.rdkafka_error_code() {
@@ -223,6 +226,7 @@ impl Publisher {
     /// A producer for so many partitions. `wake` hears of a partition whose records were acknowledged.
     pub fn start(
         options: &KafkaOptions,
+        offsets: KafkaOffsets,
         partitions: u32,
         wake: impl Fn(u32) + Send + Sync + 'static,
     ) -> Result<Arc<Publisher>, PublisherError> {
@@ -235,6 +239,7 @@ impl Publisher {
             is_held: AtomicBool::new(false),
             heard: Mutex::new(Instant::now()),
             refused: Mutex::default(),
+            has_come: AtomicBool::new(false),
             wake: Box::new(wake),
         });
         let producer = client(options, &shared)?;
@@ -248,6 +253,7 @@ impl Publisher {
         let thread = std::thread::Builder::new()
             .name("publisher".to_owned())
             .spawn(move || {
+                let mut hearing = Hearing::default();
                 while let Some(publisher) = polling.upgrade() {
                     if publisher.shared.is_over.load(Ordering::Relaxed) {
                         return;
@@ -256,8 +262,8 @@ impl Publisher {
                     publisher.shared.tell_if_over();
                     if publisher.shared.is_broken.load(Ordering::Relaxed) {
                         publisher.renew();
-                    } else if publisher.is_silent() {
-                        // The library's client may have forgotten all brokers.
+                        hearing = Hearing::default();
+                    } else if publisher.is_deaf(&mut hearing, &offsets) || publisher.is_silent() {
                         publisher.shared.is_broken.store(true, Ordering::Relaxed);
                         *publisher.shared.heard.lock() = Instant::now();
                     }
@@ -396,6 +402,15 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    /// Whether the producer hears no broker while others do.
+    fn is_deaf(&self, hearing: &mut Hearing, others: &KafkaOffsets) -> bool {
+        if self.shared.has_come.swap(false, Ordering::Relaxed) {
+            hearing.heard();
+        }
+        let is_held = self.shared.is_held.load(Ordering::Relaxed);
+        !is_held && hearing.is_deaf(self.producer.read().client(), None, others)
     }
 
     /// Whether records wait, and none has been acknowledged for long.

@@ -6,7 +6,6 @@ use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
 use blazing_sun_backbone::log::kafka::{KafkaOffsets, KafkaOptions, incoming};
 use blazing_sun_backbone::log::{LogError, Topic};
 use blazing_sun_backbone::messages::header;
-use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -30,18 +29,10 @@ pub(super) enum TailError {
 /// Reads last records.
 pub(super) struct Tails {
     pub options: KafkaOptions,
-    pub offsets: Mutex<KafkaOffsets>,
+    pub offsets: KafkaOffsets,
 }
 
 impl Tails {
-    /// Begins with a new client: one that has been without an answer for long may have forgotten all brokers.
-    pub fn renew(&self) {
-        match KafkaOffsets::connect(&self.options) {
-            Ok(connected) => *self.offsets.lock() = connected,
-            Err(error) => tracing::debug!(%error, "no broker answers yet"),
-        }
-    }
-
     /// Which number comes after the last record of each of these topics in this partition, where that is
     /// known: the last record may be somebody else's.
     pub fn next_seqs(
@@ -54,7 +45,7 @@ impl Tails {
             .iter()
             .map(|topic| (topic.clone(), partition))
             .collect();
-        let ends = self.offsets.lock().clone().ends(&places, PATIENCE)?;
+        let ends = self.offsets.ends(&places, PATIENCE)?;
         let mut found = Vec::new();
         let position = |topic: Topic, next_seq| OutboxPosition {
             topic,

@@ -1,7 +1,9 @@
-//! Brokers that are killed.
+//! Brokers that are killed, and that hang.
 
 use crate::site::{Servers, Site};
 use crate::tables::Tables;
+use blazing_sun_harness::kafka::TestKafka;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -21,6 +23,51 @@ async fn a_killed_broker_loses_nothing() {
     let on = tables.all_go_on(1, WITHIN).await;
     println!("all players were served {on:.1?} after Kafka was up");
     tables.all_go_on(20, WITHIN).await;
+    let lost = tables.counts.lost.load(Ordering::Relaxed);
+    assert_eq!(lost, 0, "gateways keep their sockets");
+    site.verdict(tables).await;
+}
+
+/// Beyond its session, so that it names no broker to clients when it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_broker_loses_nothing_and_is_found_again() {
+    let (kafka, servers) = Servers::own_kafka_by(TestKafka::own_given_up_when_frozen).await;
+    let mut site = Site::open(&servers).await;
+    let tables = Tables::sit(&mut site.cluster, 6).await;
+    for freeze in [7, 14, 7].map(Duration::from_secs) {
+        tables.all_go_on(10, WITHIN).await;
+        kafka.stop_signal();
+        // As long as the fault is to last.
+        tokio::time::sleep(freeze).await;
+        kafka.continue_signal();
+        let on = tables.all_go_on(1, WITHIN).await;
+        println!("frozen for {freeze:?}: all players were served {on:.1?} after Kafka was awake");
+    }
+    tables.all_go_on(10, WITHIN).await;
+    let lost = tables.counts.lost.load(Ordering::Relaxed);
+    assert_eq!(lost, 0, "gateways keep their sockets");
+    site.verdict(tables).await;
+}
+
+/// Each leads some partitions; with two left, all are served.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_three_brokers_after_the_other_is_killed() {
+    let (brokers, servers) = Servers::own_brokers().await;
+    let mut site = Site::open(&servers).await;
+    let tables = Tables::sit(&mut site.cluster, 6).await;
+    for id in [1, 2] {
+        tables.all_go_on(10, WITHIN).await;
+        brokers.broker(id).kill();
+        let on = tables.all_go_on(3, WITHIN).await;
+        println!("broker {id} was killed: all players were served three times within {on:.1?}");
+        let again = Arc::clone(&brokers);
+        let again = tokio::task::spawn_blocking(move || {
+            again.broker(id).start_again();
+            again.until_replicated();
+        });
+        again.await.expect("Kafka");
+    }
+    tables.all_go_on(10, WITHIN).await;
     let lost = tables.counts.lost.load(Ordering::Relaxed);
     assert_eq!(lost, 0, "gateways keep their sockets");
     site.verdict(tables).await;

@@ -7,7 +7,7 @@ use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::audit;
 use blazing_sun_backend::export::{ExportOptions, compare_topics, export};
 use blazing_sun_backend::store::postgres::{PgOptions, PgPool};
-use blazing_sun_harness::kafka::TestKafka;
+use blazing_sun_harness::kafka::{TestBrokers, TestKafka};
 use blazing_sun_harness::postgres::TestPostgres;
 use blazing_sun_harness::{Cluster, ClusterLaunch};
 use std::sync::Arc;
@@ -23,26 +23,42 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 #[derive(Default)]
 pub struct Servers {
     pub kafka: Option<Arc<TestKafka>>,
+    /// Three of them, in place of one.
+    pub brokers: Option<Arc<TestBrokers>>,
     pub postgres: Option<Arc<TestPostgres>>,
 }
 
 impl Servers {
     pub async fn own_kafka() -> (Arc<TestKafka>, Servers) {
-        let started = tokio::task::spawn_blocking(TestKafka::own);
+        Servers::own_kafka_by(TestKafka::own).await
+    }
+
+    pub async fn own_kafka_by(start: fn() -> TestKafka) -> (Arc<TestKafka>, Servers) {
+        let started = tokio::task::spawn_blocking(start);
         let kafka = Arc::new(started.await.expect("Kafka"));
         let servers = Servers {
             kafka: Some(Arc::clone(&kafka)),
-            postgres: None,
+            ..Servers::default()
         };
         (kafka, servers)
+    }
+
+    pub async fn own_brokers() -> (Arc<TestBrokers>, Servers) {
+        let started = tokio::task::spawn_blocking(TestBrokers::three);
+        let brokers = Arc::new(started.await.expect("three brokers"));
+        let servers = Servers {
+            brokers: Some(Arc::clone(&brokers)),
+            ..Servers::default()
+        };
+        (brokers, servers)
     }
 
     pub async fn own_postgres() -> (Arc<TestPostgres>, Servers) {
         let started = tokio::task::spawn_blocking(TestPostgres::own);
         let postgres = Arc::new(started.await.expect("PostgreSQL"));
         let servers = Servers {
-            kafka: None,
             postgres: Some(Arc::clone(&postgres)),
+            ..Servers::default()
         };
         (postgres, servers)
     }
@@ -65,11 +81,17 @@ impl Site {
     /// The same; the backends reach the database by another URL.
     pub async fn open_with(servers: &Servers, by: impl FnOnce(String) -> String) -> Site {
         let (own_kafka, own_postgres) = (servers.kafka.clone(), servers.postgres.clone());
+        let brokers = servers.brokers.clone();
         let places = tokio::task::spawn_blocking(move || {
-            let kafka = own_kafka.as_deref().unwrap_or_else(|| TestKafka::shared());
             let postgres = own_postgres.as_deref();
             let postgres = postgres.unwrap_or_else(|| TestPostgres::shared());
-            let kafka = (kafka.bootstrap_servers().to_owned(), kafka.new_prefix());
+            let kafka = match brokers {
+                Some(all) => (all.bootstrap_servers(), all.broker(1).new_prefix()),
+                None => {
+                    let kafka = own_kafka.as_deref().unwrap_or_else(|| TestKafka::shared());
+                    (kafka.bootstrap_servers().to_owned(), kafka.new_prefix())
+                }
+            };
             (kafka, postgres.new_database())
         });
         let (kafka, url) = places.await.expect("Kafka and PostgreSQL");

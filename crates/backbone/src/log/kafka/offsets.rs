@@ -1,4 +1,5 @@
-//! Questions to the brokers: which topics there are, where partitions begin and end.
+//! Questions to the brokers: which topics there are, where partitions begin and end. A client that gets no answers
+//! is replaced: this is how the others know that it is not the brokers who are silent.
 
 use super::catalog::Catalog;
 use super::error::{KafkaLogError, client_error, is_refusal};
@@ -7,6 +8,7 @@ use super::settings::{self, ClientLog};
 use super::threads::Threads;
 use crate::log::{Bounds, LogError, Topic};
 use blazing_sun_domain::Millis;
+use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
@@ -21,11 +23,30 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How many of the library's log lines are taken at a time.
 const EVENTS: usize = 32;
 
+/// How long the first attempt at a question may take; each further one may take twice as long, for the brokers may be
+/// slow.
+const ATTEMPT: Duration = Duration::from_secs(1);
+/// Between attempts that end at once.
+const ATTEMPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// A client that has answered nothing for so long, while it was asked, and names no broker, is replaced.
+const RENEW_AFTER: Duration = Duration::from_secs(2);
+/// The same of one that names brokers.
+const RENEW_ANYWAY_AFTER: Duration = Duration::from_secs(10);
+/// How long a client has to name brokers.
+const NAMES_WITHIN: Duration = Duration::from_millis(300);
+
 /// Asks the brokers for offsets. Clones are handles of one client, and may ask at the same time.
 #[derive(Clone)]
 pub struct KafkaOffsets {
-    client: Arc<Retired>,
+    asked: Arc<Mutex<Asked>>,
     options: Arc<KafkaOptions>,
+    threads: Threads,
+}
+
+struct Asked {
+    client: Arc<Retired>,
+    /// Since when no question was answered.
+    silent_since: Option<Instant>,
 }
 
 /// A client that is dropped on a thread of its own.
@@ -42,6 +63,22 @@ impl Drop for Retired {
     }
 }
 
+impl Retired {
+    fn client(&self) -> Result<&BaseConsumer<ClientLog>, KafkaError> {
+        self.client.as_ref().ok_or(KafkaError::Canceled)
+    }
+
+    /// Takes the library's log lines, which otherwise collect.
+    fn serve(&self) {
+        if let Some(client) = &self.client {
+            // Nothing is given for a log line as for no line, so it does not tell whether there are more.
+            for _ in 0..EVENTS {
+                drop(client.poll(Duration::ZERO));
+            }
+        }
+    }
+}
+
 impl KafkaOffsets {
     /// Connects and waits for a broker's answer, at most `request_wait`.
     pub fn connect(options: &KafkaOptions) -> Result<KafkaOffsets, LogError> {
@@ -53,56 +90,26 @@ impl KafkaOffsets {
         threads: Threads,
     ) -> Result<KafkaOffsets, LogError> {
         options.check().map_err(KafkaLogError::from)?;
-        let client: BaseConsumer<ClientLog> = settings::admin(options)
-            .create_with_context(ClientLog::default())
-            .map_err(client_error)?;
-        let offsets = KafkaOffsets {
-            client: Arc::new(Retired {
-                client: Some(client),
-                threads,
-            }),
-            options: Arc::clone(options),
+        let client = new_client(options, &threads).map_err(client_error)?;
+        wait_for_broker(&client, options)?;
+        let asked = Asked {
+            client,
+            silent_since: None,
         };
-        offsets.wait_for_broker()?;
-        Ok(offsets)
+        Ok(KafkaOffsets {
+            asked: Arc::new(Mutex::new(asked)),
+            options: Arc::clone(options),
+            threads,
+        })
     }
 
-    fn wait_for_broker(&self) -> Result<(), LogError> {
-        let wait = self.options.request_wait;
-        let deadline = Instant::now() + wait;
-        loop {
-            let Err(error) = self.metadata(None, CONNECT_SLICE) else {
-                return Ok(());
-            };
-            let latest = self.client()?.client().context().latest();
-            let servers = self.options.bootstrap_servers.clone();
-            let (code, reason) = latest.unwrap_or((RDKafkaErrorCode::Fail, error.to_string()));
-            if is_refusal(code, &reason) {
-                return Err(KafkaLogError::Refused { servers, reason }.into());
-            }
-            if Instant::now() >= deadline {
-                return Err(KafkaLogError::Unreachable {
-                    servers,
-                    wait,
-                    reason,
-                }
-                .into());
-            }
-        }
-    }
-
-    fn client(&self) -> Result<&BaseConsumer<ClientLog>, LogError> {
-        self.client.client.as_ref().ok_or(LogError::Closed)
+    fn current(&self) -> Arc<Retired> {
+        Arc::clone(&self.asked.lock().client)
     }
 
     /// Takes the library's log lines, which otherwise collect.
     pub(super) fn serve(&self) {
-        if let Ok(client) = self.client() {
-            // Nothing is given for a log line as for no line, so it does not tell whether there are more.
-            for _ in 0..EVENTS {
-                drop(client.poll(Duration::ZERO));
-            }
-        }
+        self.current().serve();
     }
 
     /// What there is on the brokers: one topic, or all.
@@ -111,19 +118,86 @@ impl KafkaOffsets {
         topic: Option<&str>,
         wait: Duration,
     ) -> Result<Metadata, KafkaError> {
-        let client = self.client().map_err(|_| KafkaError::Canceled)?;
-        let metadata = client.fetch_metadata(topic, wait);
-        self.serve();
-        metadata
+        self.ask(wait, |client, wait| {
+            named(client.fetch_metadata(topic, wait))
+        })
+    }
+
+    /// Asks until there is an answer, or the time is over; what goes on with another client if this one hears nothing.
+    fn ask<T>(
+        &self,
+        wait: Duration,
+        question: impl Fn(&BaseConsumer<ClientLog>, Duration) -> Result<T, KafkaError>,
+    ) -> Result<T, KafkaError> {
+        let deadline = Instant::now() + wait;
+        let mut attempt = ATTEMPT;
+        loop {
+            let asked = self.current();
+            let begun = Instant::now();
+            let left = deadline.saturating_duration_since(begun);
+            let answer = question(asked.client()?, left.min(attempt));
+            asked.serve();
+            match answer {
+                Err(error) if is_silence(&error) => {
+                    self.is_silent(&asked, begun);
+                    if Instant::now() + ATTEMPT_AGAIN_AFTER >= deadline {
+                        return Err(error);
+                    }
+                    std::thread::sleep(ATTEMPT_AGAIN_AFTER.saturating_sub(begun.elapsed()));
+                    attempt *= 2;
+                }
+                answer => {
+                    self.answers(&asked);
+                    return answer;
+                }
+            }
+        }
+    }
+
+    fn answers(&self, client: &Arc<Retired>) {
+        let mut asked = self.asked.lock();
+        if Arc::ptr_eq(&asked.client, client) {
+            asked.silent_since = None;
+        }
+    }
+
+    /// A question that was asked then was not answered. The library forgets all brokers, also those it was configured
+    /// with, where one that has just gone on after a stop names none: only another client helps.
+    fn is_silent(&self, client: &Arc<Retired>, since: Instant) {
+        let silence = {
+            let mut asked = self.asked.lock();
+            if !Arc::ptr_eq(&asked.client, client) {
+                return;
+            }
+            asked.silent_since.get_or_insert(since).elapsed()
+        };
+        let names_brokers = || {
+            let client = client.client().ok();
+            client.is_some_and(|client| named(client.fetch_metadata(None, NAMES_WITHIN)).is_ok())
+        };
+        if silence < RENEW_AFTER || silence < RENEW_ANYWAY_AFTER && names_brokers() {
+            return;
+        }
+        let renewed = new_client(&self.options, &self.threads);
+        let mut asked = self.asked.lock();
+        match renewed {
+            Ok(renewed) if Arc::ptr_eq(&asked.client, client) => {
+                tracing::debug!("Kafka answers no questions; another client asks");
+                asked.client = renewed;
+                asked.silent_since = None;
+            }
+            // Another has been quicker.
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "there is no new Kafka client"),
+        }
     }
 
     /// What the brokers call their cluster.
     pub fn cluster_id(&self) -> Result<String, LogError> {
-        let id = self
-            .client()?
-            .client()
-            .fetch_cluster_id(self.options.request_wait);
-        self.serve();
+        let asked = self.current();
+        let client = asked.client().map_err(|_| LogError::Closed)?.client();
+        let id = client.fetch_cluster_id(self.options.request_wait);
+        asked.serve();
         id.ok_or(LogError::Unavailable)
     }
 
@@ -197,9 +271,6 @@ impl KafkaOffsets {
         wait: Duration,
     ) -> Result<Vec<Option<u64>>, KafkaLogError> {
         const DOING: &str = "the brokers did not tell offsets";
-        let client = self
-            .client()
-            .map_err(|_| KafkaLogError::library(DOING)(KafkaError::Canceled))?;
         let mut wanted = TopicPartitionList::with_capacity(places.len());
         let names: Vec<String> = places
             .iter()
@@ -211,8 +282,9 @@ impl KafkaOffsets {
                 .add_partition_offset(name, *partition as i32, which)
                 .map_err(KafkaLogError::library(DOING))?;
         }
-        let answer = client.offsets_for_times(wanted, wait);
-        self.serve();
+        let answer = self.ask(wait, |client, wait| {
+            client.offsets_for_times(wanted.clone(), wait)
+        });
         let answer = answer.map_err(KafkaLogError::library(DOING))?;
         let found = names.iter().zip(places).map(|(name, (_, partition))| {
             let element = answer.find_partition(name, *partition as i32);
@@ -227,6 +299,67 @@ impl KafkaOffsets {
         });
         found.collect()
     }
+}
+
+fn new_client(options: &KafkaOptions, threads: &Threads) -> Result<Arc<Retired>, KafkaError> {
+    let client = settings::admin(options).create_with_context(ClientLog::default())?;
+    Ok(Arc::new(Retired {
+        client: Some(client),
+        threads: threads.clone(),
+    }))
+}
+
+fn wait_for_broker(client: &Retired, options: &KafkaOptions) -> Result<(), LogError> {
+    let wait = options.request_wait;
+    let deadline = Instant::now() + wait;
+    loop {
+        let asked = client.client().map_err(client_error)?;
+        let answer = named(asked.fetch_metadata(None, CONNECT_SLICE));
+        client.serve();
+        let Err(error) = answer else {
+            return Ok(());
+        };
+        let latest = asked.client().context().latest();
+        let servers = options.bootstrap_servers.clone();
+        let (code, reason) = latest.unwrap_or((RDKafkaErrorCode::Fail, error.to_string()));
+        if is_refusal(code, &reason) {
+            return Err(KafkaLogError::Refused { servers, reason }.into());
+        }
+        if Instant::now() >= deadline {
+            return Err(KafkaLogError::Unreachable {
+                servers,
+                wait,
+                reason,
+            }
+            .into());
+        }
+    }
+}
+
+/// Metadata that names brokers: without any it is no answer, and the client that got it knows none any more.
+pub(super) fn named(metadata: Result<Metadata, KafkaError>) -> Result<Metadata, KafkaError> {
+    match metadata {
+        Ok(metadata) if metadata.brokers().is_empty() => Err(KafkaError::MetadataFetch(
+            RDKafkaErrorCode::BrokerNotAvailable,
+        )),
+        metadata => metadata,
+    }
+}
+
+/// That nobody has answered.
+fn is_silence(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerDestroy
+                | RDKafkaErrorCode::BrokerNotAvailable
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::RequestTimedOut
+        )
+    )
 }
 
 /// Bounds, which every partition has.
@@ -256,4 +389,13 @@ fn is_passing(error: &KafkaLogError) -> bool {
                 | RDKafkaErrorCode::RequestTimedOut
         )
     )
+}
+
+#[cfg(test)]
+impl KafkaOffsets {
+    /// Asks by a client that hears nobody, as one that has forgotten all brokers.
+    pub(super) fn deafen(&self) {
+        let deaf = new_client(&self.options.of_nobody(), &self.threads);
+        self.asked.lock().client = deaf.expect("a client");
+    }
 }

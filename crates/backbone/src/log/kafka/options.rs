@@ -305,6 +305,17 @@ fn check_pem(option: &'static str, path: &Path) -> Result<(), KafkaOptionError> 
 }
 
 #[cfg(test)]
+impl KafkaOptions {
+    /// The same, where nobody listens.
+    pub(super) fn of_nobody(&self) -> KafkaOptions {
+        KafkaOptions {
+            bootstrap_servers: "127.0.0.1:1".to_owned(),
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

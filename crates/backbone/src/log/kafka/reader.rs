@@ -1,8 +1,10 @@
 //! Subscriptions: a consumer on a thread of its own, which hands over through a bounded channel. It is told
-//! its partitions and takes part in no group; a group's offsets are written for Kafka's own tools alone.
+//! its partitions and takes part in no group; a group's offsets are written for Kafka's own tools alone. A
+//! consumer that is deaf is replaced by one that goes on at the next offsets.
 
 use super::catalog::{Catalog, KnownTopic};
 use super::error::{KafkaLogError, client_error};
+use super::hearing::Hearing;
 use super::offsets::KafkaOffsets;
 use super::options::KafkaOptions;
 use super::records::{incoming, record_bytes_read};
@@ -36,7 +38,11 @@ const COMMIT_ALL_INTERVAL: Duration = Duration::from_secs(600);
 /// How long the last positions are waited for.
 const LAST_COMMIT_WAIT: Duration = Duration::from_millis(500);
 
+/// How long a deaf consumer's thread waits to be told where partitions begin and end.
+const BOUNDS_WAIT: Duration = Duration::from_secs(2);
+
 /// What a log and all its readers share.
+#[derive(Clone)]
 pub(super) struct Readers {
     pub(super) options: Arc<KafkaOptions>,
     pub(super) group: Option<String>,
@@ -44,14 +50,17 @@ pub(super) struct Readers {
     pub(super) offsets: KafkaOffsets,
     pub(super) threads: Threads,
     pub(super) is_closed: Arc<AtomicBool>,
+    /// Has the next reader that looks read by a consumer that hears nobody.
+    #[cfg(test)]
+    pub(super) deafens: Arc<AtomicBool>,
 }
 
 struct Place {
     topic: Topic,
     full_name: String,
     partition: u32,
-    /// Where the reader begins.
-    start: u64,
+    /// What is to be read next; at first, where the reader begins.
+    next: u64,
     /// Whether a record from there on was seen: before, a log that has not grown so far may give older ones.
     has_started: bool,
 }
@@ -114,7 +123,7 @@ impl Readers {
                 topic,
                 full_name: known.full_name.clone(),
                 partition,
-                start,
+                next: start,
                 has_started: false,
             });
         }
@@ -141,17 +150,10 @@ impl Readers {
         places: Vec<Place>,
         first: &TopicPartitionList,
     ) -> Result<Box<dyn Subscription>, LogError> {
-        let consumer: BaseConsumer<ClientLog> =
-            settings::reader(&self.options, self.group.as_deref())
-                .create_with_context(ClientLog::default())
-                .map_err(client_error)?;
-        if let Err(error) = consumer.assign(first) {
-            self.threads.retire(consumer);
-            return Err(KafkaLogError::library("partitions can not be read")(error).into());
-        }
+        let consumer = self.consumer(first)?;
         let handed_out: Arc<[AtomicU64]> = places
             .iter()
-            .map(|place| AtomicU64::new(place.start))
+            .map(|place| AtomicU64::new(place.next))
             .collect();
         let (sender, chunks) = mpsc::channel(CHUNKS);
         let mut index: FxHashMap<String, Vec<Option<usize>>> = FxHashMap::default();
@@ -162,22 +164,41 @@ impl Readers {
             of_topic[partition] = Some(at);
         }
         let reader = Reader {
+            shared: self.clone(),
             consumer,
+            hearing: Hearing::default(),
             committed: self.group.as_ref().map(|_| vec![None; places.len()]),
             commits_asked: 0,
             places,
             index,
             chunks: sender,
             handed_out: Arc::clone(&handed_out),
-            is_closed: Arc::clone(&self.is_closed),
         };
         self.threads.start("kafka-reader", move || reader.run())?;
         Ok(Box::new(KafkaSubscription { chunks, handed_out }))
     }
+
+    /// A consumer that reads from there.
+    fn consumer(
+        &self,
+        first: &TopicPartitionList,
+    ) -> Result<BaseConsumer<ClientLog>, KafkaLogError> {
+        let consumer: BaseConsumer<ClientLog> =
+            settings::reader(&self.options, self.group.as_deref())
+                .create_with_context(ClientLog::default())
+                .map_err(client_error)?;
+        if let Err(error) = consumer.assign(first) {
+            self.threads.retire(consumer);
+            return Err(KafkaLogError::library("partitions can not be read")(error));
+        }
+        Ok(consumer)
+    }
 }
 
 struct Reader {
+    shared: Readers,
     consumer: BaseConsumer<ClientLog>,
+    hearing: Hearing,
     places: Vec<Place>,
     /// By name on the brokers and partition: the place.
     index: FxHashMap<String, Vec<Option<usize>>>,
@@ -186,18 +207,23 @@ struct Reader {
     /// What was committed of each place; none at all where no group is.
     committed: Option<Vec<Option<u64>>>,
     commits_asked: usize,
-    is_closed: Arc<AtomicBool>,
 }
 
 impl Reader {
     fn run(mut self) {
         let mut committed_at = None;
         let mut all_committed_at = Instant::now();
-        while !self.is_closed.load(Ordering::Relaxed) && !self.chunks.is_closed() {
-            if let Some(chunk) = self.read()
-                && self.chunks.blocking_send(chunk).is_err()
-            {
-                break;
+        while !self.shared.is_closed.load(Ordering::Relaxed) && !self.chunks.is_closed() {
+            #[cfg(test)]
+            self.deafen_if_wanted();
+            match self.read() {
+                Some(chunk) => {
+                    if self.chunks.blocking_send(chunk).is_err() {
+                        break;
+                    }
+                    self.hearing.heard();
+                }
+                None => self.listen(),
             }
             let now = Instant::now();
             if now.duration_since(all_committed_at) > COMMIT_ALL_INTERVAL {
@@ -227,6 +253,54 @@ impl Reader {
             // What is still read meanwhile is nobody's.
             drop(consumer.poll(POLL));
         }
+    }
+
+    /// Looks, where nothing comes, whether anything can, and otherwise goes on with a new consumer.
+    fn listen(&mut self) {
+        let topic = self.places.first().map(|place| &*place.full_name);
+        let client = self.consumer.client();
+        if !self.hearing.is_deaf(client, topic, &self.shared.offsets) {
+            return;
+        }
+        match self.renew() {
+            Ok(()) => tracing::warn!("a Kafka reader has heard nothing; a new one reads on"),
+            Err(error) => tracing::debug!(%error, "a Kafka reader could not be replaced yet"),
+        }
+    }
+
+    /// Reads on, at the next offsets, with a new consumer.
+    fn renew(&mut self) -> Result<(), LogError> {
+        let places = self.places.iter();
+        let asked: Vec<(Topic, u32)> = places
+            .map(|place| (place.topic.clone(), place.partition))
+            .collect();
+        let bounds = self.shared.offsets.bounds(&asked, BOUNDS_WAIT)?;
+        let mut first = TopicPartitionList::with_capacity(asked.len());
+        for (place, Bounds { earliest, end }) in self.places.iter_mut().zip(bounds) {
+            // Kafka takes an offset past the end for a mistake, and would begin at the earliest.
+            let at = place.next.max(earliest).min(end);
+            if place.has_started {
+                place.next = at;
+            }
+            first
+                .add_partition_offset(
+                    &place.full_name,
+                    place.partition as i32,
+                    Offset::Offset(at as i64),
+                )
+                .map_err(KafkaLogError::library("a partition can not be read"))?;
+        }
+        let deaf = std::mem::replace(&mut self.consumer, self.shared.consumer(&first)?);
+        // Its end waits for brokers that it hears nothing of, perhaps for ever, and nobody waits for it.
+        Threads::default().retire(deaf);
+        self.hearing = Hearing::default();
+        self.commits_asked = 0;
+        // What was to be written last may not be.
+        self.committed
+            .iter_mut()
+            .flatten()
+            .for_each(|at| *at = None);
+        Ok(())
     }
 
     /// What came until none is there or the chunk is full; none if nothing came.
@@ -305,10 +379,11 @@ fn place_of(
 /// Adds a message to the chunk, unless it stands before where the reader begins. Gives its size.
 fn take(chunk: &mut Chunk, at: usize, place: &mut Place, message: &BorrowedMessage<'_>) -> usize {
     let offset = message.offset() as u64;
-    if !place.has_started && offset < place.start {
+    if !place.has_started && offset < place.next {
         return 0;
     }
     place.has_started = true;
+    place.next = offset + 1;
     let record = incoming(&place.topic, message);
     let bytes = record_bytes_read(&record);
     match chunk.ends.iter_mut().find(|(place, _)| *place == at) {
@@ -326,4 +401,16 @@ fn is_final(error: &KafkaError) -> bool {
             error.rdkafka_error_code(),
             Some(RDKafkaErrorCode::TopicAuthorizationFailed)
         )
+}
+
+#[cfg(test)]
+impl Reader {
+    fn deafen_if_wanted(&mut self) {
+        if self.shared.deafens.swap(false, Ordering::Relaxed) {
+            let nobody = self.shared.options.of_nobody();
+            let consumer = settings::reader(&nobody, self.shared.group.as_deref())
+                .create_with_context(ClientLog::default());
+            self.consumer = consumer.expect("a consumer");
+        }
+    }
 }

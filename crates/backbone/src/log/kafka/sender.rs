@@ -4,6 +4,7 @@
 
 use super::catalog::{Catalog, KnownTopic};
 use super::error::{KafkaLogError, client_error};
+use super::hearing::Hearing;
 use super::offsets::KafkaOffsets;
 use super::options::KafkaOptions;
 use super::pending::{Append, Pending};
@@ -60,15 +61,19 @@ struct Delivery {
 }
 
 #[derive(Default)]
-struct Deliveries(ClientLog);
+struct Deliveries {
+    log: ClientLog,
+    /// Whether an acknowledgement came since this was last looked at.
+    has_come: AtomicBool,
+}
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.0.log(level, facility, line);
+        self.log.log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
+        self.log.error(error, reason);
     }
 }
 
@@ -77,10 +82,13 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Delivery>) {
         let outcome = match result {
-            Ok(message) => Ok(Position {
-                partition: message.partition() as u32,
-                offset: message.offset() as u64,
-            }),
+            Ok(message) => {
+                self.has_come.store(true, Ordering::Relaxed);
+                Ok(Position {
+                    partition: message.partition() as u32,
+                    offset: message.offset() as u64,
+                })
+            }
             Err((error, _)) => Err(KafkaLogError::Unacknowledged(error.to_string()).into()),
         };
         delivery.append.acknowledged(delivery.index, outcome);
@@ -202,6 +210,8 @@ impl Sender {
             let fatal = producer.client().fatal_error();
             if let Some((_, reason)) = fatal {
                 self.replace(producer, &reason);
+            } else if watch.is_deaf(&producer, &self.offsets) {
+                self.replace(producer, "the producer hears no broker");
             } else if oldest.is_some_and(|waited| waited > self.options.append_wait) {
                 let reason = format!("no answer for {:?}", self.options.append_wait);
                 self.replace(producer, &reason);
@@ -277,9 +287,22 @@ impl Sender {
 struct Watch {
     refreshed: Option<Instant>,
     is_slow: bool,
+    hearing: Hearing,
 }
 
 impl Watch {
+    /// Whether the producer is to be replaced: it then hears of no broker any more.
+    fn is_deaf(&mut self, producer: &BaseProducer<Deliveries>, offsets: &KafkaOffsets) -> bool {
+        if producer.context().has_come.swap(false, Ordering::Relaxed) {
+            self.hearing.heard();
+        }
+        let is_deaf = self.hearing.is_deaf(producer.client(), None, offsets);
+        if is_deaf {
+            self.hearing = Hearing::default();
+        }
+        is_deaf
+    }
+
     /// Says when acknowledgements are late, and when they come again.
     fn tell(&mut self, oldest: Option<Duration>) {
         let is_slow = oldest.is_some_and(|waited| waited > SLOW);
@@ -331,6 +354,19 @@ impl Sender {
             let client = producer.client().native_ptr();
             // SAFETY: the client lives as long as the lock is held, and the text ends in NUL.
             unsafe { rd_kafka_test_fatal_error(client, code, c"a test".as_ptr()) };
+        }
+    }
+}
+
+#[cfg(test)]
+impl Sender {
+    /// Goes on with a producer that hears nobody, as one that has forgotten all brokers.
+    pub(super) fn deafen(&self) {
+        let deaf = make_producer(&self.options.of_nobody()).expect("a producer");
+        let mut slot = self.slot.lock();
+        if let Slot::Open(producer) = std::mem::replace(&mut *slot, Slot::Open(deaf)) {
+            // What it was given before is not what the test is about.
+            producer.flush(END_WAIT).expect("the broker runs");
         }
     }
 }

@@ -3,7 +3,10 @@
 mod conforms;
 mod faults;
 mod foreign;
+mod frozen;
 mod groups;
+mod leaders;
+mod load;
 mod security;
 
 use super::*;
