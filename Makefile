@@ -50,6 +50,11 @@ cluster: build ## Kafka, PostgreSQL, 2 backends, 2 gateways on this machine, as 
 cluster-stop: ## End a cluster that runs in another terminal; its data stays in ./data/cluster
 	@dev/cluster.sh stop
 
+.PHONY: bench-cluster
+bench-cluster: build ## Measure 1 gateway and 1 backend beside their floor; GATEWAYS=2 BACKENDS=2 BENCH="--rate 500"
+	@dev/servers.sh install
+	@BLAZING_SUN_BIN="$(BIN)" dev/cluster.sh bench $(BENCH)
+
 .PHONY: test
 test: setup $(WEB_INSTALLED) ## Run every check and test there is
 	@dev/test.sh

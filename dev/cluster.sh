@@ -5,20 +5,27 @@
 #   cluster.sh stop     ends one that runs elsewhere, or what one has left behind; its data stays
 #   cluster.sh wipe     the same, and removes the data
 #   cluster.sh status   says what runs, and where
+#   cluster.sh bench    measures one, without nginx, beside its floor, and removes it: what follows goes to
+#                       `blazing-sun bench cluster`; without anything, as fast as possible and then 2,000 commands/s
 #
-# Read: LISTEN (127.0.0.1:8080), CLUSTER_DIR (data/cluster), BLAZING_SUN_BIN (target/release/blazing-sun), GATEWAYS and
-# BACKENDS (2 each), BLAZING_SUN_* for the processes.
+# Read: LISTEN (127.0.0.1:8080), CLUSTER_DIR (data/cluster, for bench data/bench-cluster), BLAZING_SUN_BIN
+# (target/release/blazing-sun), GATEWAYS and BACKENDS (2 each, for bench 1), BLAZING_SUN_* for the processes.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
 source dev/tools.sh
 source dev/processes.sh
 
-cluster_dir=${CLUSTER_DIR:-data/cluster}
+command=${1:-}
+case $command in
+  bench) default_dir=data/bench-cluster default_count=1 ;;
+  *) default_dir=data/cluster default_count=2 ;;
+esac
+cluster_dir=${CLUSTER_DIR:-$default_dir}
 [[ $cluster_dir == /* ]] || cluster_dir=$PWD/$cluster_dir
 listen=${LISTEN:-127.0.0.1:8080}
-gateways=${GATEWAYS:-2}
-backends=${BACKENDS:-2}
+gateways=${GATEWAYS:-$default_count}
+backends=${BACKENDS:-$default_count}
 program=${BLAZING_SUN_BIN:-${CARGO_TARGET_DIR:-target}/release/blazing-sun}
 readonly SERVERS=(kafka postgres)
 
@@ -69,12 +76,16 @@ start_process() {
   local name=$1 role=${1%-*} port
   of_member "$name"
   port=$(port_of "$name")
-  local environment=(KAFKA_BOOTSTRAP_SERVERS="$kafka" BLAZING_SUN_GATEWAY__TRUSTED_PROXIES='["127.0.0.1"]')
+  local environment=(KAFKA_BOOTSTRAP_SERVERS="$kafka") arguments=()
+  case $command in
+    bench) arguments=(--bench) ;;
+    *) environment+=(BLAZING_SUN_GATEWAY__TRUSTED_PROXIES='["127.0.0.1"]') ;;
+  esac
   case $role in
     gateway) environment+=(BLAZING_SUN_KEYS="$cluster_dir/keys-of-gateways" BLAZING_SUN_GATEWAY__ID="$name") ;;
     backend) environment+=(BLAZING_SUN_KEYS="$cluster_dir/keys" DATABASE_URL="$database") ;;
   esac
-  launch_member "$name" env "${environment[@]}" "$program" "$role" --listen "127.0.0.1:$port"
+  launch_member "$name" env "${environment[@]}" "$program" "$role" --listen "127.0.0.1:$port" "${arguments[@]}"
 }
 
 # Servers of an upstream, as nginx writes them.
@@ -187,19 +198,20 @@ members() {
   echo nginx
 }
 
-run() {
-  local names name
+# One at a time in a folder; all that is started ends with this script.
+claim() {
   [[ -x $program ]] || server_die "$program is not built; run make cluster, or name one in BLAZING_SUN_BIN"
-  nginx=$(find_nginx) || server_die "nginx is missing; on Debian run:" \
-    "  sudo apt-get update && sudo apt-get install -y --no-install-recommends nginx-light"
   mkdir -p "$cluster_dir"
   exec 9>"$cluster_dir/running"
   flock -n 9 || server_die "one runs already in $cluster_dir; dev/cluster.sh stop ends it"
-  is_listening "${listen##*:}" && server_die "something listens on port ${listen##*:} already; LISTEN takes another one"
   note_pid $$
-
   trap 'exit 0' INT TERM
   trap 'trap "" INT TERM; stop_all; rm -f "$cluster_dir/pid"' EXIT
+}
+
+# All but nginx.
+start_all() {
+  local names name
   for name in "${SERVERS[@]}"; do start_server "$name"; done
   kafka=127.0.0.1:$(<"$cluster_dir/kafka/port")
   database=$(<"$cluster_dir/postgres/url")
@@ -214,13 +226,53 @@ run() {
   mapfile -t names < <(gateway_names)
   for name in "${names[@]}"; do start_member "$name"; done
   wait_until_ready "${names[@]}"
+}
+
+run() {
+  nginx=$(find_nginx) || server_die "nginx is missing; on Debian run:" \
+    "  sudo apt-get update && sudo apt-get install -y --no-install-recommends nginx-light"
+  is_listening "${listen##*:}" && server_die "something listens on port ${listen##*:} already; LISTEN takes another one"
+  claim
+  start_all
   start_member nginx
-  server_name=cluster
+  server_name=cluster server_dir=$cluster_dir
   wait_for "$START_SECONDS_MAX" is_listening "${listen##*:}" || server_die "nginx does not listen on $listen"
   server_say "plays on http://$listen"
   server_say "export KAFKA_BOOTSTRAP_SERVERS=$kafka DATABASE_URL=$database BLAZING_SUN_KEYS=$cluster_dir/keys"
   server_say "logs are in $cluster_dir/*/output.log; kill what you like, it is started again; Ctrl-C ends all"
   keep_running
+}
+
+# ports_of <name…>: with commas between them.
+ports_of() {
+  local name ports=()
+  for name in "$@"; do ports+=("$(port_of "$name")"); done
+  local IFS=,
+  printf '%s\n' "${ports[*]}"
+}
+
+bench() {
+  local names gateway_ports backend_ports measure
+  claim
+  remove_data
+  start_all
+  mapfile -t names < <(gateway_names)
+  gateway_ports=$(ports_of "${names[@]}")
+  mapfile -t names < <(backend_names)
+  backend_ports=$(ports_of "${names[@]}")
+  measure=(env KAFKA_BOOTSTRAP_SERVERS="$kafka" DATABASE_URL="$database" "$program"
+    bench --url "http://127.0.0.1:${backend_ports%%,*}" cluster
+    --gateways "127.0.0.1:${gateway_ports//,/,127.0.0.1:}"
+    --watch "gateway=$gateway_ports" --watch "backend=$backend_ports"
+    --watch "kafka=${kafka##*:}" --watch "postgres=$(<"$cluster_dir/postgres/port")")
+  if (($# > 0)); then
+    "${measure[@]}" "$@"
+  else
+    "${measure[@]}"
+    "${measure[@]}" --rate 2000
+  fi
+  stop_all
+  remove_data
 }
 
 # A `sleep` in the background: `wait` ends at once with a signal.
@@ -245,17 +297,29 @@ stop() {
   stop_all
 }
 
-case ${1:-} in
+remove_data() {
+  local name
+  for name in "${SERVERS[@]}"; do "dev/$name.sh" wipe --dir "$cluster_dir/$name"; done
+  for name in nginx $(gateway_names) $(backend_names); do
+    rm -rf "${cluster_dir:?}/$name"
+  done
+  rm -f "$cluster_dir"/{keys,keys-of-gateways}
+}
+
+wipe() {
+  stop
+  remove_data
+  rm -f "$cluster_dir"/{running,pid}
+  [[ ! -d $cluster_dir ]] || rmdir --ignore-fail-on-non-empty "$cluster_dir"
+}
+
+case $command in
   run) run ;;
   stop) stop ;;
-  wipe)
-    stop
-    for name in "${SERVERS[@]}"; do "dev/$name.sh" wipe --dir "$cluster_dir/$name"; done
-    for name in nginx $(gateway_names) $(backend_names); do
-      rm -rf "${cluster_dir:?}/$name"
-    done
-    rm -f "$cluster_dir"/{keys,keys-of-gateways,running,pid}
-    [[ ! -d $cluster_dir ]] || rmdir --ignore-fail-on-non-empty "$cluster_dir"
+  wipe) wipe ;;
+  bench)
+    shift
+    bench "$@"
     ;;
   status)
     for name in $(members); do
@@ -263,5 +327,5 @@ case ${1:-} in
       printf '%-10s %s\n' "$name" "$state"
     done
     ;;
-  *) server_die "usage: dev/cluster.sh run|stop|wipe|status (its head says more)" ;;
+  *) server_die "usage: dev/cluster.sh run|stop|wipe|status|bench (its head says more)" ;;
 esac

@@ -87,6 +87,8 @@ pub struct OwnerOptions {
     pub chat: ChatRules,
     /// How long batches are kept that nobody needs any more.
     pub retention_ms: i64,
+    /// For measuring alone: without limits, on a database that is for nothing else.
+    pub for_bench: bool,
 }
 
 /// Why a backend could not start, or ended.
@@ -178,6 +180,17 @@ pub enum OwnerError {
         /// As stored at the first start.
         found: String,
         /// As configured.
+        wanted: String,
+    },
+    /// The database is for something else.
+    #[error(
+        "the database is for {found}, this backend was started for {wanted}: what is measured without limits has a \
+         database and topics of its own"
+    )]
+    Purpose {
+        /// As stored at the first start.
+        found: String,
+        /// As started.
         wanted: String,
     },
 }

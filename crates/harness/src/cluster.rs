@@ -33,6 +33,8 @@ pub struct ClusterLaunch {
     pub kafka: Option<(String, String)>,
     /// An empty database; none: one on the server that tests share.
     pub database_url: Option<String>,
+    /// For measuring: without limits, and with the game `relay`.
+    pub is_bench: bool,
 }
 
 impl Default for ClusterLaunch {
@@ -45,6 +47,7 @@ impl Default for ClusterLaunch {
             environment: Vec::new(),
             kafka: None,
             database_url: None,
+            is_bench: false,
         }
     }
 }
@@ -56,6 +59,7 @@ pub struct Cluster {
     environment: Vec<(String, String)>,
     kafka: (String, String),
     database_url: String,
+    is_bench: bool,
     gateways: Vec<Process>,
     backends: Vec<Process>,
     http: reqwest::Client,
@@ -120,6 +124,7 @@ impl Cluster {
             environment,
             kafka,
             database_url,
+            is_bench: launch.is_bench,
             gateways: Vec::new(),
             backends: Vec::new(),
             http: reqwest::Client::builder()
@@ -236,8 +241,10 @@ impl Cluster {
             .open(&log)
             .expect("a log file");
         let log_from = file.metadata().expect("its length").len();
+        let mut arguments = vec![role, "--listen", listen];
+        arguments.extend(self.is_bench.then_some("--bench"));
         let mut child = self
-            .configured(&[role, "--listen", listen], role)
+            .configured(&arguments, role)
             .env("BLAZING_SUN_GATEWAY__ID", format!("g{at}"))
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())

@@ -40,6 +40,7 @@ fn is_of_another_deployment(error: &OwnerError) -> bool {
             | OwnerError::OtherTopics { .. }
             | OwnerError::Partitions { .. }
             | OwnerError::Money { .. }
+            | OwnerError::Purpose { .. }
             | OwnerError::Log(LogError::PartitionCount { .. })
     )
 }

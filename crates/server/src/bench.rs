@@ -2,6 +2,7 @@
 //! how fast it was and what was the limit.
 
 mod accounts;
+mod cluster;
 mod command;
 mod dice;
 mod fanout;
@@ -15,6 +16,7 @@ mod report;
 mod sockets;
 mod watched;
 
+pub use cluster::{ClusterOptions, run as cluster};
 pub use fanout::{FanoutOptions, run as fanout};
 pub use figures::Figures;
 pub use floor::{FloorOptions, run as floor};

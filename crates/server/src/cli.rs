@@ -94,6 +94,10 @@ pub struct RoleArgs {
     /// A TOML file; see docs/configuration.md
     #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG")]
     pub config: Option<PathBuf>,
+    /// For measuring: adds the game `relay`, lifts rate limits, listens on loopback alone, on a database that is for
+    /// nothing else
+    #[arg(long)]
+    pub bench: bool,
 }
 
 /// `keys`
@@ -406,6 +410,25 @@ pub enum Load {
     Idle(IdleArgs),
     /// The least that a command takes on Kafka and PostgreSQL: two hops and a commit; without a server
     Floor(FloorArgs),
+    /// A cluster beside that floor, in turns: what its commands take as a multiple of it
+    Cluster(ClusterArgs),
+}
+
+/// `bench cluster`
+#[derive(Debug, Args)]
+pub struct ClusterArgs {
+    /// The cluster's brokers, reached in the clear
+    #[arg(long, value_name = "HOST:PORT", env = "KAFKA_BOOTSTRAP_SERVERS")]
+    pub kafka: String,
+    /// The cluster's database, reached in the clear; the floor has a schema of its own there
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// Of the floor's topics: as many as the cluster's have
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub partitions: u32,
+    /// The load of both.
+    #[command(flatten)]
+    pub rooms: RoomsArgs,
 }
 
 /// `bench floor`
@@ -665,12 +688,13 @@ mod tests {
             vec!["bench", "fanout", "--subscribers", "1"],
             vec!["bench", "idle", "--connections", "0"],
             vec!["gateway", "--data-dir", "x"],
-            vec!["backend", "--bench"],
+            vec!["backend", "--bench-tokens", "x:1"],
             vec!["keys"],
             vec!["keys", "create"],
             vec!["bench", "rooms", "--watch", "gateway"],
             vec!["bench", "rooms", "--gateways", "localhost"],
             vec!["bench", "floor"],
+            vec!["bench", "cluster", "--kafka", "localhost:9092"],
             vec!["tail"],
             vec!["tail", "games.events", "--type", ""],
             vec!["tail", "games.events", "--type", "*.rolled"],

@@ -3,9 +3,9 @@
 
 use crate::asked_wrongly::is_asked_wrongly;
 use crate::cli::{
-    AuditArgs, BenchArgs, BenchTokens, Command, CommandLine, FanoutArgs, FloorArgs, IdleArgs, Load,
-    ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs, TailArgs, TopicsAction, UserArgs,
-    VerifyArgs,
+    AuditArgs, BenchArgs, BenchTokens, ClusterArgs, Command, CommandLine, FanoutArgs, FloorArgs,
+    IdleArgs, Load, ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs, TailArgs, TopicsAction,
+    UserArgs, VerifyArgs,
 };
 use crate::config::{Config, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 const ASKED_WRONGLY: u8 = 2;
 const OTHER_VERSION: u8 = 3;
+/// What an envelope adds to a payload, about.
+const ENVELOPE_BYTES: usize = 400;
 
 /// The program.
 #[derive(Debug)]
@@ -122,6 +124,7 @@ impl ServerBuilder {
                     Load::Fanout(args) => fanout(url, &args),
                     Load::Idle(args) => idle(url, &args),
                     Load::Floor(args) => floor(&args),
+                    Load::Cluster(args) => cluster(url, &args),
                 }
             }
         }
@@ -145,7 +148,7 @@ impl ServerBuilder {
     fn role(self, role: Role, args: &RoleArgs, json: bool) -> ExitCode {
         let sources = Sources::of_process(args.config.clone(), args.flags());
         match sources.load_for(role) {
-            Ok((config, mode)) => self.run_role(config, role, mode, false, None, json),
+            Ok((config, mode)) => self.run_role(config, role, mode, args.bench, None, json),
             Err(error) => failed(ASKED_WRONGLY, error.into()),
         }
     }
@@ -312,8 +315,8 @@ fn config(args: &ServedArgs, json: bool) -> ExitCode {
     }
 }
 
-fn rooms(url: String, args: &RoomsArgs) -> ExitCode {
-    let options = bench::RoomsOptions {
+fn rooms_options(url: String, args: &RoomsArgs) -> bench::RoomsOptions {
+    bench::RoomsOptions {
         url,
         game: args.game,
         rooms: args.rooms as usize,
@@ -325,8 +328,11 @@ fn rooms(url: String, args: &RoomsArgs) -> ExitCode {
         tokens: args.tokens.clone(),
         gateways: args.gateways.clone(),
         watched: args.watched.clone(),
-    };
-    let measured = bench::rooms(&options);
+    }
+}
+
+fn rooms(url: String, args: &RoomsArgs) -> ExitCode {
+    let measured = bench::rooms(&rooms_options(url, args));
     report(args.json, measured, |report| {
         (report.to_json(), report.to_string(), report.is_complete())
     })
@@ -373,6 +379,24 @@ fn floor(args: &FloorArgs) -> ExitCode {
         payload_bytes: args.payload_bytes as usize,
     };
     report(args.json, bench::floor(&options), figures)
+}
+
+/// As many commands under way at the floor as in the cluster's rooms.
+fn cluster(url: String, args: &ClusterArgs) -> ExitCode {
+    let rooms = rooms_options(url, &args.rooms);
+    let floor = bench::FloorOptions {
+        bootstrap_servers: args.kafka.clone(),
+        database_url: args.database_url.clone(),
+        partitions: args.partitions,
+        in_flight: rooms.rooms,
+        rate: rooms.rate,
+        seconds: rooms.seconds,
+        warmup: rooms.warmup,
+        rounds: 1,
+        payload_bytes: rooms.payload_bytes + ENVELOPE_BYTES,
+    };
+    let options = bench::ClusterOptions { rooms, floor };
+    report(args.rooms.json, bench::cluster(&options), figures)
 }
 
 fn figures(figures: &bench::Figures) -> (serde_json::Value, String, bool) {

@@ -92,6 +92,11 @@ pub async fn run(
             "--bench lifts all limits and so listens on loopback alone, not on {listen}"
         )));
     }
+    if bench && !config.gateway.trusted_proxies.is_empty() {
+        bail!(
+            "--bench lifts all limits and so has no proxy before it: leave out `gateway.trusted_proxies`"
+        );
+    }
     // It would play with those who measure.
     config.bot.enabled &= !bench;
     let mut games = priced(games, &config, bench)?;

@@ -11,6 +11,10 @@ const TOPICS: &str = "topics";
 const PARTITIONS: &str = "partitions";
 const KEYS: &str = "keys";
 const MONEY: &str = "money";
+const PURPOSE: &str = "purpose";
+/// What a deployment is for that has never said so.
+const PLAYING: &str = "playing";
+const MEASURING: &str = "measuring";
 
 /// Where a deployment's topics are: the brokers' name for their cluster, and what stands before each topic.
 fn place(cluster_id: &str, prefix: &str) -> String {
@@ -33,13 +37,21 @@ pub(super) async fn open(
     log: &KafkaLog,
     offsets: &KafkaOffsets,
 ) -> Result<PgPool, OwnerError> {
+    let purpose = match options.for_bench {
+        true => MEASURING,
+        false => PLAYING,
+    };
     let wanted = [
+        (PURPOSE, purpose.to_owned()),
         (TOPICS, place_of(offsets, &options.kafka).await?),
         (PARTITIONS, options.partitions.to_string()),
         (KEYS, options.mac.fingerprint()),
         (MONEY, format!("demo {}", options.currency)),
     ];
     let pool = PgPool::open(&options.postgres).await?;
+    if pool.kept(PURPOSE).await?.is_none() && pool.has_owners().await? {
+        check(PURPOSE, PLAYING, purpose)?;
+    }
     for (name, wanted) in &wanted {
         let found = pool.kept(name).await?;
         check(name, found.as_ref().unwrap_or(wanted), wanted)?;
@@ -61,6 +73,7 @@ fn check(name: &str, found: &str, wanted: &str) -> Result<(), OwnerError> {
         TOPICS => OwnerError::OtherTopics { found, wanted },
         PARTITIONS => OwnerError::Partitions { found, wanted },
         MONEY => OwnerError::Money { found, wanted },
+        PURPOSE => OwnerError::Purpose { found, wanted },
         _ => OwnerError::Keys,
     })
 }

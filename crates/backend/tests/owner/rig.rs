@@ -187,6 +187,7 @@ impl Rig {
             limits: Default::default(),
             chat: Default::default(),
             retention_ms: 7 * DAY_MS,
+            for_bench: false,
         }
     }
 

@@ -42,7 +42,7 @@ impl Parts {
             }
             Role::Backend | Role::Gateway => None,
         };
-        let backend = start_backend(config, &keys, &games, front).await?;
+        let backend = start_backend(config, &keys, &games, front, bench).await?;
         front.waits_for("what `system.events` says of bans is read");
         let ground = Ground {
             store: Arc::new(PgAccounts::new(backend.pool())),
@@ -98,6 +98,7 @@ async fn start_backend(
     keys: &Keys,
     games: &Games,
     front: &Front,
+    for_bench: bool,
 ) -> anyhow::Result<Backend> {
     front.waits_for("Kafka and PostgreSQL have not answered yet");
     let name = unique_name();
@@ -119,6 +120,7 @@ async fn start_backend(
             limits: settings::room_limits(&config.rooms),
             chat: settings::chat_rules(&config.chat),
             retention_ms: settings::retention_ms(&config.log),
+            for_bench,
         };
         let error = match Backend::start(options).await {
             Ok(backend) => return Ok(backend),

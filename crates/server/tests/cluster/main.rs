@@ -1,6 +1,7 @@
 //! Several processes on a real Kafka and a real PostgreSQL.
 
 mod backends;
+mod bench;
 mod games;
 mod gateways;
 mod house_bot;
