@@ -63,10 +63,11 @@ with_prefix ws_gateway
 grant gateway Read group prefixed "${named[@]}"
 
 # Backends make the topics. What they publish they also read: an owner that takes over looks how far it came.
-backend_writes=(games.commands games.events chat.commands chat.events system.events checkout.requests events.dead_letter
+backend_writes=(games.commands games.events chat.commands chat.events system.events checkout.requests
+  checkout.finished events.dead_letter
   "${payment_topics[@]}")
 may backend Write "${backend_writes[@]}"
-may backend Read,Create,DescribeConfigs,AlterConfigs "${backend_writes[@]}" gateway.presence checkout.finished
+may backend Read,Create,DescribeConfigs,AlterConfigs "${backend_writes[@]}" gateway.presence
 with_prefix blazing_sun
 grant backend Read group literal "${named[@]}"
 

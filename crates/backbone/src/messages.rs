@@ -9,6 +9,7 @@ mod payments;
 mod presence;
 mod quick_match;
 mod replies;
+mod wallet;
 
 pub use chat::{
     ChatCommand, Content, DirectMessage, LOBBY_ID, LobbyMessage, READ_AT_ONCE_MAX,
@@ -29,6 +30,10 @@ pub use quick_match::{
     queue_key, quick_match_left, quick_match_waiting_body,
 };
 pub use replies::{BalanceChanged, DeadLetter, command_applied_body, error_body, gone_room_body};
+pub use wallet::{
+    LimitTold, LimitsTold, PendingTold, TOP_UP, TopUpChanged, WalletCommand, top_up,
+    top_up_request_id,
+};
 
 /// Names of record headers.
 pub mod header {
@@ -117,6 +122,9 @@ pub const CLIENT_COMMANDS: &[&str] = &[
     "chat.command.send_lobby_message",
     "chat.command.typing",
     "chat.command.mark_read",
+    TOP_UP,
+    "wallet.command.set_deposit_limit",
+    "wallet.command.exclude_self",
 ];
 
 /// Commands that no client may send: a gateway answers them with `unknown_command`.

@@ -97,6 +97,7 @@ const fn row(
 const GATEWAY: &[Party] = &[Party::Gateway];
 const BACKEND: &[Party] = &[Party::Backend];
 const CHECKOUT: &[Party] = &[Party::Checkout];
+const PAYERS: &[Party] = &[Party::Checkout, Party::Backend];
 const BOTH: &[Party] = &[Party::Gateway, Party::Backend];
 const ALL: &[Party] = &Party::ALL;
 
@@ -115,7 +116,8 @@ pub const TOPICS: &[TopicRow] = &[
         7,
     ),
     row(CHECKOUT_REQUESTS, BACKEND, CHECKOUT, KeyRule::User, 7),
-    row(CHECKOUT_FINISHED, CHECKOUT, BACKEND, KeyRule::User, 7),
+    // A backend passes on what stands under the wrong key.
+    row(CHECKOUT_FINISHED, PAYERS, BACKEND, KeyRule::User, 7),
     row(DEAD_LETTER, ALL, &[], KeyRule::Original, 7),
 ];
 

@@ -254,6 +254,7 @@ fn main() {
         mac: keys.cluster_mac(),
         demo_grant: Cents(5_000),
         currency: "eur".to_owned(),
+        wallet: Default::default(),
         log: SqliteLogOptions::default(),
         gone_ms: 2_000,
         gone_after_restart_ms: 10_000,

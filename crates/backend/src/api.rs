@@ -1,5 +1,5 @@
-//! The HTTP API: signing in, and reading one's own account, the games and the rooms. It writes no
-//! money and plays nothing; that goes by the socket.
+//! The HTTP API: signing in, asking to pay in, and reading one's own account, the games and the rooms. It writes
+//! no money, and plays nothing: that goes by commands on the log.
 
 mod auth;
 mod body;
@@ -9,6 +9,7 @@ mod lists;
 mod me;
 mod messages;
 mod page;
+mod payments;
 mod problem;
 mod service;
 
@@ -24,6 +25,7 @@ pub use limits::Rates;
 pub use lists::{GameInfo, GameList};
 pub use me::{Balance, Me, Transaction, Transactions};
 pub use messages::{DirectMessageEntry, DirectMessages, LobbyMessageEntry, LobbyMessages};
+pub use payments::{DepositLimit, DepositLimits, Payment, PaymentRequested, PendingDepositLimit};
 pub use problem::{Problem, ProblemDocument};
 
 use crate::accounts::{Accounts, Clock};
@@ -136,6 +138,9 @@ pub fn router(state: ApiState) -> Router {
         .route("/me/balance", get(me::balance))
         .route("/me/transactions", get(me::transactions))
         .route("/me/messages", get(messages::mine))
+        .route("/me/limits", get(payments::limits))
+        .route("/checkout/sessions", post(payments::request))
+        .route("/checkout/sessions/{request_id}", get(payments::payment))
         .route("/lobbies/{lobby_id}/messages", get(messages::of_lobby))
         .route("/games", get(lists::games))
         .route("/rooms", get(lists::rooms))

@@ -5,6 +5,7 @@ mod frame;
 mod journals;
 mod ledger;
 pub(crate) mod log;
+mod payments;
 mod rooms;
 
 use crate::store::StoreError;
@@ -84,6 +85,14 @@ pub struct AuditTotals {
     pub mint_cents: i64,
     /// Come in through the payment provider, below 0.
     pub clearing_cents: i64,
+    /// Come in as test payments, below 0.
+    pub test_clearing_cents: i64,
+    /// Owed by players, below 0.
+    pub receivable_cents: i64,
+    /// Held because it is disputed.
+    pub disputed_cents: i64,
+    /// Held to be paid out.
+    pub withdrawal_cents: i64,
     /// The sum of all these: 0.
     pub sum_cents: i64,
 }
@@ -138,7 +147,7 @@ pub fn audit(path: &Path) -> Result<AuditReport> {
 
 fn audit_all(connection: &Connection) -> Result<AuditReport> {
     let mut frame = LogFrame::read(connection)?;
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::new(clearing(connection)?);
     let log = log::check(connection, &mut frame, &mut ledger)?;
     let (balances, mut totals) = ledger.check_balances(connection)?;
     totals.sum_cents = [
@@ -147,6 +156,10 @@ fn audit_all(connection: &Connection) -> Result<AuditReport> {
         totals.rake_cents,
         totals.mint_cents,
         totals.clearing_cents,
+        totals.test_clearing_cents,
+        totals.receivable_cents,
+        totals.disputed_cents,
+        totals.withdrawal_cents,
     ]
     .into_iter()
     .fold(0, i64::saturating_add);
@@ -162,6 +175,8 @@ fn audit_all(connection: &Connection) -> Result<AuditReport> {
         ledger.rows,
         balances,
         grants,
+        payments::check(connection, &ledger.payments)?,
+        payments::check_wallets(connection, &ledger.payments)?,
         money,
         known,
         journals::check(connection)?,
@@ -182,12 +197,28 @@ fn one<T: rusqlite::types::FromSql>(connection: &Connection, sql: &str) -> Resul
     Ok(row)
 }
 
-/// The accounts that are rows alone.
-fn house_accounts() -> [String; 3] {
+/// Where the deployment's money comes from.
+fn clearing(connection: &Connection) -> Result<Account> {
+    if !has_table(connection, "deployment")? {
+        return Ok(Account::TestClearing);
+    }
+    let money: Option<String> = one(
+        connection,
+        "SELECT value FROM deployment WHERE name = 'money'",
+    )?;
+    Ok(match money {
+        Some(money) if money.starts_with("real ") => Account::StripeClearing,
+        _ => Account::TestClearing,
+    })
+}
+
+/// The house's accounts, which are rows alone.
+fn house_accounts() -> [String; 4] {
     [
         Account::HouseRake,
         Account::DemoMint,
         Account::StripeClearing,
+        Account::TestClearing,
     ]
     .map(|account| account.to_string())
 }

@@ -20,6 +20,7 @@ use crate::recovery::{RecentBatches, SAVED_PER_BATCH};
 use crate::steady_clock::SteadyClock;
 use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
 use crate::store::{Ownership, Store, StoreError, Writes};
+use crate::wallet::WalletRules;
 use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::sqlite::{Batch, PendingAppend, SqliteLog, SqliteLogOptions};
@@ -70,6 +71,8 @@ pub struct EngineOptions {
     pub demo_grant: Cents,
     /// The one currency, lower case.
     pub currency: String,
+    /// What money from outside is decided by.
+    pub wallet: WalletRules,
     /// Bounds of the log.
     pub log: SqliteLogOptions,
     /// How long a user's last connection is gone before the rooms are told.
@@ -130,7 +133,7 @@ impl Engine {
     pub fn start(options: EngineOptions) -> Result<Engine, EngineError> {
         let mut connection = open_writer(&options.path)?;
         migrate(&mut connection)?;
-        keep_money(&connection, &options.currency)?;
+        keep_money(&connection, options.wallet.money(&options.currency))?;
         let (log, mut appender) = SqliteLog::open(&connection, &options.path, options.log)?;
         appender.ensure_topics(&all_topics(&options.games, options.partitions), &connection)?;
 
@@ -150,6 +153,7 @@ impl Engine {
             mac: options.mac,
             demo_grant: options.demo_grant,
             currency: options.currency,
+            wallet: options.wallet,
             gone_ms: options.gone_ms,
             gone_after_restart_ms: options.gone_after_restart_ms,
             gateway_silence_ms: options.gateway_silence_ms,
@@ -689,8 +693,7 @@ fn all_topics(games: &Games, partitions: u32) -> Vec<TopicSpec> {
 }
 
 /// A deployment has one money for ever.
-fn keep_money(connection: &rusqlite::Connection, currency: &str) -> Result<(), EngineError> {
-    let wanted = format!("demo {currency}");
+fn keep_money(connection: &rusqlite::Connection, wanted: String) -> Result<(), EngineError> {
     let query = "INSERT INTO deployment (name, value) VALUES ('money', ?1) ON CONFLICT DO NOTHING";
     connection
         .execute(query, [&wanted])

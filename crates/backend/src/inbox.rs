@@ -34,6 +34,12 @@ pub enum Answer {
     /// By a place in the queue of this game, which is told as it stands when the command comes again.
     #[serde(rename = "q")]
     Queued(String),
+    /// By how a payment stands, which is told as it is when the command comes again.
+    #[serde(rename = "t")]
+    TopUp(Uuid),
+    /// By what the user may pay in, as it is when the command comes again.
+    #[serde(rename = "l")]
+    Limits,
 }
 
 /// One answer as it is kept.

@@ -2,7 +2,7 @@
 
 use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::{
-    Headers, HeadersBuilder, NewRecord, Topic, put_header, put_header_with,
+    Headers, HeadersBuilder, NewRecord, Record, Topic, put_header, put_header_with,
 };
 use blazing_sun_backbone::messages::header;
 use blazing_sun_backbone::{is_planted, topics};
@@ -314,6 +314,29 @@ impl Outgoing {
             key: Bytes::copy_from_slice(key.as_bytes()),
             headers: headers.build(),
             payload: envelope.to_bytes().into(),
+        });
+    }
+
+    /// A record that another program wrote for a partition that does not decide it: as it is, under the right key.
+    pub fn pass_on(&mut self, record: &Record, partition: u32, key: &str) {
+        let mut headers = HeadersBuilder::default();
+        for (name, value) in record.headers.iter() {
+            let name = String::from_utf8_lossy(name);
+            if name != header::OUTBOX_FROM && name != header::OUTBOX_SEQ {
+                headers.push(&name, value);
+            }
+        }
+        if let Some(from) = self.from {
+            let outbox_seq = self.next_outbox_seq(&record.topic, partition);
+            headers.push(header::OUTBOX_FROM, from.to_string());
+            headers.push(header::OUTBOX_SEQ, outbox_seq.to_string());
+        }
+        self.records.push(NewRecord {
+            topic: record.topic.clone(),
+            partition: Some(partition),
+            key: Bytes::copy_from_slice(key.as_bytes()),
+            headers: headers.build(),
+            payload: record.payload.clone(),
         });
     }
 

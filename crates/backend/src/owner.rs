@@ -36,6 +36,7 @@ use crate::chat::ChatRules;
 use crate::partition::{Held, Rules, panic_text};
 use crate::store::StoreError;
 use crate::store::postgres::{PgDirectory, PgOptions, PgPool};
+use crate::wallet::WalletRules;
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::LogError;
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOffsets, KafkaOptions};
@@ -75,6 +76,8 @@ pub struct OwnerOptions {
     pub demo_grant: Cents,
     /// The one currency, lower case.
     pub currency: String,
+    /// What money from outside is decided by.
+    pub wallet: WalletRules,
     /// How long a user's last connection is gone before the rooms are told.
     pub gone_ms: i64,
     /// The same for connections that were known before a partition was taken over.
@@ -375,6 +378,7 @@ fn share(
             mac: options.mac,
             demo_grant: options.demo_grant,
             currency: options.currency,
+            wallet: options.wallet,
             gone_ms: options.gone_ms,
             gone_after_restart_ms: options.gone_after_restart_ms,
             gateway_silence_ms: options.gateway_silence_ms,

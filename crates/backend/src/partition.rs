@@ -13,6 +13,7 @@ mod quick_match;
 mod restore;
 mod rooms;
 mod users;
+mod wallet;
 
 pub use journal::{JOURNAL_TOPIC, JournalRecord, JournaledInput, Opened};
 pub(crate) use money::{Changed, push_balance, push_payment};
@@ -25,6 +26,7 @@ use crate::chat::ChatRules;
 use crate::inbox::Inbox;
 use crate::outgoing::{Cause, Outgoing};
 use crate::store::{Store, StoreError, Writes};
+use crate::wallet::WalletRules;
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_backbone::topics;
@@ -53,6 +55,8 @@ pub struct Rules {
     pub demo_grant: Cents,
     /// The one currency, lower case.
     pub currency: String,
+    /// What money from outside is decided by.
+    pub wallet: WalletRules,
     /// How long a user's last connection is gone before the rooms are told.
     pub gone_ms: i64,
     /// The same after a gateway's restart, which cuts all of its connections.
@@ -231,6 +235,7 @@ impl Partition {
         match record.topic.as_str() {
             topics::GAMES_COMMANDS | topics::CHAT_COMMANDS => self.command(turn, record),
             topics::GATEWAY_PRESENCE => self.presence(turn, record),
+            topics::CHECKOUT_FINISHED => self.checkout_finished(turn, record),
             _ => Ok(()),
         }
     }

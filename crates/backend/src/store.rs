@@ -7,14 +7,17 @@ mod digest;
 pub mod postgres;
 pub mod reads;
 pub mod sqlite;
+pub mod wallet;
 
 pub use digest::JournalDigest;
 
 use self::postgres::PgFailure;
+use self::wallet::{DisputeRow, TopUp, Wallet};
 use blazing_sun_backbone::log::LogError;
 use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
 use blazing_sun_domain::room::Membership;
 use blazing_sun_domain::{Cents, CommandId, Millis, RoomId, Transfer, UserId};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Why the store could not do it.
@@ -305,6 +308,12 @@ pub struct Writes {
     pub lobby_messages: Vec<LobbyMessage>,
     /// Who has read which messages; of others' and unknown ones nothing is written.
     pub messages_read: Vec<(UserId, Vec<Uuid>)>,
+    /// What players owe, and want to be kept from.
+    pub wallets: BTreeMap<UserId, Wallet>,
+    /// Payments that players asked for.
+    pub top_ups: BTreeMap<Uuid, TopUp>,
+    /// Disputes of them, by payment and the provider's id.
+    pub disputes: BTreeMap<(Uuid, String), DisputeRow>,
     /// Direct and lobby messages of before are deleted, the oldest first.
     pub messages_kept_from: Option<Millis>,
 }
@@ -354,6 +363,18 @@ pub trait Store {
 
     /// A user with an account, as messages name them.
     fn recipient(&mut self, user: UserId) -> Result<Option<Recipient>, StoreError>;
+
+    /// What a player owes, and wants to be kept from.
+    fn wallet(&mut self, user: UserId) -> Result<Option<Wallet>, StoreError>;
+
+    /// A payment that was asked for.
+    fn top_up(&mut self, request_id: Uuid) -> Result<Option<TopUp>, StoreError>;
+
+    /// The disputes of a payment, by their ids.
+    fn disputes(&mut self, request_id: Uuid) -> Result<Vec<DisputeRow>, StoreError>;
+
+    /// A player's payments that may still be paid, and those that were paid after `since`; perhaps with others.
+    fn counted_top_ups(&mut self, user: UserId, since: Millis) -> Result<Vec<TopUp>, StoreError>;
 
     /// The first batch that recovery applies to what is saved.
     fn floor(&mut self) -> Result<u64, StoreError>;

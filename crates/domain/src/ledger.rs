@@ -18,14 +18,25 @@ pub enum Account {
     HouseRake,
     /// Money that came in through the payment provider.
     StripeClearing,
+    /// Money that came in through the provider's test mode, or a test bank.
+    TestClearing,
+    /// What a player owes, below 0.
+    Receivable(UserId),
+    /// What a player has paid and a bank disputes.
+    Disputed(UserId),
+    /// What is being paid out to a player.
+    Withdrawal(UserId),
     /// Where demo money comes from.
     DemoMint,
 }
 
 impl Account {
-    /// Whether this account has a balance that must not fall below 0; house accounts are rows alone.
+    /// Whether this account has a balance that must not fall below 0; the others are rows alone.
     pub fn is_bounded(&self) -> bool {
-        matches!(self, Account::Player(_) | Account::Escrow(_))
+        matches!(
+            self,
+            Account::Player(_) | Account::Escrow(_) | Account::Disputed(_) | Account::Withdrawal(_)
+        )
     }
 }
 
@@ -36,6 +47,10 @@ impl fmt::Display for Account {
             Account::Escrow(room) => write!(f, "escrow/{room}"),
             Account::HouseRake => f.write_str("house/rake"),
             Account::StripeClearing => f.write_str("stripe/clearing"),
+            Account::TestClearing => f.write_str("test/clearing"),
+            Account::Receivable(user) => write!(f, "receivable/{user}"),
+            Account::Disputed(user) => write!(f, "disputed/{user}"),
+            Account::Withdrawal(user) => write!(f, "withdrawal/{user}"),
             Account::DemoMint => f.write_str("demo/mint"),
         }
     }
@@ -59,9 +74,47 @@ pub enum TransferKind {
     TopUp,
     /// Demo money that an operator gives.
     Credit,
+    /// Bought money paid back.
+    TopUpRefund,
+    /// What was owed, paid.
+    ReceivablePaid,
+    /// Disputed money, held.
+    DisputeHold,
+    /// Disputed money, not held any more.
+    DisputeRelease,
+    /// Disputed money, gone back to its payer.
+    DisputeWithdrawn,
+    /// Disputed money, come back.
+    DisputeReinstated,
+    /// Money held to be paid out.
+    WithdrawalHold,
+    /// The same, not paid out.
+    WithdrawalRelease,
+    /// The same, paid out.
+    WithdrawalSettle,
 }
 
 impl TransferKind {
+    /// Every kind.
+    pub const ALL: [TransferKind; 16] = [
+        TransferKind::DemoGrant,
+        TransferKind::Fee,
+        TransferKind::Refund,
+        TransferKind::Prize,
+        TransferKind::Rake,
+        TransferKind::TopUp,
+        TransferKind::Credit,
+        TransferKind::TopUpRefund,
+        TransferKind::ReceivablePaid,
+        TransferKind::DisputeHold,
+        TransferKind::DisputeRelease,
+        TransferKind::DisputeWithdrawn,
+        TransferKind::DisputeReinstated,
+        TransferKind::WithdrawalHold,
+        TransferKind::WithdrawalRelease,
+        TransferKind::WithdrawalSettle,
+    ];
+
     /// As it stands in keys and in `balance_changed`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -72,6 +125,15 @@ impl TransferKind {
             TransferKind::Rake => "rake",
             TransferKind::TopUp => "top_up",
             TransferKind::Credit => "credit",
+            TransferKind::TopUpRefund => "top_up_refund",
+            TransferKind::ReceivablePaid => "receivable_paid",
+            TransferKind::DisputeHold => "dispute_hold",
+            TransferKind::DisputeRelease => "dispute_release",
+            TransferKind::DisputeWithdrawn => "dispute_withdrawn",
+            TransferKind::DisputeReinstated => "dispute_reinstated",
+            TransferKind::WithdrawalHold => "withdrawal_hold",
+            TransferKind::WithdrawalRelease => "withdrawal_release",
+            TransferKind::WithdrawalSettle => "withdrawal_settle",
         }
     }
 }
@@ -80,7 +142,8 @@ impl TransferKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
     /// `fee/room/user/n` and `refund/room/user/n` for the n-th selection of that player in that
-    /// room; `prize/room/user`, `rake/room`, `demo_grant/user`, `credit/command`.
+    /// room; `prize/room/user`, `rake/room`, `demo_grant/user`, `credit/command`; for money from outside see
+    /// [`crate::wallet`].
     pub key: String,
     /// Why.
     pub kind: TransferKind,

@@ -48,6 +48,10 @@ refusal_codes! {
     InvalidPlayerCount => "invalid_player_count", "The game is not played with so many players";
     /// In as many rooms as one may be.
     TooManyRooms => "too_many_rooms", "You are in too many rooms; leave one first";
+    /// No way to pay is set up.
+    PaymentsUnavailable => "payments_unavailable", "Nothing can be paid in here";
+    /// The player wanted to be kept out for this long.
+    SelfExcluded => "self_excluded", "The player is excluded by their own wish";
     /// No such room.
     RoomNotFound => "room_not_found", "The room does not exist";
     /// Several rooms have this name.
@@ -96,6 +100,12 @@ refusal_codes! {
     NotEnoughPlayers => "not_enough_players", "The game needs more players";
     /// No room for another player.
     RoomFull => "room_full", "The room has reached its number of players";
+    /// Not an address of this deployment.
+    InvalidUrl => "invalid_url", "This is no address of this site";
+    /// Not an amount that can be paid in.
+    InvalidAmount => "invalid_amount", "This amount can not be paid in";
+    /// More than the player or the operator wanted to be paid in.
+    DepositLimit => "deposit_limit", "This is more than may be paid in now";
     /// Less money than the fee.
     InsufficientBalance => "insufficient_balance", "Not enough balance for the game's fee";
     /// The room takes no spectators.

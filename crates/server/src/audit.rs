@@ -49,12 +49,17 @@ impl fmt::Display for Printed<'_> {
         }
         writeln!(
             f,
-            "\nin cents: players {}, escrow {}, rake {}, mint {}, clearing {}; sum {}",
+            "\nin cents: players {}, escrow {}, rake {}, mint {}, clearing {}, test clearing {}, receivable {}, \
+             disputed {}, withdrawals {}; sum {}",
             totals.players_cents,
             totals.escrow_cents,
             totals.rake_cents,
             totals.mint_cents,
             totals.clearing_cents,
+            totals.test_clearing_cents,
+            totals.receivable_cents,
+            totals.disputed_cents,
+            totals.withdrawal_cents,
             totals.sum_cents
         )?;
         let differences: u64 = checks.iter().map(|check| check.differences).sum();

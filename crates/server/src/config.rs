@@ -11,8 +11,8 @@ pub mod in_force;
 pub use deployment::{Database, Kafka, KafkaSasl, KafkaTls, Mode, Role, SecretText};
 pub use keys::{KEYS, Key};
 pub use sections::{
-    Accounts, Bot, Chat, Config, Format, GameSettings, Gateway, Limits, Log, Rate, Rooms, Server,
-    Telemetry,
+    Accounts, Bot, Chat, Config, Deposits, Format, GameSettings, Gateway, Limits, Log, Money, Rate,
+    Rooms, Server, Telemetry,
 };
 pub use sources::Flag;
 

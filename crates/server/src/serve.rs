@@ -98,7 +98,7 @@ pub async fn run(
         );
     }
     // It would play with those who measure.
-    config.bot.enabled &= !bench;
+    config.bot.enabled &= !bench && !config.money.is_real();
     let mut games = priced(games, &config, bench)?;
     let game_pages = with_their_pages(&mut games, &game_pages)?;
     raise_open_files();

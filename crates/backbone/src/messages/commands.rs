@@ -3,6 +3,7 @@
 use super::chat::{ChatCommand, Content};
 use super::fields::{Fields, InvalidField};
 use super::quick_match::QuickMatch;
+use super::wallet::WalletCommand;
 use super::{
     CLIENT_COMMANDS, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN, INTERNAL_COMMANDS,
     MEMBER_ASKED, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
@@ -165,6 +166,8 @@ pub enum Command {
     },
     /// `chat.command.…`
     Chat(ChatCommand),
+    /// `wallet.command.…` of players.
+    Wallet(WalletCommand),
     /// `<game>.enable_auto_play`
     EnableAutoPlay {
         /// Where.
@@ -297,6 +300,7 @@ impl Command {
             | Command::GatewayAsked { .. }
             | Command::MemberAsked { .. }
             | Command::Chat(_)
+            | Command::Wallet(_)
             | Command::SyncUser { .. }
             | Command::DemoGrant { .. }
             | Command::Credit { .. } => None,
@@ -382,6 +386,9 @@ fn read(
     }
     if let Some(name) = event_type.strip_prefix("chat.command.") {
         return Ok(ChatCommand::read(name, f)?.map(Command::Chat));
+    }
+    if let Some(name) = event_type.strip_prefix("wallet.command.") {
+        return Ok(WalletCommand::read(name, f)?.map(Command::Wallet));
     }
     let Some(name) = event_type.strip_prefix("games.command.") else {
         return Ok(None);
@@ -576,7 +583,7 @@ fn hex_field<T: FromStr<Err: ToString>>(
     })
 }
 
-fn raw(value: &Value) -> Box<RawValue> {
+pub(super) fn raw(value: &Value) -> Box<RawValue> {
     to_raw_value(value).expect("a JSON value serialises")
 }
 

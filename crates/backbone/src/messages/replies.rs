@@ -15,7 +15,7 @@ pub struct BalanceChanged {
     pub change_cents: Cents,
     /// Lower case.
     pub currency: String,
-    /// `fee`, `refund`, `prize`, `demo_grant`, `credit`, `top_up`.
+    /// The transfer's kind: `fee`, `refund`, `prize`, `demo_grant`, `credit`, `top_up`, `top_up_refund`, …
     pub reason: String,
 }
 

@@ -39,6 +39,16 @@ impl Fields {
             .ok_or_else(|| Problem::invalid_format(format!("`{name}` is missing.")).in_field(name))
     }
 
+    /// A whole number that must be there.
+    pub(super) fn whole_number(&self, name: &'static str) -> Result<i64, Problem> {
+        let wrong = |what| Problem::invalid_format(format!("`{name}` {what}")).in_field(name);
+        let value = self.0.get(name).filter(|value| !value.is_null());
+        let value = value.ok_or_else(|| wrong("is missing."))?;
+        value
+            .as_i64()
+            .ok_or_else(|| wrong("must be a whole number."))
+    }
+
     /// A text that may be left out or null.
     pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<&str>, Problem> {
         match self.0.get(name) {

@@ -4,6 +4,7 @@ use super::ApiConfig;
 use super::problem::Problem;
 use axum::http::StatusCode;
 use blazing_sun_backbone::client_address::subscriber;
+use blazing_sun_domain::UserId;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use sha2::{Digest, Sha256};
@@ -25,6 +26,8 @@ pub struct Rates {
     pub attempts_per_email_quarter_hour: NonZeroU32,
     /// Renewals and sign-outs of an address, a minute. 60.
     pub renewals_per_address_minute: NonZeroU32,
+    /// Payments that a user asks for, a minute. 20.
+    pub payments_per_user_minute: NonZeroU32,
 }
 
 impl Default for Rates {
@@ -35,6 +38,7 @@ impl Default for Rates {
             attempts_per_address_quarter_hour: count(30),
             attempts_per_email_quarter_hour: count(10),
             renewals_per_address_minute: count(60),
+            payments_per_user_minute: count(20),
         }
     }
 }
@@ -48,6 +52,7 @@ pub(super) struct Limits {
     attempts: Buckets<IpAddr>,
     emails: Buckets<[u8; 16]>,
     renewals: Buckets<IpAddr>,
+    payments: Buckets<UserId>,
 }
 
 impl Limits {
@@ -59,6 +64,7 @@ impl Limits {
             attempts: Buckets::new(rates.attempts_per_address_quarter_hour, 15 * MINUTE),
             emails: Buckets::new(rates.attempts_per_email_quarter_hour, 15 * MINUTE),
             renewals: Buckets::new(rates.renewals_per_address_minute, MINUTE),
+            payments: Buckets::new(rates.payments_per_user_minute, MINUTE),
         }
     }
 
@@ -79,6 +85,11 @@ impl Limits {
     /// One more renewal or sign-out.
     pub(super) fn renewal(&self, address: IpAddr) -> Result<(), Problem> {
         self.take(&self.renewals, subscriber(address))
+    }
+
+    /// One more payment asked for by this user.
+    pub(super) fn payment(&self, user: UserId) -> Result<(), Problem> {
+        self.take(&self.payments, user)
     }
 
     fn take<K: Hash + Eq + Clone>(&self, buckets: &Buckets<K>, key: K) -> Result<(), Problem> {

@@ -39,7 +39,8 @@ pub struct Transactions {
 /// A change of the user's balance.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Transaction {
-    /// `demo_grant`, `credit`, `fee`, `refund`, `prize`, `top_up`.
+    /// `demo_grant`, `credit`, `fee`, `refund`, `prize`, `top_up`, `top_up_refund`, `receivable_paid`, `dispute_hold`,
+    /// `dispute_release`, `dispute_reinstated`, `withdrawal_hold`, `withdrawal_release`.
     pub kind: String,
     /// Above 0 what came in, below 0 what went out.
     pub change_cents: Cents,

@@ -7,4 +7,5 @@ mod http;
 mod lists;
 mod messages;
 mod money;
+mod payments;
 mod world;

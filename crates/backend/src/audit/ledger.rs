@@ -1,14 +1,20 @@
 //! The ledger's rows one by one: each must be what its key says, and all of them must come to the
 //! stored balances.
 
+use super::payments::PaymentSums;
 use super::{AuditCheck, AuditTotals, Result, has_table, house_accounts, one};
-use blazing_sun_domain::{Cents, CommandId, RoomId, SeatedPlayer, Transfer, TransferKind, UserId};
+use blazing_sun_domain::{
+    Account, Cents, CommandId, RoomId, SeatedPlayer, Transfer, TransferKind, UserId,
+};
 use rusqlite::{Connection, Row, Rows};
 use std::collections::BTreeMap;
 
 /// The columns of [`TransferRow`].
 pub(super) const COLUMNS: &str =
     "key, kind, from_account, to_account, amount_cents, room_id, user_id, batch_no, at_ms";
+
+/// The accounts that never fall below 0, by how their names begin.
+const BOUNDED: [&str; 4] = ["player/", "escrow/", "disputed/", "withdrawal/"];
 
 /// A row of the ledger, as it stands.
 #[derive(Debug)]
@@ -43,17 +49,8 @@ impl TransferRow {
     }
 
     pub fn kind(&self) -> Option<TransferKind> {
-        [
-            TransferKind::DemoGrant,
-            TransferKind::Fee,
-            TransferKind::Refund,
-            TransferKind::Prize,
-            TransferKind::Rake,
-            TransferKind::TopUp,
-            TransferKind::Credit,
-        ]
-        .into_iter()
-        .find(|kind| kind.as_str() == self.kind)
+        let mut all = TransferKind::ALL.into_iter();
+        all.find(|kind| kind.as_str() == self.kind)
     }
 
     /// What the player's balance changes by; none where no player is concerned.
@@ -73,7 +70,7 @@ impl TransferRow {
     }
 
     /// The one transfer that this key and amount can stand for.
-    fn rightful(&self) -> std::result::Result<Transfer, &'static str> {
+    fn rightful(&self, clearing: &Account) -> std::result::Result<Transfer, &'static str> {
         let kind = self.kind().ok_or("no such kind of transfer exists")?;
         let amount = Cents(self.amount);
         let parts: Vec<&str> = self.key.split('/').collect();
@@ -107,14 +104,73 @@ impl TransferRow {
                 let user = self.user.ok_or("it is for no user")?.to_string();
                 Ok(Transfer::credit(player(&user)?, command, amount))
             }
-            (TransferKind::TopUp, _) => Err("a deployment of demo money sells none"),
-            _ => Err("its key is not of its kind's form"),
+            (
+                TransferKind::Fee
+                | TransferKind::Refund
+                | TransferKind::Prize
+                | TransferKind::Rake
+                | TransferKind::DemoGrant
+                | TransferKind::Credit,
+                _,
+            ) => Err("its key is not of its kind's form"),
+            _ => self.rightful_payment(kind, clearing),
         }
     }
 
+    /// The same of money from outside, whose keys do not name its player.
+    fn rightful_payment(
+        &self,
+        kind: TransferKind,
+        clearing: &Account,
+    ) -> std::result::Result<Transfer, &'static str> {
+        let user = self.user.and_then(|user| u64::try_from(user).ok());
+        let user = user.and_then(UserId::new).ok_or("it is for no user")?;
+        let player = &SeatedPlayer::person(user, "");
+        let amount = Cents(self.amount);
+        let form = "its key is not of its kind's form";
+        let (_, name) = self.key.split_once('/').ok_or(form)?;
+        let (whole, is_short) = match name.strip_suffix("/short") {
+            Some(whole) => (whole, true),
+            None => (name, false),
+        };
+        Ok(match kind {
+            TransferKind::TopUp => Transfer::top_up(player, name, clearing, amount),
+            TransferKind::TopUpRefund => {
+                let (payment, in_all) = whole.rsplit_once('/').ok_or(form)?;
+                let in_all = Cents(in_all.parse().map_err(|_| form)?);
+                Transfer::top_up_refund(player, payment, in_all, is_short, clearing, amount)
+            }
+            TransferKind::ReceivablePaid => Transfer::receivable_paid(player, name, amount),
+            TransferKind::DisputeHold
+            | TransferKind::DisputeRelease
+            | TransferKind::DisputeWithdrawn
+            | TransferKind::DisputeReinstated => {
+                let (dispute, step) = whole.rsplit_once('/').ok_or(form)?;
+                match kind {
+                    TransferKind::DisputeHold => {
+                        Transfer::dispute_hold(player, dispute, step, amount)
+                    }
+                    TransferKind::DisputeRelease => {
+                        Transfer::dispute_release(player, dispute, step, amount)
+                    }
+                    TransferKind::DisputeWithdrawn => Transfer::dispute_withdrawn(
+                        player, dispute, step, is_short, clearing, amount,
+                    ),
+                    _ => Transfer::dispute_reinstated(player, dispute, step, clearing, amount),
+                }
+            }
+            TransferKind::WithdrawalHold => Transfer::withdrawal_hold(player, name, amount),
+            TransferKind::WithdrawalRelease => Transfer::withdrawal_release(player, name, amount),
+            TransferKind::WithdrawalSettle => {
+                Transfer::withdrawal_settle(player, name, clearing, amount)
+            }
+            _ => return Err(form),
+        })
+    }
+
     /// In what it is not the transfer that its key stands for.
-    fn wrongs(&self) -> Vec<String> {
-        let right = match self.rightful() {
+    fn wrongs(&self, clearing: &Account) -> Vec<String> {
+        let right = match self.rightful(clearing) {
             Ok(right) => right,
             Err(why) => return vec![format!("transfer {} ({}): {why}", self.key, self.kind)],
         };
@@ -152,12 +208,18 @@ pub(super) struct Ledger {
     /// Every row against its key.
     pub rows: AuditCheck,
     computed: BTreeMap<String, i64>,
+    /// What money from outside has come to, for the rows of payments.
+    pub payments: PaymentSums,
+    clearing: Account,
     last_batch_no: u64,
 }
 
-impl Default for Ledger {
-    fn default() -> Ledger {
+impl Ledger {
+    /// An empty one, of a deployment whose money comes from here.
+    pub fn new(clearing: Account) -> Ledger {
         Ledger {
+            payments: PaymentSums::default(),
+            clearing,
             rows: AuditCheck::new(
                 "every transfer has the kind, accounts, room and user that its key says",
             ),
@@ -170,7 +232,8 @@ impl Default for Ledger {
 impl Ledger {
     /// Checks a row, the next in the order of the ledger, and adds it to the accounts.
     pub fn take(&mut self, mut row: TransferRow) -> TransferRow {
-        let wrongs = row.wrongs();
+        let wrongs = row.wrongs(&self.clearing);
+        self.payments.add(&row);
         self.rows.expect(wrongs.is_empty(), || wrongs.join("; "));
         if row.batch_no < self.last_batch_no {
             let last = self.last_batch_no;
@@ -194,7 +257,7 @@ impl Ledger {
             if account.starts_with("player/") {
                 row.balance_after = *balance;
             }
-            if *balance < 0 && (account.starts_with("player/") || account.starts_with("escrow/")) {
+            if *balance < 0 && BOUNDED.iter().any(|start| account.starts_with(start)) {
                 let found = *balance;
                 self.rows
                     .differ(|| format!("transfer {} takes {account} to {found}", row.key));
@@ -208,13 +271,18 @@ impl Ledger {
         let mut check =
             AuditCheck::new("every balance is what its transfers come to, and none is below 0");
         let mut totals = AuditTotals::default();
-        let [rake, mint, clearing] = house_accounts();
+        let [rake, mint, clearing, test] = house_accounts();
         for (account, total) in [
             (rake, &mut totals.rake_cents),
             (mint, &mut totals.mint_cents),
             (clearing, &mut totals.clearing_cents),
+            (test, &mut totals.test_clearing_cents),
         ] {
             *total = self.computed.remove(&account).unwrap_or(0);
+        }
+        let owing = |account: &String, _: &mut i64| account.starts_with("receivable/");
+        for (_, balance) in self.computed.extract_if(.., owing) {
+            totals.receivable_cents = totals.receivable_cents.saturating_add(balance);
         }
         let mut statement = connection.prepare("SELECT account, balance FROM account_balance")?;
         let mut rows = statement.query([])?;
@@ -223,6 +291,8 @@ impl Ledger {
             let total = match account.split_once('/') {
                 Some(("player", _)) => &mut totals.players_cents,
                 Some(("escrow", _)) => &mut totals.escrow_cents,
+                Some(("disputed", _)) => &mut totals.disputed_cents,
+                Some(("withdrawal", _)) => &mut totals.withdrawal_cents,
                 _ => {
                     check.expect(false, || {
                         format!("{account} is no account that has a balance, and has {found}")
@@ -267,11 +337,13 @@ impl<'s> LedgerRows<'s> {
 
 /// Who has money has had one grant, and exists.
 pub(super) fn check_grants(connection: &Connection) -> Result<AuditCheck> {
-    let mut check = AuditCheck::new("every player has had one demo grant, and exists");
+    let mut check =
+        AuditCheck::new("every player has had one demo grant, of demo money alone, and exists");
     let money: Option<String> = one(
         connection,
         "SELECT value FROM deployment WHERE name = 'money'",
     )?;
+    let is_real = money.as_deref().is_some_and(|it| it.starts_with("real "));
     let has_users = has_table(connection, "users")?
         && one::<i64>(connection, "SELECT id FROM users LIMIT 1")?.is_some();
     let mut granted = connection.prepare(
@@ -289,8 +361,9 @@ pub(super) fn check_grants(connection: &Connection) -> Result<AuditCheck> {
     while let Some(row) = rows.next()? {
         let user: i64 = row.get(0)?;
         let has_grant = granted.exists([user])?;
-        check.expect(has_grant, || {
-            format!("player {user} moves money without demo_grant/{user}")
+        check.expect(has_grant != is_real, || match is_real {
+            true => format!("player {user} has demo money, where money is real"),
+            false => format!("player {user} moves money without demo_grant/{user}"),
         });
         if let Some(exists) = &mut exists
             && !exists.exists([user])?
@@ -299,9 +372,11 @@ pub(super) fn check_grants(connection: &Connection) -> Result<AuditCheck> {
         }
     }
     let is_demo = money.as_deref().is_some_and(|it| it.starts_with("demo "));
-    if check.looked_at > 0 && !is_demo {
+    if check.looked_at > 0 && !is_demo && !is_real {
         check.differ(|| match money {
-            Some(money) => format!("the deployment's money is `{money}`, not demo money"),
+            Some(money) => {
+                format!("the deployment's money is `{money}`, which is neither demo nor real")
+            }
             None => "the deployment does not say what its money is".to_owned(),
         });
     }

@@ -163,7 +163,7 @@ impl Moved {
                 self.is_settled = true;
                 -amount
             }
-            TransferKind::DemoGrant | TransferKind::Credit | TransferKind::TopUp => return None,
+            _ => return None,
         };
         if was_settled && !matches!(row.kind(), Some(TransferKind::Rake)) {
             wrong = wrong.or_else(|| Some(format!("transfer {key} moves money after the pay-out")));

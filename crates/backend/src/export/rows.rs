@@ -10,7 +10,7 @@ use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 /// Tables that are copied as they are: name, columns, and the order of the rows where their place is the order.
-const TABLES: [(&str, &str, &str); 10] = [
+const TABLES: [(&str, &str, &str); 13] = [
     ("deployment", "name, value", ""),
     ("account_balance", "account, balance", ""),
     ("room_journal", "room_id, part, inputs", ""),
@@ -40,6 +40,21 @@ const TABLES: [(&str, &str, &str); 10] = [
         "lobby_message",
         "id, message_id, lobby_id, user_id, username, content, sent_ms",
         "ORDER BY id",
+    ),
+    (
+        "top_up",
+        "request_id, user_id, amount_cents, currency, status, session_id, session_url, payment_intent_id, payment, refunded_cents, requested_ms, finished_ms, error",
+        "",
+    ),
+    (
+        "top_up_dispute",
+        "request_id, dispute_id, user_id, amount_cents, facts, state, held_cents, short_cents",
+        "",
+    ),
+    (
+        "wallet",
+        "user_id, owed_cents, limits, excluded_until_ms",
+        "",
     ),
 ];
 

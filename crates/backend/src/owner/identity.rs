@@ -46,7 +46,7 @@ pub(super) async fn open(
         (TOPICS, place_of(offsets, &options.kafka).await?),
         (PARTITIONS, options.partitions.to_string()),
         (KEYS, options.mac.fingerprint()),
-        (MONEY, format!("demo {}", options.currency)),
+        (MONEY, options.wallet.money(&options.currency)),
     ];
     let pool = PgPool::open(&options.postgres).await?;
     if pool.kept(PURPOSE).await?.is_none() && pool.has_owners().await? {

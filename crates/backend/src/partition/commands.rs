@@ -165,8 +165,12 @@ impl Partition {
             username: name(&envelope.actor.username),
             is_bot: envelope.actor.is_bot(),
         };
+        if let Some(refusal) = self.excluded_player(turn, asked.user, &command)? {
+            return Ok(Outcome::Refused(command.room_id().cloned(), refusal));
+        }
         let command = match command {
             Command::CreateRoom(create) => return self.create_room(turn, asked, by, create),
+            Command::Wallet(command) => return self.wallet_command(turn, asked, command),
             Command::QuickMatch(quick) => return self.quick_match(turn, asked, by, quick),
             Command::GatewaySeen {
                 gateway_id,
@@ -318,6 +322,9 @@ impl Partition {
         }
         if self.is_in_enough_rooms(turn, asked.user)? {
             return refused(RefusalCode::TooManyRooms.into());
+        }
+        if let Some(refusal) = turn.exclusion(asked.user)? {
+            return refused(refusal);
         }
         let (entry_fee, prize_percent) = (game.entry_fee, game.prize_percent);
         if turn.refuses_fee(game.name) {
@@ -639,7 +646,7 @@ pub(super) fn congested() -> Refusal {
 /// The user whose own partition decides the command, where that is neither a room's nor a queue's.
 fn home_of(command: &Command, asker: UserId) -> Option<UserId> {
     match command {
-        Command::Chat(_) => Some(asker),
+        Command::Chat(_) | Command::Wallet(_) => Some(asker),
         Command::JoinRoom(join) | Command::Spectate(join) if join.room_id.is_none() => Some(asker),
         Command::DemoGrant { user_id, .. } | Command::Credit { user_id, .. } => Some(*user_id),
         _ => None,

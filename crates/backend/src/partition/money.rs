@@ -23,10 +23,7 @@ pub(crate) fn push_payment(
         TransferKind::Fee => messages::PaymentKind::Participation,
         TransferKind::Refund => messages::PaymentKind::Refund,
         TransferKind::Prize => messages::PaymentKind::Prize,
-        TransferKind::DemoGrant
-        | TransferKind::Credit
-        | TransferKind::Rake
-        | TransferKind::TopUp => return,
+        _ => return,
     };
     let record = messages::PaymentRecord::new(
         kind,

@@ -3,9 +3,13 @@
 
 use super::Partition;
 use crate::store::postgres::Declared;
+use crate::store::wallet::counted_since;
 use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::log::Record;
-use blazing_sun_backbone::messages::{self, ChatCommand, Command, JoinRoom, QuickMatch};
+use blazing_sun_backbone::messages::{
+    self, ChatCommand, CheckoutFinished, CheckoutStatus, Command, JoinRoom, QuickMatch,
+    WalletCommand, top_up_request_id,
+};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::{Cents, CommandId, Millis, RoomId, SeatedPlayer, Transfer, UserId};
 use uuid::Uuid;
@@ -13,6 +17,9 @@ use uuid::Uuid;
 impl Partition {
     /// Adds what deciding this record may need.
     pub fn needs(&self, record: &Record, needed: &mut Declared) {
+        if record.topic.as_str() == topics::CHECKOUT_FINISHED {
+            return needs_of_payment(record, needed);
+        }
         if !matches!(
             record.topic.as_str(),
             topics::GAMES_COMMANDS | topics::CHAT_COMMANDS
@@ -36,17 +43,30 @@ impl Partition {
                 needed.users.insert(*recipient_id);
             }
             Command::CreateRoom(create) => {
+                needed.wallets.insert(user);
                 needed.rooms_of.insert(user);
                 needed.ended_rooms.extend(create.room_id.clone());
             }
-            Command::JoinRoom(join) | Command::Spectate(join) => {
+            Command::JoinRoom(join) => {
+                needed.wallets.insert(user);
                 self.needs_to_enter(user, join, needed);
             }
+            Command::Spectate(join) => self.needs_to_enter(user, join, needed),
             Command::BecomePlayer { .. } => {
+                needed.wallets.insert(user);
                 needed.accounts.insert(user);
             }
             Command::SelectPlayer { target_user_id, .. } => {
+                needed.wallets.insert(*target_user_id);
                 needed.accounts.insert(*target_user_id);
+            }
+            Command::Wallet(command) => {
+                needed.wallets.insert(user);
+                needed.counted.insert(user, counted_from(record.timestamp));
+                if let (WalletCommand::TopUp { .. }, Some(id)) = (command, command_id) {
+                    needed.users.insert(user);
+                    needed.top_ups.insert(top_up_request_id(user, id));
+                }
             }
             Command::QuickMatch(QuickMatch::Asked { cancel: false, .. }) => {
                 needs_to_be_matched(user, needed);
@@ -116,4 +136,24 @@ fn needs_to_be_matched(user: UserId, needed: &mut Declared) {
     needed.accounts.insert(user);
     needed.rooms_of.insert(user);
     needed.users.insert(user);
+    needed.wallets.insert(user);
+}
+
+fn needs_of_payment(record: &Record, needed: &mut Declared) {
+    let Ok(finished) = serde_json::from_slice::<CheckoutFinished>(&record.payload) else {
+        return;
+    };
+    needed.accounts.insert(finished.user_id);
+    needed.wallets.insert(finished.user_id);
+    needed.top_ups.insert(finished.request_id);
+    if finished.status == CheckoutStatus::Success
+        && let Some(payment) = finished.payment_intent_id
+    {
+        needed.transfers.insert(format!("top_up/{payment}"));
+    }
+}
+
+/// Batches are decided some time after their records were written: a day earlier is early enough.
+fn counted_from(written: Millis) -> Millis {
+    counted_since(written).plus(-86_400_000)
 }

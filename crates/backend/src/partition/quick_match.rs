@@ -287,6 +287,9 @@ impl Partition {
         if self.rooms_of(turn, user)?.len() >= ROOMS_OF_USER_MAX {
             return Ok(Some(RefusalCode::TooManyRooms.into()));
         }
+        if let Some(refusal) = turn.exclusion(user)? {
+            return Ok(Some(refusal));
+        }
         let fee = turn.rules.games.get(game_type).map(|game| game.entry_fee);
         let is_short = turn.balance(user)? < fee.unwrap_or_default();
         Ok(is_short.then(|| RefusalCode::InsufficientBalance.into()))

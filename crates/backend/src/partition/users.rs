@@ -165,6 +165,10 @@ impl Partition {
         asked: Asked<'_>,
         player: SeatedPlayer,
     ) -> Taken {
+        if turn.rules.wallet.is_real {
+            tracing::warn!(user.id = %player.user_id, "a demo grant was refused: the money here is real");
+            return Ok(());
+        }
         let transfer = Transfer::demo_grant(player, turn.rules.demo_grant);
         self.move_once(turn, asked, transfer)
     }
@@ -235,12 +239,17 @@ impl Partition {
                 self.pass_on(turn, envelope, room);
                 Ok(())
             }
+            Answer::TopUp(request_id) => self.tell_top_up(turn, asked, *request_id),
+            Answer::Limits => self.tell_limits(turn, asked),
         }
     }
 }
 
 /// Whether a transfer with this key is stored, or in this batch.
-fn is_transferred<S: Store>(turn: &mut Turn<'_, S>, key: &str) -> Result<bool, StoreError> {
+pub(super) fn is_transferred<S: Store>(
+    turn: &mut Turn<'_, S>,
+    key: &str,
+) -> Result<bool, StoreError> {
     let in_this_batch = turn
         .writes
         .transfers

@@ -104,8 +104,10 @@ impl<'c> LedgerRows<'c> {
         let balance = self
             .connection
             .prepare_cached(
-                "SELECT (SELECT sum(CASE WHEN earlier.to_account = 'player/' || it.user_id
-                                         THEN earlier.amount_cents ELSE -earlier.amount_cents END)
+                "SELECT (SELECT sum(CASE 'player/' || it.user_id
+                                         WHEN earlier.to_account THEN earlier.amount_cents
+                                         WHEN earlier.from_account THEN -earlier.amount_cents
+                                         ELSE 0 END)
                          FROM ledger_transfer AS earlier
                          WHERE earlier.user_id = it.user_id AND earlier.id <= it.id)
                  FROM ledger_transfer AS it WHERE key = ?1",

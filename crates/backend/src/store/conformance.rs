@@ -1,12 +1,14 @@
 //! What every store adapter must show: one suite, run by each adapter's tests on a real store.
 
 use super::reads::ReadSide;
+use super::wallet::{DisputeRow, TopUp, TopUpStatus, Wallet};
 use super::{
     Connection, InboxSnapshot, JournalDigest, Listing, ListingChange, Ownership, PresenceChange,
     QuarantinedRoom, Recipient, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
 };
 use blazing_sun_backbone::messages::{Content, DirectMessage, LobbyMessage};
 use blazing_sun_domain::room::Membership;
+use blazing_sun_domain::wallet::{Dispute, DisputeFacts, DisputeStage, DisputeState};
 use blazing_sun_domain::{
     Account, Cents, Millis, RoomId, SeatedPlayer, Transfer, TransferKind, UserId,
 };
@@ -92,6 +94,8 @@ pub fn run<T: Subject>(fresh: impl Fn() -> T) {
     a_lobbys_messages_are_kept(&fresh());
     old_messages_are_deleted(&fresh());
     queues_come_back(&fresh());
+    payments_disputes_and_wallets_come_back(&fresh());
+    a_payment_is_credited_to_one_request(&fresh());
 }
 
 fn money_moves_once_and_never_below_zero<T: Subject>(subject: &T) {
@@ -544,4 +548,146 @@ fn old_messages_are_deleted<T: Subject>(subject: &T) {
     assert_eq!(messages_of(subject, 7, None), [(2, false)]);
     let left = wait(subject.reads().lobby_messages("main", None, 9)).unwrap();
     assert_eq!(left.len(), 1);
+}
+
+fn top_up(id: u128, of: u64, status: TopUpStatus) -> TopUp {
+    TopUp {
+        request_id: Uuid::from_u128(id),
+        user: user(of),
+        amount: Cents(2_500),
+        currency: "eur".to_owned(),
+        status,
+        session_id: None,
+        session_url: None,
+        payment_intent_id: None,
+        payment: None,
+        refunded: Cents::ZERO,
+        requested: Millis(5),
+        finished: None,
+        error: None,
+    }
+}
+
+fn payments(rows: impl IntoIterator<Item = TopUp>) -> Writes {
+    Writes {
+        now: Millis(5),
+        top_ups: rows.into_iter().map(|row| (row.request_id, row)).collect(),
+        ..Writes::default()
+    }
+}
+
+fn ids(rows: &[TopUp]) -> Vec<u128> {
+    let mut ids: Vec<_> = rows.iter().map(|row| row.request_id.as_u128()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn payments_disputes_and_wallets_come_back<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    assert_eq!(store.top_up(Uuid::from_u128(1)).unwrap(), None);
+    assert_eq!(store.wallet(user(7)).unwrap(), None);
+    assert_eq!(store.disputes(Uuid::from_u128(1)).unwrap(), []);
+    let paid = |id, finished| TopUp {
+        payment: Some(format!("pi_{id}")),
+        finished: Some(Millis(finished)),
+        ..top_up(id, 7, TopUpStatus::Success)
+    };
+    let failed = TopUp {
+        finished: Some(Millis(9)),
+        ..top_up(5, 7, TopUpStatus::Failed)
+    };
+    let mut writes = payments([
+        top_up(1, 7, TopUpStatus::Requested),
+        top_up(2, 7, TopUpStatus::SessionCreated),
+        paid(3, 10),
+        paid(4, 11),
+        failed,
+        top_up(6, 8, TopUpStatus::Requested),
+    ]);
+    let mut wallet = Wallet::of(user(7));
+    writes.wallets.insert(user(7), wallet.clone());
+    let mut row = DisputeRow {
+        request_id: Uuid::from_u128(3),
+        dispute_id: "du_1".to_owned(),
+        user: user(7),
+        dispute: Dispute {
+            key: DisputeRow::key(Uuid::from_u128(3), "du_1"),
+            amount: Cents(2_500),
+            facts: DisputeFacts::default().with(DisputeStage::Created, None),
+            state: DisputeState::Held,
+            held: Cents(7),
+            short: Cents::ZERO,
+        },
+    };
+    let key = (row.request_id, row.dispute_id.clone());
+    writes.disputes.insert(key.clone(), row.clone());
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    assert_eq!(store.wallet(user(7)).unwrap().as_ref(), Some(&wallet));
+    assert_eq!(store.disputes(row.request_id).unwrap(), [row.clone()]);
+    let counted = store.counted_top_ups(user(7), Millis(10)).unwrap();
+    assert_eq!(ids(&counted), [1, 2, 4]);
+
+    let moved_on = TopUp {
+        session_id: Some("cs_1".to_owned()),
+        session_url: Some("https://pay.example".to_owned()),
+        payment_intent_id: Some("pi_1".to_owned()),
+        refunded: Cents(100),
+        error: Some("why".to_owned()),
+        ..paid(1, 12)
+    };
+    let mut writes = payments([moved_on.clone()]);
+    wallet.owed = Cents(9);
+    wallet.limits.week.set(Some(Cents(500)), Millis(5));
+    wallet.limits.week.set(None, Millis(6));
+    wallet.excluded_until = Some(Millis(77));
+    writes.wallets.insert(user(7), wallet.clone());
+    row.dispute.state = DisputeState::Out;
+    row.dispute.facts = row.dispute.facts.with(DisputeStage::FundsWithdrawn, None);
+    (row.dispute.held, row.dispute.short) = (Cents::ZERO, Cents(2_493));
+    writes.disputes.insert(key, row.clone());
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    drop(store);
+
+    let mut store = subject.open();
+    assert_eq!(
+        store.top_up(moved_on.request_id).unwrap().as_ref(),
+        Some(&moved_on)
+    );
+    assert_eq!(store.disputes(row.request_id).unwrap(), [row]);
+    assert_eq!(store.wallet(user(7)).unwrap().as_ref(), Some(&wallet));
+    let reads = subject.reads();
+    assert_eq!(
+        wait(reads.top_up(moved_on.request_id)).unwrap(),
+        Some(moved_on)
+    );
+    let (found, counted) = wait(reads.limits(user(7), Millis(11))).unwrap();
+    assert_eq!((found, ids(&counted)), (Some(wallet), vec![1, 2]));
+    let (found, counted) = wait(reads.limits(user(8), Millis(11))).unwrap();
+    assert_eq!((found, ids(&counted)), (None, vec![6]));
+}
+
+fn a_payment_is_credited_to_one_request<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let paid = |id| TopUp {
+        payment: Some("pi_1".to_owned()),
+        ..top_up(id, 7, TopUpStatus::Success)
+    };
+    subject
+        .commit(&mut store, &mut by, &payments([paid(1)]))
+        .unwrap();
+    let twice = subject.commit(&mut store, &mut by, &payments([paid(2)]));
+    assert!(twice.is_err_and(|error| error.is_of_what_was_written()));
+    assert_eq!(store.top_up(Uuid::from_u128(2)).unwrap(), None);
+    assert_eq!(store.top_up(Uuid::from_u128(1)).unwrap(), Some(paid(1)));
+    let too_much = TopUp {
+        refunded: Cents(2_501),
+        ..paid(1)
+    };
+    assert!(
+        subject
+            .commit(&mut store, &mut by, &payments([too_much]))
+            .is_err()
+    );
 }

@@ -16,6 +16,7 @@ mod reads;
 mod session;
 mod statements;
 mod tls;
+mod wallet;
 mod writes;
 
 pub use accounts::PgAccounts;

@@ -1,10 +1,12 @@
-//! What the HTTP API may read of ledger and directory. Nothing here writes.
+//! What the HTTP API may read of ledger, payments and directory. Nothing here writes.
 
 use super::StoreError;
+use super::wallet::{TopUp, Wallet};
 use async_trait::async_trait;
 use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
 use blazing_sun_domain::{Cents, Millis, UserId};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 /// A change of a player's balance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,16 @@ pub trait ReadSide: Send + Sync + 'static {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Movement>, StoreError>;
+
+    /// A payment that was asked for.
+    async fn top_up(&self, request_id: Uuid) -> Result<Option<TopUp>, StoreError>;
+
+    /// A player's wallet, and the payments that may still be paid or were paid after `since`.
+    async fn limits(
+        &self,
+        user: UserId,
+        since: Millis,
+    ) -> Result<(Option<Wallet>, Vec<TopUp>), StoreError>;
 
     /// The newest `limit` messages from and to a user, newest first, each with when its recipient read
     /// it; of those before a position, if given.

@@ -7,6 +7,7 @@ mod journals;
 mod messages;
 mod quarantine;
 mod reads;
+mod wallet;
 mod write_back;
 
 pub use access::{SqliteAccess, WriteJob, WriteJobs};

@@ -244,7 +244,17 @@ async fn money_that_moved_otherwise_is_named() {
              FROM ledger_transfer ORDER BY id DESC LIMIT 1;
              UPDATE account_balance SET balance = balance + 100 WHERE account = 'player/1';"
                 .to_owned(),
-            "a deployment of demo money sells none".to_owned(),
+            "transfer top_up/1: from_account is stripe/clearing, must be test/clearing".to_owned(),
+        ),
+        (
+            "money bought by no request",
+            "INSERT INTO ledger_transfer
+             (key, kind, from_account, to_account, amount_cents, user_id, batch_no, at_ms)
+             SELECT 'top_up/pi_1', 'top_up', 'test/clearing', 'player/1', 100, 1, batch_no, at_ms
+             FROM ledger_transfer ORDER BY id DESC LIMIT 1;
+             UPDATE account_balance SET balance = balance + 100 WHERE account = 'player/1';"
+                .to_owned(),
+            "payment pi_1 has transfers, and no row".to_owned(),
         ),
         (
             "a fee paid by another",
@@ -321,7 +331,12 @@ async fn money_that_moved_otherwise_is_named() {
         (
             "money of another kind",
             "UPDATE deployment SET value = 'real eur'".to_owned(),
-            "the deployment's money is `real eur`".to_owned(),
+            "player 1 has demo money, where money is real".to_owned(),
+        ),
+        (
+            "money of no kind",
+            "UPDATE deployment SET value = 'eur'".to_owned(),
+            "the deployment's money is `eur`, which is neither demo nor real".to_owned(),
         ),
     ] {
         assert_named(from, fault, &sql, &wanted);

@@ -46,6 +46,7 @@ pub fn options(dir: &Path) -> EngineOptions {
         mac: keys.cluster_mac(),
         demo_grant: Cents(5_000),
         currency: "eur".to_owned(),
+        wallet: Default::default(),
         log: SqliteLogOptions::default(),
         gone_ms: 50,
         gone_after_restart_ms: 100,
@@ -189,6 +190,35 @@ impl Rig {
         self.send_as(0, "wallet.command.demo_grant", fields, id, "")
             .await;
         self.expect("wallet.event.balance_changed").await;
+    }
+
+    /// All that a topic holds.
+    pub async fn records(&self, topic: &str) -> Vec<Value> {
+        let topic = Topic::new(topic);
+        let mut found = Vec::new();
+        for (partition, bounds) in (0..).zip(self.log.bounds(&topic).await.unwrap()) {
+            let from = vec![(topic.clone(), partition, Start::Offset(bounds.earliest))];
+            let mut subscription = self.log.subscribe(from).unwrap();
+            let mut left = bounds.end - bounds.earliest;
+            while left > 0 {
+                let records = subscription.next().await.unwrap();
+                left -= records.len() as u64;
+                let values = records
+                    .iter()
+                    .map(|record| serde_json::from_slice(&record.payload));
+                found.extend(values.map(|value| value.unwrap()));
+            }
+        }
+        found
+    }
+
+    /// A row of two columns, as it is committed.
+    pub async fn row(&self, query: &str) -> (String, i64) {
+        let query = query.to_owned();
+        let read = move |connection: &rusqlite::Connection| {
+            Ok(connection.query_row(&query, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        };
+        self.engine.access().read(read).await.unwrap()
     }
 
     /// The next event of any kind.

@@ -6,6 +6,8 @@ mod chat;
 mod credits;
 mod harness;
 mod isolation;
+mod limits;
+mod payments;
 mod presence;
 mod quarantine;
 mod quick_match;

@@ -9,6 +9,7 @@ mod across;
 mod faults;
 mod lists;
 mod losses;
+mod payments;
 mod refused;
 mod rig;
 

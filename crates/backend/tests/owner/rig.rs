@@ -181,6 +181,7 @@ impl Rig {
             mac: self.keys.cluster_mac(),
             demo_grant: Cents(5_000),
             currency: "eur".to_owned(),
+            wallet: Default::default(),
             gone_ms: 50,
             gone_after_restart_ms: 1_500,
             gateway_silence_ms: 3_000,

@@ -229,6 +229,11 @@ impl Room {
             .collect()
     }
 
+    /// Whether this user is the host.
+    pub fn is_hosted_by(&self, user: UserId) -> bool {
+        self.roster.host.user_id == user
+    }
+
     /// What this user is here.
     pub fn standing(&self, user: UserId) -> Membership {
         let is_here = |member: &Member| !member.has_left();

@@ -1,6 +1,7 @@
 //! Where a dispute of a payment stands. Its stages are told in any order and more than once: what was told is a
 //! set, and where the money has to be follows from the set alone.
 
+use crate::money::Cents;
 use serde::{Deserialize, Serialize};
 
 /// What is told of a dispute.
@@ -43,7 +44,7 @@ pub enum DisputeOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct DisputeFacts(u8);
 
-/// Where the disputed money has to be.
+/// Where the disputed money is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisputeState {
     /// With the player: nothing was told, or the payment stands.
@@ -52,6 +53,41 @@ pub enum DisputeState {
     Held,
     /// With the payer again.
     Out,
+}
+
+impl DisputeState {
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DisputeState::Free => "free",
+            DisputeState::Held => "held",
+            DisputeState::Out => "out",
+        }
+    }
+
+    /// From its stored form.
+    pub fn parse(text: &str) -> Option<DisputeState> {
+        [DisputeState::Free, DisputeState::Held, DisputeState::Out]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
+/// A dispute, and where its money is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispute {
+    /// `<request>/<dispute>`: what its transfers are known by.
+    pub key: String,
+    /// How much is disputed.
+    pub amount: Cents,
+    /// What was told.
+    pub facts: DisputeFacts,
+    /// Where the money was brought by what was told so far.
+    pub state: DisputeState,
+    /// How much of it is held: as much as there was.
+    pub held: Cents,
+    /// How much was not there when it went out, and so was left owing.
+    pub short: Cents,
 }
 
 impl DisputeFacts {

@@ -38,6 +38,48 @@ pub const KEYS: &[Key] = &[
         "The keys that sign access tokens and seal passwords. Made at the first start, readable by its owner alone; belongs in every backup. On Kafka it must be named and there: `blazing-sun keys`",
     ),
     key(
+        "money",
+        "demo, or a currency's code of three lower-case letters, e.g. eur",
+        "demo",
+        "What is played for, fixed at the first start. demo: everybody is given some, guests and the house's bot play, and payments are tests. A currency: real money, without any of that",
+    ),
+    key(
+        "deposits.enabled",
+        "true or false",
+        "false",
+        "Whether a checkout takes payments here; without one, paying in is refused with `payments_unavailable`",
+    ),
+    key(
+        "deposits.min_cents",
+        "cents, 1 to 100000000",
+        "100",
+        "The least that is paid in at once",
+    ),
+    key(
+        "deposits.max_cents",
+        "cents, deposits.min_cents to 100000000",
+        "100000",
+        "The most that is paid in at once",
+    ),
+    key(
+        "deposits.day_cents",
+        "cents, 0 to 100000000",
+        "none: no limit",
+        "The most that one player pays in within 24 hours; players set limits of their own beside it",
+    ),
+    key(
+        "deposits.week_cents",
+        "cents, 0 to 100000000",
+        "none: no limit",
+        "The same within 7 days",
+    ),
+    key(
+        "deposits.month_cents",
+        "cents, 0 to 100000000",
+        "none: no limit",
+        "The same within 30 days",
+    ),
+    key(
         "kafka.bootstrap_servers",
         "HOST:PORT, several separated by commas",
         "none: topics are in the data directory",

@@ -13,6 +13,10 @@ use std::path::PathBuf;
 pub struct Config {
     /// The keys file; none: `keys` in the data directory.
     pub keys: Option<PathBuf>,
+    /// What the deployment's one money is.
+    pub money: Money,
+    /// What may be paid in.
+    pub deposits: Deposits,
     /// The brokers.
     pub kafka: Kafka,
     /// PostgreSQL.
@@ -135,6 +139,81 @@ pub struct Chat {
     /// How long direct and lobby messages are kept.
     pub kept_days: u32,
 }
+
+/// What the deployment's one money is: `demo`, or a currency of real money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Money(pub String);
+
+impl Money {
+    const DEMO: &str = "demo";
+    /// What demo money is counted in.
+    const DEMO_CURRENCY: &str = "eur";
+
+    /// Whether it is real.
+    pub fn is_real(&self) -> bool {
+        self.0 != Money::DEMO
+    }
+
+    /// Its currency, lower case.
+    pub fn currency(&self) -> &str {
+        match self.is_real() {
+            true => &self.0,
+            false => Money::DEMO_CURRENCY,
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        !self.is_real() || self.0.len() == 3 && self.0.bytes().all(|byte| byte.is_ascii_lowercase())
+    }
+}
+
+impl Default for Money {
+    fn default() -> Money {
+        Money(Money::DEMO.to_owned())
+    }
+}
+
+/// What players may pay in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Deposits {
+    /// Whether there is a checkout that takes payments.
+    pub enabled: bool,
+    /// The least at once.
+    pub min_cents: i64,
+    /// The most at once.
+    pub max_cents: i64,
+    /// The most of one player in 24 hours.
+    pub day_cents: Option<i64>,
+    /// The most in 7 days.
+    pub week_cents: Option<i64>,
+    /// The most in 30 days.
+    pub month_cents: Option<i64>,
+}
+
+impl Deposits {
+    fn checks(&self) -> [(bool, &'static str); 5] {
+        let fits =
+            |limit: Option<i64>| limit.is_none_or(|limit| (0..=DEPOSIT_MAX).contains(&limit));
+        [
+            (
+                (1..=DEPOSIT_MAX).contains(&self.min_cents),
+                "deposits.min_cents",
+            ),
+            (
+                (self.min_cents..=DEPOSIT_MAX).contains(&self.max_cents),
+                "deposits.max_cents",
+            ),
+            (fits(self.day_cents), "deposits.day_cents"),
+            (fits(self.week_cents), "deposits.week_cents"),
+            (fits(self.month_cents), "deposits.month_cents"),
+        ]
+    }
+}
+
+/// The highest limit of a deposit, in cents.
+const DEPOSIT_MAX: i64 = 100_000_000;
 
 /// The house's bot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -275,6 +354,19 @@ impl Default for Chat {
     }
 }
 
+impl Default for Deposits {
+    fn default() -> Deposits {
+        Deposits {
+            enabled: false,
+            min_cents: 100,
+            max_cents: 100_000,
+            day_cents: None,
+            week_cents: None,
+            month_cents: None,
+        }
+    }
+}
+
 impl Default for Bot {
     fn default() -> Bot {
         Bot {
@@ -323,6 +415,8 @@ impl Config {
             telemetry,
             kafka,
             database,
+            money,
+            deposits,
             ..
         } = self;
         let limits = &gateway.limits;
@@ -335,6 +429,7 @@ impl Config {
             .iter()
             .all(|proxy| proxy.parse::<Network>().is_ok());
         let checks = [
+            (money.is_known(), "money"),
             (
                 server.request_head_within_s > 0,
                 "server.request_head_within_s",
@@ -420,6 +515,7 @@ impl Config {
             .iter()
             .chain(&kafka.checks())
             .chain(&database.checks())
+            .chain(&deposits.checks())
             .find(|(fine, _)| !fine)
             .map(|(_, key)| (*key).to_owned());
         key.or_else(|| {

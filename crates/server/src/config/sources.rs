@@ -28,7 +28,7 @@ const NOT_KEYS: &[&str] = &[
 const DEPTH_MAX: usize = 8;
 
 /// Keys whose values are texts, whatever they look like.
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 8] = [
     "database.url",
     "gateway.id",
     "kafka.bootstrap_servers",
@@ -36,6 +36,7 @@ const TEXTS: [&str; 7] = [
     "kafka.sasl.password",
     "kafka.sasl.user",
     "kafka.topic_prefix",
+    "money",
 ];
 
 /// Whether the key takes any text, however it looks.

@@ -13,7 +13,9 @@ use blazing_sun_backend::api::{self, ApiConfig, ApiParts, ApiState, Rates};
 use blazing_sun_backend::chat::ChatRules;
 use blazing_sun_backend::store::accounts::AccountStore;
 use blazing_sun_backend::store::reads::ReadSide;
+use blazing_sun_backend::wallet::WalletRules;
 use blazing_sun_domain::room::RoomLimits;
+use blazing_sun_domain::wallet::DepositRules;
 use blazing_sun_domain::{Cents, Games};
 use blazing_sun_gateway::GatewayConfig;
 use std::sync::Arc;
@@ -23,8 +25,6 @@ use tokio::sync::watch;
 const DAY_MS: i64 = 86_400_000;
 /// What every account of a demo deployment starts with.
 pub const DEMO_GRANT: Cents = Cents(5_000);
-/// The deployment's one currency.
-pub const CURRENCY: &str = "eur";
 /// A user whose last connection is gone so long is gone: see the wire's `Alive`.
 pub const GONE_MS: i64 = 2_000;
 /// The same after a gateway has started again.
@@ -69,6 +69,25 @@ pub fn chat_rules(config: &config::Chat) -> ChatRules {
     }
 }
 
+/// What players may pay in.
+pub fn wallet_rules(config: &Config) -> WalletRules {
+    let deposits = &config.deposits;
+    let limit = |cents: Option<i64>| cents.map(Cents);
+    WalletRules {
+        is_real: config.money.is_real(),
+        takes_payments: deposits.enabled,
+        deposits: DepositRules {
+            least: Cents(deposits.min_cents),
+            most: Cents(deposits.max_cents),
+            day: limit(deposits.day_cents),
+            week: limit(deposits.week_cents),
+            month: limit(deposits.month_cents),
+        },
+        return_origins: config.gateway.allowed_origins.clone(),
+        returns_to_loopback: config.server.listen.ip().is_loopback(),
+    }
+}
+
 /// What accounts and API stand on.
 pub struct Ground {
     /// Users and refresh tokens.
@@ -93,8 +112,9 @@ pub fn accounts(config: &Config, keys: &Keys, ground: &Ground) -> anyhow::Result
         passwords: Passwords::new(PasswordCost::default())?,
         clock: system_clock(),
         config: AccountsConfig {
-            currency: CURRENCY.to_owned(),
-            allow_guests: settings.allow_guests,
+            currency: config.money.currency().to_owned(),
+            demo_grants: !config.money.is_real(),
+            allow_guests: settings.allow_guests && !config.money.is_real(),
             access_token_life: Duration::from_secs(60 * u64::from(settings.access_token_minutes)),
             ..AccountsConfig::default()
         },

@@ -9,6 +9,7 @@ mod moderation;
 mod scene;
 mod seats;
 mod spectators;
+mod wallet;
 
 use blazing_sun_backbone::messages::CLIENT_COMMANDS;
 use blazing_sun_domain::games::built_in;
@@ -59,6 +60,10 @@ rows! {
     chat::send_lobby_message: "chat.command.send_lobby_message";
     chat::typing: "chat.command.typing";
     chat::mark_read: "chat.command.mark_read";
+    wallet::top_up: "wallet.command.top_up";
+    wallet::top_up_without_a_checkout: "wallet.command.top_up";
+    wallet::set_deposit_limit: "wallet.command.set_deposit_limit";
+    wallet::exclude_self: "wallet.command.exclude_self" "quick_match" "create_room";
     games::roll: "bigger_dice.roll";
     games::bigger_dice_auto_play: "bigger_dice.enable_auto_play";
     games::mark_a_cell: "tic_tac_toe.move";

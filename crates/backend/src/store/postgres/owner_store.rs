@@ -8,14 +8,16 @@ use super::prefetch::{Asked, Declared, Known, Rows, room_of, user_of};
 use super::session::{Link, Session};
 use super::statements::Sql;
 use super::writes;
+use crate::store::wallet::{DisputeRow, TopUp, Wallet};
 use crate::store::{
     Connection, InboxSnapshot, JournalDigest, Ownership, QuarantinedRoom, Recipient, RoomSnapshot,
     Store, StoreError, Writes,
 };
 use blazing_sun_backbone::kill_point;
 use blazing_sun_domain::{Cents, Millis, RoomId, UserId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Error, Row};
+use uuid::Uuid;
 
 /// The store of one partition's owner. Its methods block the calling thread, which must be none of an async
 /// runtime's.
@@ -312,6 +314,49 @@ impl Store for PgStore {
             |known| known.users.get(&user).cloned(),
             || Declared {
                 users: BTreeSet::from([user]),
+                ..Declared::default()
+            },
+        )
+    }
+
+    fn wallet(&mut self, user: UserId) -> Result<Option<Wallet>, StoreError> {
+        self.known(
+            |known| known.wallets.get(&user).cloned(),
+            || Declared {
+                wallets: BTreeSet::from([user]),
+                ..Declared::default()
+            },
+        )
+    }
+
+    fn top_up(&mut self, request_id: Uuid) -> Result<Option<TopUp>, StoreError> {
+        self.known(
+            |known| known.top_ups.get(&request_id).cloned(),
+            || Declared {
+                top_ups: BTreeSet::from([request_id]),
+                ..Declared::default()
+            },
+        )
+    }
+
+    fn disputes(&mut self, request_id: Uuid) -> Result<Vec<DisputeRow>, StoreError> {
+        self.known(
+            |known| known.disputes.get(&request_id).cloned(),
+            || Declared {
+                top_ups: BTreeSet::from([request_id]),
+                ..Declared::default()
+            },
+        )
+    }
+
+    fn counted_top_ups(&mut self, user: UserId, since: Millis) -> Result<Vec<TopUp>, StoreError> {
+        self.known(
+            |known| {
+                let (from, counted) = known.counted.get(&user)?;
+                (*from <= since).then(|| counted.clone())
+            },
+            || Declared {
+                counted: BTreeMap::from([(user, since)]),
                 ..Declared::default()
             },
         )

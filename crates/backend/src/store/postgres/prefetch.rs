@@ -4,11 +4,14 @@
 use super::pipeline::in_order;
 use super::session::Session;
 use super::statements::Sql;
+use super::wallet::{dispute_of, top_up_of, wallet_of};
+use crate::store::wallet::{DisputeRow, TopUp, Wallet};
 use crate::store::{Recipient, StoreError};
-use blazing_sun_domain::{Account, Cents, RoomId, UserId};
+use blazing_sun_domain::{Account, Cents, Millis, RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 /// What a batch's records are known to need, as far as that can be seen before they are decided. What is missing
 /// here is asked for when it is read, a round trip each.
@@ -26,6 +29,12 @@ pub struct Declared {
     pub rooms_named: BTreeSet<String>,
     /// Rooms that may have ended.
     pub ended_rooms: BTreeSet<RoomId>,
+    /// Users who may have excluded themselves, or owe something.
+    pub wallets: BTreeSet<UserId>,
+    /// Payments, with their disputes.
+    pub top_ups: BTreeSet<Uuid>,
+    /// Users whose payments are counted, and from when on.
+    pub counted: BTreeMap<UserId, Millis>,
 }
 
 /// What has been read, by what was asked.
@@ -38,6 +47,11 @@ pub(super) struct Known {
     pub(super) users: BTreeMap<UserId, Option<Recipient>>,
     pub(super) rooms_named: BTreeMap<String, Vec<RoomId>>,
     pub(super) ended_rooms: BTreeMap<RoomId, Option<String>>,
+    pub(super) wallets: BTreeMap<UserId, Option<Wallet>>,
+    pub(super) top_ups: BTreeMap<Uuid, Option<TopUp>>,
+    pub(super) disputes: BTreeMap<Uuid, Vec<DisputeRow>>,
+    /// Each with the instant from which on they were read.
+    pub(super) counted: BTreeMap<UserId, (Millis, Vec<TopUp>)>,
 }
 
 pub(super) type Asked<'a> = Pin<Box<dyn Future<Output = Result<Rows, StoreError>> + 'a>>;
@@ -53,6 +67,10 @@ pub(super) enum Rows {
     Users(Vec<Row>),
     RoomsNamed(Vec<Row>),
     EndedRooms(Vec<Row>),
+    Wallets(Vec<Row>),
+    TopUps(Vec<Row>),
+    Disputes(Vec<Row>),
+    Counted(Vec<Row>),
 }
 
 impl Declared {
@@ -105,7 +123,44 @@ impl Declared {
                 ))
             }));
         }
+        self.ask_for_payments(session, &mut all);
         all
+    }
+
+    fn ask_for_payments<'a>(&'a self, session: &'a Session, all: &mut Vec<Asked<'a>>) {
+        if !self.wallets.is_empty() {
+            let users: Vec<i64> = self.wallets.iter().map(stored).collect();
+            all.push(Box::pin(async move {
+                Ok(Rows::Wallets(session.query(Sql::Wallets, &[&users]).await?))
+            }));
+        }
+        if !self.top_ups.is_empty() {
+            let ids: Vec<Uuid> = self.top_ups.iter().copied().collect();
+            let of_disputes = ids.clone();
+            all.push(Box::pin(async move {
+                Ok(Rows::TopUps(session.query(Sql::TopUps, &[&ids]).await?))
+            }));
+            all.push(Box::pin(async move {
+                Ok(Rows::Disputes(
+                    session.query(Sql::Disputes, &[&of_disputes]).await?,
+                ))
+            }));
+        }
+        if let Some(since) = self.counted.values().min() {
+            let since = since.0;
+            let users: Vec<i64> = self.counted.keys().map(stored).collect();
+            let of_paid = users.clone();
+            all.push(Box::pin(async move {
+                Ok(Rows::Counted(
+                    session.query(Sql::OpenTopUps, &[&users]).await?,
+                ))
+            }));
+            all.push(Box::pin(async move {
+                Ok(Rows::Counted(
+                    session.query(Sql::PaidTopUps, &[&of_paid, &since]).await?,
+                ))
+            }));
+        }
     }
 
     /// Asks for all of it, and adds it to what is known.
@@ -128,8 +183,35 @@ impl Known {
         declared: &Declared,
         answers: Vec<Rows>,
     ) -> Result<(), StoreError> {
+        self.expect_payments(declared);
         for rows in answers {
             match rows {
+                Rows::Wallets(rows) => {
+                    for row in &rows {
+                        let wallet = wallet_of(row)?;
+                        self.wallets.insert(wallet.user, Some(wallet));
+                    }
+                }
+                Rows::TopUps(rows) => {
+                    for row in &rows {
+                        let top_up = top_up_of(row)?;
+                        self.top_ups.insert(top_up.request_id, Some(top_up));
+                    }
+                }
+                Rows::Disputes(rows) => {
+                    for row in &rows {
+                        let row = dispute_of(row)?;
+                        self.disputes.entry(row.request_id).or_default().push(row);
+                    }
+                }
+                Rows::Counted(rows) => {
+                    for row in &rows {
+                        let top_up = top_up_of(row)?;
+                        if let Some((_, counted)) = self.counted.get_mut(&top_up.user) {
+                            counted.push(top_up);
+                        }
+                    }
+                }
                 Rows::Nothing | Rows::Held(_) => {}
                 Rows::Balances(rows) => self.add_balances(declared, &rows)?,
                 Rows::Transferred(rows) => {
@@ -182,6 +264,21 @@ impl Known {
         Ok(())
     }
 
+    /// Of what is asked for and not answered there is nothing.
+    fn expect_payments(&mut self, declared: &Declared) {
+        let wallets = declared.wallets.iter();
+        self.wallets.extend(wallets.map(|user| (*user, None)));
+        for id in &declared.top_ups {
+            self.top_ups.insert(*id, None);
+            self.disputes.insert(*id, Vec::new());
+        }
+        if let Some(since) = declared.counted.values().min() {
+            let users = declared.counted.keys();
+            self.counted
+                .extend(users.map(|user| (*user, (*since, Vec::new()))));
+        }
+    }
+
     fn add_balances(&mut self, declared: &Declared, rows: &[Row]) -> Result<(), StoreError> {
         let found = rows
             .iter()
@@ -202,6 +299,10 @@ impl Known {
         self.users.append(&mut other.users);
         self.rooms_named.append(&mut other.rooms_named);
         self.ended_rooms.append(&mut other.ended_rooms);
+        self.wallets.append(&mut other.wallets);
+        self.top_ups.append(&mut other.top_ups);
+        self.disputes.append(&mut other.disputes);
+        self.counted.append(&mut other.counted);
     }
 }
 

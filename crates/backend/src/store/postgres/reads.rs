@@ -2,16 +2,19 @@
 
 use super::pool::PgPool;
 use super::prefetch::{stored, user_of};
+use super::wallet::{TOP_UP, top_up_of, wallet_of};
 use crate::directory::{ROOMS_MAX, listed};
 use crate::partition::ListQuery;
 use crate::store::StoreError;
 use crate::store::reads::{Movement, Placed, ReadSide};
+use crate::store::wallet::{TopUp, Wallet};
 use async_trait::async_trait;
 use blazing_sun_backbone::messages::{Content, DirectMessage, LobbyMessage};
 use blazing_sun_domain::{Account, Cents, Millis, UserId};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 /// Reads of ledger, messages and directory.
 #[derive(Debug, Clone)]
@@ -86,6 +89,32 @@ impl ReadSide for PgReads {
             })
         };
         rows.iter().map(movement).collect()
+    }
+
+    async fn top_up(&self, request_id: Uuid) -> Result<Option<TopUp>, StoreError> {
+        let sql = format!("SELECT {TOP_UP} FROM top_up WHERE request_id = $1");
+        let rows = self.pool.rows(&sql, &[&request_id]).await?;
+        rows.first().map(top_up_of).transpose()
+    }
+
+    async fn limits(
+        &self,
+        user: UserId,
+        since: Millis,
+    ) -> Result<(Option<Wallet>, Vec<TopUp>), StoreError> {
+        let sql =
+            "SELECT user_id, owed_cents, limits, excluded_until_ms FROM wallet WHERE user_id = $1";
+        let wallet = self.pool.rows(sql, &[&stored(&user)]).await?;
+        let wallet = wallet.first().map(wallet_of).transpose()?;
+        let sql = format!(
+            "SELECT {TOP_UP} FROM top_up
+             WHERE user_id = $1 AND status IN ('requested', 'session_created')
+             UNION ALL SELECT {TOP_UP} FROM top_up
+             WHERE user_id = $1 AND payment IS NOT NULL AND finished_ms > $2"
+        );
+        let rows = self.pool.rows(&sql, &[&stored(&user), &since.0]).await?;
+        let counted = rows.iter().map(top_up_of).collect::<Result<_, _>>()?;
+        Ok((wallet, counted))
     }
 
     async fn direct_messages(

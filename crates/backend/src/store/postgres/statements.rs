@@ -25,6 +25,18 @@ statements! {
         CROSS JOIN LATERAL (SELECT room_id FROM room_directory WHERE room_name = asked.name
                             ORDER BY room_id LIMIT 2) AS found",
     EndedRooms => "SELECT room_id, room_name FROM room_archive WHERE room_id = ANY($1)",
+    Wallets => "SELECT user_id, owed_cents, limits, excluded_until_ms FROM wallet WHERE user_id = ANY($1)",
+    TopUps => "SELECT request_id, user_id, amount_cents, currency, status, session_id, session_url,
+               payment_intent_id, payment, refunded_cents, requested_ms, finished_ms, error
+        FROM top_up WHERE request_id = ANY($1)",
+    Disputes => "SELECT request_id, dispute_id, user_id, amount_cents, facts, state, held_cents, short_cents
+        FROM top_up_dispute WHERE request_id = ANY($1) ORDER BY request_id, dispute_id",
+    OpenTopUps => "SELECT request_id, user_id, amount_cents, currency, status, session_id, session_url,
+               payment_intent_id, payment, refunded_cents, requested_ms, finished_ms, error
+        FROM top_up WHERE user_id = ANY($1) AND status IN ('requested', 'session_created')",
+    PaidTopUps => "SELECT request_id, user_id, amount_cents, currency, status, session_id, session_url,
+               payment_intent_id, payment, refunded_cents, requested_ms, finished_ms, error
+        FROM top_up WHERE user_id = ANY($1) AND payment IS NOT NULL AND finished_ms > $2",
 
     MoveOn => "UPDATE partition_owner SET batch_no = $2, alive_ms = $3, floor = $4,
         published_upto = greatest(published_upto, $5) WHERE partition = $1",
@@ -134,6 +146,24 @@ statements! {
         FROM unnest($1::bigint[], $2::uuid[]) AS given (reader, message_id)
         WHERE direct_message.message_id = given.message_id AND direct_message.recipient_id = given.reader
           AND direct_message.read_ms IS NULL",
+    PutWallets => "INSERT INTO wallet (user_id, owed_cents, limits, excluded_until_ms)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[])
+        ON CONFLICT (user_id) DO UPDATE SET owed_cents = excluded.owed_cents, limits = excluded.limits,
+            excluded_until_ms = excluded.excluded_until_ms",
+    PutTopUps => "INSERT INTO top_up (request_id, user_id, amount_cents, currency, status, session_id, session_url,
+                            payment_intent_id, payment, refunded_cents, requested_ms, finished_ms, error)
+        SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+                             $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[])
+        ON CONFLICT (request_id) DO UPDATE SET status = excluded.status, session_id = excluded.session_id,
+            session_url = excluded.session_url, payment_intent_id = excluded.payment_intent_id,
+            payment = excluded.payment, refunded_cents = excluded.refunded_cents,
+            finished_ms = excluded.finished_ms, error = excluded.error",
+    PutDisputes => "INSERT INTO top_up_dispute (request_id, dispute_id, user_id, amount_cents, facts, state, held_cents,
+                                    short_cents)
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::bigint[],
+                             $8::bigint[])
+        ON CONFLICT (request_id, dispute_id) DO UPDATE SET facts = excluded.facts, state = excluded.state,
+            held_cents = excluded.held_cents, short_cents = excluded.short_cents",
     // What another partition deletes just now is left to it.
     SweepDirect => "DELETE FROM direct_message WHERE id IN (
             SELECT id FROM direct_message

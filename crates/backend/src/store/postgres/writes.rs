@@ -4,6 +4,7 @@ use super::batch::{OwnerBatch, encode_consumed, encode_records};
 use super::pipeline::{Calls, parameters};
 use super::prefetch::{Known, stored};
 use super::statements::Sql;
+use super::wallet::put_wallets;
 use crate::store::{
     InboxSnapshot, ListingChange, PresenceChange, QuarantinedRoom, RoomArchive, RoomSnapshot,
     Standing, StoreError, Writes,
@@ -43,6 +44,7 @@ pub(super) fn calls<'a>(
     put_direct_messages(&mut calls, &writes.direct_messages);
     put_lobby_messages(&mut calls, &writes.lobby_messages);
     put_messages_read(&mut calls, writes);
+    put_wallets(&mut calls, writes)?;
     if let Some(kept_from) = writes.messages_kept_from {
         for sql in [Sql::SweepDirect, Sql::SweepLobby] {
             calls.push(sql, parameters![kept_from.0, DELETED_AT_ONCE]);

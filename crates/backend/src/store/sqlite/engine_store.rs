@@ -3,7 +3,9 @@
 use super::access::{JobOutcome, WriteJob, WriteJobs};
 use super::messages;
 use super::quarantine;
+use super::wallet;
 use super::write_back::{Progress, WriteBack, checkpoint};
+use crate::store::wallet::{DisputeRow, TopUp, Wallet};
 use crate::store::{
     Connection as UserConnection, InboxSnapshot, JournalDigest, ListingChange, Ownership,
     PresenceChange, QuarantinedRoom, Recipient, RoomArchive, RoomSnapshot, Standing, Store,
@@ -18,6 +20,7 @@ use blazing_sun_domain::{
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use std::path::Path;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The embedded engine owns all partitions under this one row of `partition_owner`.
 const ALL_PARTITIONS: i64 = -1;
@@ -221,6 +224,7 @@ impl SqliteStore {
             write_presence(&transaction, change)?;
         }
         messages::write(&transaction, writes)?;
+        wallet::write(&transaction, writes)?;
         self.outcomes
             .extend(jobs.into_iter().map(|job| job(&transaction)));
         kill_point!(Written);
@@ -320,6 +324,22 @@ impl Store for SqliteStore {
 
     fn recipient(&mut self, user: UserId) -> Result<Option<Recipient>, StoreError> {
         messages::recipient(&self.connection, user)
+    }
+
+    fn wallet(&mut self, user: UserId) -> Result<Option<Wallet>, StoreError> {
+        wallet::wallet(&self.connection, user)
+    }
+
+    fn top_up(&mut self, request_id: Uuid) -> Result<Option<TopUp>, StoreError> {
+        wallet::top_up(&self.connection, request_id)
+    }
+
+    fn disputes(&mut self, request_id: Uuid) -> Result<Vec<DisputeRow>, StoreError> {
+        wallet::disputes(&self.connection, request_id)
+    }
+
+    fn counted_top_ups(&mut self, user: UserId, since: Millis) -> Result<Vec<TopUp>, StoreError> {
+        wallet::counted(&self.connection, user, since)
     }
 
     fn archived_inputs(&mut self, room: &RoomId) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,13 +1,15 @@
 //! The read side of the embedded store.
 
-use super::{SqliteAccess, messages};
+use super::{SqliteAccess, messages, wallet};
 use crate::store::StoreError;
 use crate::store::reads::{Movement, Placed, ReadSide};
+use crate::store::wallet::{TopUp, Wallet};
 use async_trait::async_trait;
 use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
 use blazing_sun_domain::{Account, Cents, Millis, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 /// Reads of the embedded store's file.
 #[derive(Clone)]
@@ -91,6 +93,23 @@ impl ReadSide for SqliteReads {
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        };
+        self.access.read(read).await
+    }
+
+    async fn top_up(&self, request_id: Uuid) -> Result<Option<TopUp>, StoreError> {
+        let read = move |connection: &Connection| wallet::top_up(connection, request_id);
+        self.access.read(read).await
+    }
+
+    async fn limits(
+        &self,
+        user: UserId,
+        since: Millis,
+    ) -> Result<(Option<Wallet>, Vec<TopUp>), StoreError> {
+        let read = move |connection: &Connection| {
+            let counted = wallet::counted(connection, user, since)?;
+            Ok((wallet::wallet(connection, user)?, counted))
         };
         self.access.read(read).await
     }

@@ -1,0 +1,220 @@
+//! Paying in: asked for as a gateway would ask, and read back.
+
+use super::ApiState;
+use super::body::Fields;
+use super::client::Bearer;
+use super::problem::Problem;
+use crate::store::wallet::{TopUp, Wallet, counted_since};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use blazing_sun_backbone::credentials::Claims;
+use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
+use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Topic};
+use blazing_sun_backbone::messages::{TOP_UP, parse_command, top_up, top_up_request_id};
+use blazing_sun_backbone::topics::GAMES_COMMANDS;
+use blazing_sun_domain::{Cents, CommandId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::time::Duration;
+use uuid::Uuid;
+
+const APPEND_WITHIN: Duration = Duration::from_secs(5);
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// `POST checkout/sessions`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PaymentRequested {
+    /// For `GET checkout/sessions/{request_id}`, and in `wallet.event.top_up`.
+    pub request_id: String,
+}
+
+/// `GET checkout/sessions/{request_id}`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Payment {
+    /// The request.
+    pub request_id: String,
+    /// `requested`, `session_created`, `success`, `failed`, `expired`, `refunded`.
+    pub status: String,
+    /// How much.
+    pub amount_cents: Cents,
+    /// The deployment's currency.
+    pub currency: String,
+    /// How much of it was paid back.
+    pub refunded_cents: Cents,
+    /// Where to pay, while it can be paid.
+    pub session_url: Option<String>,
+    /// Why it failed.
+    pub error_message: Option<String>,
+    /// When it was asked for: RFC 3339, UTC.
+    pub requested_at: String,
+    /// When it was paid, or came to nothing.
+    pub finished_at: Option<String>,
+}
+
+/// `GET me/limits`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct DepositLimits {
+    /// One for each period, the shortest first.
+    pub limits: Vec<DepositLimit>,
+    /// Until when the user is excluded by their own wish: RFC 3339, UTC.
+    pub excluded_until: Option<String>,
+}
+
+/// How much a user wants to pay in at most.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct DepositLimit {
+    /// `day`, `week` or `month`: the last 24 hours, 7 days or 30 days.
+    pub period: String,
+    /// Null: no limit.
+    pub amount_cents: Option<Cents>,
+    /// What was paid in, or may still be.
+    pub used_cents: Cents,
+    /// What will be in force.
+    pub pending: Option<PendingDepositLimit>,
+}
+
+/// A limit that is not in force yet.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PendingDepositLimit {
+    /// Null: no limit.
+    pub amount_cents: Option<Cents>,
+    /// When it will be: RFC 3339, UTC.
+    pub from: String,
+}
+
+pub(super) async fn request(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<(StatusCode, Json<PaymentRequested>), Problem> {
+    let command_id = command_id(&headers)?;
+    let amount = Cents(fields.whole_number("amount_cents")?);
+    let success_url = fields.optional_text("success_url")?;
+    let payload = top_up(
+        command_id,
+        amount,
+        success_url,
+        fields.optional_text("cancel_url")?,
+    );
+    if let Err(invalid) = parse_command(TOP_UP, &payload) {
+        return Err(Problem::invalid_format(invalid.refusal.message));
+    }
+    state.0.limits.payment(claims.sub)?;
+    let record = record(&state, &claims, command_id, &payload);
+    let append = state.0.log.append_and_wait(vec![record]);
+    match tokio::time::timeout(APPEND_WITHIN, append).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "a payment could not be asked for");
+            return Err(Problem::unavailable());
+        }
+        Err(_) => return Err(Problem::unavailable()),
+    }
+    let request_id = top_up_request_id(claims.sub, CommandId(command_id)).to_string();
+    Ok((StatusCode::ACCEPTED, Json(PaymentRequested { request_id })))
+}
+
+/// The command's id as the client chose it, so that asking again asks for the same payment.
+fn command_id(headers: &HeaderMap) -> Result<Uuid, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(Uuid::now_v7());
+    };
+    let key = key.to_str().ok().and_then(|key| Uuid::try_parse(key).ok());
+    key.ok_or_else(|| Problem::invalid_format("`Idempotency-Key` must be a UUID."))
+}
+
+/// The command as a gateway writes it.
+fn record(state: &ApiState, claims: &Claims, command_id: Uuid, payload: &RawValue) -> NewRecord {
+    let id_text = command_id.to_string();
+    let envelope = EventEnvelope {
+        event_id: id_text.as_str().into(),
+        event_type: TOP_UP.into(),
+        timestamp: (state.0.clock)().to_string().into(),
+        correlation_id: Some(id_text.as_str().into()),
+        producer: PRODUCER_BACKEND.into(),
+        actor: Actor {
+            user_id: claims.sub,
+            username: claims.username.as_str().into(),
+            socket_id: "".into(),
+            roles: claims
+                .roles
+                .iter()
+                .map(|role| role.as_str().into())
+                .collect(),
+        },
+        audience: Audience::user(claims.sub),
+        payload,
+    };
+    let mut headers = HeadersBuilder::default();
+    headers
+        .push("event_id", &id_text)
+        .push("event_type", TOP_UP)
+        .push("correlation_id", &id_text);
+    NewRecord {
+        topic: Topic::new(GAMES_COMMANDS),
+        partition: None,
+        key: claims.sub.to_string().into(),
+        headers: headers.build(),
+        payload: envelope.to_bytes().into(),
+    }
+}
+
+pub(super) async fn payment(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+    Path(request_id): Path<String>,
+) -> Result<Json<Payment>, Problem> {
+    let found = match Uuid::try_parse(&request_id) {
+        Ok(id) => state.0.reads.top_up(id).await?,
+        Err(_) => None,
+    };
+    match found.filter(|top_up| top_up.user == claims.sub) {
+        Some(top_up) => Ok(Json(shown(&top_up))),
+        None => {
+            let detail = "You have asked for no such payment.";
+            Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail))
+        }
+    }
+}
+
+fn shown(top_up: &TopUp) -> Payment {
+    let told = top_up.told();
+    Payment {
+        request_id: told.request_id.to_string(),
+        status: told.status,
+        amount_cents: told.amount_cents,
+        currency: told.currency,
+        refunded_cents: told.refunded_cents,
+        session_url: told.session_url,
+        error_message: told.error_message,
+        requested_at: top_up.requested.to_string(),
+        finished_at: top_up.finished.map(|at| at.to_string()),
+    }
+}
+
+pub(super) async fn limits(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+) -> Result<Json<DepositLimits>, Problem> {
+    let now = (state.0.clock)();
+    let (wallet, counted) = state.0.reads.limits(claims.sub, counted_since(now)).await?;
+    let deposits: Vec<_> = counted.iter().filter_map(TopUp::deposit).collect();
+    let told = wallet
+        .unwrap_or_else(|| Wallet::of(claims.sub))
+        .told(&deposits, now);
+    let limits = told.limits.into_iter().map(|limit| DepositLimit {
+        period: limit.period.as_str().to_owned(),
+        amount_cents: limit.amount_cents,
+        used_cents: limit.used_cents,
+        pending: limit.pending.map(|pending| PendingDepositLimit {
+            amount_cents: pending.amount_cents,
+            from: pending.from.to_string(),
+        }),
+    });
+    Ok(Json(DepositLimits {
+        limits: limits.collect(),
+        excluded_until: told.excluded_until.map(|until| until.to_string()),
+    }))
+}
