@@ -86,6 +86,21 @@ fn a_bad_value_names_its_key_what_it_got_and_what_it_takes() {
             ["`server.listen`", "ADDRESS:PORT", "\"nowhere\""],
         ),
         (
+            "MONEY",
+            "EUR",
+            ["`money`", "three lower-case letters", "\"EUR\""],
+        ),
+        (
+            "DEPOSITS__MAX_CENTS",
+            "99",
+            ["`deposits.max_cents`", "deposits.min_cents to", "got 99"],
+        ),
+        (
+            "DEPOSITS__DAY_CENTS",
+            "-1",
+            ["`deposits.day_cents`", "0 to 100000000", "got -1"],
+        ),
+        (
             "LOG__PARTITIONS",
             "0",
             ["`log.partitions`", "1 to 1024", "got 0"],
