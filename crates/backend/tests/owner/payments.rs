@@ -4,6 +4,9 @@ use super::records;
 use super::rig::{Rig, abandon, key_in, stop, two, user_in};
 use blazing_sun_backbone::log::{Headers, NewRecord, Topic};
 use blazing_sun_backbone::topics;
+use blazing_sun_backend::audit::audit;
+use blazing_sun_backend::export::{ExportOptions, compare_topics, export};
+use blazing_sun_backend::store::postgres::PgPool;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -96,4 +99,35 @@ async fn a_payment_counts_once_wherever_it_is_told_and_whoever_owns_the_partitio
     let refused = rig.answer(created).await;
     assert_eq!(refused["payload"]["code"], "self_excluded", "{refused}");
     stop(backend).await;
+    assert_whole(&rig).await;
+}
+
+/// As an embedded database the deployment holds what its topics and its ledger say.
+async fn assert_whole(rig: &Rig) {
+    let pool = PgPool::open(&rig.postgres()).await.unwrap();
+    let topics = compare_topics(&pool, &rig.log).await.unwrap();
+    assert_eq!(topics.differences, 0, "{topics:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let into = dir.path().join("copy.sqlite3");
+    let options = ExportOptions {
+        into: into.clone(),
+        games: rig.games.iter().map(|game| game.name.to_owned()).collect(),
+        partitions: 2,
+        consumed_from: None,
+    };
+    export(&pool, options).await.unwrap();
+    let report = tokio::task::spawn_blocking(move || audit(&into));
+    let report = report.await.unwrap().unwrap();
+    assert!(report.is_clean(), "{report:#?}");
+    let totals = report.totals;
+    assert_eq!(
+        (totals.test_clearing_cents, totals.disputed_cents),
+        (-1_200, 0)
+    );
+    let looked_at = |name: &str| {
+        let check = report.checks.iter().find(|check| check.name.contains(name));
+        check.map_or(0, |check| check.looked_at)
+    };
+    let payments = looked_at("every payment that was credited");
+    assert_eq!((payments, looked_at("every player owes")), (2, 1));
 }
