@@ -6,6 +6,7 @@ mod house_bots;
 mod ledger_commands;
 mod operator;
 mod passwords;
+mod recovery;
 mod rules;
 mod tokens;
 
@@ -14,15 +15,19 @@ pub use operator::{
 };
 pub use passwords::{PasswordCost, Passwords, PasswordsError};
 pub use rules::{Email, InvalidField, NewPassword, Password, Username};
-pub use tokens::RefreshToken;
+pub use tokens::SecretToken;
 
+use crate::mail::MailRoom;
 use crate::store::StoreError;
-use crate::store::accounts::{AccountStore, NewToken, NewUser, Rotation, User, UserStatus};
+use crate::store::accounts::{
+    AccountStore, GUEST_ROLE, NewToken, NewUser, PLAYER_ROLE, Rotation, User, UserStatus,
+};
 use crate::store::reads::ReadSide;
 use blazing_sun_backbone::credentials::{Claims, TokenSigner};
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_domain::{Cents, Millis, UserId};
 use ledger_commands::LedgerCommands;
+use recovery::Postman;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -82,6 +87,8 @@ pub struct AccountsParts {
     pub passwords: Passwords,
     /// What time it is.
     pub clock: Clock,
+    /// Where mail comes from; none: this server sends none.
+    pub mail: Option<MailRoom>,
     /// The operator's settings.
     pub config: AccountsConfig,
 }
@@ -107,8 +114,23 @@ pub enum AccountsError {
     /// Bots play for demo money alone.
     #[error("house bots play for demo money, and the money of this deployment is `{0}`")]
     BotsForRealMoney(String),
-    /// Too many wait for their password to be hashed.
-    #[error("too many are signing in right now; try again in a moment")]
+    /// A link from a mail that is unknown, used up, or too old.
+    #[error("this link has been used or is too old; ask for a new one")]
+    LinkInvalid,
+    /// Nobody has told this server how to send mail.
+    #[error("this server sends no mail; ask whoever runs it")]
+    NoMail,
+    /// A guest has no address to verify.
+    #[error("this account has no email")]
+    NoEmail,
+    /// There is nothing left to verify.
+    #[error("the email of this account is verified")]
+    AlreadyVerified,
+    /// Only a guest becomes a player.
+    #[error("this account is no guest's")]
+    NotAGuest,
+    /// Too many wait for their password to be hashed, or for a mail.
+    #[error("too many are asking right now; try again in a moment")]
     Busy,
     /// The hash function or the source of randomness failed.
     #[error("a secret could not be made")]
@@ -139,7 +161,7 @@ pub struct SignedIn {
     /// How long it is good.
     pub access_token_life: Duration,
     /// The token for the next one.
-    pub refresh_token: RefreshToken,
+    pub refresh_token: SecretToken,
     /// How long it is good.
     pub refresh_token_life: Duration,
 }
@@ -169,12 +191,13 @@ pub struct Accounts {
     passwords: Passwords,
     clock: Clock,
     config: AccountsConfig,
+    postman: Option<Postman>,
     /// One credit at a time, so that each knows what its command id has done before.
     credits: tokio::sync::Mutex<()>,
 }
 
 impl Accounts {
-    /// Accounts on these parts.
+    /// Accounts on these parts; with mail, inside a runtime.
     pub fn new(parts: AccountsParts) -> Accounts {
         let AccountsParts {
             store,
@@ -184,6 +207,7 @@ impl Accounts {
             signer,
             passwords,
             clock,
+            mail,
             config,
         } = parts;
         let ledger = LedgerCommands {
@@ -194,6 +218,7 @@ impl Accounts {
             wait_max: config.grant_wait,
         };
         Accounts {
+            postman: mail.map(|room| Postman::start(room, store.clone())),
             store,
             reads,
             ledger,
@@ -228,11 +253,13 @@ impl Accounts {
         }
         let hash = self.passwords.hash(password.into()).await?;
         let new = NewUser {
-            credentials: Some((email.into(), hash)),
+            credentials: Some((email.clone().into(), hash)),
             username: username.into(),
-            roles: vec!["player".to_owned()],
+            roles: vec![PLAYER_ROLE.to_owned()],
         };
-        self.add(new).await?.ok_or(AccountsError::EmailTaken)
+        let signed_in = self.add(new).await?.ok_or(AccountsError::EmailTaken)?;
+        self.welcome(email);
+        Ok(signed_in)
     }
 
     /// Makes an account without email and signs it in.
@@ -247,7 +274,7 @@ impl Accounts {
         let new = NewUser {
             credentials: None,
             username,
-            roles: vec!["guest".to_owned()],
+            roles: vec![GUEST_ROLE.to_owned()],
         };
         let no_email = || AccountsError::Store(StoreError::Corrupt("a guest's email".to_owned()));
         self.add(new).await?.ok_or_else(no_email)
@@ -261,21 +288,12 @@ impl Accounts {
         let user = user
             .filter(|_| is_right)
             .ok_or(AccountsError::WrongCredentials)?;
-        let refresh_token = RefreshToken::random()?;
-        let (family, token) = (self.new_family()?, self.to_keep(&refresh_token));
-        if !self
-            .store
-            .open_family(user.id, family, token, self.now())
-            .await?
-        {
-            return Err(AccountsError::AccountClosed);
-        }
-        self.signed_in(user, refresh_token).await
+        self.open(user).await
     }
 
     /// Exchanges a refresh token for new tokens.
-    pub async fn refresh(&self, presented: &RefreshToken) -> Result<SignedIn, AccountsError> {
-        let next = RefreshToken::random()?;
+    pub async fn refresh(&self, presented: &SecretToken) -> Result<SignedIn, AccountsError> {
+        let next = SecretToken::random()?;
         let rotation = self
             .store
             .rotate(presented.hash(), self.to_keep(&next), self.now())
@@ -292,7 +310,7 @@ impl Accounts {
     }
 
     /// Ends everything that followed from the sign-in of this refresh token.
-    pub async fn logout(&self, presented: &RefreshToken) -> Result<(), AccountsError> {
+    pub async fn logout(&self, presented: &SecretToken) -> Result<(), AccountsError> {
         Ok(self.store.revoke_family(presented.hash()).await?)
     }
 
@@ -306,7 +324,7 @@ impl Accounts {
     }
 
     async fn add(&self, new: NewUser) -> Result<Option<SignedIn>, AccountsError> {
-        let refresh_token = RefreshToken::random()?;
+        let refresh_token = SecretToken::random()?;
         let (family, token) = (self.new_family()?, self.to_keep(&refresh_token));
         match self.store.add_user(new, family, token, self.now()).await? {
             Some(user) => Ok(Some(self.signed_in(user, refresh_token).await?)),
@@ -317,7 +335,7 @@ impl Accounts {
     async fn signed_in(
         &self,
         user: User,
-        refresh_token: RefreshToken,
+        refresh_token: SecretToken,
     ) -> Result<SignedIn, AccountsError> {
         // Also here, not at creation alone: a kill may have come between account and command.
         self.ensure_demo_grant(&user).await?;
@@ -346,7 +364,7 @@ impl Accounts {
         Ok(uuid::Builder::from_random_bytes(tokens::random()?).into_uuid())
     }
 
-    fn to_keep(&self, token: &RefreshToken) -> NewToken {
+    fn to_keep(&self, token: &SecretToken) -> NewToken {
         let life_ms = i64::try_from(self.config.refresh_token_life.as_millis()).unwrap_or(i64::MAX);
         NewToken {
             hash: token.hash(),

@@ -11,6 +11,7 @@ mod messages;
 mod page;
 mod payments;
 mod problem;
+mod recovery;
 mod service;
 
 #[cfg(test)]
@@ -134,6 +135,9 @@ pub fn router(state: ApiState) -> Router {
         .route("/auth/guest", post(auth::guest))
         .route("/auth/refresh", post(auth::refresh))
         .route("/auth/logout", post(auth::logout))
+        .route("/auth/password-reset", post(recovery::password_reset))
+        .route("/auth/verify-email", post(recovery::verify_email))
+        .route("/auth/upgrade", post(recovery::upgrade))
         .route("/me", get(me::me))
         .route("/me/balance", get(me::balance))
         .route("/me/transactions", get(me::transactions))

@@ -11,8 +11,8 @@ pub mod in_force;
 pub use deployment::{Database, Kafka, KafkaSasl, KafkaTls, Mode, Role, SecretText};
 pub use keys::{KEYS, Key};
 pub use sections::{
-    Accounts, Bot, Chat, Config, Deposits, Format, GameSettings, Gateway, Limits, Log, Money, Rate,
-    Rooms, Server, Telemetry,
+    Accounts, Bot, Chat, Config, Deposits, Format, GameSettings, Gateway, Limits, Log,
+    MailSettings, Money, Rate, Rooms, Server, Telemetry,
 };
 pub use sources::Flag;
 
@@ -93,7 +93,12 @@ pub enum ConfigError {
 const PAYMENTS: [&str; 2] = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
 
 /// Keys whose values are shown to nobody.
-const SECRETS: [&str; 3] = ["database.url", "kafka.sasl.password", "keys"];
+const SECRETS: [&str; 4] = [
+    "database.url",
+    "kafka.sasl.password",
+    "keys",
+    "mail.smtp_url",
+];
 
 /// A key, with the variable by which it is usually set.
 fn named(key: &str) -> String {

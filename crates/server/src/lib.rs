@@ -25,6 +25,7 @@ mod game_pages;
 mod house_bot;
 mod keys;
 mod late_log;
+mod mail;
 mod operator;
 mod pages;
 mod place;

@@ -38,8 +38,9 @@ pub async fn serve(request: Request, games: Arc<GamePages>) -> Response {
         };
         return (status, NOT_BUILT).into_response();
     }
-    // A room's address is the page's own business.
-    let is_page = path.is_empty() || path.strip_prefix("r/").is_some_and(|id| !id.contains('/'));
+    // A room's address, and where links of mails lead, are the page's own business.
+    let is_page = ["", "reset-password", "verify-email"].contains(&path)
+        || path.strip_prefix("r/").is_some_and(|id| !id.contains('/'));
     let name = if is_page { INDEX } else { path };
     match Pages::get(name) {
         Some(file) => answer_embedded(name, file, request.headers()),
@@ -178,7 +179,9 @@ mod tests {
                 "{path}"
             );
         }
-        assert_eq!(get("/", &[]).await.status(), StatusCode::OK);
+        for path in ["/", "/reset-password", "/verify-email"] {
+            assert_eq!(get(path, &[]).await.status(), StatusCode::OK, "{path}");
+        }
         let post = Request::builder()
             .method("POST")
             .uri("/")

@@ -17,6 +17,7 @@ use crate::config::{Config, Mode, Role};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::game_pages::{GamePages, module_address};
 use crate::house_bot::HouseBot;
+use crate::mail;
 use crate::operator;
 use crate::pages;
 use anyhow::{Context, bail};
@@ -110,6 +111,7 @@ pub async fn run(
     let (listener, address) = bind(listen).await?;
     let (front, (stop, stopped)) = (Front::default(), watch::channel(false));
     let bounds = Bounds::of(&config, bench)?;
+    let mail = mail::room(&config, mode, address)?;
     let answering = connections::serve(listener, front.router(), bounds, stopped.clone());
     let serving = || {
         tracing::info!(server.address = %address, "serving");
@@ -124,14 +126,14 @@ pub async fn run(
         config,
     };
     let parts = match (&data_dir, role) {
-        (Some(data_dir), _) => Parts::embedded(&config, data_dir, games, bench).await?,
+        (Some(data_dir), _) => Parts::embedded(&config, data_dir, games, mail, bench).await?,
         (None, Role::Gateway) => Parts::gateway(&config, bench)?,
         (None, Role::Serve | Role::Backend) => {
             // Kafka and PostgreSQL may be away for long: whoever asks is told so.
             let http = tokio::spawn(answering);
             serving()?;
             let parts = tokio::select! {
-                parts = Parts::distributed(&config, role, games, bench, &front) => parts?,
+                parts = Parts::distributed(&config, role, games, mail, bench, &front) => parts?,
                 asked = asked_to_stop() => return asked,
             };
             let open = |routes| {

@@ -43,6 +43,11 @@ export class Tail {
     this.text = "";
   }
 
+  /** The newest that was printed and matches. */
+  last(pattern: RegExp): string | undefined {
+    return [...this.text.matchAll(pattern)].at(-1)?.[0];
+  }
+
   /** A failure with what was printed before it. */
   explain(failure: unknown): Error {
     const error = failure instanceof Error ? failure : new Error(String(failure));

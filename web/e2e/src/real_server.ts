@@ -56,6 +56,18 @@ export class RealServer {
     await ended;
   }
 
+  /** What it prints next that matches; what it has printed before is not counted. */
+  async prints(pattern: RegExp, during: () => Promise<void>): Promise<string> {
+    this.stderr.clear();
+    await during();
+    for (const deadline = Date.now() + START_MS; Date.now() < deadline; ) {
+      const found = this.stderr.last(pattern);
+      if (found) return found;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw this.explain(new Error(`it printed nothing that matches ${pattern}`));
+  }
+
   /** Rejects, with what it printed, on any exit code but 0. */
   async audit(): Promise<void> {
     await promisify(execFile)(BIN, ["audit", "--data-dir", this.dataDir]);

@@ -51,6 +51,7 @@ export class Play {
   person: ShownPerson | undefined;
   /** The messages are open; with a user where that one's are. */
   talk: { readonly userId?: string } | undefined;
+  isAccountOpen = false;
   route: Route = routeOf(location.pathname);
   toasts: readonly Toast[] = [];
 
@@ -151,6 +152,18 @@ export class Play {
 
   showPerson(person: ShownPerson | undefined): void {
     this.person = person;
+    this.changed();
+  }
+
+  showAccount(isOpen: boolean): void {
+    this.isAccountOpen = isOpen;
+    this.changed();
+  }
+
+  /** What has changed about the account, if somebody is signed in. */
+  async rereadAccount(): Promise<void> {
+    if (!this.account) return;
+    this.account = await this.session.me();
     this.changed();
   }
 
@@ -281,6 +294,7 @@ export class Play {
     this.account = undefined;
     this.person = undefined;
     this.talk = undefined;
+    this.isAccountOpen = false;
     this.rematches.clear();
     this.changed();
   }

@@ -6,6 +6,10 @@ export interface Account {
   user_id: UserId;
   username: string;
   roles: string[];
+  /** None for guests. */
+  email?: string | null;
+  /** Whether it is known that mail to it reaches the user. */
+  is_email_verified?: boolean;
   balance_cents: Cents;
   currency: string;
 }
@@ -94,6 +98,32 @@ export class Session {
 
   register(email: string, password: string, username: string): Promise<Account> {
     return this.enter("auth/register", { email, password, username });
+  }
+
+  /** Has a link for a new password sent, if there is an account with this address. */
+  async forgotPassword(email: string): Promise<void> {
+    await this.request("POST", "auth/password-reset", { email }, undefined);
+  }
+
+  /** Chooses a new password by the token of a link, and signs in. */
+  resetPassword(token: string, password: string): Promise<Account> {
+    return this.enter("auth/password-reset", { token, password });
+  }
+
+  /** Has a link sent that shows the own address to be right. */
+  async askVerification(): Promise<void> {
+    await this.authorized("POST", "auth/verify-email");
+  }
+
+  /** Shows an address to be right by the token of a link. */
+  async verifyEmail(token: string): Promise<void> {
+    await this.request("POST", "auth/verify-email", { token }, undefined);
+  }
+
+  /** Gives the guest who is signed in an address and a password: the same user, with all that is theirs. */
+  async upgrade(email: string, password: string, username?: string): Promise<Account> {
+    const body = { email, password, ...(username ? { username } : {}) };
+    return this.keep(await this.authorized<Grant>("POST", "auth/upgrade", body)).user;
   }
 
   /** The account of an earlier visit, or null. */

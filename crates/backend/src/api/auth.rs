@@ -5,8 +5,9 @@ use super::body::Fields;
 use super::client::{Client, OwnPage};
 use super::problem::Problem;
 use crate::accounts::{
-    AccountsError, Email, NewPassword, Password, RefreshToken, SignedIn, Username,
+    AccountsError, Email, NewPassword, Password, SecretToken, SignedIn, Username,
 };
+use crate::store::accounts::User;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -36,10 +37,28 @@ pub struct Account {
     pub username: String,
     /// `player`, `guest`, `admin`, …
     pub roles: Vec<String>,
+    /// Their address; null for guests.
+    pub email: Option<String>,
+    /// Whether it is known that mail to it reaches them.
+    pub is_email_verified: bool,
     /// What they have.
     pub balance_cents: Cents,
     /// The deployment's currency.
     pub currency: String,
+}
+
+impl Account {
+    pub(super) fn of(user: User, balance_cents: Cents, currency: &str) -> Account {
+        Account {
+            user_id: user.id,
+            username: user.username,
+            roles: user.roles,
+            email: user.email,
+            is_email_verified: user.email_verified.is_some(),
+            balance_cents,
+            currency: currency.to_owned(),
+        }
+    }
 }
 
 pub(super) async fn register(
@@ -125,18 +144,20 @@ pub(super) async fn logout(
     )
 }
 
-fn grant(state: &ApiState, client: Client, signed_in: SignedIn) -> Result<Response, Problem> {
+pub(super) fn grant(
+    state: &ApiState,
+    client: Client,
+    signed_in: SignedIn,
+) -> Result<Response, Problem> {
     let life_s = signed_in.refresh_token_life.as_secs();
     let answer = Json(Grant {
         access_token: signed_in.access_token.into_text(),
         expires_in: signed_in.access_token_life.as_secs(),
-        user: Account {
-            user_id: signed_in.user.id,
-            username: signed_in.user.username,
-            roles: signed_in.user.roles,
-            balance_cents: signed_in.balance,
-            currency: state.0.accounts.currency().to_owned(),
-        },
+        user: Account::of(
+            signed_in.user,
+            signed_in.balance,
+            state.0.accounts.currency(),
+        ),
     });
     with_cookie(
         answer.into_response(),
@@ -163,7 +184,7 @@ fn with_cookie(
     Ok(answer)
 }
 
-fn presented(headers: &HeaderMap) -> Option<RefreshToken> {
+fn presented(headers: &HeaderMap) -> Option<SecretToken> {
     let cookies = headers
         .get_all(header::COOKIE)
         .into_iter()
@@ -173,5 +194,5 @@ fn presented(headers: &HeaderMap) -> Option<RefreshToken> {
         .filter_map(|pair| pair.split_once('='));
     let (_, token) =
         pairs.find(|(name, token)| name.trim() == COOKIE && !token.trim().is_empty())?;
-    Some(RefreshToken::presented(token.trim()))
+    Some(SecretToken::presented(token.trim()))
 }

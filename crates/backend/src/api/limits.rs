@@ -24,6 +24,8 @@ pub struct Rates {
     pub attempts_per_address_quarter_hour: NonZeroU32,
     /// Registrations and sign-ins with an email, right or wrong, a quarter of an hour. 10.
     pub attempts_per_email_quarter_hour: NonZeroU32,
+    /// Mails to one address, an hour. 5.
+    pub mails_per_email_hour: NonZeroU32,
     /// Renewals and sign-outs of an address, a minute. 60.
     pub renewals_per_address_minute: NonZeroU32,
     /// Payments that a user asks for, a minute. 20.
@@ -37,6 +39,7 @@ impl Default for Rates {
             guests_per_address_hour: count(10),
             attempts_per_address_quarter_hour: count(30),
             attempts_per_email_quarter_hour: count(10),
+            mails_per_email_hour: count(5),
             renewals_per_address_minute: count(60),
             payments_per_user_minute: count(20),
         }
@@ -51,6 +54,7 @@ pub(super) struct Limits {
     guests: Buckets<IpAddr>,
     attempts: Buckets<IpAddr>,
     emails: Buckets<[u8; 16]>,
+    mails: Buckets<[u8; 16]>,
     renewals: Buckets<IpAddr>,
     payments: Buckets<UserId>,
 }
@@ -63,6 +67,7 @@ impl Limits {
             guests: Buckets::new(rates.guests_per_address_hour, 60 * MINUTE),
             attempts: Buckets::new(rates.attempts_per_address_quarter_hour, 15 * MINUTE),
             emails: Buckets::new(rates.attempts_per_email_quarter_hour, 15 * MINUTE),
+            mails: Buckets::new(rates.mails_per_email_hour, 60 * MINUTE),
             renewals: Buckets::new(rates.renewals_per_address_minute, MINUTE),
             payments: Buckets::new(rates.payments_per_user_minute, MINUTE),
         }
@@ -76,10 +81,18 @@ impl Limits {
     /// One more registration or sign-in.
     pub(super) fn attempt(&self, address: IpAddr, email: &str) -> Result<(), Problem> {
         self.take(&self.attempts, subscriber(address))?;
-        let digest = Sha256::digest(email.trim().to_ascii_lowercase());
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest[..16]);
-        self.take(&self.emails, key)
+        self.take(&self.emails, key_of(email))
+    }
+
+    /// One more try with a link.
+    pub(super) fn link(&self, address: IpAddr) -> Result<(), Problem> {
+        self.take(&self.attempts, subscriber(address))
+    }
+
+    /// One more mail that this address asks for.
+    pub(super) fn mail(&self, address: IpAddr, email: &str) -> Result<(), Problem> {
+        self.take(&self.attempts, subscriber(address))?;
+        self.take(&self.mails, key_of(email))
     }
 
     /// One more renewal or sign-out.
@@ -101,6 +114,14 @@ impl Limits {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait)
         })
     }
+}
+
+/// The same in any case, and of one size.
+fn key_of(email: &str) -> [u8; 16] {
+    let digest = Sha256::digest(email.trim().to_ascii_lowercase());
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest[..16]);
+    key
 }
 
 struct Buckets<K: Hash + Eq + Clone> {

@@ -57,17 +57,8 @@ pub(super) async fn me(
     Bearer(claims): Bearer,
 ) -> Result<Json<Me>, Problem> {
     let (user, balance_cents) = state.0.accounts.user(claims.sub).await?;
-    let currency = state.0.accounts.currency().to_owned();
-    let (user_id, username, roles) = (user.id, user.username, user.roles);
-    Ok(Json(Me {
-        user: Account {
-            user_id,
-            username,
-            roles,
-            balance_cents,
-            currency,
-        },
-    }))
+    let user = Account::of(user, balance_cents, state.0.accounts.currency());
+    Ok(Json(Me { user }))
 }
 
 pub(super) async fn balance(

@@ -154,6 +154,11 @@ impl From<AccountsError> for Problem {
             AccountsError::SignedOut => (StatusCode::UNAUTHORIZED, "unauthenticated"),
             AccountsError::GuestsNotAllowed => (StatusCode::FORBIDDEN, "guests_not_allowed"),
             AccountsError::AccountClosed => (StatusCode::FORBIDDEN, "account_closed"),
+            AccountsError::LinkInvalid => (StatusCode::BAD_REQUEST, "link_invalid"),
+            AccountsError::NoMail => (StatusCode::SERVICE_UNAVAILABLE, "mail_unavailable"),
+            AccountsError::NoEmail => (StatusCode::CONFLICT, "no_email"),
+            AccountsError::AlreadyVerified => (StatusCode::CONFLICT, "already_verified"),
+            AccountsError::NotAGuest => (StatusCode::CONFLICT, "not_a_guest"),
         };
         let problem = Problem::new(status, code, sentence(&error.to_string()));
         if code == "email_taken" {

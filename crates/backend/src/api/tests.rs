@@ -8,4 +8,5 @@ mod lists;
 mod messages;
 mod money;
 mod payments;
+mod recovery;
 mod world;

@@ -16,6 +16,8 @@ pub struct User {
     pub id: UserId,
     /// As typed at registration; none for guests.
     pub email: Option<String>,
+    /// Since when it is known that mail to it reaches the user.
+    pub email_verified: Option<Millis>,
     /// The name shown to others; several users may have the same.
     pub username: String,
     /// `player`, `guest`, `admin`, …
@@ -108,6 +110,73 @@ pub struct NewToken {
     pub hash: TokenHash,
     /// From this instant on it is refused.
     pub expires: Millis,
+}
+
+/// What a link sent by mail is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// Choosing a new password.
+    ResetPassword,
+    /// Showing that mail to the address arrives.
+    VerifyEmail,
+}
+
+impl LinkPurpose {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LinkPurpose::ResetPassword => "reset_password",
+            LinkPurpose::VerifyEmail => "verify_email",
+        }
+    }
+}
+
+/// A link to keep until it is used or its time is over.
+#[derive(Debug, Clone)]
+pub struct NewLink {
+    /// What is stored of its token.
+    pub hash: TokenHash,
+    /// What it is for.
+    pub purpose: LinkPurpose,
+    /// Whose.
+    pub user: UserId,
+    /// Where it is sent: it is good only while the user has this address.
+    pub email: String,
+    /// From this instant on it is refused.
+    pub expires: Millis,
+}
+
+/// What came of giving a guest an email and a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upgrade {
+    /// The guest is a player now, under the same id.
+    Upgraded(User),
+    /// Another user has the email.
+    EmailTaken,
+    /// The user is no guest, or may not sign in.
+    NotAGuest,
+}
+
+/// The role of who plays without an email.
+pub const GUEST_ROLE: &str = "guest";
+/// The role of who plays with one.
+pub const PLAYER_ROLE: &str = "player";
+
+/// The roles of a guest who becomes a player; none for a user who is no guest.
+pub fn upgraded_roles(user: &User) -> Option<Vec<String>> {
+    if user.email.is_some() || !user.roles.iter().any(|role| role == GUEST_ROLE) {
+        return None;
+    }
+    let others = user
+        .roles
+        .iter()
+        .filter(|role| *role != GUEST_ROLE && *role != PLAYER_ROLE);
+    Some(
+        [PLAYER_ROLE.to_owned()]
+            .into_iter()
+            .chain(others.cloned())
+            .collect(),
+    )
 }
 
 /// How long after its use a token is taken again, in milliseconds, as long as nothing that it was
@@ -213,6 +282,29 @@ pub trait AccountStore: Send + Sync + 'static {
         role: &str,
         has_it: bool,
     ) -> Result<Option<User>, StoreError>;
+
+    /// Keeps a link for an active user.
+    async fn add_link(&self, link: NewLink, now: Millis) -> Result<(), StoreError>;
+
+    /// Uses a link for a new password: it is the user's from now on, the address is known to be theirs, and no
+    /// family and no other link is left. None if there is no such link, it has expired, or its user may not sign in.
+    async fn reset_password(
+        &self,
+        link: TokenHash,
+        password: PasswordHash,
+        now: Millis,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Uses a link that shows an address to be the user's; a second use answers as the first. None as above.
+    async fn verify_email(&self, link: TokenHash, now: Millis) -> Result<Option<User>, StoreError>;
+
+    /// Makes a player of a guest, under the same id, and revokes all families.
+    async fn upgrade_guest(
+        &self,
+        guest: UserId,
+        credentials: (String, PasswordHash),
+        username: Option<String>,
+    ) -> Result<Upgrade, StoreError>;
 
     /// All who may not sign in.
     async fn forbidden_users(&self) -> Result<Vec<UserId>, StoreError>;

@@ -196,7 +196,23 @@ impl Config {
     /// A key that another one needs, and why.
     pub(super) fn incomplete(&self) -> Option<(&'static str, &'static str)> {
         let (tls, sasl) = (&self.kafka.tls, &self.kafka.sasl);
+        let sends_mail = self.mail.smtp_url.is_some();
         let checks = [
+            (
+                !sends_mail || self.mail.from.is_some(),
+                "mail.from",
+                "`mail.smtp_url` is set",
+            ),
+            (
+                !sends_mail || self.server.public_url.is_some(),
+                "server.public_url",
+                "links in mails begin with it, and `mail.smtp_url` is set",
+            ),
+            (
+                sends_mail || self.mail.from.is_none(),
+                "mail.smtp_url",
+                "`mail.from` is set",
+            ),
             (
                 tls.enabled || (tls.ca.is_none() && tls.cert.is_none() && tls.key.is_none()),
                 "kafka.tls.enabled",

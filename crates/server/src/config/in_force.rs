@@ -89,7 +89,9 @@ pub fn settings(sources: &Sources, role: Role) -> Result<Vec<Setting>, ConfigErr
 fn shown_of(key: &str, value: Value) -> Value {
     match &value {
         Value::Null => value,
-        Value::String(url) if key == "database.url" => without_password(url).into(),
+        Value::String(url) if ["database.url", "mail.smtp_url"].contains(&key) => {
+            without_password(url).into()
+        }
         _ if may_be_secret(key, &value) => MASKED.into(),
         _ => value,
     }

@@ -183,6 +183,12 @@ pub const KEYS: &[Key] = &[
         "Database and keys; one process at a time",
     ),
     key(
+        "server.public_url",
+        "an origin, e.g. https://play.example",
+        "the address of `server.listen`, where that is loopback",
+        "What links in mails begin with; needed with `mail.smtp_url`",
+    ),
+    key(
         "server.request_head_within_s",
         "whole seconds above 0",
         "10",
@@ -307,6 +313,18 @@ pub const KEYS: &[Key] = &[
         "whole minutes, 1 to 1440",
         "15",
         "How long an access token lives; clients renew it by themselves",
+    ),
+    key(
+        "mail.smtp_url",
+        "smtps://USER:PASSWORD@HOST:PORT, or smtp://… with ?tls=required",
+        "none: links are printed to the log of an embedded server on loopback, elsewhere there are none",
+        "The server that takes mail: links for forgotten passwords and for verifying an address. Best from the environment",
+    ),
+    key(
+        "mail.from",
+        "a mail address, e.g. Blazing Sun <play@example.com>",
+        "none",
+        "Whom mail is from; needed with `mail.smtp_url`",
     ),
     key(
         "rooms.spectators_max",

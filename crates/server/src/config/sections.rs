@@ -27,6 +27,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// Who may sign in.
     pub accounts: Accounts,
+    /// How mail is sent.
+    pub mail: MailSettings,
     /// Every room.
     pub rooms: Rooms,
     /// What users may write.
@@ -49,6 +51,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The folder with the database and the keys.
     pub data_dir: PathBuf,
+    /// What links in mails begin with; none: the address, on loopback.
+    pub public_url: Option<String>,
     /// Seconds in which a request's head has to come.
     pub request_head_within_s: u32,
     /// Open HTTP connections.
@@ -114,6 +118,16 @@ pub struct Accounts {
     pub attempts_per_quarter_hour: NonZeroU32,
     /// How long an access token lives.
     pub access_token_minutes: u32,
+}
+
+/// How mail is sent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MailSettings {
+    /// The SMTP server, with the password.
+    pub smtp_url: Option<String>,
+    /// Whom mail is from.
+    pub from: Option<String>,
 }
 
 /// Every room, from its opening on.
@@ -280,6 +294,7 @@ impl Default for Server {
         Server {
             listen: (Ipv4Addr::LOCALHOST, 8080).into(),
             data_dir: "./data".into(),
+            public_url: None,
             request_head_within_s: 10,
             connections_max: 8_192,
             connections_per_address_max: 1_024,
@@ -408,6 +423,7 @@ impl Config {
             server,
             gateway,
             accounts,
+            mail,
             rooms,
             chat,
             bot,
@@ -435,6 +451,20 @@ impl Config {
                 "server.request_head_within_s",
             ),
             (server.connections_max > 0, "server.connections_max"),
+            (
+                server.public_url.as_deref().is_none_or(is_origin),
+                "server.public_url",
+            ),
+            (
+                mail.smtp_url
+                    .as_deref()
+                    .is_none_or(crate::mail::is_smtp_url),
+                "mail.smtp_url",
+            ),
+            (
+                mail.from.as_deref().is_none_or(crate::mail::is_sender),
+                "mail.from",
+            ),
             (
                 server.connections_per_address_max > 0,
                 "server.connections_per_address_max",

@@ -39,5 +39,5 @@ async fn reach(config: &Config) -> anyhow::Result<Accounts> {
         log: Arc::new(place::connect(config).await?),
         commits,
     };
-    accounts(config, &keys, &ground)
+    accounts(config, &keys, &ground, None)
 }

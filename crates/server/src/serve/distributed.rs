@@ -13,6 +13,7 @@ use crate::operator::{Edge, Operator};
 use anyhow::Context;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::LogError;
+use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::owner::{Backend, OwnerError, OwnerOptions};
 use blazing_sun_backend::store::StoreError;
 use blazing_sun_backend::store::postgres::{PgAccounts, PgReads};
@@ -29,6 +30,7 @@ impl Parts {
         config: &Config,
         role: Role,
         games: Games,
+        mail: Option<MailRoom>,
         bench: bool,
         front: &Front,
     ) -> anyhow::Result<Parts> {
@@ -50,7 +52,7 @@ impl Parts {
             log: Arc::new(backend.log()),
             commits: backend.committed(),
         };
-        let accounts = Arc::new(settings::accounts(config, &keys, &ground)?);
+        let accounts = Arc::new(settings::accounts(config, &keys, &ground, mail)?);
         let (gateway, log, hearing) = match edge {
             Some(edge) => (Some(edge.gateway), Some(edge.log), edge.hearing),
             None => {

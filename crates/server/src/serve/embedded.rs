@@ -13,6 +13,7 @@ use blazing_sun_backbone::log::{EventLog, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::engine::{Engine, EngineOptions};
+use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteReads};
 use blazing_sun_domain::Games;
 use blazing_sun_gateway::Gateway;
@@ -27,6 +28,7 @@ impl Parts {
         config: &Config,
         data_dir: &DataDir,
         games: Games,
+        mail: Option<MailRoom>,
         bench: bool,
     ) -> anyhow::Result<Parts> {
         let keys_path = config.keys.clone().unwrap_or_else(|| data_dir.keys());
@@ -40,7 +42,7 @@ impl Parts {
             .await
             .context("cannot prepare the topics")?;
         let ground = ground(&engine);
-        let accounts = Arc::new(settings::accounts(config, &keys, &ground)?);
+        let accounts = Arc::new(settings::accounts(config, &keys, &ground, mail)?);
         // One for all, so that who is banned is refused everywhere.
         let verifier = keys.verifier();
         for user in accounts.forbidden().await? {
@@ -100,7 +102,7 @@ impl Parts {
             .await
             .map_or(config.log.partitions, |bounds| bounds.len() as u32);
         let engine = start_engine(config, data_dir, partitions, keys, games).await?;
-        let accounts = Arc::new(settings::accounts(config, keys, &ground(&engine))?);
+        let accounts = Arc::new(settings::accounts(config, keys, &ground(&engine), None)?);
         Ok((engine, accounts))
     }
 }

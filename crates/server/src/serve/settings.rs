@@ -11,6 +11,7 @@ use blazing_sun_backend::accounts::{
 };
 use blazing_sun_backend::api::{self, ApiConfig, ApiParts, ApiState, Rates};
 use blazing_sun_backend::chat::ChatRules;
+use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::accounts::AccountStore;
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_backend::wallet::WalletRules;
@@ -101,7 +102,12 @@ pub struct Ground {
 }
 
 /// Who may sign in.
-pub fn accounts(config: &Config, keys: &Keys, ground: &Ground) -> anyhow::Result<Accounts> {
+pub fn accounts(
+    config: &Config,
+    keys: &Keys,
+    ground: &Ground,
+    mail: Option<MailRoom>,
+) -> anyhow::Result<Accounts> {
     let settings = &config.accounts;
     Ok(Accounts::new(AccountsParts {
         store: ground.store.clone(),
@@ -111,6 +117,7 @@ pub fn accounts(config: &Config, keys: &Keys, ground: &Ground) -> anyhow::Result
         signer: keys.signer(),
         passwords: Passwords::new(PasswordCost::default())?,
         clock: system_clock(),
+        mail,
         config: AccountsConfig {
             currency: config.money.currency().to_owned(),
             demo_grants: !config.money.is_real(),

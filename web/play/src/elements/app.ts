@@ -3,9 +3,11 @@ import { money } from "../format.js";
 import { Play } from "../play.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
+import "./account.js";
 import "./avatar.js";
 import "./invitations.js";
 import "./lobby.js";
+import "./mail_link.js";
 import "./messages.js";
 import "./person.js";
 import "./quick_match.js";
@@ -41,7 +43,12 @@ export class App extends LitElement {
           : nothing
       }
       <main>${this.page()}</main>
-      ${play.account ? html`<bs-person .play=${play}></bs-person><bs-messages .play=${play}></bs-messages>` : nothing}
+      ${
+        play.account
+          ? html`<bs-person .play=${play}></bs-person><bs-messages .play=${play}></bs-messages>
+        <bs-account .play=${play}></bs-account>`
+          : nothing
+      }
       <bs-toasts .play=${play}></bs-toasts>
     `;
   }
@@ -62,11 +69,12 @@ export class App extends LitElement {
             ? html`
               <span class="balance number" title=${text.balance} aria-label=${text.balance} aria-live="polite"
                 data-testid="balance" data-cents=${account.balance_cents}>${money(account.balance_cents, account.currency)}</span>
-              <span class="user">
+              <button class="plain user" title=${text.account.open} data-testid="open-account"
+                @click=${() => this.play.showAccount(true)}>
                 <bs-avatar .userId=${account.user_id} .name=${account.username}></bs-avatar>
                 <span class="name ellipsis" data-testid="username" data-user-id=${account.user_id}>${account.username}</span>
                 ${isGuest ? html`<span class="chip guest">${text.guest}</span>` : nothing}
-              </span>
+              </button>
             `
             : nothing
         }
@@ -103,9 +111,13 @@ export class App extends LitElement {
 
   private page(): TemplateResult {
     const { play } = this;
+    const { page } = play.route;
+    if (page === "reset" || page === "verify") {
+      return html`<bs-mail-link .play=${play} .purpose=${page}></bs-mail-link>`;
+    }
     if (!play.account) return html`<bs-welcome .play=${play}></bs-welcome>`;
-    if (play.route.page === "lobby") return html`<bs-lobby .play=${play}></bs-lobby>`;
-    return html`<bs-room .play=${play} .roomId=${play.route.roomId}></bs-room>`;
+    if (play.route.page === "room") return html`<bs-room .play=${play} .roomId=${play.route.roomId}></bs-room>`;
+    return html`<bs-lobby .play=${play}></bs-lobby>`;
   }
 
   private readonly home = (event: MouseEvent) => {
@@ -162,6 +174,7 @@ export class App extends LitElement {
         align-items: center;
         gap: var(--space-2);
         min-width: 0;
+        padding: 0 var(--space-2);
         font-weight: 600;
       }
       .name {

@@ -10,16 +10,19 @@ export class Welcome extends PlayElement {
     mode: { state: true },
     problem: { state: true },
     isBusy: { state: true },
+    sentTo: { state: true },
   };
-  declare private mode: "login" | "register";
+  declare private mode: "login" | "register" | "forgot";
   declare private problem: string;
   declare private isBusy: boolean;
+  declare private sentTo: string;
 
   constructor() {
     super();
     this.mode = "login";
     this.problem = "";
     this.isBusy = false;
+    this.sentTo = "";
   }
 
   override render(): TemplateResult {
@@ -36,7 +39,7 @@ export class Welcome extends PlayElement {
       </section>
       <section class="card stack">
         ${this.play.route.page === "room" ? html`<p class="invited" data-testid="invited">${text.invited}</p>` : nothing}
-        ${this.play.isRestored ? this.entry() : this.waiting()}
+        ${this.play.isRestored ? (this.mode === "forgot" ? this.forgotten() : this.entry()) : this.waiting()}
       </section>
     `;
   }
@@ -68,10 +71,57 @@ export class Welcome extends PlayElement {
         <button class="plain small" type="button" data-testid="account-mode" @click=${this.changeMode}>
           ${isNew ? text.toSignIn : text.toRegister}
         </button>
+        ${
+          isNew
+            ? nothing
+            : html`<button class="plain small" type="button" data-testid="forgot" @click=${this.forget}>${text.account.forgot}</button>`
+        }
       </form>
-      ${this.problem ? html`<p class="problem" role="alert" data-testid="problem">${this.problem}</p>` : nothing}
+      ${this.problemLine()}
     `;
   }
+
+  private forgotten(): TemplateResult {
+    return html`
+      <h2>${text.account.forgot}</h2>
+      ${
+        this.sentTo
+          ? html`<p role="status" data-testid="forgot-sent">${text.account.forgotSent(this.sentTo)}</p>`
+          : html`<p class="soft">${text.account.forgotLead}</p>
+            <form class="stack" @submit=${this.askForLink}>
+              <label>${text.email}<input name="email" type="email" autocomplete="email" required data-testid="forgot-email" /></label>
+              <button data-testid="forgot-submit" ?disabled=${this.isBusy}>${text.account.forgotSubmit}</button>
+            </form>`
+      }
+      <button class="plain small" data-testid="forgot-back" @click=${this.changeMode}>${text.account.back}</button>
+      ${this.problemLine()}
+    `;
+  }
+
+  private problemLine(): TemplateResult | typeof nothing {
+    return this.problem ? html`<p class="problem" role="alert" data-testid="problem">${this.problem}</p>` : nothing;
+  }
+
+  private readonly forget = () => {
+    this.mode = "forgot";
+    this.problem = "";
+    this.sentTo = "";
+  };
+
+  private readonly askForLink = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const email = String(new FormData(event.target as HTMLFormElement).get("email") ?? "");
+    this.isBusy = true;
+    this.problem = "";
+    try {
+      await this.play.session.forgotPassword(email);
+      this.sentTo = email;
+    } catch (error) {
+      this.problem = wordsFor(error);
+    } finally {
+      this.isBusy = false;
+    }
+  };
 
   private readonly changeMode = () => {
     this.mode = this.mode === "login" ? "register" : "login";

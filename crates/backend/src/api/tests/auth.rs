@@ -38,7 +38,8 @@ async fn registering_signs_in() {
     let grant = answer.ok();
     assert_eq!(grant["expires_in"], 900);
     let user = json!({
-        "user_id": "1", "username": "Ada", "roles": ["player"], "balance_cents": 5000, "currency": "eur",
+        "user_id": "1", "username": "Ada", "roles": ["player"], "email": "Ada@example.com",
+        "is_email_verified": false, "balance_cents": 5000, "currency": "eur",
     });
     assert_eq!(grant["user"], user);
     let cookie = answer.cookie();

@@ -49,6 +49,7 @@ fn accounts(engine: &Engine, folder: &Path) -> Arc<Accounts> {
         })
         .unwrap(),
         clock: system_clock(),
+        mail: None,
         config: AccountsConfig::default(),
     }))
 }

@@ -2,6 +2,7 @@
 
 use crate::accounts::{Accounts, AccountsConfig, AccountsParts, Clock, PasswordCost, Passwords};
 use crate::api::{ApiConfig, ApiParts, ApiState, router};
+use crate::mail::MailRoom;
 use crate::store::StoreError;
 use crate::store::accounts::AccountStore;
 use crate::store::sqlite::{SqliteAccess, SqliteAccounts, SqliteReads};
@@ -38,6 +39,7 @@ pub(super) struct Setup {
     pub(super) api: ApiConfig,
     pub(super) log_is_up: bool,
     pub(super) engine_runs: bool,
+    pub(super) mail: Option<MailRoom>,
 }
 
 impl Default for Setup {
@@ -51,6 +53,7 @@ impl Default for Setup {
             api,
             log_is_up: true,
             engine_runs: true,
+            mail: None,
         }
     }
 }
@@ -120,6 +123,7 @@ impl World {
             signer: keys.signer(),
             passwords: Passwords::new(cost).unwrap(),
             clock: clock.clone(),
+            mail: setup.mail,
             config: setup.accounts,
         });
         let state = ApiState::new(ApiParts {

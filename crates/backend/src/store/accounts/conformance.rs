@@ -1,5 +1,7 @@
 //! What every account store does. An adapter's test calls [`all`] with a fresh, empty store.
 
+mod links;
+
 use super::*;
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ pub async fn all(store: Arc<dyn AccountStore>) {
     all_families_of_a_user_can_be_revoked(&*store).await;
     expired_tokens_are_cleared_away(&*store).await;
     house_bots_are_made_once(&*store).await;
+    links::all(store).await;
 }
 
 fn hash() -> TokenHash {

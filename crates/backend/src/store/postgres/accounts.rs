@@ -1,17 +1,20 @@
 //! Users and refresh tokens in PostgreSQL.
 
+mod links;
+
 use super::pool::PgPool;
 use super::prefetch::stored;
 use crate::store::StoreError;
 use crate::store::accounts::{
-    AccountStore, Creation, NewToken, NewUser, PasswordHash, REUSE_GRACE_MS, Rotation, TokenHash,
-    User, UserStatus,
+    AccountStore, Creation, NewLink, NewToken, NewUser, PasswordHash, REUSE_GRACE_MS, Rotation,
+    TokenHash, Upgrade, User, UserStatus,
 };
 use async_trait::async_trait;
 use blazing_sun_backbone::envelope::BOT_ROLE;
 use blazing_sun_domain::{Millis, UserId};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -21,8 +24,7 @@ const CLEARED_AT_ONCE: i64 = 8;
 /// Whoever adds the house's bots holds this advisory lock, so that they are made once.
 const BOTS_LOCK: i64 = 0x626c_617a_696e_6722;
 
-const USER: &str =
-    "SELECT id, email, username, roles, status, created_ms, last_seen_ms, ban_reason";
+const USER: &str = "SELECT id, email, username, roles, status, created_ms, last_seen_ms, ban_reason, email_verified_ms";
 
 /// Accounts in PostgreSQL.
 #[derive(Debug, Clone)]
@@ -110,7 +112,7 @@ impl AccountStore for PgAccounts {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        Ok(Some((read_user(row)?, PasswordHash(row.try_get(8)?))))
+        Ok(Some((read_user(row)?, PasswordHash(row.try_get(9)?))))
     }
 
     async fn open_family(
@@ -221,6 +223,57 @@ impl AccountStore for PgAccounts {
         Ok(Some(user))
     }
 
+    async fn add_link(&self, link: NewLink, now: Millis) -> Result<(), StoreError> {
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        links::add(&transaction, &link, now).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn reset_password(
+        &self,
+        link: TokenHash,
+        password: PasswordHash,
+        now: Millis,
+    ) -> Result<Option<User>, StoreError> {
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        let user = links::reset_password(&transaction, link, &password, now).await?;
+        transaction.commit().await?;
+        Ok(user)
+    }
+
+    async fn verify_email(&self, link: TokenHash, now: Millis) -> Result<Option<User>, StoreError> {
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        let user = links::verify_email(&transaction, link, now).await?;
+        transaction.commit().await?;
+        Ok(user)
+    }
+
+    async fn upgrade_guest(
+        &self,
+        guest: UserId,
+        credentials: (String, PasswordHash),
+        username: Option<String>,
+    ) -> Result<Upgrade, StoreError> {
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        match links::upgrade(&transaction, guest, &credentials, username).await {
+            Ok(upgrade) => {
+                transaction.commit().await?;
+                Ok(upgrade)
+            }
+            // The email was free when the others began, too.
+            Err(StoreError::Postgres(failure))
+                if failure.code() == Some(&SqlState::UNIQUE_VIOLATION) =>
+            {
+                Ok(Upgrade::EmailTaken)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn forbidden_users(&self) -> Result<Vec<UserId>, StoreError> {
         let sql = "SELECT id FROM users WHERE status <> 'active'";
         let rows = self.pool.rows(sql, &[]).await?;
@@ -260,6 +313,7 @@ fn read_user(row: &Row) -> Result<User, StoreError> {
         ban_reason: row.try_get(7)?,
         created: Millis(row.try_get(5)?),
         last_seen: Millis(row.try_get(6)?),
+        email_verified: row.try_get::<_, Option<i64>>(8)?.map(Millis),
     })
 }
 
@@ -316,7 +370,8 @@ async fn insert(
     let sql =
         "INSERT INTO users (id, email, username, roles, password_hash, created_ms, last_seen_ms)
                VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING
-               RETURNING id, email, username, roles, status, created_ms, last_seen_ms, ban_reason";
+               RETURNING id, email, username, roles, status, created_ms, last_seen_ms, ban_reason,
+                         email_verified_ms";
     let roles = json_of(&user.roles);
     let row: [&(dyn ToSql + Sync); 6] = [&id, &email, &user.username, &roles, &hash, &now.0];
     let rows = run(transaction, sql, &row).await?;
@@ -346,7 +401,8 @@ async fn touch(
 ) -> Result<Option<User>, StoreError> {
     let sql = "UPDATE users SET last_seen_ms = greatest(last_seen_ms, $2)
                WHERE id = $1 AND status = 'active'
-               RETURNING id, email, username, roles, status, created_ms, last_seen_ms, ban_reason";
+               RETURNING id, email, username, roles, status, created_ms, last_seen_ms, ban_reason,
+                         email_verified_ms";
     let rows = run(transaction, sql, &[&stored(&user), &now.0]).await?;
     rows.first().map(read_user).transpose()
 }

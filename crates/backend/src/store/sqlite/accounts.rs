@@ -1,10 +1,12 @@
 //! Users and refresh tokens in the embedded store.
 
+mod links;
+
 use super::SqliteAccess;
 use crate::store::StoreError;
 use crate::store::accounts::{
-    AccountStore, Creation, NewToken, NewUser, PasswordHash, REUSE_GRACE_MS, Rotation, TokenHash,
-    User, UserStatus,
+    AccountStore, Creation, NewLink, NewToken, NewUser, PasswordHash, REUSE_GRACE_MS, Rotation,
+    TokenHash, Upgrade, User, UserStatus,
 };
 use async_trait::async_trait;
 use blazing_sun_backbone::envelope::BOT_ROLE;
@@ -15,8 +17,7 @@ use uuid::Uuid;
 /// Expired tokens that each new one clears away at most, so that none pays for all.
 const CLEARED_AT_ONCE: u32 = 8;
 
-const USER: &str =
-    "SELECT id, email, username, roles, status, created_ms, last_seen_ms, ban_reason";
+const USER: &str = "SELECT id, email, username, roles, status, created_ms, last_seen_ms, ban_reason, email_verified_ms";
 
 /// Accounts in the embedded store's file.
 #[derive(Clone)]
@@ -87,7 +88,7 @@ impl AccountStore for SqliteAccounts {
             let mut statement = connection.prepare_cached(&format!(
                 "{USER}, password_hash FROM users WHERE email = ?1"
             ))?;
-            let found = statement.query_row([email], |row| Ok((StoredUser::of(row)?, row.get(8)?)));
+            let found = statement.query_row([email], |row| Ok((StoredUser::of(row)?, row.get(9)?)));
             let Some((user, hash)) = found.optional()? else {
                 return Ok(None);
             };
@@ -206,6 +207,40 @@ impl AccountStore for SqliteAccounts {
         self.access.write(change).await
     }
 
+    async fn add_link(&self, link: NewLink, now: Millis) -> Result<(), StoreError> {
+        self.access
+            .write(move |connection| links::add(connection, &link, now))
+            .await
+    }
+
+    async fn reset_password(
+        &self,
+        link: TokenHash,
+        password: PasswordHash,
+        now: Millis,
+    ) -> Result<Option<User>, StoreError> {
+        self.access
+            .write(move |connection| links::reset_password(connection, link, &password, now))
+            .await
+    }
+
+    async fn verify_email(&self, link: TokenHash, now: Millis) -> Result<Option<User>, StoreError> {
+        self.access
+            .write(move |connection| links::verify_email(connection, link, now))
+            .await
+    }
+
+    async fn upgrade_guest(
+        &self,
+        guest: UserId,
+        credentials: (String, PasswordHash),
+        username: Option<String>,
+    ) -> Result<Upgrade, StoreError> {
+        self.access
+            .write(move |connection| links::upgrade(connection, guest, &credentials, username))
+            .await
+    }
+
     async fn forbidden_users(&self) -> Result<Vec<UserId>, StoreError> {
         let find = |connection: &Connection| {
             let mut statement =
@@ -236,6 +271,7 @@ struct StoredUser {
     created_ms: i64,
     last_seen_ms: i64,
     ban_reason: Option<String>,
+    email_verified_ms: Option<i64>,
 }
 
 impl StoredUser {
@@ -249,6 +285,7 @@ impl StoredUser {
             created_ms: row.get(5)?,
             last_seen_ms: row.get(6)?,
             ban_reason: row.get(7)?,
+            email_verified_ms: row.get(8)?,
         })
     }
 
@@ -263,6 +300,7 @@ impl StoredUser {
             status: UserStatus::parse(&self.status).ok_or_else(|| corrupt("status"))?,
             email: self.email,
             ban_reason: self.ban_reason,
+            email_verified: self.email_verified_ms.map(Millis),
             username: self.username,
             created: Millis(self.created_ms),
             last_seen: Millis(self.last_seen_ms),
@@ -296,7 +334,8 @@ fn insert_user(
     let mut statement = connection.prepare_cached(
         "INSERT INTO users (id, email, username, roles, password_hash, created_ms, last_seen_ms)
          VALUES (?6, ?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (email) DO NOTHING
-         RETURNING id, email, username, roles, status, created_ms, last_seen_ms, ban_reason",
+         RETURNING id, email, username, roles, status, created_ms, last_seen_ms, ban_reason,
+                   email_verified_ms",
     )?;
     let row = params![email, user.username, roles, hash, now.0, id];
     let added = statement.query_row(row, StoredUser::of).optional()?;
