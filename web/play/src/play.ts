@@ -56,6 +56,7 @@ export class Play {
   toasts: readonly Toast[] = [];
 
   private readonly listeners = new Set<() => void>();
+  private restoring: Promise<void> = Promise.resolve();
   private toastCount = 0;
   private balanceChanges = 0;
 
@@ -69,7 +70,12 @@ export class Play {
   }
 
   /** Finds out who is signed in, again and again until the server says. */
-  async restore(): Promise<void> {
+  restore(): Promise<void> {
+    this.restoring = this.untilRestored();
+    return this.restoring;
+  }
+
+  private async untilRestored(): Promise<void> {
     for (let attempt = 0; !this.isRestored; attempt++) {
       try {
         const account = await this.whoIsSignedIn();
@@ -162,6 +168,8 @@ export class Play {
 
   /** What has changed about the account, if somebody is signed in. */
   async rereadAccount(): Promise<void> {
+    // What is being read right now may be older than what has changed.
+    await this.restoring;
     if (!this.account) return;
     this.account = await this.session.me();
     this.changed();
