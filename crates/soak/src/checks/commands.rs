@@ -44,6 +44,8 @@ pub struct Commands {
     /// Ids of those on the log.
     logged: HashSet<String>,
     effects: HashMap<String, HashSet<String>>,
+    /// How often a user was away from a room, by both.
+    away: HashMap<(String, String), u64>,
     /// Copies on the log, the first included.
     pub copies: u64,
 }
@@ -65,6 +67,13 @@ impl Commands {
             };
             let payload = &entry.json["payload"];
             let name = text(&payload["type"]);
+            let of = || {
+                let of = ["user_id", "room_id"].map(|field| text(&payload[field]).to_owned());
+                <(String, String)>::from(of)
+            };
+            if name == "player_disconnected" {
+                *self.away.entry(of()).or_default() += 1;
+            }
             if !ONCE.contains(&name) {
                 continue;
             }
@@ -77,7 +86,12 @@ impl Commands {
             let room = text(&payload["room_id"]);
             // What names no user may be told to several, each in its own event.
             let to = entry.json["audience"]["user_ids"].to_string();
-            let effect = format!("{name} {} {room}", about.unwrap_or(&to));
+            let mut effect = format!("{name} {} {room}", about.unwrap_or(&to));
+            if name == "player_rejoined" {
+                // Who comes back by a command, is away and sends it again is back once more.
+                let away = self.away.get(&of()).copied().unwrap_or(0);
+                effect = format!("{effect} after {away}");
+            }
             let effects = self.effects.entry(cause.to_owned()).or_default();
             if !effects.insert(effect) {
                 let what = format!("command {cause} was applied twice: {}", entry.json);

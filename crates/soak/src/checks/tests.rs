@@ -189,6 +189,12 @@ fn a_command_applied_twice_and_one_that_is_lost_are_noticed() {
     let twice = vec![command("a"), command("a"), applied(1, "a"), applied(2, "a")];
     assert_eq!(check(twice, "a"), ["I9 repeats"]);
     assert_eq!(check(vec![command("a")], "lost"), ["durable"]);
+    let back = |seq| room_event(seq, "player_rejoined", Some("a"));
+    let away = room_event(2, "player_disconnected", None);
+    let twice_away = vec![command("a"), command("a"), back(1), away, back(3)];
+    assert!(check(twice_away, "a").is_empty());
+    let twice = vec![command("a"), command("a"), back(1), back(2)];
+    assert_eq!(check(twice, "a"), ["I9 repeats"]);
 }
 
 #[test]
