@@ -62,9 +62,6 @@ impl Commands {
         }
         let events = ["games.events", "chat.events"].map(|topic| batch.of(topic));
         for entry in events.into_iter().flatten() {
-            let Some(cause) = entry.json["correlation_id"].as_str() else {
-                continue;
-            };
             let payload = &entry.json["payload"];
             let name = text(&payload["type"]);
             let of = || {
@@ -74,6 +71,9 @@ impl Commands {
             if name == "player_disconnected" {
                 *self.away.entry(of()).or_default() += 1;
             }
+            let Some(cause) = entry.json["correlation_id"].as_str() else {
+                continue;
+            };
             if !ONCE.contains(&name) {
                 continue;
             }
