@@ -1,5 +1,5 @@
 //! How messages look and how they travel: the envelope, the topics, the generic payloads, the event
-//! log port with its adapters, and the credentials that both sides of the log must agree on. A
+//! log port with its adapters, the way to PostgreSQL, and the credentials that both sides of the log must agree on. A
 //! game's own payloads pass through as a name and JSON.
 
 pub mod bans;
@@ -14,5 +14,6 @@ pub mod fuzzing;
 pub mod log;
 pub mod messages;
 pub mod partitioner;
+pub mod postgres;
 pub mod topics;
 pub mod varint;

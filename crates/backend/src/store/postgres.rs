@@ -5,7 +5,6 @@ mod accounts;
 mod batch;
 mod error;
 mod lock;
-mod options;
 mod outbox;
 mod owner_store;
 mod pipeline;
@@ -15,7 +14,6 @@ mod progress;
 mod reads;
 mod session;
 mod statements;
-mod tls;
 mod wallet;
 mod writes;
 
@@ -24,9 +22,8 @@ pub use batch::{
     Forwarded, OutboxPosition, OwnerBatch, Run, StoredBatch, decode_consumed, decode_records,
     encode_consumed, encode_records,
 };
-pub use error::PgFailure;
+pub use blazing_sun_backbone::postgres::{PgFailure, PgOptions, PgOptionsError};
 pub use lock::PgLock;
-pub use options::{PgOptions, PgOptionsError};
 pub use outbox::PartitionState;
 pub use owner_store::{Landed, PgStore};
 pub use pool::PgPool;

@@ -1,8 +1,8 @@
 //! Locks that one process of a deployment holds, for as long as it is connected to the database.
 
-use super::error::PgFailure;
 use super::pool::PgPool;
 use crate::store::StoreError;
+use blazing_sun_backbone::postgres::PgFailure;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 

@@ -1,8 +1,7 @@
 //! The store port for one partition on PostgreSQL: a transaction a batch, of two round trips.
 
 use super::batch::OwnerBatch;
-use super::error::{PgFailure, is_answer, is_refusal};
-use super::options::PgOptions;
+use super::error::{is_answer, is_refusal};
 use super::pipeline::{Calls, in_order};
 use super::prefetch::{Asked, Declared, Known, Rows, room_of, user_of};
 use super::session::{Link, Session};
@@ -14,6 +13,7 @@ use crate::store::{
     Store, StoreError, Writes,
 };
 use blazing_sun_backbone::kill_point;
+use blazing_sun_backbone::postgres::{PgFailure, PgOptions};
 use blazing_sun_domain::{Cents, Millis, RoomId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Error, Row};

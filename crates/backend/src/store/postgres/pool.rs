@@ -1,8 +1,7 @@
 //! Connections for everyone but partitions' owners, and the schema.
 
-use super::error::PgFailure;
-use super::options::PgOptions;
 use crate::store::StoreError;
+use blazing_sun_backbone::postgres::{PgFailure, PgOptions, told};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use std::fmt;
 use std::time::Duration;
@@ -58,7 +57,7 @@ impl PgPool {
             },
         );
         let pool = Pool::builder(manager)
-            .max_size(options.pool_size)
+            .max_size(options.connections_max())
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
@@ -159,19 +158,6 @@ async fn migrate(options: &PgOptions) -> Result<(), StoreError> {
             told(&error)
         ))
     })
-}
-
-/// The text of an error and of its causes, without the rows concerned.
-fn told(error: &refinery::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let db_error = cause.downcast_ref::<tokio_postgres::error::DbError>();
-        let cause_text = db_error.map_or_else(|| cause.to_string(), |db| db.message().to_owned());
-        text = format!("{text}: {cause_text}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Refuses a database that is another program's, a newer one's, or can not hold all text.

@@ -1,10 +1,9 @@
 //! The connection of a partition's owner, driven by the owner's own thread: whatever waits for the server waits
 //! here, and no other thread has to wake.
 
-use super::error::PgFailure;
-use super::options::PgOptions;
 use super::statements::{Sql, Statements};
 use crate::store::StoreError;
+use blazing_sun_backbone::postgres::{PgFailure, PgOptions};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;

@@ -22,7 +22,7 @@ pub struct PgOptions {
     config: Config,
     mode: TlsMode,
     connector: MakeRustlsConnect,
-    pub(super) pool_size: usize,
+    pool_size: usize,
 }
 
 /// Why a database's URL is of no use.
@@ -130,8 +130,13 @@ impl PgOptions {
         self
     }
 
-    /// The same under another name in the server's own tables, and with more to ask of it.
-    pub(super) fn session(&self, name: &str, more: &str) -> Config {
+    /// How many connections there are at most for the HTTP API and reads.
+    pub fn connections_max(&self) -> usize {
+        self.pool_size
+    }
+
+    /// What a session begins with that has another name in the server's own tables, and with more to ask of it.
+    pub fn session(&self, name: &str, more: &str) -> Config {
         let mut config = self.config.clone();
         let options = config.get_options().unwrap_or_default();
         let options = format!("{options} {more}");
@@ -139,11 +144,13 @@ impl PgOptions {
         config
     }
 
-    pub(super) fn config(&self) -> Config {
+    /// What every session begins with.
+    pub fn config(&self) -> Config {
         self.config.clone()
     }
 
-    pub(super) fn connector(&self) -> MakeRustlsConnect {
+    /// What makes its connections.
+    pub fn connector(&self) -> MakeRustlsConnect {
         self.connector.clone()
     }
 }
