@@ -89,6 +89,10 @@ mod planted {
             Acknowledged => "K5",
             /// Partitions come or go.
             Rebalanced => "K6",
+            /// A webhook is kept, and not answered.
+            WebhookKept => "K7",
+            /// The payment provider has answered, which is written nowhere.
+            ProviderAnswered => "K8",
             /// The gateway has an event and has written it to no socket.
             Routed => "K9",
         }
@@ -291,8 +295,8 @@ mod planted {
             for (variable, text, names) in [
                 (
                     KILL_VARIABLE,
-                    "K7:1",
-                    "no `K7`; there are: K1, K2, K3, K4, K5, K6, K9",
+                    "K10:1",
+                    "no `K10`; there are: K1, K2, K3, K4, K5, K6, K7, K8, K9",
                 ),
                 (KILL_VARIABLE, "K2:0", "`0`"),
                 (

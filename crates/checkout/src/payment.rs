@@ -1,0 +1,463 @@
+//! A payment as the checkout knows it, and what follows from how the provider's objects stand. Nothing here depends
+//! on the order in which they were looked at: whatever is applied again changes nothing.
+
+use crate::clean::clean;
+use crate::finished;
+use crate::stripe::{
+    Dispute, DisputeStatus, Expandable, PaymentIntent, PaymentIntentStatus, PaymentStatus, Session,
+    SessionStatus,
+};
+use blazing_sun_backbone::messages::CheckoutStatus;
+use blazing_sun_domain::wallet::{DisputeOutcome, DisputeStage};
+use blazing_sun_domain::{Cents, Millis, UserId};
+use uuid::Uuid;
+
+/// A payment that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// The request.
+    pub request_id: Uuid,
+    /// Who pays.
+    pub user_id: UserId,
+    /// How much.
+    pub amount: Cents,
+    /// Lower case.
+    pub currency: String,
+    /// Where the payer goes after paying.
+    pub success_url: Option<String>,
+    /// Where the payer goes instead.
+    pub cancel_url: Option<String>,
+    /// Where it stands.
+    pub status: PaymentState,
+    /// The provider's page.
+    pub session_id: Option<String>,
+    /// Where that is.
+    pub session_url: Option<String>,
+    /// Until when it is to be paid, in seconds; written down before the provider is first asked, so that it is
+    /// always asked the same.
+    pub expires_at_s: Option<i64>,
+    /// The provider's payment, once it is paid.
+    pub payment_intent_id: Option<String>,
+    /// How much was given back.
+    pub refunded: Cents,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Why nothing is told of what the provider says: it differs from what was asked for.
+    pub held: Option<String>,
+    /// When it was taken from the topic.
+    pub requested_at: Millis,
+    /// When it came to its end.
+    pub finished_at: Option<Millis>,
+    /// How often the provider was asked for a page.
+    pub attempts: u32,
+    /// When to ask the provider next; none: not by itself.
+    pub due_at: Option<Millis>,
+}
+
+/// Where a payment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentState {
+    /// There is no page yet.
+    Requested,
+    /// There is a page.
+    SessionCreated,
+    /// Paid. Nothing leads out of this.
+    Success,
+    /// Not paid. It may still turn out to be.
+    Failed,
+    /// Not paid in time. It may still turn out to be.
+    Expired,
+}
+
+impl PaymentState {
+    /// All of them.
+    pub const ALL: [PaymentState; 5] = [
+        PaymentState::Requested,
+        PaymentState::SessionCreated,
+        PaymentState::Success,
+        PaymentState::Failed,
+        PaymentState::Expired,
+    ];
+
+    /// As it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PaymentState::Requested => "requested",
+            PaymentState::SessionCreated => "session_created",
+            PaymentState::Success => "success",
+            PaymentState::Failed => "failed",
+            PaymentState::Expired => "expired",
+        }
+    }
+
+    /// Whether it waits for the payer or the provider.
+    pub fn is_open(self) -> bool {
+        matches!(self, PaymentState::Requested | PaymentState::SessionCreated)
+    }
+}
+
+/// A stage of a dispute that was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldStage {
+    /// The provider's dispute.
+    pub dispute_id: String,
+    /// Which stage.
+    pub stage: DisputeStage,
+    /// How much is disputed.
+    pub amount: Cents,
+    /// How it was decided.
+    pub outcome: Option<DisputeOutcome>,
+}
+
+/// A record to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where to.
+    pub topic: String,
+    /// Its key.
+    pub key: Vec<u8>,
+    /// Its headers, encoded.
+    pub headers: Vec<u8>,
+    /// Its payload.
+    pub payload: Vec<u8>,
+}
+
+/// What changes about a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The payment from now on.
+    pub payment: Payment,
+    /// Stages of disputes that were not told before.
+    pub stages: Vec<ToldStage>,
+    /// What is told.
+    pub outgoing: Vec<Outgoing>,
+}
+
+/// What the rules need to know of the deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether payments are of real money.
+    pub livemode: bool,
+    /// How old an unpaid page is before it is looked at.
+    pub look_after_ms: i64,
+    /// How soon it is looked at again.
+    pub look_every_ms: i64,
+}
+
+/// What differs is looked at again so seldom: somebody has to see to it.
+const HELD_LOOK_MS: i64 = 3_600_000;
+
+impl Change {
+    /// Nothing, so far.
+    pub fn none(payment: &Payment) -> Change {
+        Change {
+            payment: payment.clone(),
+            stages: Vec::new(),
+            outgoing: Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, status: CheckoutStatus, terms: Terms, now: Millis) {
+        let record = finished::record(&self.payment, status, terms.livemode, now);
+        self.outgoing.push(finished::outgoing(&record));
+    }
+
+    /// Holds the payment: what the provider says is not what was asked for. Told once, to people.
+    fn hold(mut self, differs: String, original: &str, now: Millis) -> Change {
+        if self.payment.held.as_ref() != Some(&differs) {
+            tracing::error!(
+                payment.request_id = %self.payment.request_id,
+                differs,
+                "a payment is held: the provider's differs from the one asked for"
+            );
+            self.outgoing.push(finished::dead_letter(
+                finished::Origin::Provider,
+                Some(self.payment.user_id),
+                &format!("payment {}: {differs}", self.payment.request_id),
+                original.as_bytes(),
+                now,
+            ));
+        }
+        self.payment.held = Some(differs);
+        self.payment.due_at = Some(now.plus(HELD_LOOK_MS));
+        self
+    }
+}
+
+/// The provider's page for this payment was looked at; `raw` is its text.
+pub fn session_seen(
+    payment: &Payment,
+    session: &Session,
+    raw: &str,
+    terms: Terms,
+    now: Millis,
+) -> Change {
+    let mut change = Change::none(payment);
+    if let Some(differs) = difference(payment, session, terms) {
+        return change.hold(differs, raw, now);
+    }
+    change.payment.held = None;
+    let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
+    if change.payment.session_id.is_none() {
+        change.payment.session_id = Some(session.id.clone());
+    }
+    match (session.payment_status, session.status) {
+        (PaymentStatus::Paid, _) => {
+            paid(&mut change, session, terms, now);
+            refunds(&mut change, paid_with, terms, now);
+        }
+        (_, SessionStatus::Expired) => {
+            end(&mut change, PaymentState::Expired, None, terms, now);
+        }
+        (PaymentStatus::Unpaid, SessionStatus::Complete) => match paid_with.map(|paid| paid.status)
+        {
+            Some(PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled) => {
+                let why = why_not(paid_with);
+                end(&mut change, PaymentState::Failed, Some(why), terms, now);
+            }
+            // The money may come for days.
+            _ => look_again(&mut change, terms, now),
+        },
+        (_, SessionStatus::Open) => {
+            opened(&mut change, session, terms, now);
+            look_again(&mut change, terms, now);
+        }
+        (_, SessionStatus::Complete | SessionStatus::Other) => look_again(&mut change, terms, now),
+    }
+    change
+}
+
+/// The provider will not give a page for this payment.
+pub fn given_up(
+    payment: &Payment,
+    status: PaymentState,
+    error: String,
+    terms: Terms,
+    now: Millis,
+) -> Change {
+    let mut change = Change::none(payment);
+    if payment.status == PaymentState::Requested {
+        end(&mut change, status, Some(error), terms, now);
+    }
+    change
+}
+
+/// The provider did not say how the page of this payment stands.
+pub fn looked_in_vain(payment: &Payment, terms: Terms, now: Millis) -> Change {
+    let mut change = Change::none(payment);
+    look_again(&mut change, terms, now);
+    change
+}
+
+/// A dispute of this payment was looked at after something of kind `event` happened to it.
+pub fn dispute_seen(
+    payment: &Payment,
+    told: &[ToldStage],
+    dispute: &Dispute,
+    raw: &str,
+    event: &str,
+    terms: Terms,
+    now: Millis,
+) -> Change {
+    let mut change = Change::none(payment);
+    let differences = [
+        difference_of("livemode", &dispute.livemode, &terms.livemode),
+        difference_of("currency", &dispute.currency, &payment.currency),
+    ];
+    if let Some(differs) = differences.into_iter().flatten().next() {
+        let due_at = change.payment.due_at;
+        let mut change = change.hold(format!("dispute {}: {differs}", dispute.id), raw, now);
+        change.payment.due_at = due_at;
+        return change;
+    }
+    let outcome = match dispute.status {
+        DisputeStatus::Lost => Some(DisputeOutcome::Lost),
+        DisputeStatus::Won | DisputeStatus::WarningClosed | DisputeStatus::Prevented => {
+            Some(DisputeOutcome::Won)
+        }
+        DisputeStatus::Open => None,
+    };
+    let has_come = |stage| match stage {
+        DisputeStage::Created => true,
+        DisputeStage::FundsWithdrawn => {
+            dispute.was_withdrawn() || event == "charge.dispute.funds_withdrawn"
+        }
+        DisputeStage::FundsReinstated => {
+            dispute.was_reinstated() || event == "charge.dispute.funds_reinstated"
+        }
+        DisputeStage::Closed => outcome.is_some(),
+    };
+    for stage in STAGES.into_iter().filter(|stage| has_come(*stage)) {
+        if told
+            .iter()
+            .any(|told| told.dispute_id == dispute.id && told.stage == stage)
+        {
+            continue;
+        }
+        let stage = ToldStage {
+            dispute_id: dispute.id.clone(),
+            stage,
+            amount: Cents(dispute.amount),
+            outcome: outcome.filter(|_| stage == DisputeStage::Closed),
+        };
+        let record = finished::dispute(&change.payment, &stage, terms.livemode, now);
+        change.outgoing.push(finished::outgoing(&record));
+        change.stages.push(stage);
+    }
+    change
+}
+
+const STAGES: [DisputeStage; 4] = [
+    DisputeStage::Created,
+    DisputeStage::FundsWithdrawn,
+    DisputeStage::FundsReinstated,
+    DisputeStage::Closed,
+];
+
+fn opened(change: &mut Change, session: &Session, terms: Terms, now: Millis) {
+    if change.payment.status != PaymentState::Requested {
+        return;
+    }
+    change.payment.status = PaymentState::SessionCreated;
+    change.payment.session_url.clone_from(&session.url);
+    change.tell(CheckoutStatus::SessionCreated, terms, now);
+}
+
+fn paid(change: &mut Change, session: &Session, terms: Terms, now: Millis) {
+    let payment = &mut change.payment;
+    payment.due_at = None;
+    if payment.status == PaymentState::Success {
+        return;
+    }
+    payment.status = PaymentState::Success;
+    payment.payment_intent_id = session.payment_intent_id().map(str::to_owned);
+    payment.error = None;
+    payment.finished_at = Some(now);
+    change.tell(CheckoutStatus::Success, terms, now);
+}
+
+/// What was given back is only ever added to: a refund that fails afterwards is for people to put right.
+fn refunds(change: &mut Change, payment: Option<&PaymentIntent>, terms: Terms, now: Millis) {
+    let charge = payment.and_then(PaymentIntent::charge);
+    let refunded = charge.map_or(Cents::ZERO, |charge| Cents(charge.amount_refunded));
+    let known = change.payment.refunded;
+    if refunded > known {
+        change.payment.refunded = refunded.min(change.payment.amount);
+        change.tell(CheckoutStatus::Refunded, terms, now);
+    } else if charge.is_some() && refunded < known {
+        tracing::error!(
+            payment.request_id = %change.payment.request_id,
+            refunded_cents = refunded.0,
+            told_cents = known.0,
+            "the provider has given back less of a payment than was told: a refund has failed"
+        );
+    }
+}
+
+fn end(
+    change: &mut Change,
+    status: PaymentState,
+    error: Option<String>,
+    terms: Terms,
+    now: Millis,
+) {
+    change.payment.due_at = None;
+    if !change.payment.status.is_open() {
+        return;
+    }
+    change.payment.status = status;
+    change.payment.error = error;
+    change.payment.finished_at = Some(now);
+    let told = match status {
+        PaymentState::Expired => CheckoutStatus::Expired,
+        _ => CheckoutStatus::Failed,
+    };
+    change.tell(told, terms, now);
+}
+
+/// The older it is the more seldom: after a sixtieth of its age.
+fn look_again(change: &mut Change, terms: Terms, now: Millis) {
+    let age_ms = now.0.saturating_sub(change.payment.requested_at.0);
+    let pause_ms = terms.look_every_ms.max(age_ms / 60);
+    let first = change.payment.requested_at.plus(terms.look_after_ms);
+    let is_open = change.payment.status.is_open();
+    change.payment.due_at = is_open.then(|| now.plus(pause_ms).max(first));
+}
+
+fn why_not(payment: Option<&PaymentIntent>) -> String {
+    let error = payment.and_then(|payment| payment.last_payment_error.as_ref());
+    error
+        .and_then(|error| error.message.as_deref().map(clean))
+        .unwrap_or_else(|| "the payment was not made".to_owned())
+}
+
+/// What the provider says otherwise than it was asked; credited is only what is the same in all of it.
+fn difference(payment: &Payment, session: &Session, terms: Terms) -> Option<String> {
+    let request_id = payment.request_id.to_string();
+    let reference = session.client_reference_id.as_ref();
+    let known = payment.session_id.as_ref();
+    let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
+    let is_paid = session.payment_status == PaymentStatus::Paid;
+    let is_neither = session.status == SessionStatus::Complete
+        && !matches!(
+            session.payment_status,
+            PaymentStatus::Paid | PaymentStatus::Unpaid
+        );
+    let neither = || {
+        format!(
+            "it is complete with the payment status {:?}",
+            session.payment_status
+        )
+    };
+    let of_payment = paid_with.and_then(|paid| {
+        let received = paid.amount_received.filter(|_| is_paid);
+        let received =
+            received.and_then(|got| difference_of("amount received", &got, &payment.amount.0));
+        None.or(difference_of(
+            "amount of the payment",
+            &paid.amount,
+            &payment.amount.0,
+        ))
+        .or(received)
+        .or(difference_of(
+            "currency of the payment",
+            &paid.currency,
+            &payment.currency,
+        ))
+        .or(difference_of(
+            "livemode of the payment",
+            &paid.livemode,
+            &terms.livemode,
+        ))
+    });
+    None.or(difference_of(
+        "livemode",
+        &session.livemode,
+        &terms.livemode,
+    ))
+    .or(reference.and_then(|found| difference_of("client_reference_id", found, &request_id)))
+    .or(known.and_then(|known| difference_of("session", &session.id, known)))
+    .or(difference_of(
+        "amount",
+        &session.amount_total.unwrap_or(0),
+        &payment.amount.0,
+    ))
+    .or(difference_of(
+        "currency",
+        session.currency.as_deref().unwrap_or("none"),
+        payment.currency.as_str(),
+    ))
+    .or(of_payment)
+    .or_else(|| is_neither.then(neither))
+}
+
+fn difference_of<T: PartialEq + std::fmt::Display + ?Sized>(
+    what: &str,
+    found: &T,
+    asked: &T,
+) -> Option<String> {
+    (found != asked).then(|| format!("its {what} is {found}, not {asked}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! Payments that are due: asks the provider for a page, and looks whether a page was paid whose webhook did not come.
+
+use super::Shared;
+use super::drive::{self, Due};
+use crate::clean::clean;
+use crate::payment::{Change, Payment, PaymentState, given_up, looked_in_vain, session_seen};
+use crate::store::{Decide, StoreError};
+use crate::stripe::{Fetched, NewSession, Session, StripeError};
+use blazing_sun_backbone::kill_point;
+use blazing_sun_domain::Millis;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub(super) async fn run(shared: Arc<Shared>) {
+    drive::run::<Payments>(shared).await;
+}
+
+struct Payments;
+
+impl Due for Payments {
+    type Item = Payment;
+    type Key = Uuid;
+    const NAME: &'static str = "payments";
+
+    fn key(payment: &Payment) -> Uuid {
+        payment.request_id
+    }
+
+    fn wake(shared: &Shared) -> &Notify {
+        &shared.payments_due
+    }
+
+    async fn due(shared: &Shared, limit: u32) -> Result<Vec<Payment>, StoreError> {
+        shared.store.due_payments(shared.now(), limit).await
+    }
+
+    async fn work(shared: &Shared, payment: Payment) -> Result<(), StoreError> {
+        let session_id = payment.session_id.clone();
+        match session_id {
+            Some(session_id) => look(shared, &payment, &session_id).await,
+            None => ask(shared, payment).await,
+        }
+    }
+}
+
+/// Asks for a page.
+async fn ask(shared: &Shared, payment: Payment) -> Result<(), StoreError> {
+    let Some(payment) = note_attempt(shared, payment.request_id).await? else {
+        return Ok(());
+    };
+    // Meanwhile it may have come by a webhook.
+    if payment.status != PaymentState::Requested || payment.session_id.is_some() {
+        return Ok(());
+    }
+    let session = new_session(shared, &payment);
+    let key = format!("bs-{}", payment.request_id);
+    let asked = shared.stripe.create_session(&session, &key).await;
+    kill_point!(ProviderAnswered);
+    match asked {
+        Ok(session) => apply(shared, &payment, session).await,
+        Err(error) => failed(shared, &payment, &error).await,
+    }
+}
+
+/// Writes down, before the provider is asked, what it is asked: then it is the same every time.
+async fn note_attempt(shared: &Shared, request_id: Uuid) -> Result<Option<Payment>, StoreError> {
+    let now = shared.now();
+    let page_open_s = shared.options.pace.page_open.as_secs() as i64;
+    let decide: Decide = Box::new(move |payment, _| {
+        let mut change = Change::none(payment);
+        change.payment.attempts = payment.attempts.saturating_add(1);
+        let expires_at_s = now.0.div_euclid(1000).saturating_add(page_open_s);
+        change.payment.expires_at_s.get_or_insert(expires_at_s);
+        change
+    });
+    shared.store.change(request_id, None, now, decide).await
+}
+
+fn new_session(shared: &Shared, payment: &Payment) -> NewSession {
+    let success_url = payment.success_url.clone();
+    NewSession {
+        request_id: payment.request_id,
+        user_id: payment.user_id,
+        amount: payment.amount,
+        currency: payment.currency.clone(),
+        product_name: shared.options.product_name.clone(),
+        success_url: success_url.unwrap_or_else(|| shared.options.success_url.clone()),
+        cancel_url: payment.cancel_url.clone(),
+        expires_at_s: payment.expires_at_s.unwrap_or(i64::MAX),
+    }
+}
+
+/// The provider gave no page: tries again, or gives up.
+async fn failed(shared: &Shared, payment: &Payment, error: &StripeError) -> Result<(), StoreError> {
+    let now = shared.now();
+    // Whatever page it may have made has expired, unseen.
+    let is_over = payment
+        .expires_at_s
+        .is_some_and(|at| now.0.div_euclid(1000) >= at);
+    let end = match error {
+        StripeError::Refused {
+            param: Some(param), ..
+        } if param == "expires_at" => Some((
+            PaymentState::Expired,
+            "the payment provider was not reached in time".to_owned(),
+        )),
+        StripeError::Refused {
+            status: 401 | 403, ..
+        } => {
+            tracing::error!(%error, "the payment provider does not take this deployment's key");
+            Some((
+                PaymentState::Failed,
+                "the payment provider refused this server".to_owned(),
+            ))
+        }
+        StripeError::Refused { message, .. } => Some((PaymentState::Failed, clean(message))),
+        StripeError::InvalidId(_) | StripeError::Ambiguous { is_final: true, .. } => Some((
+            PaymentState::Failed,
+            "the payment provider failed".to_owned(),
+        )),
+        _ if is_over => Some((
+            PaymentState::Expired,
+            "the payment provider was not reached in time".to_owned(),
+        )),
+        _ => None,
+    };
+    let terms = shared.terms();
+    let request_id = payment.request_id;
+    let decide: Decide = match end {
+        Some((status, why)) => {
+            tracing::warn!(payment.request_id = %request_id, %error, "a payment failed");
+            Box::new(move |payment, _| given_up(payment, status, why, terms, now))
+        }
+        None => {
+            tracing::warn!(payment.request_id = %request_id, %error, "the payment provider gave no page; it is asked again");
+            let due_at = now.plus(super::ms(shared.pause(payment.attempts)));
+            Box::new(move |payment, _| postponed(payment, due_at))
+        }
+    };
+    shared.store.change(request_id, None, now, decide).await?;
+    shared.outgoing_due.notify_one();
+    Ok(())
+}
+
+fn postponed(payment: &Payment, due_at: Millis) -> Change {
+    let mut change = Change::none(payment);
+    if payment.due_at.is_some() {
+        change.payment.due_at = Some(due_at);
+    }
+    change
+}
+
+/// Looks how a page stands.
+async fn look(shared: &Shared, payment: &Payment, session_id: &str) -> Result<(), StoreError> {
+    let looked = shared.stripe.retrieve_session(session_id).await;
+    kill_point!(ProviderAnswered);
+    match looked {
+        Ok(session) => apply(shared, payment, session).await,
+        Err(error) => {
+            tracing::warn!(payment.request_id = %payment.request_id, %error, "a payment's page could not be looked at");
+            let (now, terms) = (shared.now(), shared.terms());
+            let decide: Decide = Box::new(move |payment, _| looked_in_vain(payment, terms, now));
+            shared
+                .store
+                .change(payment.request_id, None, now, decide)
+                .await
+                .map(drop)
+        }
+    }
+}
+
+async fn apply(
+    shared: &Shared,
+    payment: &Payment,
+    session: Fetched<Session>,
+) -> Result<(), StoreError> {
+    let (now, terms) = (shared.now(), shared.terms());
+    let decide: Decide = Box::new(move |payment, _| {
+        session_seen(payment, &session.object, &session.raw, terms, now)
+    });
+    shared
+        .store
+        .change(payment.request_id, None, now, decide)
+        .await?;
+    shared.outgoing_due.notify_one();
+    Ok(())
+}
