@@ -70,11 +70,10 @@ fn a_kafka_with_a_second_listener_has_both() {
     });
     assert!(listens(&kafka.secure_bootstrap_servers()));
     assert_ne!(kafka.secure_bootstrap_servers(), kafka.bootstrap_servers());
-    assert!(
-        kafka.log().contains("Kafka Server started"),
-        "{}",
-        kafka.log()
-    );
+    // It listens before it has said that it has started.
+    until("the log says so", || {
+        kafka.log().contains("Kafka Server started")
+    });
 }
 
 #[test]
