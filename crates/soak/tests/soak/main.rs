@@ -104,7 +104,7 @@ async fn members_who_never_read_are_cut_off_and_the_others_miss_nothing() {
 async fn an_unknown_point_or_fault_is_refused_at_the_start() {
     let folder = std::env::temp_dir().join("blazing-sun-soak-refused");
     for (name, value) in [
-        ("BLAZING_SUN_FAILPOINT", "K7:1"),
+        ("BLAZING_SUN_FAILPOINT", "K10:1"),
         ("BLAZING_SUN_FAULT", "gremlin"),
         ("BLAZING_SUN_POISON", "often"),
     ] {
