@@ -94,7 +94,7 @@ play("tic-tac-toe is played to a win before a spectator, with a pause, and then 
   await ada.page.getByTestId("rematch-join").click();
   await bob.page.locator(`[data-testid="seat-${ada.id}"]`).waitFor();
   expect(bob.page.url()).not.toBe(address);
-  expect(ada.page.url()).toBe(bob.page.url());
+  await ada.page.waitForURL(bob.page.url());
   expect(await ada.page.getByTestId("room-title").textContent()).toBe("Crosses");
   await balanceReaches(ada.page, 4_600);
   await balanceReaches(bob.page, 3_000);
@@ -123,7 +123,7 @@ play("quick match waits, is cancelled, and brings two into a room", async () => 
     await balanceReaches(page, 4_000);
     await page.getByTestId("quick-waiting").waitFor({ state: "detached" });
   }
-  expect(ada.page.url()).toBe(bob.page.url());
+  await ada.page.waitForURL(bob.page.url());
   await shot(ada.page, "quick-room-dark");
   for (const { page } of [ada, bob]) await page.getByTestId("ready-button").click();
   for (const { page } of [ada, bob]) await page.getByTestId("die").waitFor();
