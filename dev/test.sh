@@ -3,7 +3,8 @@
 #
 # A suite passes when its command succeeds and, where it runs tests, at least one ran and none was
 # skipped. All named suites run even if one fails, so that one run shows everything that is wrong.
-# Suites that need them find a real Kafka and a real PostgreSQL, started once; `rust` fails if its tests used none.
+# Suites that need them find a real Kafka and a real PostgreSQL, started once; stripe-mock is started when a test asks for it.
+# `rust` fails if its tests used none of one of them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source dev/tools.sh
@@ -137,7 +138,7 @@ run_suite() {
       ;;
   esac
   if [[ $suite == rust ]]; then
-    for server in kafka postgres; do
+    for server in kafka postgres stripe-mock; do
       used=$(tests_that_used "$server")
       note="$note, $used on $server"
       ((used > 0)) || verdict=FAILED
