@@ -185,7 +185,7 @@ pub(super) fn payment(payment: &Payment) -> Value {
             "object": "payment_intent",
             "amount": payment.amount,
             "amount_capturable": 0,
-            "amount_details": { "tip": {} },
+            "amount_details": {},
             "amount_received": payment.amount_received(),
             "capture_method": "automatic_async",
             "client_secret": format!("{}_secret_of_the_test_bank", payment.id),
@@ -214,11 +214,11 @@ pub(super) fn charge(charge: &Charge, payment: &Payment) -> Value {
     let is_paid = charge.status == ChargeStatus::Succeeded;
     let outcome = match &failure {
         Some(failure) => json!({
-            "network_status": "declined_by_network", "reason": failure.decline_code, "risk_level": "normal",
+            "network_status": "declined_by_network", "reason": failure.decline_code,
             "seller_message": failure.message, "type": "issuer_declined",
         }),
         None => json!({
-            "network_status": "approved_by_network", "reason": null, "risk_level": "normal",
+            "network_status": "approved_by_network", "reason": null,
             "seller_message": "Payment complete.", "type": "authorized",
         }),
     };
