@@ -8,6 +8,7 @@ use serde_json::Value;
 /// Fields of objects that the version which the checkout asks for does not have, or not for payments like these.
 const NOT_HERE: &[&str] = &[
     "allowed_payment_method_types",
+    "customer",
     "customer_account",
     "enhanced_eligibility",
     "excluded_payment_method_types",
