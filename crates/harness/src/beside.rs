@@ -2,7 +2,7 @@
 
 use super::DEADLINE;
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,21 @@ use tempfile::TempDir;
 /// How long the scripts leave a shared server running for the next test program.
 const GRACE_SECONDS: &str = "20";
 
-/// A script of `dev`.
+/// How long a script may take, also one that fetches its server first.
+const SCRIPT_SECONDS: &str = "600";
+/// What `timeout` ends with where it had to end what it ran.
+const TIMED_OUT: i32 = 124;
+/// How long the script may hold a shared server back to end it.
+const LOCKED_WITHIN: Duration = Duration::from_secs(150);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// A script of `dev`, which ends within a bound.
 pub(crate) fn script(name: &str) -> Command {
     let dev = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dev");
-    Command::new(dev.join(name))
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=10", SCRIPT_SECONDS]);
+    command.arg(dev.join(name));
+    command
 }
 
 /// Runs it to its end; what it printed. What it complained about is the test's failure.
@@ -26,6 +37,10 @@ pub(crate) fn run(command: &mut Command) -> String {
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() != Some(TIMED_OUT),
+        "{command:?} did not end within {SCRIPT_SECONDS} s:\n{complaint}"
+    );
     assert!(output.status.success(), "{command:?} failed:\n{complaint}");
     String::from_utf8(output.stdout).expect("text")
 }
@@ -51,6 +66,23 @@ pub(crate) fn note_use(server: &str) {
         .open(Path::new(&folder).join(server))
         .expect("a file for notes");
     file.write_all(line.as_bytes()).expect("noted");
+}
+
+/// Has the server kept running, or fails the test where the script that ends it never gives it free.
+fn lock_shared(users: &File, path: &Path) {
+    let until = Instant::now() + LOCKED_WITHIN;
+    loop {
+        match users.try_lock_shared() {
+            Ok(()) => return,
+            Err(TryLockError::WouldBlock) => assert!(
+                Instant::now() < until,
+                "{} was locked by others for {LOCKED_WITHIN:?}",
+                path.display()
+            ),
+            Err(TryLockError::Error(error)) => panic!("{}: {error}", path.display()),
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// A server that this process started, alone or with others.
@@ -105,7 +137,7 @@ impl Beside {
             .append(true)
             .open(&users)
             .unwrap_or_else(|error| panic!("{}: {error}", users.display()));
-        lock.lock_shared().expect("a lock");
+        lock_shared(&lock, &users);
         let server = Beside {
             script,
             folder: parent.join(script.trim_end_matches(".sh")),

@@ -38,20 +38,32 @@ pub struct Stalled {
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one case may take, on the slowest of machines.
+const CASE_WITHIN: Duration = Duration::from_secs(180);
 
 /// The whole suite on one storage, case by case.
 pub async fn run(harness: &dyn Harness) {
-    topics_are_made_once_and_keep_their_partitions(harness).await;
-    unknown_places_are_errors(harness).await;
-    partitions_are_the_ones_asked_for_or_murmur2(harness).await;
-    records_come_back_whole_and_in_order(harness).await;
-    reading_begins_where_asked(harness).await;
-    a_restart_keeps_everything_and_continues_offsets(harness).await;
-    concurrent_writers_lose_nothing_and_keep_their_order(harness).await;
-    readers_that_join_while_writing_miss_and_repeat_nothing(harness).await;
-    a_slow_reader_delays_nobody_and_gets_everything(harness).await;
-    appends_are_refused_when_full_and_answered_once(harness).await;
-    retention_moves_the_earliest_offset(harness).await;
+    macro_rules! cases {
+        ($($case:ident),+ $(,)?) => {
+            $(
+                let done = tokio::time::timeout(CASE_WITHIN, $case(harness)).await;
+                done.unwrap_or_else(|_| panic!("{} takes longer than {CASE_WITHIN:?}", stringify!($case)));
+            )+
+        };
+    }
+    cases! {
+        topics_are_made_once_and_keep_their_partitions,
+        unknown_places_are_errors,
+        partitions_are_the_ones_asked_for_or_murmur2,
+        records_come_back_whole_and_in_order,
+        reading_begins_where_asked,
+        a_restart_keeps_everything_and_continues_offsets,
+        concurrent_writers_lose_nothing_and_keep_their_order,
+        readers_that_join_while_writing_miss_and_repeat_nothing,
+        a_slow_reader_delays_nobody_and_gets_everything,
+        appends_are_refused_when_full_and_answered_once,
+        retention_moves_the_earliest_offset,
+    }
 }
 
 fn spec(name: &str, partitions: u32) -> TopicSpec {
