@@ -1,0 +1,106 @@
+//! A checkout that ends between any two of its steps, and another that goes on from there.
+
+use crate::mortal::Mortal;
+use crate::rig::{DEADLINE, Rig, until};
+use blazing_sun_backbone::messages::CheckoutFinished;
+use blazing_sun_checkout::bank::{Misbehaviour, Way};
+use blazing_sun_checkout::store::SqlitePaymentStore;
+use blazing_sun_domain::Cents;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+/// More changes than a payment with a refund takes.
+const STEPS_MAX: i64 = 60;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn between_any_two_steps_nothing_is_lost_or_doubled() {
+    for steps in 0..STEPS_MAX {
+        let befallen = tokio::time::timeout(2 * DEADLINE, befalls(steps)).await;
+        if !befallen.unwrap_or_else(|_| panic!("nothing more happens after {steps} steps")) {
+            assert!(steps > 10, "it takes more steps than {steps}");
+            return;
+        }
+    }
+    panic!("it takes more than {STEPS_MAX} steps");
+}
+
+/// One whole payment whose first checkout ends after so many changes; whether it did.
+async fn befalls(steps: i64) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqlitePaymentStore::open(&folder.path().join("checkout.sqlite3")).unwrap();
+    let mortal = Arc::new(Mortal {
+        inner: Arc::clone(&store),
+        left: AtomicI64::new(steps),
+    });
+    let mut rig = Rig::on(folder, store, |_| ()).await;
+    rig.misbehave(Misbehaviour {
+        duplicates: 0.3,
+        ..Misbehaviour::default()
+    })
+    .await;
+    rig.start_on(Arc::clone(&mortal) as _);
+    rig.ask(&rig.request(1, 2_500)).await;
+    let session = go_on(&mut rig, &mortal, "session_created", |told| {
+        told.session_id.is_some()
+    })
+    .await;
+    rig.pay(&session.session_id.unwrap(), Way::Pay).await;
+    let is_paid = |told: &CheckoutFinished| told.status.as_str() == "success";
+    let paid = go_on(&mut rig, &mortal, "success", is_paid).await;
+    let payment = paid.payment_intent_id.unwrap();
+    rig.bank().refund(&payment, Some(700)).await.unwrap();
+    let is_refunded = |told: &CheckoutFinished| told.refunded_cents == Some(Cents(700));
+    go_on(&mut rig, &mortal, "refunded", is_refunded).await;
+    let has_died = mortal.has_died();
+    if has_died {
+        restart(&mut rig).await;
+    }
+    rig.until_idle().await;
+    let told = rig.told(1).await;
+    let statuses: Vec<&str> = told.iter().map(|told| told.status.as_str()).collect();
+    assert_eq!(
+        statuses,
+        ["session_created", "success", "refunded"],
+        "after {steps} steps"
+    );
+    assert_eq!(rig.letters().await, 0, "after {steps} steps");
+    let sessions = rig.ask_bank("checkout/sessions").await;
+    assert_eq!(
+        sessions["data"].as_array().unwrap().len(),
+        1,
+        "after {steps} steps"
+    );
+    has_died
+}
+
+/// Waits for this to be told, and starts another checkout where the first has ended.
+async fn go_on(
+    rig: &mut Rig,
+    mortal: &Mortal,
+    what: &str,
+    is_it: impl Fn(&CheckoutFinished) -> bool,
+) -> CheckoutFinished {
+    loop {
+        let told = rig.told(1).await;
+        if let Some(told) = told.into_iter().find(&is_it) {
+            return told;
+        }
+        if mortal.has_died() {
+            restart(rig).await;
+            return rig.until(1, what, &is_it).await;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn restart(rig: &mut Rig) {
+    rig.stop().await;
+    // What is asked again is asked later.
+    rig.move_on(Duration::from_secs(3));
+    rig.start();
+    until("another leads", || async {
+        rig.checkout.as_ref().unwrap().is_leading()
+    })
+    .await;
+}

@@ -1,0 +1,11 @@
+//! The checkout against the test bank: whatever befalls either of them, a payment is told as what it is, and once.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod intake;
+mod kills;
+mod leaders;
+mod money;
+mod mortal;
+mod rig;
+mod webhooks;
