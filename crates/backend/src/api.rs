@@ -26,11 +26,15 @@ pub use limits::Rates;
 pub use lists::{GameInfo, GameList};
 pub use me::{Balance, Me, Transaction, Transactions};
 pub use messages::{DirectMessageEntry, DirectMessages, LobbyMessageEntry, LobbyMessages};
-pub use payments::{DepositLimit, DepositLimits, Payment, PaymentRequested, PendingDepositLimit};
+pub use payments::{
+    DepositLimit, DepositLimits, OpenPayments, Payment, PaymentRequested, PaymentTerms,
+    PendingDepositLimit,
+};
 pub use problem::{Problem, ProblemDocument};
 
 use crate::accounts::{Accounts, Clock};
 use crate::store::reads::ReadSide;
+use crate::wallet::WalletRules;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
@@ -57,6 +61,8 @@ pub struct ApiConfig {
     pub rates: Rates,
     /// Games that the house's bot plays here. None.
     pub bot_games: Vec<String>,
+    /// What may be paid in, as the engine has it.
+    pub wallet: WalletRules,
     /// Lifts all rates: for `serve --bench` on loopback. `false`.
     pub unlimited: bool,
 }
@@ -143,7 +149,11 @@ pub fn router(state: ApiState) -> Router {
         .route("/me/transactions", get(me::transactions))
         .route("/me/messages", get(messages::mine))
         .route("/me/limits", get(payments::limits))
-        .route("/checkout/sessions", post(payments::request))
+        .route(
+            "/checkout/sessions",
+            get(payments::open).post(payments::request),
+        )
+        .route("/checkout/terms", get(payments::terms))
         .route("/checkout/sessions/{request_id}", get(payments::payment))
         .route("/lobbies/{lobby_id}/messages", get(messages::of_lobby))
         .route("/games", get(lists::games))

@@ -38,8 +38,8 @@ pub async fn serve(request: Request, games: Arc<GamePages>) -> Response {
         };
         return (status, NOT_BUILT).into_response();
     }
-    // A room's address, and where links of mails lead, are the page's own business.
-    let is_page = ["", "reset-password", "verify-email"].contains(&path)
+    // A room's address, the wallet's, and where links of mails lead are the page's own business.
+    let is_page = ["", "wallet", "reset-password", "verify-email"].contains(&path)
         || path.strip_prefix("r/").is_some_and(|id| !id.contains('/'));
     let name = if is_page { INDEX } else { path };
     match Pages::get(name) {
@@ -179,7 +179,7 @@ mod tests {
                 "{path}"
             );
         }
-        for path in ["/", "/reset-password", "/verify-email"] {
+        for path in ["/", "/wallet", "/reset-password", "/verify-email"] {
             assert_eq!(get(path, &[]).await.status(), StatusCode::OK, "{path}");
         }
         let post = Request::builder()

@@ -39,6 +39,8 @@ pub struct Transactions {
 /// A change of the user's balance.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Transaction {
+    /// Its own for ever; `?cursor=` with it reads on after it.
+    pub id: String,
     /// `demo_grant`, `credit`, `fee`, `refund`, `prize`, `top_up`, `top_up_refund`, `receivable_paid`, `dispute_hold`,
     /// `dispute_release`, `dispute_reinstated`, `withdrawal_hold`, `withdrawal_release`.
     pub kind: String,
@@ -48,6 +50,10 @@ pub struct Transaction {
     pub currency: String,
     /// The room, where one is concerned.
     pub room_id: Option<String>,
+    /// The room's game, as far as it is known.
+    pub game_type: Option<String>,
+    /// The room's name, as far as it is known.
+    pub room_name: Option<String>,
     /// RFC 3339, UTC.
     pub at: String,
 }
@@ -85,10 +91,13 @@ pub(super) async fn transactions(
         .await?;
     let (found, next_cursor) = page::cut(found, |movement| movement.position);
     let transactions = found.into_iter().map(|movement| Transaction {
+        id: page::cursor(movement.position),
         kind: movement.kind,
         change_cents: movement.change,
         currency: state.0.accounts.currency().to_owned(),
         room_id: movement.room_id,
+        game_type: movement.game_type,
+        room_name: movement.room_name,
         at: movement.at.to_string(),
     });
     Ok(Json(Transactions {

@@ -41,7 +41,8 @@ pub(super) fn cut<T>(
     (found, next_cursor)
 }
 
-fn cursor(position: i64) -> String {
+/// Where the page after the entry at this position begins.
+pub(super) fn cursor(position: i64) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(position.to_be_bytes())
 }
 

@@ -29,6 +29,34 @@ pub struct PaymentRequested {
     pub request_id: String,
 }
 
+/// `GET checkout/terms`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PaymentTerms {
+    /// Whether anything can be paid in here.
+    pub is_open: bool,
+    /// Whether what is paid is test money, which nobody is charged for.
+    pub is_test_money: bool,
+    /// The deployment's currency.
+    pub currency: String,
+    /// The least that is paid in at once.
+    pub min_cents: Cents,
+    /// The most.
+    pub max_cents: Cents,
+    /// The most that one player pays in within 24 hours; null: no limit.
+    pub day_cents: Option<Cents>,
+    /// The same within 7 days.
+    pub week_cents: Option<Cents>,
+    /// The same within 30 days.
+    pub month_cents: Option<Cents>,
+}
+
+/// `GET checkout/sessions`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct OpenPayments {
+    /// Those that may still be paid, the newest first.
+    pub payments: Vec<Payment>,
+}
+
 /// `GET checkout/sessions/{request_id}`
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Payment {
@@ -177,6 +205,34 @@ pub(super) async fn payment(
             Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail))
         }
     }
+}
+
+pub(super) async fn terms(State(state): State<ApiState>) -> Json<PaymentTerms> {
+    let rules = &state.0.config.wallet;
+    let deposits = &rules.deposits;
+    Json(PaymentTerms {
+        is_open: rules.takes_payments,
+        is_test_money: !rules.is_real,
+        currency: state.0.accounts.currency().to_owned(),
+        min_cents: deposits.least,
+        max_cents: deposits.most,
+        day_cents: deposits.day,
+        week_cents: deposits.week,
+        month_cents: deposits.month,
+    })
+}
+
+pub(super) async fn open(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+) -> Result<Json<OpenPayments>, Problem> {
+    let now = (state.0.clock)();
+    let (_, mut found) = state.0.reads.limits(claims.sub, now).await?;
+    found.retain(|top_up| top_up.status.is_open());
+    found.sort_by_key(|top_up| std::cmp::Reverse((top_up.requested, top_up.request_id)));
+    Ok(Json(OpenPayments {
+        payments: found.iter().map(shown).collect(),
+    }))
 }
 
 fn shown(top_up: &TopUp) -> Payment {

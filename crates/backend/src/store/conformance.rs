@@ -96,6 +96,7 @@ pub fn run<T: Subject>(fresh: impl Fn() -> T) {
     queues_come_back(&fresh());
     payments_disputes_and_wallets_come_back(&fresh());
     a_payment_is_credited_to_one_request(&fresh());
+    movements_are_read_with_their_rooms(&fresh());
 }
 
 fn money_moves_once_and_never_below_zero<T: Subject>(subject: &T) {
@@ -192,6 +193,21 @@ fn snapshot(batch_no: u64, parts: u32, state: &str) -> RoomSnapshot {
     }
 }
 
+fn archive(id: &str) -> RoomArchive {
+    RoomArchive {
+        room_id: room(id),
+        partition: PARTITION,
+        game_type: "g".to_owned(),
+        room_name: "Name".to_owned(),
+        game_version: 1,
+        rules_version: 1,
+        ended: Millis(9),
+        sealed_secret: "sealed".to_owned(),
+        last_inputs: b"c\n".to_vec(),
+        journal_digest: Some(JournalDigest([9; 32])),
+    }
+}
+
 fn rooms_are_saved_and_archived<T: Subject>(subject: &T) {
     let mut store = subject.open();
     let mut by = store.take_over(Millis(1)).unwrap();
@@ -224,20 +240,8 @@ fn rooms_are_saved_and_archived<T: Subject>(subject: &T) {
     assert_eq!(store.rooms().unwrap(), [snapshot(3, 2, "three")]);
     assert_eq!(store.ended_room(&room("r")).unwrap(), None);
 
-    let archive = RoomArchive {
-        room_id: room("r"),
-        partition: PARTITION,
-        game_type: "g".to_owned(),
-        room_name: "Name".to_owned(),
-        game_version: 1,
-        rules_version: 1,
-        ended: Millis(9),
-        sealed_secret: "sealed".to_owned(),
-        last_inputs: b"c\n".to_vec(),
-        journal_digest: Some(JournalDigest([9; 32])),
-    };
     let writes = Writes {
-        archives: vec![archive],
+        archives: vec![archive("r")],
         ..Writes::default()
     };
     subject.commit(&mut store, &mut by, &writes).unwrap();
@@ -690,4 +694,53 @@ fn a_payment_is_credited_to_one_request<T: Subject>(subject: &T) {
             .commit(&mut store, &mut by, &payments([too_much]))
             .is_err()
     );
+}
+
+fn movements_are_read_with_their_rooms<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let fee = |id: &str, cents| {
+        Transfer::fee(
+            room(id),
+            SeatedPlayer::person(user(7), "P"),
+            1,
+            Cents(cents),
+        )
+    };
+    let listing = Listing {
+        room_id: room("listed"),
+        room_name: "Two".to_owned(),
+        game_type: "h".to_owned(),
+        status: "in_progress".to_owned(),
+        summary: "{}".to_owned(),
+    };
+    let writes = Writes {
+        archives: vec![archive("ended")],
+        listings: vec![ListingChange::Put(listing)],
+        ..moves([
+            grant(7, 100),
+            fee("ended", 60),
+            fee("listed", 5),
+            fee("gone", 6),
+            grant(8, 9),
+        ])
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    let reads = subject.reads();
+    let read = |before, limit| wait(reads.movements(user(7), before, limit)).unwrap();
+    let all = read(None, 9);
+    let known = all.iter().map(|each| {
+        let of = [&each.room_id, &each.game_type, &each.room_name];
+        (each.change.0, of.map(Option::as_deref))
+    });
+    assert_eq!(
+        known.collect::<Vec<_>>(),
+        [
+            (-6, [Some("gone"), None, None]),
+            (-5, [Some("listed"), Some("h"), Some("Two")]),
+            (-60, [Some("ended"), Some("g"), Some("Name")]),
+            (100, [None, None, None]),
+        ]
+    );
+    assert_eq!(read(Some(all[0].position), 2), all[1..3]);
 }

@@ -19,6 +19,10 @@ pub struct Movement {
     pub change: Cents,
     /// The room, where one is concerned.
     pub room_id: Option<String>,
+    /// The room's game, where the room is listed or archived.
+    pub game_type: Option<String>,
+    /// The room's name, where the room is listed or archived.
+    pub room_name: Option<String>,
     /// When.
     pub at: Millis,
 }

@@ -165,6 +165,7 @@ pub fn api(
                 ..Rates::default()
             },
             bot_games,
+            wallet: wallet_rules(config),
             unlimited,
             ..ApiConfig::default()
         },

@@ -2,6 +2,7 @@ use super::world::{Setup, World};
 use crate::accounts::AccountsConfig;
 use blazing_sun_backbone::envelope::EventEnvelope;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::time::Duration;
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -168,6 +169,15 @@ async fn transactions_are_read_page_by_page_newest_first() {
                     ('rake/r/{n}', 'rake', 'escrow/r', 'house/rake', {n}, 'r', NULL, 2, {at_ms});"
         );
     }
+    rows += "INSERT INTO room_archive
+                 (room_id, partition, game_type, room_name, game_version, rules_version, ended_ms, sealed_secret, inputs)
+             VALUES ('r', 0, 'bigger_dice', 'Ada’s table', 1, 1, 0, '', x'');
+             INSERT INTO ledger_transfer
+                 (key, kind, from_account, to_account, amount_cents, room_id, user_id, batch_no, at_ms)
+             VALUES ('fee/x/2/1', 'fee', 'player/2', 'escrow/x', 5, 'x', 2, 2, 0),
+                    ('fee/y/2/1', 'fee', 'player/2', 'escrow/y', 6, 'y', 2, 2, 0);
+             INSERT INTO room_directory (room_id, room_name, game_type, status, summary, listed_ms)
+             VALUES ('x', 'Duel', 'tic_tac_toe', 'in_progress', '{}', 0);";
     world.sql(rows).await;
 
     let mut seen = Vec::new();
@@ -183,13 +193,21 @@ async fn transactions_are_read_page_by_page_newest_first() {
         path = format!("{TRANSACTIONS}?cursor={cursor}");
     }
     assert_eq!((pages, seen.len()), (3, 121));
+    let id = seen[0]["id"].as_str().unwrap();
     assert_eq!(
         seen[0],
         json!({
-            "kind": "prize", "change_cents": 60, "currency": "eur", "room_id": "r",
-            "at": "2023-11-14T22:13:20.060Z",
+            "id": id, "kind": "prize", "change_cents": 60, "currency": "eur", "room_id": "r",
+            "game_type": "bigger_dice", "room_name": "Ada’s table", "at": "2023-11-14T22:13:20.060Z",
         })
     );
+    let after = world
+        .get_as(&ada, &format!("{TRANSACTIONS}?cursor={id}"))
+        .await
+        .ok();
+    assert_eq!(after["transactions"][0], seen[1]);
+    let ids: HashSet<_> = seen.iter().map(|row| row["id"].to_string()).collect();
+    assert_eq!(ids.len(), seen.len());
     assert_eq!(
         (&seen[1]["kind"], &seen[1]["change_cents"]),
         (&json!("fee"), &json!(-60))
@@ -202,7 +220,16 @@ async fn transactions_are_read_page_by_page_newest_first() {
     assert_eq!(sum, 5000);
 
     let other = world.get_as(&eve, TRANSACTIONS).await.ok();
-    assert_eq!(other["transactions"].as_array().unwrap().len(), 1);
+    let rooms = other["transactions"].as_array().unwrap().iter();
+    let rooms = rooms.map(|row| json!([row["change_cents"], row["game_type"], row["room_name"]]));
+    assert_eq!(
+        rooms.collect::<Vec<_>>(),
+        [
+            json!([-6, null, null]),
+            json!([-5, "tic_tac_toe", "Duel"]),
+            json!([5_000, null, null])
+        ]
+    );
     assert_eq!(other["next_cursor"], Value::Null);
     for bad in ["x", "%00", "AAAA", "-1", "AAAAAAAAAAAAAAAA", "%ff", "'"] {
         let answer = world

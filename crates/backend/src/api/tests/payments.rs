@@ -1,13 +1,17 @@
 use super::world::{Setup, World};
 use crate::accounts::AccountsConfig;
+use crate::api::ApiConfig;
+use crate::wallet::WalletRules;
 use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::messages::top_up_request_id;
-use blazing_sun_domain::{CommandId, UserId};
+use blazing_sun_domain::wallet::DepositRules;
+use blazing_sun_domain::{Cents, CommandId, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 const GUEST: &str = "/api/v1/auth/guest";
 const SESSIONS: &str = "/api/v1/checkout/sessions";
+const TERMS: &str = "/api/v1/checkout/terms";
 const LIMITS: &str = "/api/v1/me/limits";
 
 /// Without an engine: commands stay on the log as they were written.
@@ -101,10 +105,14 @@ async fn payments_and_limits_are_read_by_whose_they_are() {
             "INSERT INTO top_up (request_id, user_id, amount_cents, currency, status, session_url, payment,
                                  refunded_cents, requested_ms, finished_ms)
              VALUES (x'{id:032x}', 1, 2500, 'eur', 'session_created', 'https://pay.example', NULL, 0, 0, NULL),
+                    (x'{newer:032x}', 1, 300, 'eur', 'requested', NULL, NULL, 0, 1, NULL),
+                    (x'{failed:032x}', 1, 300, 'eur', 'failed', NULL, NULL, 0, 2, {now}),
                     (x'{paid:032x}', 1, 700, 'eur', 'refunded', 'https://pay.example', 'pi_1', 200, 0, {now});
              INSERT INTO wallet (user_id, owed_cents, limits, excluded_until_ms)
              VALUES (1, 0, '{{\"week\":{{\"amount_cents\":5000}}}}', {until})",
             id = 7,
+            newer = 5,
+            failed = 6,
             paid = 8,
             until = now + 1,
         ))
@@ -124,6 +132,16 @@ async fn payments_and_limits_are_read_by_whose_they_are() {
         json!([paid["status"], paid["refunded_cents"], paid["session_url"]]),
         json!(["refunded", 200, null])
     );
+    let listed = world.get_as(&ada, SESSIONS).await.ok();
+    assert_eq!(listed["payments"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        listed["payments"][0]["request_id"],
+        json!(Uuid::from_u128(5))
+    );
+    assert_eq!(listed["payments"][1], open);
+    let of_eve = world.get_as(&eve, SESSIONS).await.ok();
+    assert_eq!(of_eve, json!({ "payments": [] }));
+    world.get(SESSIONS).await.problem(401, "unauthenticated");
     for path in [path(7), path(9), format!("{SESSIONS}/x")] {
         world.get_as(&eve, &path).await.problem(404, "not_found");
     }
@@ -131,7 +149,7 @@ async fn payments_and_limits_are_read_by_whose_they_are() {
     let limits = world.get_as(&ada, LIMITS).await.ok();
     assert_eq!(
         limits["limits"][1],
-        json!({ "period": "week", "amount_cents": 5_000, "used_cents": 3_000, "pending": null })
+        json!({ "period": "week", "amount_cents": 5_000, "used_cents": 3_300, "pending": null })
     );
     assert!(limits["excluded_until"].is_string());
     let none = world.get_as(&eve, LIMITS).await.ok();
@@ -142,5 +160,45 @@ async fn payments_and_limits_are_read_by_whose_they_are() {
             none["excluded_until"]
         ]),
         json!([null, 0, null])
+    );
+}
+
+#[tokio::test]
+async fn the_terms_are_told_to_everybody() {
+    let told = world().await.get(TERMS).await.ok();
+    assert_eq!(
+        told,
+        json!({
+            "is_open": true, "is_test_money": true, "currency": "eur", "min_cents": 100, "max_cents": 100_000,
+            "day_cents": null, "week_cents": null, "month_cents": null,
+        })
+    );
+    let wallet = WalletRules {
+        is_real: true,
+        takes_payments: false,
+        deposits: DepositRules {
+            least: Cents(500),
+            most: Cents(20_000),
+            day: None,
+            week: Some(Cents(30_000)),
+            month: Some(Cents(90_000)),
+        },
+        ..WalletRules::default()
+    };
+    let world = World::with(Setup {
+        api: ApiConfig {
+            wallet,
+            ..ApiConfig::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    let told = world.get(TERMS).await.ok();
+    assert_eq!(
+        told,
+        json!({
+            "is_open": false, "is_test_money": false, "currency": "eur", "min_cents": 500, "max_cents": 20_000,
+            "day_cents": null, "week_cents": 30_000, "month_cents": 90_000,
+        })
     );
 }

@@ -67,11 +67,16 @@ impl ReadSide for PgReads {
     ) -> Result<Vec<Movement>, StoreError> {
         // A player's transfers have the order of their ids: the account is locked before one is drawn.
         let sql =
-            "SELECT id, kind, CASE WHEN to_account = $2 THEN amount_cents ELSE -amount_cents END,
-                          room_id, at_ms
-                   FROM ledger_transfer
-                   WHERE user_id = $1 AND id < $3 AND (to_account = $2 OR from_account = $2)
-                   ORDER BY id DESC LIMIT $4";
+            "SELECT moved.*, coalesce(ended.game_type, listed.game_type),
+                          coalesce(ended.room_name, listed.room_name)
+                   FROM (SELECT id, kind, CASE WHEN to_account = $2 THEN amount_cents ELSE -amount_cents END,
+                                room_id, at_ms
+                         FROM ledger_transfer
+                         WHERE user_id = $1 AND id < $3 AND (to_account = $2 OR from_account = $2)
+                         ORDER BY id DESC LIMIT $4) AS moved
+                   LEFT JOIN room_archive AS ended ON ended.room_id = moved.room_id
+                   LEFT JOIN room_directory AS listed ON listed.room_id = moved.room_id
+                   ORDER BY id DESC";
         let account = Account::Player(user).to_string();
         let before = before.unwrap_or(i64::MAX);
         let limit = i64::from(limit);
@@ -86,6 +91,8 @@ impl ReadSide for PgReads {
                 change: Cents(row.try_get(2)?),
                 room_id: row.try_get(3)?,
                 at: Millis(row.try_get(4)?),
+                game_type: row.try_get(5)?,
+                room_name: row.try_get(6)?,
             })
         };
         rows.iter().map(movement).collect()

@@ -71,11 +71,16 @@ impl ReadSide for SqliteReads {
         let read = move |connection: &Connection| {
             let account = Account::Player(user).to_string();
             let mut statement = connection.prepare_cached(
-                "SELECT id, kind, CASE WHEN to_account = ?2 THEN amount_cents ELSE -amount_cents END,
-                        room_id, at_ms
-                 FROM ledger_transfer
-                 WHERE user_id = ?1 AND id < ?3 AND (to_account = ?2 OR from_account = ?2)
-                 ORDER BY id DESC LIMIT ?4",
+                "SELECT moved.*, coalesce(ended.game_type, listed.game_type),
+                        coalesce(ended.room_name, listed.room_name)
+                 FROM (SELECT id, kind, CASE WHEN to_account = ?2 THEN amount_cents ELSE -amount_cents END,
+                              room_id, at_ms
+                       FROM ledger_transfer
+                       WHERE user_id = ?1 AND id < ?3 AND (to_account = ?2 OR from_account = ?2)
+                       ORDER BY id DESC LIMIT ?4) AS moved
+                 LEFT JOIN room_archive AS ended ON ended.room_id = moved.room_id
+                 LEFT JOIN room_directory AS listed ON listed.room_id = moved.room_id
+                 ORDER BY id DESC",
             )?;
             let range = params![
                 user.get() as i64,
@@ -90,6 +95,8 @@ impl ReadSide for SqliteReads {
                     change: Cents(row.get(2)?),
                     room_id: row.get(3)?,
                     at: Millis(row.get(4)?),
+                    game_type: row.get(5)?,
+                    room_name: row.get(6)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
