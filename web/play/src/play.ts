@@ -15,6 +15,7 @@ import { GameModules, gamePage } from "./games.js";
 import { Rematches } from "./rematch.js";
 import { pathOf, type Route, routeOf } from "./routes.js";
 import { text } from "./texts.js";
+import { Wallet } from "./wallet.js";
 import { wordsFor } from "./words.js";
 
 export interface Toast {
@@ -47,6 +48,7 @@ export class Play {
   /** The room that was made to play against the bot: it begins without another touch. */
   botRoomId: string | undefined;
   readonly rematches = new Rematches(this);
+  readonly wallet = new Wallet(this);
   readonly gameModules = new GameModules(() => this.changed());
   person: ShownPerson | undefined;
   /** The messages are open; with a user where that one's are. */
@@ -58,7 +60,8 @@ export class Play {
   private readonly listeners = new Set<() => void>();
   private restoring: Promise<void> = Promise.resolve();
   private toastCount = 0;
-  private balanceChanges = 0;
+  /** Grows with whatever may have moved the balance. */
+  moneyVersion = 0;
 
   constructor() {
     addEventListener("popstate", () => this.follow(routeOf(location.pathname)));
@@ -105,6 +108,7 @@ export class Play {
   enter(account: Account): void {
     this.client?.close();
     this.account = account;
+    this.moneyVersion += 1;
     const client = connect({
       url: `${location.origin.replace(/^http/, "ws")}/ws`,
       token: (why) => this.session.token(why),
@@ -114,10 +118,11 @@ export class Play {
       if (this.client === client) this.statusChanged(status);
     });
     client.on("wallet.event.balance_changed", (frame) => {
-      this.balanceChanges += 1;
+      this.moneyVersion += 1;
       this.setBalance(frame.balance_cents, frame.currency);
     });
     client.on("system.event.maintenance", (frame) => this.tell(frame.message));
+    this.wallet.attach(client);
     client.messages.onChange(() => this.changed());
     client.invitations.onChange(() => {
       void this.rematches.settle();
@@ -143,6 +148,11 @@ export class Play {
   go(route: Route, how: "push" | "replace" = "push"): void {
     if (pathOf(route) !== location.pathname) history[`${how}State`](null, "", pathOf(route));
     this.follow(route);
+  }
+
+  /** Leaves these pages, in this tab. */
+  leaveFor(address: string): void {
+    location.assign(address);
   }
 
   gameInfo(gameType: string): GameInfo | undefined {
@@ -250,6 +260,8 @@ export class Play {
   private statusChanged(status: ConnectionStatus): void {
     this.connection = status;
     if (status.state === "online") {
+      this.moneyVersion += 1;
+      this.wallet.online();
       void this.reread();
       if (this.client) void this.rereadMessages(this.client);
     }
@@ -272,11 +284,11 @@ export class Play {
   /** Events without a room are not repeated after a lost connection, so they are read again. */
   private async reread(): Promise<void> {
     try {
-      const before = this.balanceChanges;
+      const before = this.moneyVersion;
       const [balance, games] = await Promise.all([this.session.balance(), this.session.games()]);
       this.games = games;
       // What has been announced in the meantime is newer than what was read.
-      if (this.balanceChanges === before) this.setBalance(balance.balance_cents, balance.currency);
+      if (this.moneyVersion === before) this.setBalance(balance.balance_cents, balance.currency);
       else this.changed();
     } catch {
       // The next connection reads them again.
@@ -304,6 +316,7 @@ export class Play {
     this.talk = undefined;
     this.isAccountOpen = false;
     this.rematches.clear();
+    this.wallet.clear();
     this.changed();
   }
 
@@ -316,7 +329,7 @@ export class Play {
     this.changed();
   }
 
-  private changed(): void {
+  changed(): void {
     for (const listener of [...this.listeners]) listener();
   }
 }

@@ -57,13 +57,13 @@ export class FakeSocket {
       this.sent.filter(({ command_id, type }) => command_id && type !== "games.command.list_rooms");
     await vi.waitFor(() => expect(commands().length).toBeGreaterThan(this.taken), { timeout: 5_000, interval: 5 });
     const command = commands()[this.taken++] as Frame;
-    expect(command.type).toBe(`games.command.${name}`);
+    expect(command.type).toBe(name.includes(".") ? name : `games.command.${name}`);
     return command;
   }
 }
 
-/** What the API answers to everybody: that `current` is signed in. */
-export function stubServer(current: () => KnownUser): void {
+/** What the API answers to everybody: that `current` is signed in, and `more` by path; null is not found. */
+export function stubServer(current: () => KnownUser, more: Readonly<Record<string, unknown>> = {}): void {
   FakeSocket.all.length = 0;
   vi.stubGlobal("WebSocket", FakeSocket);
   vi.stubGlobal("fetch", async (input: string) => {
@@ -73,7 +73,9 @@ export function stubServer(current: () => KnownUser): void {
       me: { user },
       "me/balance": { balance_cents: user.balance_cents, currency: "eur" },
       games: { games: [] },
+      ...more,
     };
-    return new Response(JSON.stringify(answers[input.replace("/api/v1/", "")]));
+    const answer = answers[input.replace("/api/v1/", "")];
+    return new Response(JSON.stringify(answer), { status: answer === null ? 404 : 200 });
   });
 }

@@ -1,6 +1,6 @@
 import { ApiProblem, Refusal } from "@blazing-sun/client";
 import { describe, expect, it } from "vitest";
-import { initials, money } from "../src/format.js";
+import { centsOf, change, initials, money, plainAmount } from "../src/format.js";
 import { pathOf, routeOf } from "../src/routes.js";
 import { OFFLINE } from "../src/texts.js";
 import { wordsFor } from "../src/words.js";
@@ -13,6 +13,29 @@ describe("money", () => {
     [500, "jpy", "500\u00a0JPY"],
     [100, "demo", "1.00\u00a0DEMO"],
   ])("%i %s is %s", (cents, currency, written) => expect(money(cents, currency)).toBe(written));
+});
+
+describe("amounts in a field", () => {
+  it.each([
+    ["20", "eur", 2_000],
+    [" 20.5 € ", "eur", 2_050],
+    ["20,50", "eur", 2_050],
+    ["0.07", "eur", 7],
+    ["500", "jpy", 500],
+    ["1.5", "jpy", undefined],
+    ["1,000", "eur", undefined],
+    ["1.005", "eur", undefined],
+    ["-5", "eur", undefined],
+    ["5e3", "eur", undefined],
+    ["9999999999", "eur", undefined],
+    ["", "eur", undefined],
+  ])("%s in %s are %s cents", (written, currency, cents) => expect(centsOf(written, currency)).toBe(cents));
+
+  it("are written as they are read", () => {
+    for (const cents of [1, 100, 123_456_789]) expect(centsOf(plainAmount(cents, "eur"), "eur")).toBe(cents);
+    expect(change(-1_000, "eur")).toBe("−10.00\u00a0€");
+    expect(change(1_000, "eur")).toBe("+10.00\u00a0€");
+  });
 });
 
 describe("initials", () => {
@@ -34,6 +57,7 @@ describe("addresses", () => {
     expect(routeOf("/")).toEqual({ page: "lobby" });
     expect(routeOf("/r/../../etc")).toEqual({ page: "lobby" });
     expect(pathOf({ page: "room", roomId: "a-b" })).toBe("/r/a-b");
+    for (const path of ["/wallet", "/reset-password", "/verify-email"]) expect(pathOf(routeOf(path))).toBe(path);
     expect(pathOf(routeOf("/anything"))).toBe("/");
   });
 });

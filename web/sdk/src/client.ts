@@ -16,6 +16,7 @@ import { type SignedIn, SignIn } from "./sign_in.js";
 import type { SocketConstructor } from "./socket.js";
 import { defaultStorage } from "./storage.js";
 import { Transcripts } from "./transcripts.js";
+import { Wallet } from "./wallet.js";
 import type { Answer, Commands, CommandType, EventFrame, EventType, Frame, RoomId } from "./wire.js";
 
 /** Connects and stays connected until `close`. */
@@ -32,6 +33,8 @@ export class Client {
   readonly messages: Messages;
   readonly quickMatch: QuickMatch;
   readonly invitations: Invitations;
+  /** Payments and limits. */
+  readonly wallet: Wallet;
   readonly clock = new ServerClock();
   /** What this client has seen of its rooms, for checking them. */
   readonly transcripts: Transcripts;
@@ -69,6 +72,7 @@ export class Client {
     this.messages = new Messages(this);
     this.quickMatch = new QuickMatch(this);
     this.invitations = new Invitations(this, storage);
+    this.wallet = new Wallet(this);
     this.rooms.onChange((room) => this.seeds.revealAfterReload(room.roomId));
     void this.connection.open();
   }

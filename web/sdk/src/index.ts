@@ -21,12 +21,22 @@ export { foldRoom, roleIn, scoresOf } from "./room.js";
 export type { ChatView } from "./room_chat.js";
 export { CHAT_CHANNELS, isWritable, readableChannels } from "./room_chat.js";
 export type { Rooms } from "./rooms.js";
-export type { Account, Balance, GameInfo, SessionOptions } from "./session.js";
+export type {
+  Account,
+  Balance,
+  GameInfo,
+  PaymentTerms,
+  SessionOptions,
+  Transaction,
+  Transactions,
+} from "./session.js";
 export { ApiProblem, Session } from "./session.js";
 export type { SignedIn } from "./sign_in.js";
 export type { SocketConstructor, SocketLike } from "./socket.js";
 export type { KeyValueStorage } from "./storage.js";
 export { MemoryStorage } from "./storage.js";
 export { Transcripts } from "./transcripts.js";
+export type { Payment, ReturnAddresses, Wallet } from "./wallet.js";
+export { isOpen } from "./wallet.js";
 export type * from "./wire.js";
 export { userIdOf } from "./wire.js";

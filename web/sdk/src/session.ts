@@ -1,6 +1,16 @@
 import { LOBBY_ID } from "./messages.js";
 import { SignedOut } from "./refusal.js";
-import type { Cents, DirectMessage, LobbyMessage, RoomSummary, UserId } from "./wire.js";
+import type { Payment } from "./wallet.js";
+import type {
+  Cents,
+  DepositLimits,
+  DirectMessage,
+  LobbyMessage,
+  RoomId,
+  RoomSummary,
+  Timestamp,
+  UserId,
+} from "./wire.js";
 
 export interface Account {
   user_id: UserId;
@@ -17,6 +27,43 @@ export interface Account {
 export interface Balance {
   balance_cents: Cents;
   currency: string;
+}
+
+/** What may be paid in. */
+export interface PaymentTerms {
+  /** Whether anything can be paid in here. */
+  is_open: boolean;
+  /** Nobody is charged for it. */
+  is_test_money: boolean;
+  currency: string;
+  /** At once. */
+  min_cents: Cents;
+  max_cents: Cents;
+  /** The most of one player within 24 hours, 7 days and 30 days; without one there is no limit. */
+  day_cents?: Cents | null;
+  week_cents?: Cents | null;
+  month_cents?: Cents | null;
+}
+
+/** A change of the own balance. */
+export interface Transaction {
+  /** Its own for ever; as a cursor it leads on to the older ones. */
+  id: string;
+  kind: string;
+  /** Above 0 what came in, below 0 what went out. */
+  change_cents: Cents;
+  currency: string;
+  room_id?: RoomId | null;
+  game_type?: string | null;
+  room_name?: string | null;
+  at: Timestamp;
+}
+
+export interface Transactions {
+  /** The newest first. */
+  transactions: Transaction[];
+  /** For the page after this one; null at the end. */
+  next_cursor: string | null;
 }
 
 export interface GameInfo {
@@ -153,6 +200,28 @@ export class Session {
 
   balance(): Promise<Balance> {
     return this.authorized("GET", "me/balance");
+  }
+
+  /** The ledger of the own balance, in pages. */
+  transactions(cursor?: string): Promise<Transactions> {
+    return this.authorized("GET", withCursor("me/transactions", cursor));
+  }
+
+  limits(): Promise<DepositLimits> {
+    return this.authorized("GET", "me/limits");
+  }
+
+  paymentTerms(): Promise<PaymentTerms> {
+    return this.request("GET", "checkout/terms", undefined, undefined);
+  }
+
+  /** Those that may still be paid, the newest first. */
+  async openPayments(): Promise<Payment[]> {
+    return (await this.authorized<{ payments: Payment[] }>("GET", "checkout/sessions")).payments;
+  }
+
+  payment(requestId: string): Promise<Payment> {
+    return this.authorized("GET", `checkout/sessions/${encodeURIComponent(requestId)}`);
   }
 
   async games(): Promise<GameInfo[]> {

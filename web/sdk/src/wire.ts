@@ -121,6 +121,53 @@ export interface LobbyMessage extends UserRef {
   timestamp: Timestamp;
 }
 
+/**
+ * How a payment stands; it only moves on. `requested`: there is no page to pay on yet. `session_created`: it can be paid,
+ * or is on its way. `disputed` is told beside the others.
+ */
+export type PaymentStatus =
+  | "requested"
+  | "session_created"
+  | "failed"
+  | "expired"
+  | "success"
+  | "refunded"
+  | "disputed";
+
+/** A payment of one's own, as it is told at each change. */
+export interface PaymentChange {
+  request_id: string;
+  status: PaymentStatus;
+  amount_cents: Cents;
+  currency: string;
+  /** How much of it was paid back. */
+  refunded_cents?: Cents;
+  /** Where to pay, while it can be paid. */
+  session_url?: string | null;
+  /** Why it failed, for people to read. */
+  error_message?: string | null;
+}
+
+/** The last 24 hours, 7 days or 30 days. */
+export type Period = "day" | "week" | "month";
+
+/** How much a user wants to pay in at most; without an amount there is no limit. */
+export interface DepositLimit {
+  period: Period;
+  amount_cents?: Cents | null;
+  /** What was paid in, or may still be. */
+  used_cents: Cents;
+  /** What will be in force. */
+  pending?: { amount_cents?: Cents | null; from: Timestamp } | null;
+}
+
+export interface DepositLimits {
+  /** One for each period, the shortest first. */
+  limits: DepositLimit[];
+  /** Until when the user is excluded by their own wish. */
+  excluded_until?: Timestamp | null;
+}
+
 interface InRoom {
   room_id: RoomId;
 }
@@ -295,7 +342,8 @@ export interface Events {
     reason: string;
     room_id?: RoomId | null;
   };
-  "wallet.event.top_up": { request_id: string; status: string; session_url?: string };
+  "wallet.event.top_up": PaymentChange;
+  "wallet.event.limits": DepositLimits;
   "system.event.maintenance": { starts_at: Timestamp; message: string };
 }
 
@@ -362,6 +410,10 @@ export interface Commands {
   "chat.command.typing": { recipient_id: UserId };
   "chat.command.mark_read": { message_ids: string[] };
   "wallet.command.top_up": { amount_cents: Cents; success_url?: string; cancel_url?: string };
+  /** Null: no limit. A lower one counts at once, a higher one a day later. */
+  "wallet.command.set_deposit_limit": { period: Period; amount_cents: Cents | null };
+  /** 1 to 1825 days, which nobody shortens. */
+  "wallet.command.exclude_self": { days: number };
 }
 
 export type CommandType = keyof Commands;
@@ -382,6 +434,9 @@ export const ANSWERS = {
   "chat.command.send_message": ["chat.event.message_received"],
   "chat.command.send_lobby_message": ["chat.event.lobby_message"],
   "chat.command.mark_read": ["chat.event.messages_read"],
+  "wallet.command.top_up": ["wallet.event.top_up"],
+  "wallet.command.set_deposit_limit": ["wallet.event.limits"],
+  "wallet.command.exclude_self": ["wallet.event.limits"],
 } as const satisfies Partial<Record<CommandType, readonly EventType[]>>;
 
 export type Answer<C extends string> = C extends keyof typeof ANSWERS

@@ -13,6 +13,7 @@ import "./person.js";
 import "./quick_match.js";
 import "./room.js";
 import "./toasts.js";
+import "./wallet.js";
 import "./welcome.js";
 
 const MAIL = "M3 6h18v12H3zM3 7l9 7 9-7";
@@ -67,8 +68,9 @@ export class App extends LitElement {
         ${
           account
             ? html`
-              <span class="balance number" title=${text.balance} aria-label=${text.balance} aria-live="polite"
-                data-testid="balance" data-cents=${account.balance_cents}>${money(account.balance_cents, account.currency)}</span>
+              <a class="balance number" href="/wallet" title=${text.wallet.open} data-testid="open-wallet" @click=${this.openWallet}>
+                <span class="unseen">${text.balance}</span>
+                <span aria-live="polite" data-testid="balance" data-cents=${account.balance_cents}>${money(account.balance_cents, account.currency)}</span></a>
               <button class="plain user" title=${text.account.open} data-testid="open-account"
                 @click=${() => this.play.showAccount(true)}>
                 <bs-avatar .userId=${account.user_id} .name=${account.username}></bs-avatar>
@@ -117,14 +119,19 @@ export class App extends LitElement {
     }
     if (!play.account) return html`<bs-welcome .play=${play}></bs-welcome>`;
     if (play.route.page === "room") return html`<bs-room .play=${play} .roomId=${play.route.roomId}></bs-room>`;
+    if (page === "wallet") return html`<bs-wallet .play=${play}></bs-wallet>`;
     return html`<bs-lobby .play=${play}></bs-lobby>`;
   }
 
-  private readonly home = (event: MouseEvent) => {
+  private readonly home = (event: MouseEvent) => this.goTo(event, "lobby");
+  private readonly openWallet = (event: MouseEvent) => this.goTo(event, "wallet");
+
+  /** Unless it is to be opened elsewhere. */
+  private goTo(event: MouseEvent, page: "lobby" | "wallet"): void {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
-    this.play.go({ page: "lobby" });
-  };
+    this.play.go({ page });
+  }
 
   private readonly changeTheme = () => {
     const root = document.documentElement;
@@ -166,8 +173,14 @@ export class App extends LitElement {
         border-radius: var(--radius-pill);
         background: var(--surface);
         border: 1px solid var(--line);
+        color: inherit;
         font-weight: 750;
+        text-decoration: none;
         white-space: nowrap;
+        transition: border-color var(--fast);
+      }
+      .balance:hover {
+        border-color: var(--accent);
       }
       .user {
         display: flex;

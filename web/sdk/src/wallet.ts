@@ -1,0 +1,129 @@
+import type { Client } from "./client.js";
+import { Signal, type Unsubscribe } from "./emitter.js";
+import type { CommandHandle } from "./pending.js";
+import type {
+  Answer,
+  Cents,
+  DepositLimits,
+  EventFrame,
+  PaymentChange,
+  PaymentStatus,
+  Period,
+  Timestamp,
+} from "./wire.js";
+
+/** A payment that this user asked for. */
+export interface Payment extends PaymentChange {
+  readonly requested_at?: Timestamp;
+  readonly finished_at?: Timestamp | null;
+}
+
+/** Where the payer comes back to; addresses of the server's own pages. */
+export interface ReturnAddresses {
+  success_url?: string;
+  cancel_url?: string;
+}
+
+/** How far a payment has come; what follows on being paid comes in any order. */
+const STEP: Readonly<Record<PaymentStatus, number>> = {
+  requested: 0,
+  session_created: 1,
+  failed: 2,
+  expired: 3,
+  success: 4,
+  refunded: 4,
+  disputed: 4,
+};
+
+/** Whether it may still be paid, or is on its way. */
+export function isOpen({ status }: PaymentChange): boolean {
+  return status === "requested" || status === "session_created";
+}
+
+/** This user's payments and limits, as far as this client has heard of them. */
+export class Wallet {
+  private readonly byId = new Map<string, Payment>();
+  private told: DepositLimits | undefined;
+  private readonly changed = new Signal<void>();
+  private readonly moved = new Signal<Payment>();
+
+  constructor(private readonly client: Client) {
+    client.on("wallet.event.top_up", (frame) => {
+      const payment = this.put(paymentOf(frame));
+      if (!payment) return;
+      this.moved.emit(payment);
+      this.changed.emit();
+    });
+    client.on("wallet.event.limits", ({ limits, excluded_until = null }) => this.setLimits({ limits, excluded_until }));
+  }
+
+  /** Hears of whatever changes. */
+  onChange(listener: () => void): Unsubscribe {
+    return this.changed.on(listener);
+  }
+
+  /** Hears of each payment that moves on while this client listens. */
+  onPayment(listener: (payment: Payment) => void): Unsubscribe {
+    return this.moved.on(listener);
+  }
+
+  /** The newest first. */
+  payments(): readonly Payment[] {
+    const at = ({ requested_at = "" }: Payment) => requested_at;
+    return [...this.byId.values()].sort((a, b) => (at(a) < at(b) ? 1 : at(a) > at(b) ? -1 : 0));
+  }
+
+  payment(requestId: string): Payment | undefined {
+    return this.byId.get(requestId);
+  }
+
+  /** Known once they were set, asked for, or given by `setLimits`. */
+  get limits(): DepositLimits | undefined {
+    return this.told;
+  }
+
+  /** Asks for a page to pay on; the answer is the payment, and `onChange` tells of its `session_url`. */
+  topUp(amount_cents: Cents, addresses: ReturnAddresses = {}): CommandHandle<Answer<"wallet.command.top_up">> {
+    return this.client.command("wallet.command.top_up", { amount_cents, ...addresses });
+  }
+
+  setDepositLimit(
+    period: Period,
+    amount_cents: Cents | null,
+  ): CommandHandle<Answer<"wallet.command.set_deposit_limit">> {
+    return this.client.command("wallet.command.set_deposit_limit", { period, amount_cents });
+  }
+
+  excludeSelf(days: number): CommandHandle<Answer<"wallet.command.exclude_self">> {
+    return this.client.command("wallet.command.exclude_self", { days });
+  }
+
+  /** Takes in what the API keeps, where it is not older than what was heard. */
+  addPayments(payments: readonly Payment[]): void {
+    for (const payment of payments) this.put(payment);
+    this.changed.emit();
+  }
+
+  setLimits(limits: DepositLimits): void {
+    this.told = limits;
+    this.changed.emit();
+  }
+
+  /** The payment as it is then; undefined where more was known already. */
+  private put(payment: Payment): Payment | undefined {
+    const known = this.byId.get(payment.request_id);
+    if (known && STEP[payment.status] < STEP[known.status]) return undefined;
+    const requested_at = known?.requested_at ?? payment.requested_at;
+    const kept = { ...payment, ...(requested_at === undefined ? {} : { requested_at }) };
+    this.byId.set(payment.request_id, kept);
+    return kept;
+  }
+}
+
+/** Without what belongs to the frame. */
+function paymentOf(frame: EventFrame<"wallet.event.top_up">): Payment {
+  const { request_id, status, amount_cents, currency, timestamp } = frame;
+  const { refunded_cents = 0, session_url = null, error_message = null } = frame;
+  const payment = { request_id, status, amount_cents, currency, refunded_cents, session_url, error_message };
+  return timestamp === undefined ? payment : { ...payment, requested_at: timestamp };
+}
