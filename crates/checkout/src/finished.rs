@@ -1,5 +1,6 @@
 //! What the checkout tells: records of `checkout.finished`, and of `events.dead_letter` for what nobody could use.
 
+use crate::clean::clean;
 use crate::payment::{Outgoing, Payment, ToldStage};
 use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::log::{HeadersBuilder, Record};
@@ -96,6 +97,11 @@ pub(crate) enum Origin<'a> {
     Provider,
 }
 
+/// How much of an original is put aside: in base64 and with all else it has to fit into a record of Kafka's.
+const ORIGINAL_BYTES_MAX: usize = 512 << 10;
+/// How much of its key.
+const KEY_BYTES_MAX: usize = 256;
+
 /// What nobody can use, put aside for people.
 pub(crate) fn dead_letter(
     origin: Origin<'_>,
@@ -106,7 +112,7 @@ pub(crate) fn dead_letter(
 ) -> Outgoing {
     let (topic, partition, offset, key) = match origin {
         Origin::Log(record) => {
-            let key = record.key.to_vec();
+            let key = record.key[..record.key.len().min(KEY_BYTES_MAX)].to_vec();
             (
                 record.topic.as_str(),
                 record.partition,
@@ -119,6 +125,14 @@ pub(crate) fn dead_letter(
             (PROVIDER, 0, None, key.into_bytes())
         }
     };
+    let kept = original.len().min(ORIGINAL_BYTES_MAX);
+    let mut error = clean(error);
+    if kept < original.len() {
+        error += &format!(
+            " (the first {kept} of its {} bytes are kept)",
+            original.len()
+        );
+    }
     let letter = DeadLetter {
         topic: topic.to_owned(),
         partition,
@@ -126,9 +140,9 @@ pub(crate) fn dead_letter(
         key: String::from_utf8(key.clone())
             .ok()
             .filter(|key| !key.is_empty()),
-        error: error.to_owned(),
+        error,
         failed_at: now.to_string(),
-        original: original.to_vec(),
+        original: original[..kept].to_vec(),
     };
     Outgoing {
         topic: DEAD_LETTER.to_owned(),
@@ -140,4 +154,44 @@ pub(crate) fn dead_letter(
 
 fn json(record: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(record).expect("records have text for keys and no maps that fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_backbone::log::{Headers, Topic};
+    use serde_json::Value;
+
+    /// What Kafka takes, less what frames a record.
+    const RECORD_BYTES_MAX: usize = 990_000;
+
+    #[test]
+    fn a_letter_fits_into_a_record_whatever_it_is_about() {
+        let record = |bytes: usize| Record {
+            topic: Topic::new("checkout.requests"),
+            partition: 1,
+            offset: 7,
+            timestamp: Millis(0),
+            key: vec![b'k'; bytes].into(),
+            headers: Headers::default(),
+            payload: vec![b'x'; bytes].into(),
+        };
+        let letter = |bytes: usize| {
+            let record = record(bytes);
+            let error = "\n".repeat(bytes);
+            let origin = Origin::Log(&record);
+            dead_letter(origin, None, &error, &record.payload, Millis(0))
+        };
+        let large = letter(1 << 20);
+        assert!(large.payload.len() + large.key.len() < RECORD_BYTES_MAX);
+        let told: Value = serde_json::from_slice(&large.payload).unwrap();
+        let error = told["error"].as_str().unwrap();
+        assert!(error.ends_with("of its 1048576 bytes are kept)"), "{error}");
+        let small: Value = serde_json::from_slice(&letter(9).payload).unwrap();
+        assert_eq!(small["original"], "eHh4eHh4eHh4");
+        assert_eq!(
+            (&small["key"], &small["error"]),
+            (&"kkkkkkkkk".into(), &" ".repeat(9).into())
+        );
+    }
 }

@@ -5,7 +5,7 @@ use crate::clean::clean;
 use crate::finished;
 use crate::stripe::{
     Dispute, DisputeStatus, Expandable, PaymentIntent, PaymentIntentStatus, PaymentStatus, Session,
-    SessionStatus,
+    SessionStatus, is_id,
 };
 use blazing_sun_backbone::messages::CheckoutStatus;
 use blazing_sun_domain::wallet::{DisputeOutcome, DisputeStage};
@@ -52,6 +52,19 @@ pub struct Payment {
     pub attempts: u32,
     /// When to ask the provider next; none: not by itself.
     pub due_at: Option<Millis>,
+}
+
+impl Payment {
+    /// Whether there is something to ask the provider: for a page, or how it stands.
+    pub fn can_be_looked_at(&self) -> bool {
+        self.session_id.is_some() || self.status == PaymentState::Requested
+    }
+
+    /// Whether no page for this payment can be paid any more, as far as this server's clock knows.
+    pub fn is_over(&self, now: Millis) -> bool {
+        self.expires_at_s
+            .is_some_and(|at_s| now.0.div_euclid(1000) >= at_s)
+    }
 }
 
 /// Where a payment stands.
@@ -144,6 +157,12 @@ pub struct Terms {
     pub look_every_ms: i64,
 }
 
+/// For so long after it has expired a page that the provider does not know is asked for.
+const MISSING_FOR_S: i64 = 86_400;
+
+/// How long a page's address may be.
+const SESSION_URL_BYTES_MAX: usize = 8_192;
+
 /// What differs is looked at again so seldom: somebody has to see to it.
 const HELD_LOOK_MS: i64 = 3_600_000;
 
@@ -179,7 +198,10 @@ impl Change {
             ));
         }
         self.payment.held = Some(differs);
-        self.payment.due_at = Some(now.plus(HELD_LOOK_MS));
+        self.payment.due_at = self
+            .payment
+            .can_be_looked_at()
+            .then(|| now.plus(HELD_LOOK_MS));
         self
     }
 }
@@ -242,6 +264,22 @@ pub fn given_up(
     change
 }
 
+/// The provider has no such page: as long as it may only not know it yet, it is asked again.
+pub fn unknown_to_provider(payment: &Payment, terms: Terms, now: Millis) -> Change {
+    let mut change = Change::none(payment);
+    let forgotten = payment
+        .expires_at_s
+        .is_some_and(|at_s| now.0.div_euclid(1000) >= at_s.saturating_add(MISSING_FOR_S));
+    match forgotten {
+        true => {
+            let why = "the payment provider knows nothing of this payment".to_owned();
+            end(&mut change, PaymentState::Failed, Some(why), terms, now);
+        }
+        false => look_again(&mut change, terms, now),
+    }
+    change
+}
+
 /// The provider did not say how the page of this payment stands.
 pub fn looked_in_vain(payment: &Payment, terms: Terms, now: Millis) -> Change {
     let mut change = Change::none(payment);
@@ -261,12 +299,17 @@ pub fn dispute_seen(
 ) -> Change {
     let mut change = Change::none(payment);
     let differences = [
+        (!is_id(&dispute.id)).then(|| "its id is none".to_owned()),
         difference_of("livemode", &dispute.livemode, &terms.livemode),
         difference_of("currency", &dispute.currency, &payment.currency),
     ];
     if let Some(differs) = differences.into_iter().flatten().next() {
         let due_at = change.payment.due_at;
-        let mut change = change.hold(format!("dispute {}: {differs}", dispute.id), raw, now);
+        let mut change = change.hold(
+            format!("dispute {}: {differs}", clean(&dispute.id)),
+            raw,
+            now,
+        );
         change.payment.due_at = due_at;
         return change;
     }
@@ -336,21 +379,14 @@ fn paid(change: &mut Change, session: &Session, terms: Terms, now: Millis) {
     change.tell(CheckoutStatus::Success, terms, now);
 }
 
-/// What was given back is only ever added to: a refund that fails afterwards is for people to put right.
+/// What was given back is only ever added to: it may have been looked at before what was looked at last. A refund that
+/// fails afterwards is for people to put right.
 fn refunds(change: &mut Change, payment: Option<&PaymentIntent>, terms: Terms, now: Millis) {
     let charge = payment.and_then(PaymentIntent::charge);
     let refunded = charge.map_or(Cents::ZERO, |charge| Cents(charge.amount_refunded));
-    let known = change.payment.refunded;
-    if refunded > known {
+    if refunded > change.payment.refunded {
         change.payment.refunded = refunded.min(change.payment.amount);
         change.tell(CheckoutStatus::Refunded, terms, now);
-    } else if charge.is_some() && refunded < known {
-        tracing::error!(
-            payment.request_id = %change.payment.request_id,
-            refunded_cents = refunded.0,
-            told_cents = known.0,
-            "the provider has given back less of a payment than was told: a refund has failed"
-        );
     }
 }
 
@@ -430,25 +466,35 @@ fn difference(payment: &Payment, session: &Session, terms: Terms) -> Option<Stri
             &terms.livemode,
         ))
     });
-    None.or(difference_of(
-        "livemode",
-        &session.livemode,
-        &terms.livemode,
-    ))
-    .or(reference.and_then(|found| difference_of("client_reference_id", found, &request_id)))
-    .or(known.and_then(|known| difference_of("session", &session.id, known)))
-    .or(difference_of(
-        "amount",
-        &session.amount_total.unwrap_or(0),
-        &payment.amount.0,
-    ))
-    .or(difference_of(
-        "currency",
-        session.currency.as_deref().unwrap_or("none"),
-        payment.currency.as_str(),
-    ))
-    .or(of_payment)
-    .or_else(|| is_neither.then(neither))
+    let ids = [Some(session.id.as_str()), session.payment_intent_id()];
+    let bad_id = ids.into_iter().flatten().find(|id| !is_id(id));
+    let is_bad_url = session
+        .url
+        .as_ref()
+        .is_some_and(|url| url.len() > SESSION_URL_BYTES_MAX || url.chars().any(char::is_control));
+    let unusable = bad_id
+        .map(|id| format!("`{}` is no id", clean(id)))
+        .or_else(|| is_bad_url.then(|| "its url is none".to_owned()));
+    unusable
+        .or(difference_of(
+            "livemode",
+            &session.livemode,
+            &terms.livemode,
+        ))
+        .or(reference.and_then(|found| difference_of("client_reference_id", found, &request_id)))
+        .or(known.and_then(|known| difference_of("session", &session.id, known)))
+        .or(difference_of(
+            "amount",
+            &session.amount_total.unwrap_or(0),
+            &payment.amount.0,
+        ))
+        .or(difference_of(
+            "currency",
+            session.currency.as_deref().unwrap_or("none"),
+            payment.currency.as_str(),
+        ))
+        .or(of_payment)
+        .or_else(|| is_neither.then(neither))
 }
 
 fn difference_of<T: PartialEq + std::fmt::Display + ?Sized>(

@@ -132,10 +132,11 @@ impl Default for Pace {
     }
 }
 
-/// The shortest time that the provider lets a page be open for.
-const PAGE_OPEN_MIN: Duration = Duration::from_secs(1_800);
+/// The provider lets a page be open from 30 min to 24 h, by its own clock and from when it was reached. A key is known
+/// to it for 24 h, and is not used once a page's time is over.
+const PAGE_OPEN_MIN: Duration = Duration::from_secs(2_400);
 /// The longest.
-const PAGE_OPEN_MAX: Duration = Duration::from_secs(86_400);
+const PAGE_OPEN_MAX: Duration = Duration::from_secs(82_800);
 
 /// Why a checkout does not start.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +156,7 @@ pub enum StartError {
     #[error("a webhook secret is missing or empty: the payment provider shows it as `whsec_…`")]
     WebhookSecret,
     /// The provider would refuse every page.
-    #[error("a payment's page can be open from 30 min to 24 h, not {0:?}")]
+    #[error("a payment's page can be open from 40 min to 23 h, not {0:?}")]
     PageOpen(Duration),
 }
 

@@ -147,6 +147,8 @@ pub struct WaitingEvent {
     pub body: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// When it came in.
+    pub received_at: Millis,
 }
 
 /// A record that waits to be published.
@@ -201,6 +203,9 @@ pub trait PaymentStore: Send + Sync + 'static {
 
     /// Keeps what was read. A place never goes back.
     async fn take(&self, taken: Taken, now: Millis) -> Result<(), StoreError>;
+
+    /// Reads on from these places, which may lie further back: the log has lost what was read.
+    async fn rewind(&self, places: Vec<Place>) -> Result<(), StoreError>;
 
     /// A payment.
     async fn payment(&self, find: Find<'_>) -> Result<Option<Payment>, StoreError>;

@@ -389,6 +389,63 @@ fn records_told_twice_are_the_same_record() {
     assert_eq!(one.outgoing[0].key, b"123");
 }
 
+#[test]
+fn what_can_be_no_id_or_address_is_kept_nowhere() {
+    let with = |path: &str, value: &str| {
+        let mut session = session("complete", "paid", Some(intent("succeeded", 0)));
+        *session.pointer_mut(path).unwrap() = json!(value);
+        session
+    };
+    let long = format!("https://pay.example/{}", "a".repeat(8_192));
+    for (session, names) in [
+        (with("/id", "cs_1/../x"), "is no id"),
+        (with("/id", "cs_\u{0}"), "is no id"),
+        (with("/payment_intent/id", ""), "is no id"),
+        (with("/url", "https://pay.example/\n"), "url is none"),
+        (with("/url", &long), "url is none"),
+    ] {
+        let held = seen(&asked(), &session);
+        let why = held.payment.held.clone().unwrap();
+        assert!(why.contains(names), "{why}");
+        let kept = (&held.payment.session_id, &held.payment.session_url);
+        assert_eq!(kept, (&None, &None));
+        assert_eq!((told(&held).len(), letters(&held)), (0, 1));
+    }
+}
+
+#[test]
+fn what_is_held_without_a_page_is_asked_for_only_while_it_is_to_have_one() {
+    let mut other = session("open", "unpaid", None);
+    other["amount_total"] = json!(1);
+    assert!(seen(&asked(), &other).payment.due_at.is_some());
+    for status in [PaymentState::Failed, PaymentState::Expired] {
+        let ended = Payment {
+            status,
+            due_at: None,
+            ..asked()
+        };
+        let held = seen(&ended, &other);
+        assert!(held.payment.held.is_some());
+        assert_eq!(held.payment.due_at, None, "{status:?}");
+    }
+}
+
+#[test]
+fn a_page_that_the_provider_does_not_know_fails_a_day_after_its_end() {
+    let opened = seen(&asked(), &session("open", "unpaid", None)).payment;
+    let end = Millis(1_700_003_600_000);
+    for at in [NOW, end, end.plus(86_399_000)] {
+        let change = unknown_to_provider(&opened, TERMS, at);
+        assert_eq!(change.payment.status, PaymentState::SessionCreated);
+        assert!(change.payment.due_at.is_some() && change.outgoing.is_empty());
+    }
+    let failed = unknown_to_provider(&opened, TERMS, end.plus(86_400_000));
+    assert_eq!(told(&failed), ["failed"]);
+    assert_eq!(failed.payment.due_at, None);
+    let paid = session("complete", "paid", Some(intent("succeeded", 0)));
+    assert_eq!(told(&seen(&failed.payment, &paid)), ["success"]);
+}
+
 /// How a payment may go on, each as a later look at the session would find it.
 fn courses() -> impl Strategy<Value = Vec<Value>> {
     let open = || session("open", "unpaid", None);

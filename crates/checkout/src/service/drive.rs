@@ -2,10 +2,13 @@
 
 use super::Shared;
 use crate::store::StoreError;
-use std::collections::HashSet;
+use futures_util::FutureExt;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -44,14 +47,19 @@ pub(super) trait Due: Send + Sync + 'static {
 /// Works on what is due for as long as this process leads.
 pub(super) async fn run<D: Due>(shared: Arc<Shared>) {
     let mut busy: HashSet<D::Key> = HashSet::new();
-    let mut tasks: JoinSet<D::Key> = JoinSet::new();
+    // What could not be worked on, until when: it is due still, and must not keep others from their turn.
+    let mut aside: HashMap<D::Key, Instant> = HashMap::new();
+    let mut tasks: JoinSet<(D::Key, Option<Duration>)> = JoinSet::new();
     while shared.until_leading().await {
-        let limit = (AT_ONCE + busy.len()) as u32;
-        match D::due(&shared, limit).await {
+        let now = Instant::now();
+        aside.retain(|_, until| *until > now);
+        let limit = AT_ONCE + busy.len() + aside.len();
+        match D::due(&shared, u32::try_from(limit).unwrap_or(u32::MAX)).await {
             Ok(due) => {
                 for item in due {
                     let key = D::key(&item);
-                    if busy.len() < AT_ONCE && busy.insert(key.clone()) {
+                    let is_free = busy.len() < AT_ONCE && !aside.contains_key(&key);
+                    if is_free && busy.insert(key.clone()) {
                         tasks.spawn(work::<D>(Arc::clone(&shared), key, item));
                     }
                 }
@@ -65,8 +73,9 @@ pub(super) async fn run<D: Due>(shared: Arc<Shared>) {
             () = D::wake(&shared).notified() => {}
             () = tokio::time::sleep(shared.options.pace.poll) => {}
             Some(done) = tasks.join_next(), if !tasks.is_empty() => {
-                if let Ok(key) = done {
+                if let Ok((key, pause)) = done {
                     busy.remove(&key);
+                    aside.extend(pause.map(|pause| (key, Instant::now() + pause)));
                 }
             }
         }
@@ -75,11 +84,30 @@ pub(super) async fn run<D: Due>(shared: Arc<Shared>) {
     tasks.shutdown().await;
 }
 
-async fn work<D: Due>(shared: Arc<Shared>, key: D::Key, item: D::Item) -> D::Key {
-    if let Err(error) = D::work(&shared, item).await {
-        tracing::warn!(%error, "the checkout's store failed over one of the {}", D::NAME);
-        // It is due still.
-        shared.rests(shared.options.pace.retry).await;
-    }
-    key
+/// Works on one; for how long it is left alone then, where that failed.
+async fn work<D: Due>(
+    shared: Arc<Shared>,
+    key: D::Key,
+    item: D::Item,
+) -> (D::Key, Option<Duration>) {
+    let pace = shared.options.pace;
+    // Of a panic the runtime's hook has told; what is at fault must not take up a place for ever.
+    let done = AssertUnwindSafe(D::work(&shared, item))
+        .catch_unwind()
+        .await;
+    let pause = match done {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the checkout's store failed over one of the {}", D::NAME);
+            Some(pace.retry)
+        }
+        Err(_) => {
+            tracing::error!(
+                "the checkout has a bug: one of the {} is left alone for a while",
+                D::NAME
+            );
+            Some(pace.retry_max)
+        }
+    };
+    (key, pause)
 }

@@ -8,6 +8,7 @@ use crate::finished::{Origin, dead_letter};
 use crate::payment::{PaymentState, dispute_seen, session_seen};
 use crate::store::{Decide, Find, Finished, StoreError, WaitingEvent};
 use crate::stripe::{Event, Fetched, Session, StripeError};
+use blazing_sun_backbone::kill_point;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -30,6 +31,9 @@ pub(super) const KINDS: &[&str] = &[
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
 ];
+
+/// How long an event waits for what it is about.
+const UNMATCHED_FOR_MS: i64 = 3 * 86_400_000;
 
 pub(super) async fn run(shared: Arc<Shared>) {
     drive::run::<Events>(shared).await;
@@ -153,12 +157,16 @@ impl Handling<'_> {
         let id = || id.ok_or_else(|| never("invalid", "its object has no id".to_owned()));
         if event.kind.starts_with("checkout.session.") {
             let session = self.shared.stripe.retrieve_session(id()?).await?;
+            kill_point!(ProviderAnswered);
             self.session(session, true).await
         } else if event.kind.starts_with("charge.dispute.") {
             self.dispute(id()?, &event.kind).await
         } else {
             match object.payment_intent_id() {
-                Some(payment_intent) => self.refund(payment_intent).await,
+                Some(payment_intent) => {
+                    let has_failed = event.kind == "refund.failed";
+                    self.refund(payment_intent, has_failed).await
+                }
                 None => self.done("not_ours").await,
             }
         }
@@ -205,17 +213,28 @@ impl Handling<'_> {
         }
     }
 
-    /// What was given back stands in the payment of the session.
-    async fn refund(&self, payment_intent: &str) -> Result<(), Trouble> {
+    /// What was given back stands in the payment of the session. Where it came back to us, the player has paid for it
+    /// already: people have to put it right.
+    async fn refund(&self, payment_intent: &str, has_failed: bool) -> Result<(), Trouble> {
         let Some(request_id) = self.request_paid_with(payment_intent).await? else {
             return self.done("not_ours").await;
         };
         let session = self.session_of(request_id).await?;
-        self.session(session, true).await
+        self.session(session, !has_failed).await?;
+        match has_failed {
+            true => Err(never(
+                "refund_failed",
+                format!(
+                    "a refund of request {request_id} has failed: the player's balance is without it"
+                ),
+            )),
+            false => Ok(()),
+        }
     }
 
     async fn dispute(&self, id: &str, kind: &str) -> Result<(), Trouble> {
         let dispute = self.shared.stripe.retrieve_dispute(id).await?;
+        kill_point!(ProviderAnswered);
         let request_id = match dispute.object.payment_intent_id() {
             Some(payment_intent) => self.request_paid_with(payment_intent).await?,
             None => None,
@@ -266,6 +285,15 @@ impl Handling<'_> {
         Ok(request_of(&payment.object.metadata))
     }
 
+    /// What is missing here may come by another event, for some time.
+    fn unmatched(&self, why: String) -> Trouble {
+        let waited = self.shared.now().0.saturating_sub(self.event.received_at.0);
+        match waited > UNMATCHED_FOR_MS {
+            true => never("unmatched", why),
+            false => Trouble::Later(why),
+        }
+    }
+
     async fn session_of(&self, request_id: Uuid) -> Result<Fetched<Session>, Trouble> {
         let payment = self.shared.store.payment(Find::Request(request_id)).await?;
         let Some(payment) = payment else {
@@ -275,9 +303,7 @@ impl Handling<'_> {
             ));
         };
         let Some(session_id) = payment.session_id else {
-            return Err(Trouble::Later(format!(
-                "request {request_id} has no session yet"
-            )));
+            return Err(self.unmatched(format!("request {request_id} has no session")));
         };
         Ok(self.shared.stripe.retrieve_session(&session_id).await?)
     }

@@ -49,14 +49,26 @@ async fn read(shared: &Shared, failures: &mut u32) -> Result<(), IntakeError> {
     let known: BTreeMap<(String, u32), u64> = places
         .map(|place| ((place.topic, place.partition), place.next_offset))
         .collect();
-    let mut from = Vec::new();
+    let (mut from, mut lost) = (Vec::new(), Vec::new());
     for name in topics::read_by(Party::Checkout, &shared.options.games) {
         let topic = Topic::new(&name);
         for (partition, bounds) in (0..).zip(shared.log.bounds(&topic).await?) {
             let known = known.get(&(name.clone(), partition)).copied();
-            let next = known.unwrap_or(bounds.earliest);
+            let mut next = known.unwrap_or(bounds.earliest);
+            if next > bounds.end {
+                tracing::error!(%topic, partition, next_offset = next, log_end = bounds.end, "the log has lost what was read of it; all of it is read again");
+                next = bounds.earliest;
+                lost.push(Place {
+                    topic: name.clone(),
+                    partition,
+                    next_offset: next,
+                });
+            }
             from.push((topic.clone(), partition, Start::Offset(next)));
         }
+    }
+    if !lost.is_empty() {
+        shared.store.rewind(lost).await?;
     }
     let mut subscription = shared.log.subscribe(from)?;
     loop {
@@ -123,7 +135,9 @@ fn request(shared: &Shared, record: &Record, now: Millis) -> Result<NewRequest, 
         user_id: asked.user_id,
         amount: asked.amount_cents,
         currency: clean(&asked.currency),
-        success_url: kept_url(asked.success_url),
+        // Kept with it, so that it is asked for alike though the default changes meanwhile.
+        success_url: kept_url(asked.success_url)
+            .or_else(|| Some(shared.options.success_url.clone())),
         cancel_url: kept_url(asked.cancel_url),
         status: match refused {
             Some(_) => PaymentState::Failed,

@@ -5,11 +5,14 @@ use super::events::KINDS;
 use super::{Shared, ms};
 use crate::clean::clean;
 use crate::store::{EventSource, NewEvent, StoreError};
-use crate::stripe::{EventFilter, StripeError};
+use crate::stripe::{EventFilter, StripeError, is_id};
 use std::sync::Arc;
 
-/// Until when the list was read, in seconds.
+/// When the list was read last, in seconds by this server's clock.
 const LISTED: &str = "events_listed_s";
+/// When the newest event came into the list that was read, in seconds by the provider's clock: from where to read on
+/// must not depend on what ours shows.
+const NEWEST: &str = "events_newest_s";
 
 /// So much is read again: an event may come into the list after a later one.
 const OVERLAP_S: i64 = 3_600;
@@ -22,6 +25,8 @@ enum ListError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Stripe(#[from] StripeError),
+    #[error("each of its pages ends with the same event")]
+    Endless,
 }
 
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -51,35 +56,42 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn list_if_due(shared: &Shared) -> Result<(), ListError> {
     let now = shared.now();
     let now_s = now.0.div_euclid(1000);
-    let listed = shared.store.mark(LISTED).await?;
-    let is_due = |listed_s: i64| {
-        now.0
-            >= listed_s
-                .saturating_mul(1000)
-                .saturating_add(ms(shared.options.pace.list_every))
-    };
-    if !listed.is_none_or(is_due) {
-        return Ok(());
+    let every_s = ms(shared.options.pace.list_every) / 1000;
+    if let Some(listed_s) = shared.store.mark(LISTED).await? {
+        // Not yet, unless the clock was put back.
+        if (listed_s..listed_s.saturating_add(every_s)).contains(&now_s) {
+            return Ok(());
+        }
     }
-    let from_s = listed.map_or(now_s - FIRST_S, |listed_s| listed_s - OVERLAP_S);
-    list(shared, from_s).await?;
+    let newest_s = shared.store.mark(NEWEST).await?;
+    let from_s = newest_s.map_or(now_s - FIRST_S, |newest_s| newest_s - OVERLAP_S);
+    let found_s = list(shared, from_s).await?;
     let kept_from = now.plus(-ms(shared.options.pace.keep_published));
     shared.store.forget_published(kept_from).await?;
+    if let Some(found_s) = found_s.max(newest_s) {
+        shared.store.set_mark(NEWEST, found_s).await?;
+    }
     Ok(shared.store.set_mark(LISTED, now_s).await?)
 }
 
-async fn list(shared: &Shared, created_from_s: i64) -> Result<(), ListError> {
-    let mut before = None;
+/// Reads the list; when the newest event in it came.
+async fn list(shared: &Shared, created_from_s: i64) -> Result<Option<i64>, ListError> {
+    let (mut before, mut newest_s) = (None, None);
     loop {
         let filter = EventFilter {
             kinds: KINDS,
             created_from_s,
-            before: before.take(),
+            before: before.clone(),
         };
         let page = shared.stripe.list_events(&filter).await?;
-        before = page.events.last().map(|event| event.object.id.clone());
+        let last = page.events.last().map(|event| event.object.id.clone());
+        newest_s = newest_s.max(page.events.iter().map(|event| event.object.created).max());
         let received_at = shared.now();
-        let events = page.events.into_iter().map(|event| NewEvent {
+        let events = page
+            .events
+            .into_iter()
+            .filter(|event| is_id(&event.object.id));
+        let events = events.map(|event| NewEvent {
             event_id: event.object.id,
             kind: clean(&event.object.kind),
             body: event.raw,
@@ -94,8 +106,12 @@ async fn list(shared: &Shared, created_from_s: i64) -> Result<(), ListError> {
             );
             shared.events_due.notify_one();
         }
-        if !page.has_more || before.is_none() {
-            return Ok(());
+        if !page.has_more || last.is_none() {
+            return Ok(newest_s);
         }
+        if last == before {
+            return Err(ListError::Endless);
+        }
+        before = last;
     }
 }

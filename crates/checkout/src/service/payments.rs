@@ -3,7 +3,9 @@
 use super::Shared;
 use super::drive::{self, Due};
 use crate::clean::clean;
-use crate::payment::{Change, Payment, PaymentState, given_up, looked_in_vain, session_seen};
+use crate::payment::{
+    Change, Payment, PaymentState, given_up, looked_in_vain, session_seen, unknown_to_provider,
+};
 use crate::store::{Decide, StoreError};
 use crate::stripe::{Fetched, NewSession, Session, StripeError};
 use blazing_sun_backbone::kill_point;
@@ -53,6 +55,16 @@ async fn ask(shared: &Shared, payment: Payment) -> Result<(), StoreError> {
     if payment.status != PaymentState::Requested || payment.session_id.is_some() {
         return Ok(());
     }
+    // The provider forgets keys after a day: asked with an old one it would begin anew.
+    if payment.is_over(shared.now()) {
+        return give_up(
+            shared,
+            payment.request_id,
+            PaymentState::Expired,
+            TOO_LATE.to_owned(),
+        )
+        .await;
+    }
     let session = new_session(shared, &payment);
     let key = format!("bs-{}", payment.request_id);
     let asked = shared.stripe.create_session(&session, &key).await;
@@ -72,6 +84,9 @@ async fn note_attempt(shared: &Shared, request_id: Uuid) -> Result<Option<Paymen
         change.payment.attempts = payment.attempts.saturating_add(1);
         let expires_at_s = now.0.div_euclid(1000).saturating_add(page_open_s);
         change.payment.expires_at_s.get_or_insert(expires_at_s);
+        if !payment.can_be_looked_at() {
+            change.payment.due_at = None;
+        }
         change
     });
     shared.store.change(request_id, None, now, decide).await
@@ -91,53 +106,63 @@ fn new_session(shared: &Shared, payment: &Payment) -> NewSession {
     }
 }
 
+/// Why a payment ended that nobody could be asked about.
+const TOO_LATE: &str = "the payment provider was not reached in time";
+
 /// The provider gave no page: tries again, or gives up.
 async fn failed(shared: &Shared, payment: &Payment, error: &StripeError) -> Result<(), StoreError> {
-    let now = shared.now();
-    // Whatever page it may have made has expired, unseen.
-    let is_over = payment
-        .expires_at_s
-        .is_some_and(|at| now.0.div_euclid(1000) >= at);
-    let end = match error {
-        StripeError::Refused {
-            param: Some(param), ..
-        } if param == "expires_at" => Some((
-            PaymentState::Expired,
-            "the payment provider was not reached in time".to_owned(),
-        )),
-        StripeError::Refused {
-            status: 401 | 403, ..
-        } => {
-            tracing::error!(%error, "the payment provider does not take this deployment's key");
-            Some((
-                PaymentState::Failed,
-                "the payment provider refused this server".to_owned(),
-            ))
-        }
-        StripeError::Refused { message, .. } => Some((PaymentState::Failed, clean(message))),
-        StripeError::InvalidId(_) | StripeError::Ambiguous { is_final: true, .. } => Some((
-            PaymentState::Failed,
-            "the payment provider failed".to_owned(),
-        )),
-        _ if is_over => Some((
-            PaymentState::Expired,
-            "the payment provider was not reached in time".to_owned(),
-        )),
-        _ => None,
-    };
-    let terms = shared.terms();
-    let request_id = payment.request_id;
-    let decide: Decide = match end {
+    let (now, request_id) = (shared.now(), payment.request_id);
+    match ending(payment, error, now) {
         Some((status, why)) => {
             tracing::warn!(payment.request_id = %request_id, %error, "a payment failed");
-            Box::new(move |payment, _| given_up(payment, status, why, terms, now))
+            give_up(shared, request_id, status, why).await
         }
         None => {
             tracing::warn!(payment.request_id = %request_id, %error, "the payment provider gave no page; it is asked again");
             let due_at = now.plus(super::ms(shared.pause(payment.attempts)));
-            Box::new(move |payment, _| postponed(payment, due_at))
+            let decide: Decide = Box::new(move |payment, _| postponed(payment, due_at));
+            let changed = shared.store.change(request_id, None, now, decide).await;
+            changed.map(drop)
         }
-    };
+    }
+}
+
+/// How a payment ends for which the provider gave no page; none: it is asked again.
+fn ending(payment: &Payment, error: &StripeError, now: Millis) -> Option<(PaymentState, String)> {
+    let failed = |why: &str| Some((PaymentState::Failed, why.to_owned()));
+    let expired = Some((PaymentState::Expired, TOO_LATE.to_owned()));
+    match error {
+        StripeError::Refused {
+            param: Some(param), ..
+        } if param == "expires_at" => expired,
+        StripeError::Refused {
+            status: 401 | 403, ..
+        } => {
+            tracing::error!(%error, "the payment provider does not take this deployment's key");
+            failed("the payment provider refused this server")
+        }
+        // Since it was first asked, this deployment has come to ask otherwise.
+        StripeError::Refused { kind, .. } if kind == "idempotency_error" => {
+            failed("the payment provider failed")
+        }
+        StripeError::Refused { message, .. } => failed(&clean(message)),
+        StripeError::InvalidId(_) | StripeError::Ambiguous { is_final: true, .. } => {
+            failed("the payment provider failed")
+        }
+        // Whatever page it may have made has expired, unseen.
+        _ if payment.is_over(now) => expired,
+        _ => None,
+    }
+}
+
+async fn give_up(
+    shared: &Shared,
+    request_id: Uuid,
+    status: PaymentState,
+    why: String,
+) -> Result<(), StoreError> {
+    let (now, terms) = (shared.now(), shared.terms());
+    let decide: Decide = Box::new(move |payment, _| given_up(payment, status, why, terms, now));
     shared.store.change(request_id, None, now, decide).await?;
     shared.outgoing_due.notify_one();
     Ok(())
@@ -160,12 +185,15 @@ async fn look(shared: &Shared, payment: &Payment, session_id: &str) -> Result<()
         Err(error) => {
             tracing::warn!(payment.request_id = %payment.request_id, %error, "a payment's page could not be looked at");
             let (now, terms) = (shared.now(), shared.terms());
-            let decide: Decide = Box::new(move |payment, _| looked_in_vain(payment, terms, now));
-            shared
-                .store
-                .change(payment.request_id, None, now, decide)
-                .await
-                .map(drop)
+            let is_missing = error.is_missing();
+            let decide: Decide = Box::new(move |payment, _| match is_missing {
+                true => unknown_to_provider(payment, terms, now),
+                false => looked_in_vain(payment, terms, now),
+            });
+            let request_id = payment.request_id;
+            shared.store.change(request_id, None, now, decide).await?;
+            shared.outgoing_due.notify_one();
+            Ok(())
         }
     }
 }

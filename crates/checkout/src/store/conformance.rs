@@ -57,7 +57,8 @@ on_both!(
     stages_of_disputes_are_kept_once,
     an_event_is_kept_once_and_waits_until_it_is_finished,
     what_is_told_waits_in_order_until_it_is_published,
-    places_never_go_back,
+    places_go_back_only_where_the_log_has_lost_them,
+    a_decision_that_panics_harms_no_other,
     a_statement_has_the_newest_first,
     all_is_there_after_a_restart,
 );
@@ -386,7 +387,7 @@ async fn what_is_told_waits_in_order_until_it_is_published(storage: Storage) {
     assert_eq!(told(&store).await, ["c"]);
 }
 
-async fn places_never_go_back(storage: Storage) {
+async fn places_go_back_only_where_the_log_has_lost_them(storage: Storage) {
     let store = storage.open().await;
     let place = |partition, next_offset| Place {
         topic: "checkout.requests".to_owned(),
@@ -406,6 +407,24 @@ async fn places_never_go_back(storage: Storage) {
     let mut places = store.places().await.unwrap();
     places.sort_by_key(|place| place.partition);
     assert_eq!(places, [place(0, 5), place(1, 2)]);
+    store.rewind(vec![place(0, 3), place(2, 1)]).await.unwrap();
+    let mut places = store.places().await.unwrap();
+    places.sort_by_key(|place| place.partition);
+    assert_eq!(places, [place(0, 3), place(1, 2), place(2, 1)]);
+}
+
+async fn a_decision_that_panics_harms_no_other(storage: Storage) {
+    let store = storage.open().await;
+    store.take(asked(payment(1)), NOW).await.unwrap();
+    let broken = Arc::clone(&store);
+    let changed = tokio::spawn(async move {
+        let decide: Decide = Box::new(|_, _| panic!("a bug"));
+        broken.change(Uuid::from_u128(1), None, NOW, decide).await
+    });
+    assert!(!matches!(changed.await, Ok(Ok(_))));
+    let changed = change(&store, 1, None, "changed", |payment| payment.attempts = 7);
+    assert!(changed.await.is_some());
+    assert_eq!(find(&store, 1).await.unwrap().attempts, 7);
 }
 
 async fn a_statement_has_the_newest_first(storage: Storage) {

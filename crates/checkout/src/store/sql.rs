@@ -36,7 +36,7 @@ const ADD_EVENT: &str =
     "INSERT INTO provider_event (event_id, kind, body, source, received_ms, attempts, due_ms)
     VALUES ($1, $2, $3, $4, $5, 0, $5) ON CONFLICT DO NOTHING";
 
-const DUE_EVENTS: &str = "SELECT event_id, kind, body, attempts FROM provider_event
+const DUE_EVENTS: &str = "SELECT event_id, kind, body, attempts, received_ms FROM provider_event
     WHERE due_ms <= $1 ORDER BY due_ms, event_id LIMIT $2";
 
 const POSTPONE_EVENT: &str =
@@ -67,6 +67,9 @@ const STATEMENT: &str =
 const SET_PLACE: &str = "INSERT INTO place (topic, partition, next_offset) VALUES ($1, $2, $3)
     ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset
     WHERE place.next_offset < excluded.next_offset";
+
+const REWIND: &str = "INSERT INTO place (topic, partition, next_offset) VALUES ($1, $2, $3)
+    ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset";
 
 const SET_MARK: &str = "INSERT INTO mark (name, value) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -108,6 +111,10 @@ impl<D: Database> PaymentStore for SqlStore<D> {
         self.0
             .transact(move |tx| Box::pin(take(tx, taken, now)))
             .await
+    }
+
+    async fn rewind(&self, places: Vec<Place>) -> Result<(), StoreError> {
+        self.each(REWIND, place_columns(places)).await.map(drop)
     }
 
     async fn payment(&self, find: Find<'_>) -> Result<Option<Payment>, StoreError> {
@@ -162,6 +169,7 @@ impl<D: Database> PaymentStore for SqlStore<D> {
                 kind: row.text()?,
                 body: row.text()?,
                 attempts: row.unsigned()?,
+                received_at: Millis(row.int()?),
             })
         };
         rows.into_iter().map(read).collect()
@@ -295,12 +303,16 @@ async fn take(tx: &mut dyn Transaction, taken: Taken, now: Millis) -> Result<(),
     });
     tx.each(ADD_JOURNAL, journal.collect()).await?;
     tell(tx, taken.outgoing, now).await?;
-    let places = taken.places.into_iter().map(|place| {
+    tx.each(SET_PLACE, place_columns(taken.places)).await?;
+    Ok(())
+}
+
+fn place_columns(places: Vec<Place>) -> Vec<Vec<Value>> {
+    let columns = |place: Place| {
         let next = stored_offset(place.next_offset);
         vec![place.topic.into(), place.partition.into(), next.into()]
-    });
-    tx.each(SET_PLACE, places.collect()).await?;
-    Ok(())
+    };
+    places.into_iter().map(columns).collect()
 }
 
 async fn take_request(

@@ -103,6 +103,10 @@ fn transact<T>(
     connection: &mut Connection,
     work: impl for<'t> FnOnce(&'t mut dyn Transaction) -> Work<'t, T>,
 ) -> Result<T, StoreError> {
+    // One that was broken off by a panic.
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
     connection.execute_batch("BEGIN IMMEDIATE")?;
     // Nothing here waits, so that it is done at once.
     let done = work(&mut Open(&mut *connection)).now_or_never();

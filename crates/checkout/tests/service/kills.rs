@@ -7,7 +7,7 @@ use blazing_sun_checkout::bank::{Misbehaviour, Way};
 use blazing_sun_checkout::store::SqlitePaymentStore;
 use blazing_sun_domain::Cents;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 /// More changes than a payment with a refund takes.
@@ -25,6 +25,64 @@ async fn between_any_two_steps_nothing_is_lost_or_doubled() {
     panic!("it takes more than {STEPS_MAX} steps");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_before_the_end_is_asked_alike_after_it() {
+    for (is_other_name, expected) in [(false, "session_created"), (true, "failed")] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqlitePaymentStore::open(&folder.path().join("checkout.sqlite3")).unwrap();
+        // The request and the attempt are written, what came of it is not.
+        let mortal = Arc::new(Mortal {
+            inner: Arc::clone(&store),
+            left: AtomicI64::new(2),
+            panics_to: 0,
+        });
+        let is_second = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&is_second);
+        let mut rig = Rig::on(folder, store, move |options| {
+            if seen.load(Ordering::SeqCst) {
+                options.success_url = "https://other.example/".to_owned();
+                if is_other_name {
+                    options.product_name = "Credits".to_owned();
+                }
+            }
+        })
+        .await;
+        // Nor is there a list to read, which is a change too.
+        let now_s = rig.now().0 / 1_000;
+        rig.store.set_mark("events_listed_s", now_s).await.unwrap();
+        rig.start_on(Arc::clone(&mortal) as _);
+        let mut request = rig.request(1, 2_500);
+        request.success_url = None;
+        rig.ask(&request).await;
+        until("the first has ended", || async { mortal.has_died() }).await;
+        is_second.store(true, Ordering::SeqCst);
+        restart(&mut rig).await;
+        let told = rig.until_told(1, expected).await;
+        let why = is_other_name.then_some("the payment provider failed");
+        assert_eq!(told.error_message.as_deref(), why);
+        let sessions = rig.ask_bank("checkout/sessions").await;
+        assert_eq!(sessions["data"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_panics_takes_up_no_place() {
+    const PANICS: u128 = 40;
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqlitePaymentStore::open(&folder.path().join("checkout.sqlite3")).unwrap();
+    let mortal = Arc::new(Mortal {
+        inner: Arc::clone(&store),
+        left: AtomicI64::new(i64::MAX),
+        panics_to: PANICS,
+    });
+    let mut rig = Rig::on(folder, store, |_| ()).await;
+    rig.start_on(mortal);
+    for id in 1..=PANICS + 1 {
+        rig.ask(&rig.request(id, 2_500)).await;
+    }
+    rig.until_told(PANICS + 1, "session_created").await;
+}
+
 /// One whole payment whose first checkout ends after so many changes; whether it did.
 async fn befalls(steps: i64) -> bool {
     let folder = tempfile::tempdir().unwrap();
@@ -32,6 +90,7 @@ async fn befalls(steps: i64) -> bool {
     let mortal = Arc::new(Mortal {
         inner: Arc::clone(&store),
         left: AtomicI64::new(steps),
+        panics_to: 0,
     });
     let mut rig = Rig::on(folder, store, |_| ()).await;
     rig.misbehave(Misbehaviour {

@@ -86,7 +86,7 @@ async fn what_is_set_wrongly_does_not_start() {
         ),
         (
             |options| options.pace.page_open = Duration::from_secs(60),
-            "30 min to 24 h",
+            "40 min to 23 h",
         ),
         (
             |options| options.stripe.api_base = "http://192.0.2.1".to_owned(),

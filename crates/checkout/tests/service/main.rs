@@ -7,5 +7,6 @@ mod kills;
 mod leaders;
 mod money;
 mod mortal;
+mod outages;
 mod rig;
 mod webhooks;

@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub struct Mortal {
     pub inner: Arc<dyn PaymentStore>,
     pub left: AtomicI64,
+    /// Up to this request each change is a panic.
+    pub panics_to: u128,
 }
 
 impl Mortal {
@@ -54,6 +56,9 @@ impl PaymentStore for Mortal {
     async fn take(&self, taken: Taken, now: Millis) -> Result<(), StoreError> {
         self.changes()?.take(taken, now).await
     }
+    async fn rewind(&self, places: Vec<Place>) -> Result<(), StoreError> {
+        self.changes()?.rewind(places).await
+    }
     async fn payment(&self, find: Find<'_>) -> Result<Option<Payment>, StoreError> {
         self.alive()?.payment(find).await
     }
@@ -67,6 +72,9 @@ impl PaymentStore for Mortal {
         now: Millis,
         decide: Decide,
     ) -> Result<Option<Payment>, StoreError> {
+        if request_id.as_u128() <= self.panics_to {
+            panic!("planted");
+        }
         self.changes()?.change(request_id, event, now, decide).await
     }
     async fn add_events(&self, events: Vec<NewEvent>) -> Result<u64, StoreError> {

@@ -13,8 +13,9 @@ use blazing_sun_backbone::topics;
 use blazing_sun_checkout::bank::{
     Bank, BankHandle, BankOptions, Delivery, DeliveryState, Misbehaviour, Way, WebhookRetries,
 };
+use blazing_sun_checkout::payment::Payment;
 use blazing_sun_checkout::secret::Secret;
-use blazing_sun_checkout::store::{PaymentStore, SqlitePaymentStore};
+use blazing_sun_checkout::store::{Find, PaymentStore, SqlitePaymentStore};
 use blazing_sun_checkout::stripe::{RetryPolicy, StripeOptions};
 use blazing_sun_checkout::{Checkout, CheckoutOptions, Clock, Pace};
 use blazing_sun_domain::{Cents, Millis, UserId};
@@ -47,6 +48,7 @@ pub struct Rig {
     adjust: Adjust,
     bank_url: String,
     offset_ms: Arc<AtomicI64>,
+    bank_offset_ms: Arc<AtomicI64>,
     router: Arc<Mutex<Option<Router>>>,
     told: Reader,
     letters: Reader,
@@ -151,6 +153,7 @@ impl Rig {
             adjust: Arc::new(adjust),
             bank_url: String::new(),
             offset_ms: Arc::default(),
+            bank_offset_ms: Arc::default(),
             router,
         };
         rig.open_bank().await;
@@ -166,7 +169,8 @@ impl Rig {
         }
         options.webhook_url = Some(self.webhook_url.clone());
         options.webhook_secrets = vec![Secret::new(SECRET)];
-        options.clock = self.clock();
+        let (clock, offset_ms) = (self.clock(), Arc::clone(&self.bank_offset_ms));
+        options.clock = Arc::new(move || clock().plus(offset_ms.load(Ordering::Relaxed)));
         options.retries = WebhookRetries {
             pause: Duration::from_millis(20),
             pause_max: Duration::from_millis(100),
@@ -235,6 +239,18 @@ impl Rig {
     pub fn move_on(&self, by: Duration) {
         self.offset_ms
             .fetch_add(by.as_millis() as i64, Ordering::Relaxed);
+    }
+
+    pub fn move_back(&self, by: Duration) {
+        self.offset_ms
+            .fetch_sub(by.as_millis() as i64, Ordering::Relaxed);
+    }
+
+    /// Puts the checkout's clock on, and not the bank's.
+    pub fn get_ahead(&self, by: Duration) {
+        self.move_on(by);
+        self.bank_offset_ms
+            .fetch_sub(by.as_millis() as i64, Ordering::Relaxed);
     }
 
     pub async fn misbehave(&self, misbehaviour: Misbehaviour) {
@@ -367,6 +383,21 @@ impl Rig {
             .send()
             .await;
         answer.unwrap().json().await.unwrap()
+    }
+
+    /// How the checkout has it.
+    pub async fn payment(&self, id: u128) -> Option<Payment> {
+        let find = Find::Request(Uuid::from_u128(id));
+        self.store.payment(find).await.unwrap()
+    }
+
+    /// Waits until there is nothing to publish, whatever the bank still sends in vain.
+    pub async fn until_idle_but_webhooks(&self) {
+        let is_idle = || async {
+            let backlog = self.store.backlog().await.unwrap();
+            backlog.events == 0 && backlog.outgoing == 0
+        };
+        until("all is dealt with", is_idle).await;
     }
 
     /// Waits until there is nothing to publish and no event to deal with.

@@ -160,6 +160,24 @@ async fn what_the_provider_does_not_know_is_put_aside() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_has_failed_is_for_people() {
+    let mut rig = Rig::new().await;
+    let payment = rig.paid(1).await;
+    rig.until_idle().await;
+    let body = json!({
+        "id": "evt_failed", "type": "refund.failed", "created": 1, "livemode": false,
+        "data": { "object": { "id": "re_1", "payment_intent": payment } },
+    })
+    .to_string();
+    let header = signed(SECRET, &body, rig.now());
+    assert_eq!(send(&rig, Some(&header), body).await.status(), 200);
+    let letter = rig.letter(1).await;
+    assert!(letter.contains("has failed"), "{letter}");
+    rig.until_idle().await;
+    assert_eq!(rig.statuses(1).await, ["session_created", "success"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_waits_for_a_provider_that_is_away() {
     let mut rig = Rig::new().await;
     let session = rig.opened(1).await;
