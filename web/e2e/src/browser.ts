@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
@@ -56,6 +56,8 @@ async function showPages(context: BrowserContext, folder: string): Promise<void>
     (route) => {
       const path = new URL(route.request().url()).pathname;
       const name = /\.[a-z]+$/.test(path) ? path : "index.html";
+      // A page that another site's redirect led to is the program's own, and so are its files.
+      if (!existsSync(join(folder, name))) return route.continue();
       return route.fulfill({
         path: join(folder, name),
         headers: { "content-security-policy": CONTENT_SECURITY_POLICY },

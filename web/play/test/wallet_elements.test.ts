@@ -172,9 +172,7 @@ it.each([
   const { all, find, press } = await drawn(new FollowedPayment(), play);
   expect(find("payment").dataset.state).toBe(state);
   expect(words(find("payment"))).toContain("20.00 €");
-  expect(all("payment-why").map(words)).toEqual(
-    status === "failed" ? ["The payment provider says: <b>Declined</b>"] : [],
-  );
+  expect(all("payment-why").map(words)).toEqual(status === "failed" ? ["The reason given: <b>Declined</b>"] : []);
   expect(all("payment-go-on")).toHaveLength(canPay ? 1 : 0);
   if (!canPay) return;
   await press("payment-go-on");

@@ -70,7 +70,8 @@ export class App extends LitElement {
             ? html`
               <a class="balance number" href="/wallet" title=${text.wallet.open} data-testid="open-wallet" @click=${this.openWallet}>
                 <span class="unseen">${text.balance}</span>
-                <span aria-live="polite" data-testid="balance" data-cents=${account.balance_cents}>${money(account.balance_cents, account.currency)}</span></a>
+                <span aria-live="polite" data-testid="balance" data-cents=${account.balance_cents}>${money(account.balance_cents, account.currency)}</span>
+                <span class="plus" aria-hidden="true">+</span></a>
               <button class="plain user" title=${text.account.open} data-testid="open-account"
                 @click=${() => this.play.showAccount(true)}>
                 <bs-avatar .userId=${account.user_id} .name=${account.username}></bs-avatar>
@@ -169,6 +170,9 @@ export class App extends LitElement {
         white-space: nowrap;
       }
       .balance {
+        display: inline-flex;
+        align-items: center;
+        gap: var(--space-2);
         padding: 6px 14px;
         border-radius: var(--radius-pill);
         background: var(--surface);
@@ -181,6 +185,18 @@ export class App extends LitElement {
       }
       .balance:hover {
         border-color: var(--accent);
+      }
+      .plus {
+        display: grid;
+        place-items: center;
+        width: 22px;
+        height: 22px;
+        margin-right: -6px;
+        border-radius: 50%;
+        background: var(--sun);
+        color: var(--on-sun);
+        font-weight: 800;
+        line-height: 1;
       }
       .user {
         display: flex;
@@ -270,6 +286,7 @@ export class App extends LitElement {
         .long,
         .brand span,
         .name,
+        .plus,
         .guest,
         .connection span {
           display: none;

@@ -54,7 +54,12 @@ export class JoinRoom extends PlayElement {
               : nothing
           }
           <p id="problem" class="problem" role="alert" data-testid="join-problem" ?hidden=${this.problem === ""}>${this.problem}</p>
-          ${isPoor ? html`<p class="chip bad">${text.joinPoor}</p>` : nothing}
+          ${
+            isPoor
+              ? html`<div class="row"><p class="chip bad">${text.joinPoor}</p>
+                <button class="small" type="button" data-testid="join-top-up" @click=${() => play.go({ page: "wallet" })}>${text.wallet.topUp}</button></div>`
+              : nothing
+          }
           <div class="row actions">
             <button type="button" class="plain" data-testid="cancel-join" @click=${this.close}>${text.cancel}</button>
             <button class="primary" data-testid="confirm-join" ?disabled=${this.isBusy || isPoor}>

@@ -61,7 +61,10 @@ export class Result extends PlayElement {
     const fee = money(invitation?.entryFeeCents ?? room.entryFeeCents, play.currency);
     const isPoor = (play.account?.balance_cents ?? 0) < (invitation?.entryFeeCents ?? room.entryFeeCents);
     if (!invitation && !room.selected.includes(play.account?.user_id ?? "")) return nothing;
-    const poor = isPoor ? html`<p class="chip bad">${text.joinPoor}</p>` : nothing;
+    const poor = isPoor
+      ? html`<p class="chip bad">${text.joinPoor}</p>
+        <button class="small" @click=${() => play.go({ page: "wallet" })}>${text.wallet.topUp}</button>`
+      : nothing;
     if (!invitation) {
       return html`<div class="rematch">${poor}
         <button class="primary large" data-testid="rematch" ?disabled=${this.isBusy || isPoor}
