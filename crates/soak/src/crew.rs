@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 /// How every room password begins, so that it is found wherever it should not be.
 pub const PASSWORD: &str = "pass-canary-";
 /// All players have noticed an end so soon.
-const NOTICED_WITHIN: Duration = Duration::from_secs(30);
+const NOTICED_WITHIN: Duration = Duration::from_secs(90);
 const OFFERS_MAX: usize = 64;
 
 /// A room that others may join.
