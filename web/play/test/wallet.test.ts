@@ -253,6 +253,17 @@ it("tells elsewhere of what arrives, or does not", async () => {
   ]);
 });
 
+it("knows when it could not ask, and forgets that once it could", async () => {
+  const terms = api["checkout/terms"];
+  api["checkout/terms"] = null;
+  play.wallet.enter("");
+  await vi.waitFor(() => expect(play.wallet.isUnreachable).toBe(true));
+  api["checkout/terms"] = terms;
+  play.wallet.online();
+  await vi.waitFor(() => expect(play.wallet.terms).toEqual(TERMS));
+  expect(play.wallet.isUnreachable).toBe(false);
+});
+
 it("reads the limits again as payments move", async () => {
   play.wallet.enter("");
   await vi.waitFor(() => expect(play.wallet.terms).toBeDefined());

@@ -153,6 +153,20 @@ it("takes nothing where nothing can be paid in, or the player takes a break", as
   expect(find("top-up-form")).toBeDefined();
 });
 
+it("says where the server can not be asked, and asks again", async () => {
+  const { play } = stub();
+  play.wallet.terms = undefined;
+  const { all, find, press, element } = await drawn(new TopUp(), play);
+  expect(all("top-up-again")).toEqual([]);
+  play.wallet.isUnreachable = true;
+  play.changed();
+  await settled(element);
+  expect(words(find("top-up-unreachable"))).toContain("The server cannot be reached");
+  const again = vi.spyOn(play.wallet, "online").mockImplementation(() => {});
+  await press("top-up-again");
+  expect(again).toHaveBeenCalledTimes(1);
+});
+
 it.each([
   ["session_created", "paid", "confirming", false],
   ["session_created", "unpaid", "unpaid", true],

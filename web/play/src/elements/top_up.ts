@@ -1,7 +1,7 @@
 import type { PaymentTerms } from "@blazing-sun/client";
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { centsOf, dayAndTime, money, plainAmount, symbolOf } from "../format.js";
-import { text } from "../texts.js";
+import { OFFLINE, text } from "../texts.js";
 import { ui } from "../ui.js";
 import { rangeWords } from "../wallet.js";
 import { PlayElement } from "./element.js";
@@ -44,9 +44,15 @@ export class TopUp extends PlayElement {
     if (until) {
       return html`<p class="notice" data-testid="top-up-excluded">${text.wallet.onBreak(dayAndTime(until))}</p>`;
     }
-    if (!terms) return html`<p class="soft" role="status">${text.wallet.loading}</p>`;
+    if (!terms) return this.waiting();
     if (!terms.is_open) return html`<p class="notice" data-testid="top-up-closed">${text.wallet.closed}</p>`;
     return this.form(terms);
+  }
+
+  private waiting(): TemplateResult {
+    if (!this.play.wallet.isUnreachable) return html`<p class="soft" role="status">${text.wallet.loading}</p>`;
+    return html`<p class="fault" role="alert" data-testid="top-up-unreachable">${OFFLINE}</p>
+      <button data-testid="top-up-again" @click=${() => this.play.wallet.online()}>${text.wallet.again}</button>`;
   }
 
   private form(terms: PaymentTerms): TemplateResult {
