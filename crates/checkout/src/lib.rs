@@ -11,4 +11,4 @@ pub mod store;
 pub mod stripe;
 pub mod webhook;
 
-pub use service::{Checkout, CheckoutOptions, Clock, Consumed, Pace, StartError};
+pub use service::{Checkout, CheckoutOptions, Clock, Consumed, Gauge, Pace, StartError};

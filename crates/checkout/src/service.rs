@@ -3,11 +3,14 @@
 
 mod drive;
 mod events;
+mod gauge;
 mod intake;
 mod leader;
 mod listing;
 mod payments;
 mod publisher;
+
+pub use gauge::Gauge;
 
 use crate::payment::Terms;
 use crate::secret::Secret;
@@ -289,6 +292,11 @@ impl Checkout {
     /// How much there is to do.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.shared.store.backlog().await
+    }
+
+    /// Says the same to whoever does not own it.
+    pub fn gauge(&self) -> Gauge {
+        Gauge::new(Arc::clone(&self.shared))
     }
 
     /// A player's payment records, the newest first, from those before this row on.

@@ -3,6 +3,7 @@
 //! Everything waits for a condition with a deadline.
 
 mod agent;
+mod bank;
 mod beside;
 mod client;
 mod cluster;
@@ -14,6 +15,7 @@ pub mod stripe_mock;
 mod wire;
 
 pub use agent::{Agent, Frames};
+pub use bank::PaymentPage;
 pub use client::{Client, whole_game};
 pub use cluster::{Cluster, ClusterLaunch, Process};
 pub use server::{Launch, TestServer, built, command, program, tool};

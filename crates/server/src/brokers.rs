@@ -1,7 +1,7 @@
 //! From the configuration to Kafka and PostgreSQL: options, names.
 
 use crate::asked_wrongly::by_its_key;
-use crate::config::{Config, Database, Kafka, KafkaTls};
+use crate::config::{Config, Database, Kafka, KafkaTls, SecretText};
 use anyhow::Context;
 use blazing_sun_backbone::log::kafka::{self, KafkaOptions, KafkaSecurity, Password};
 use blazing_sun_backbone::topics::Party;
@@ -30,8 +30,22 @@ pub fn kafka_options(kafka: &Kafka, client_id: &str) -> anyhow::Result<KafkaOpti
 
 /// How PostgreSQL is reached.
 pub fn postgres_options(database: &Database) -> anyhow::Result<PgOptions> {
-    let url = database.url.as_ref().map_or("", |url| url.as_str());
-    let options = PgOptions::parse(url).context("`database.url` is of no use")?;
+    options_of("database.url", database.url.as_ref(), database)
+}
+
+/// How the checkout's is.
+pub fn postgres_options_of_checkout(config: &Config) -> anyhow::Result<PgOptions> {
+    let url = config.payments.database_url.as_ref();
+    options_of("payments.database_url", url, &config.database)
+}
+
+fn options_of(
+    key: &str,
+    url: Option<&SecretText>,
+    database: &Database,
+) -> anyhow::Result<PgOptions> {
+    let url = url.map_or("", |url| url.as_str());
+    let options = PgOptions::parse(url).with_context(|| format!("`{key}` is of no use"))?;
     let options = options.pool_size(database.pool_size);
     Ok(match &database.ca {
         Some(ca) => options.trusting(ca).context("`database.ca` is of no use")?,

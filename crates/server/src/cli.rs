@@ -29,6 +29,11 @@ pub enum Command {
     Gateway(RoleArgs),
     /// Own partitions and serve the HTTP API, on Kafka and PostgreSQL; any number of these
     Backend(RoleArgs),
+    /// Have payments collected, and take the provider's webhooks, on Kafka and a PostgreSQL of its own; any number of these
+    Checkout(CheckoutArgs),
+    /// Run a stand-in for the payment provider, on this machine alone and with test money: for a cluster on it; `serve` has
+    /// its own
+    TestBank(TestBankArgs),
     /// Make the keys that the processes of a deployment share
     Keys(KeysArgs),
     /// Print the records of topics, one JSON object a line, also beside a running server
@@ -98,6 +103,32 @@ pub struct RoleArgs {
     /// nothing else
     #[arg(long)]
     pub bench: bool,
+}
+
+/// `checkout`
+#[derive(Debug, Args)]
+pub struct CheckoutArgs {
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// A TOML file; see docs/configuration.md
+    #[arg(long, value_name = "FILE", env = "BLAZING_SUN_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// `test-bank`
+#[derive(Debug, Args)]
+pub struct TestBankArgs {
+    /// Its folder: what it has been told, and its keys, which are made at the first start: test-bank-secret-key and
+    /// test-bank-webhook-secret
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Where to listen, on loopback alone; port 0 takes the one that it had before, or a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Where webhooks go: http://127.0.0.1:PORT/webhooks/stripe of a checkout
+    #[arg(long, value_name = "URL")]
+    pub webhooks: Option<String>,
 }
 
 /// `keys`
@@ -570,6 +601,13 @@ impl ServeArgs {
 }
 
 impl RoleArgs {
+    /// What was given on the command line, by key.
+    pub fn flags(&self) -> Vec<Flag> {
+        served_flags(&self.listen, &None)
+    }
+}
+
+impl CheckoutArgs {
     /// What was given on the command line, by key.
     pub fn flags(&self) -> Vec<Flag> {
         served_flags(&self.listen, &None)

@@ -3,6 +3,7 @@
 
 mod deployment;
 mod keys;
+mod payments;
 mod sections;
 mod sources;
 
@@ -10,6 +11,7 @@ pub mod in_force;
 
 pub use deployment::{Database, Kafka, KafkaSasl, KafkaTls, Mode, Role, SecretText};
 pub use keys::{KEYS, Key};
+pub use payments::{PaymentProvider, Payments};
 pub use sections::{
     Accounts, Bot, Chat, Config, Deposits, Format, GameSettings, Gateway, Limits, Log,
     MailSettings, Money, Rate, Rooms, Server, Telemetry,
@@ -82,22 +84,34 @@ pub enum ConfigError {
         /// What needs it.
         why: String,
     },
-    /// A variable that asks for what this build does not have.
-    #[error("{variable} is set, but this build takes no payments; unset {variable} to start it")]
-    NoPayments {
-        /// The variable.
-        variable: &'static str,
+    /// A file with a secret can not be read.
+    #[error("cannot read `{key}` {}", path.display())]
+    SecretFile {
+        /// The key.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Kinds of money that do not go together.
+    #[error("{why}")]
+    Payments {
+        /// Which, and what to do.
+        why: String,
     },
 }
 
-const PAYMENTS: [&str; 2] = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"];
-
 /// Keys whose values are shown to nobody.
-const SECRETS: [&str; 4] = [
+const SECRETS: [&str; 7] = [
     "database.url",
     "kafka.sasl.password",
     "keys",
     "mail.smtp_url",
+    "payments.database_url",
+    "payments.secret_key",
+    "payments.webhook_secrets",
 ];
 
 /// A key, with the variable by which it is usually set.
@@ -106,6 +120,9 @@ fn named(key: &str) -> String {
         "database.url" => format!("DATABASE_URL (`{key}`)"),
         "kafka.bootstrap_servers" => format!("KAFKA_BOOTSTRAP_SERVERS (`{key}`)"),
         "keys" => format!("BLAZING_SUN_KEYS (`{key}`)"),
+        "payments.database_url" => format!("CHECKOUT_DATABASE_URL (`{key}`)"),
+        "payments.secret_key" => format!("STRIPE_SECRET_KEY (`{key}`)"),
+        "payments.webhook_secrets" => format!("STRIPE_WEBHOOK_SECRET (`{key}`)"),
         "KAFKA_HOST" => key.to_owned(),
         _ => format!("`{key}`"),
     }
@@ -169,23 +186,11 @@ impl Sources {
 
     /// The configuration of a role, and what it runs on.
     pub fn load_for(&self, role: Role) -> Result<(Config, Mode), ConfigError> {
-        self.check_payments()?;
-        let config = self.load()?;
+        let mut config = self.load()?;
         let mode = config.mode(role)?;
+        config.check_payments(role, mode)?;
+        config.settle_payments(role, mode);
         Ok((config, mode))
-    }
-
-    /// Refuses to start where the environment asks for payments.
-    fn check_payments(&self) -> Result<(), ConfigError> {
-        let is_set = |variable: &str| {
-            self.environment
-                .iter()
-                .any(|(name, value)| name == variable && !value.is_empty())
-        };
-        match PAYMENTS.into_iter().find(|variable| is_set(variable)) {
-            Some(variable) => Err(ConfigError::NoPayments { variable }),
-            None => Ok(()),
-        }
     }
 }
 

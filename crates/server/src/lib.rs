@@ -35,6 +35,7 @@ mod replay;
 pub mod serve;
 mod tail;
 mod telemetry;
+mod test_bank;
 mod topics;
 mod user;
 mod verify;

@@ -4,18 +4,20 @@
 use crate::asked_wrongly::is_asked_wrongly;
 use crate::cli::{
     AuditArgs, BenchArgs, BenchTokens, ClusterArgs, Command, CommandLine, FanoutArgs, FloorArgs,
-    IdleArgs, Load, ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs, TailArgs, TopicsAction,
-    UserArgs, VerifyArgs,
+    IdleArgs, Load, ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs, TailArgs, TestBankArgs,
+    TopicsAction, UserArgs, VerifyArgs,
 };
 use crate::config::{Config, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
 use crate::{
-    audit, bench, export, keys, probe, replay, serve, tail, telemetry, topics, user, verify,
+    audit, bench, export, keys, probe, replay, serve, tail, telemetry, test_bank, topics, user,
+    verify,
 };
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
 use serde_json::json;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -77,6 +79,11 @@ impl ServerBuilder {
             Command::Serve(args) => self.serve(&args, line.json),
             Command::Gateway(args) => self.role(Role::Gateway, &args, line.json),
             Command::Backend(args) => self.role(Role::Backend, &args, line.json),
+            Command::Checkout(args) => {
+                let sources = Sources::of_process(args.config.clone(), args.flags());
+                self.role_of(Role::Checkout, &sources, false, line.json)
+            }
+            Command::TestBank(args) => run_test_bank(&args, line.json),
             Command::Keys(args) => match keys::run(&args.action, line.json) {
                 Ok(text) => said(&text, ExitCode::SUCCESS),
                 Err(error) => {
@@ -147,8 +154,12 @@ impl ServerBuilder {
 
     fn role(self, role: Role, args: &RoleArgs, json: bool) -> ExitCode {
         let sources = Sources::of_process(args.config.clone(), args.flags());
+        self.role_of(role, &sources, args.bench, json)
+    }
+
+    fn role_of(self, role: Role, sources: &Sources, bench: bool, json: bool) -> ExitCode {
         match sources.load_for(role) {
-            Ok((config, mode)) => self.run_role(config, role, mode, args.bench, None, json),
+            Ok((config, mode)) => self.run_role(config, role, mode, bench, None, json),
             Err(error) => failed(ASKED_WRONGLY, error.into()),
         }
     }
@@ -177,13 +188,8 @@ impl ServerBuilder {
             bench_tokens,
         };
         let served = runtime().and_then(|runtime| {
-            let served = runtime.block_on(serve::run(options, |address| {
-                let told = json!({ "address": address, "url": format!("http://{address}") });
-                match json {
-                    true => say(&told.to_string()),
-                    false => say(&format!("blazing-sun serves on http://{address}")),
-                }
-            }));
+            let serving = |address| say_address("blazing-sun serves", address, json);
+            let served = runtime.block_on(serve::run(options, serving));
             // Blocking reads of clients that are gone must not hold up the end.
             runtime.shutdown_background();
             served
@@ -296,6 +302,24 @@ impl ServerBuilder {
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed(out.code_of_failure(), error),
         }
+    }
+}
+
+fn say_address(who: &str, address: SocketAddr, json: bool) -> anyhow::Result<()> {
+    let url = format!("http://{address}");
+    match json {
+        true => say(&json!({ "address": address, "url": url }).to_string()),
+        false => say(&format!("{who} on {url}")),
+    }
+}
+
+fn run_test_bank(args: &TestBankArgs, json: bool) -> ExitCode {
+    telemetry::start(&Config::default().telemetry);
+    let say = |address| say_address("the test bank is", address, json);
+    let ran = runtime().and_then(|runtime| runtime.block_on(test_bank::run(args, say)));
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(1, error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Serving: what a role is made of, behind one listener, from its start to its end.
 
 mod bench_guests;
+mod checkout;
 mod connections;
 mod distributed;
 mod embedded;
@@ -8,12 +9,13 @@ mod front;
 mod gateway;
 mod keys_in_use;
 mod parts;
+mod payments;
 mod probes;
 mod settings;
 
 use crate::asked_wrongly::AskedWrongly;
 use crate::cli::BenchTokens;
-use crate::config::{Config, Mode, Role};
+use crate::config::{Config, Mode, PaymentProvider, Role};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::game_pages::{GamePages, module_address};
 use crate::house_bot::HouseBot;
@@ -28,6 +30,7 @@ use connections::Bounds;
 use front::Front;
 use http::StatusCode;
 pub use parts::Parts;
+pub use payments::CHECKOUT_DATABASE;
 pub use settings::{Ground, accounts, topic_specs};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -49,6 +52,8 @@ const DATA_DIR_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 const NO_PAGES: &str = "This is a backend: pages and socket are served by `blazing-sun gateway`.\n";
+const NO_PAGES_OF_CHECKOUT: &str =
+    "This is a checkout: it takes the payment provider's webhooks, at POST /webhooks/stripe.\n";
 
 /// What to serve.
 pub struct Options {
@@ -100,6 +105,10 @@ pub async fn run(
     }
     // It would play with those who measure.
     config.bot.enabled &= !bench && !config.money.is_real();
+    if bench {
+        config.payments.provider = Some(PaymentProvider::None);
+        config.deposits.enabled = Some(false);
+    }
     let mut games = priced(games, &config, bench)?;
     let game_pages = with_their_pages(&mut games, &game_pages)?;
     raise_open_files();
@@ -119,14 +128,21 @@ pub async fn run(
     };
     let site = |config, parts| Site {
         parts,
-        game_pages: (role != Role::Backend).then_some(game_pages),
+        pages: match role {
+            Role::Backend => Pages::None(NO_PAGES),
+            Role::Checkout => Pages::None(NO_PAGES_OF_CHECKOUT),
+            Role::Serve | Role::Gateway => Pages::Of(game_pages),
+        },
         operators: data_dir.as_ref().map(|data_dir| data_dir.path().to_owned()),
         bench_tokens,
         address,
         config,
     };
     let parts = match (&data_dir, role) {
-        (Some(data_dir), _) => Parts::embedded(&config, data_dir, games, mail, bench).await?,
+        (Some(data_dir), _) => {
+            Parts::embedded(&config, data_dir, games, mail, address, bench).await?
+        }
+        (None, Role::Checkout) => Parts::checkout(&config, &games, address)?,
         (None, Role::Gateway) => Parts::gateway(&config, bench)?,
         (None, Role::Serve | Role::Backend) => {
             // Kafka and PostgreSQL may be away for long: whoever asks is told so.
@@ -191,11 +207,18 @@ async fn take(path: &Path) -> Result<DataDir, DataDirError> {
     }
 }
 
+/// Which pages a process has.
+enum Pages {
+    /// All, with those of these games.
+    Of(GamePages),
+    /// None; who asks for one is told why.
+    None(&'static str),
+}
+
 /// Parts, and what is served with them.
 struct Site {
     parts: Parts,
-    /// None: this process has no pages.
-    game_pages: Option<GamePages>,
+    pages: Pages,
     /// The folder of the socket for operators' tools.
     operators: Option<PathBuf>,
     bench_tokens: Option<BenchTokens>,
@@ -212,7 +235,7 @@ impl Site {
         stop: watch::Sender<bool>,
     ) -> anyhow::Result<()> {
         let (parts, address) = (self.parts, self.address);
-        let routes = with_pages(&parts, self.game_pages);
+        let routes = with_pages(&parts, self.pages);
         let operators = match (&self.operators, parts.operator()) {
             (Some(data_dir), Some(operator)) => {
                 serve_operators(data_dir, operator, stop.subscribe())
@@ -286,11 +309,14 @@ fn serve_operators(
     }
 }
 
-fn with_pages(parts: &Parts, game_pages: Option<GamePages>) -> Router {
+fn with_pages(parts: &Parts, pages: Pages) -> Router {
     let routes = parts.router();
-    let routes = match game_pages.map(Arc::new) {
-        Some(game_pages) => routes.fallback(move |request| pages::serve(request, game_pages)),
-        None => routes.fallback(|| async { (StatusCode::NOT_FOUND, NO_PAGES) }),
+    let routes = match pages {
+        Pages::Of(games) => {
+            let games = Arc::new(games);
+            routes.fallback(move |request| pages::serve(request, games))
+        }
+        Pages::None(why) => routes.fallback(move || async move { (StatusCode::NOT_FOUND, why) }),
     };
     let routes = match parts.readiness() {
         Some(backend) => probes::with_backend(routes, backend),

@@ -140,6 +140,8 @@ pub enum Role {
     Gateway,
     /// Partitions and the HTTP API.
     Backend,
+    /// Payments.
+    Checkout,
 }
 
 /// What topics and state are on.
@@ -168,6 +170,13 @@ impl Config {
         );
         let mode = match (role, kafka, database) {
             (Role::Serve, false, false) => return Ok(Mode::Embedded),
+            (Role::Checkout, true, _) => return self.mode_of_checkout(),
+            (Role::Checkout, false, _) => {
+                return missing(
+                    "kafka.bootstrap_servers",
+                    "a checkout reads and writes topics on Kafka; `serve` has one in it, without Kafka",
+                );
+            }
             (Role::Gateway, true, _) | (_, true, true) => Mode::Distributed,
             (Role::Gateway, false, _) => {
                 return missing(
@@ -191,6 +200,17 @@ impl Config {
             );
         }
         Ok(mode)
+    }
+
+    /// It has a database of its own, and no keys of players.
+    fn mode_of_checkout(&self) -> Result<Mode, ConfigError> {
+        match self.payments.database_url {
+            Some(_) => Ok(Mode::Distributed),
+            None => Err(ConfigError::Missing {
+                key: "payments.database_url",
+                why: "a checkout keeps payments in PostgreSQL".to_owned(),
+            }),
+        }
     }
 
     /// A key that another one needs, and why.

@@ -46,8 +46,8 @@ pub const KEYS: &[Key] = &[
     key(
         "deposits.enabled",
         "true or false",
-        "false",
-        "Whether a checkout takes payments here; without one, paying in is refused with `payments_unavailable`",
+        "true with a provider of payments",
+        "Whether players may pay in; where not, it is refused with `payments_unavailable`. False closes it for a while: what was begun still ends",
     ),
     key(
         "deposits.min_cents",
@@ -78,6 +78,84 @@ pub const KEYS: &[Key] = &[
         "cents, 0 to 100000000",
         "none: no limit",
         "The same within 30 days",
+    ),
+    key(
+        "payments.provider",
+        "none, test_bank or stripe",
+        "stripe with a `payments.secret_key`; else test_bank where `serve` plays for demo money on loopback without a proxy",
+        "Who collects payments ([payments.md](payments.md)). Gateways and backends of a cluster are told too, without any key",
+    ),
+    key(
+        "payments.secret_key",
+        "sk_live_…, rk_live_…, sk_test_… or rk_test_…",
+        "none",
+        "The provider's secret key: a live one with real money, a test one with demo money. Also STRIPE_SECRET_KEY",
+    ),
+    key(
+        "payments.secret_key_file",
+        "the path of a file",
+        "none",
+        "A file with it alone",
+    ),
+    key(
+        "payments.webhook_secrets",
+        "whsec_…, several separated by commas",
+        "none",
+        "With one of which the provider signs webhooks; two while one replaces the other. Also STRIPE_WEBHOOK_SECRET",
+    ),
+    key(
+        "payments.webhook_secrets_file",
+        "the path of a file",
+        "none",
+        "A file with them alone",
+    ),
+    key(
+        "payments.database_url",
+        "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE",
+        "none: `checkout.sqlite3` in the data directory",
+        "PostgreSQL of the role `checkout`, its schema is `checkout`; `database.ca` and `database.pool_size` hold here too. Also CHECKOUT_DATABASE_URL",
+    ),
+    key(
+        "payments.test_bank_url",
+        "http://127.0.0.1:PORT",
+        "none: `serve` has its own",
+        "Where the test bank of a cluster is: `blazing-sun test-bank`",
+    ),
+    key(
+        "payments.test_bank_listen",
+        "an ADDRESS:PORT on loopback; port 0 takes a free one, and keeps it",
+        "127.0.0.1:0",
+        "Where the test bank of `serve` listens",
+    ),
+    key(
+        "payments.product_name",
+        "1 to 250 characters",
+        "Top-up",
+        "What is paid for, as the payer reads it",
+    ),
+    key(
+        "payments.page_open_minutes",
+        "whole minutes, 30 to 1440",
+        "60",
+        "How long a page can be paid",
+    ),
+    key(
+        "payments.look_after_s",
+        "whole seconds, 1 to 86400",
+        "120",
+        "How old an unpaid page is before the provider is asked about it",
+    ),
+    key(
+        "payments.look_every_s",
+        "whole seconds, 1 to 86400",
+        "60",
+        "How soon it is asked again; the more seldom, the older the page",
+    ),
+    key(
+        "payments.list_every_s",
+        "whole seconds, 1 to 86400",
+        "3600",
+        "How often the provider's list of events is read, for webhooks that were lost",
     ),
     key(
         "kafka.bootstrap_servers",
@@ -186,7 +264,7 @@ pub const KEYS: &[Key] = &[
         "server.public_url",
         "an origin, e.g. https://play.example",
         "the address of `server.listen`, where that is loopback",
-        "What links in mails begin with; needed with `mail.smtp_url`",
+        "What links in mails begin with, and where payers come back to; needed with `mail.smtp_url`, and beyond loopback with payments",
     ),
     key(
         "server.request_head_within_s",
@@ -293,8 +371,8 @@ pub const KEYS: &[Key] = &[
     key(
         "accounts.allow_guests",
         "true or false",
-        "true",
-        "Whether one can play, for demo money, without an account",
+        "true where `money` is demo",
+        "Whether one can play, for demo money, without an account; with real money it can not be true",
     ),
     key(
         "accounts.guests_per_hour",

@@ -1,6 +1,7 @@
 //! One small struct a concern. What each key means stands in the table of keys.
 
 use super::deployment::{Database, Kafka};
+use super::payments::Payments;
 use blazing_sun_gateway::Network;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub struct Config {
     pub money: Money,
     /// What may be paid in.
     pub deposits: Deposits,
+    /// How it is paid in.
+    pub payments: Payments,
     /// The brokers.
     pub kafka: Kafka,
     /// PostgreSQL.
@@ -110,8 +113,8 @@ pub struct Rate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Accounts {
-    /// Whether one can play without an account.
-    pub allow_guests: bool,
+    /// Whether one can play without an account; none: for demo money.
+    pub allow_guests: Option<bool>,
     /// New guests from one address in an hour.
     pub guests_per_hour: NonZeroU32,
     /// Registrations and sign-ins from one address in a quarter of an hour.
@@ -192,8 +195,8 @@ impl Default for Money {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Deposits {
-    /// Whether there is a checkout that takes payments.
-    pub enabled: bool,
+    /// Whether there is a checkout that takes payments; none: where there is a provider.
+    pub enabled: Option<bool>,
     /// The least at once.
     pub min_cents: i64,
     /// The most at once.
@@ -340,7 +343,7 @@ impl Default for Limits {
 impl Default for Accounts {
     fn default() -> Accounts {
         Accounts {
-            allow_guests: true,
+            allow_guests: None,
             guests_per_hour: count(10),
             attempts_per_quarter_hour: count(30),
             access_token_minutes: 15,
@@ -372,7 +375,7 @@ impl Default for Chat {
 impl Default for Deposits {
     fn default() -> Deposits {
         Deposits {
-            enabled: false,
+            enabled: None,
             min_cents: 100,
             max_cents: 100_000,
             day_cents: None,
@@ -433,6 +436,7 @@ impl Config {
             database,
             money,
             deposits,
+            payments,
             ..
         } = self;
         let limits = &gateway.limits;
@@ -546,6 +550,7 @@ impl Config {
             .chain(&kafka.checks())
             .chain(&database.checks())
             .chain(&deposits.checks())
+            .chain(&payments.checks())
             .find(|(fine, _)| !fine)
             .map(|(_, key)| (*key).to_owned());
         key.or_else(|| {

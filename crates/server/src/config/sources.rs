@@ -28,7 +28,7 @@ const NOT_KEYS: &[&str] = &[
 const DEPTH_MAX: usize = 8;
 
 /// Keys whose values are texts, whatever they look like.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 13] = [
     "database.url",
     "gateway.id",
     "kafka.bootstrap_servers",
@@ -37,6 +37,11 @@ const TEXTS: [&str; 8] = [
     "kafka.sasl.user",
     "kafka.topic_prefix",
     "money",
+    "payments.database_url",
+    "payments.product_name",
+    "payments.secret_key",
+    "payments.test_bank_url",
+    "payments.webhook_secrets",
 ];
 
 /// Whether the key takes any text, however it looks.
@@ -117,8 +122,15 @@ pub fn shared_variables(environment: &[(String, String)]) -> Result<Vec<Flag>, C
             why: "KAFKA_PORT is set".to_owned(),
         });
     }
-    if let Some(url) = value_of("DATABASE_URL") {
-        flags.push(text("DATABASE_URL", "database.url", url));
+    for (name, key) in [
+        ("DATABASE_URL", "database.url"),
+        ("CHECKOUT_DATABASE_URL", "payments.database_url"),
+        ("STRIPE_SECRET_KEY", "payments.secret_key"),
+        ("STRIPE_WEBHOOK_SECRET", "payments.webhook_secrets"),
+    ] {
+        if let Some(value) = value_of(name) {
+            flags.push(text(name, key, value));
+        }
     }
     Ok(flags)
 }

@@ -42,7 +42,7 @@ impl Parts {
                 let own = keys.for_gateway();
                 Some(OnKafka::start(config, verifier.clone(), own, bench)?)
             }
-            Role::Backend | Role::Gateway => None,
+            Role::Backend | Role::Gateway | Role::Checkout => None,
         };
         let backend = start_backend(config, &keys, &games, front, bench).await?;
         front.waits_for("what `system.events` says of bans is read");
@@ -87,6 +87,7 @@ impl Parts {
                 accounts,
                 signer: keys.signer(),
             }),
+            payments: None,
             probes: None,
             log,
             hearing: Some(hearing),

@@ -1,6 +1,7 @@
 //! All parts on one folder: the engine has topics and state in one file.
 
 use super::parts::{Owner, Parts, Players};
+use super::payments::Payments;
 use super::settings::{self, Ground};
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -17,6 +18,7 @@ use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteReads};
 use blazing_sun_domain::Games;
 use blazing_sun_gateway::Gateway;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Where no other name is configured.
@@ -29,6 +31,7 @@ impl Parts {
         data_dir: &DataDir,
         games: Games,
         mail: Option<MailRoom>,
+        address: SocketAddr,
         bench: bool,
     ) -> anyhow::Result<Parts> {
         let keys_path = config.keys.clone().unwrap_or_else(|| data_dir.keys());
@@ -42,6 +45,7 @@ impl Parts {
             .await
             .context("cannot prepare the topics")?;
         let ground = ground(&engine);
+        let payments = Payments::embedded(config, data_dir.path(), &games, engine.log(), address)?;
         let accounts = Arc::new(settings::accounts(config, &keys, &ground, mail)?);
         // One for all, so that who is banned is refused everywhere.
         let verifier = keys.verifier();
@@ -81,6 +85,7 @@ impl Parts {
                 accounts,
                 signer: keys.signer(),
             }),
+            payments,
             probes: None,
             log: None,
             hearing: None,

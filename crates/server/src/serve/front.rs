@@ -25,6 +25,13 @@ impl Front {
         *waits_for.unwrap_or_else(PoisonError::into_inner) = what.into();
     }
 
+    /// The same, for people.
+    pub(super) fn why(&self) -> String {
+        let waits_for = self.0.waits_for.read();
+        let waits_for = waits_for.unwrap_or_else(PoisonError::into_inner);
+        format!("starting: {waits_for}")
+    }
+
     /// Serves these from now on.
     pub(super) fn open(&self, routes: Router) {
         // Opened once, by whoever has started everything.
@@ -40,7 +47,8 @@ impl Front {
         })
     }
 
-    async fn answer(&self, request: Request) -> Response {
+    /// Answers one request.
+    pub(super) async fn answer(&self, request: Request) -> Response {
         if let Some(routes) = self.0.routes.get() {
             return match TowerToHyperService::new(routes.clone()).call(request).await {
                 Ok(answer) => answer,
@@ -54,11 +62,7 @@ impl Front {
             (header::CACHE_CONTROL, "no-store"),
             (header::RETRY_AFTER, "1"),
         ];
-        let waits_for = self.0.waits_for.read();
-        let why = format!(
-            "starting: {}\n",
-            waits_for.unwrap_or_else(PoisonError::into_inner)
-        );
+        let why = format!("{}\n", self.why());
         (StatusCode::SERVICE_UNAVAILABLE, headers, why).into_response()
     }
 }

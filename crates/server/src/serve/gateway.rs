@@ -75,6 +75,7 @@ impl Parts {
             owner: Owner::None,
             gateway: Some(gateway),
             players: None,
+            payments: None,
             probes: Some(probes),
             log: Some(log),
             hearing: Some(hearing),

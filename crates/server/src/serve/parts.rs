@@ -1,6 +1,7 @@
 //! The running parts of a process: started in the order in which they need each other, ended in the other.
 
 use super::keys_in_use::Saying;
+use super::payments::Payments;
 use crate::bans::Hearing;
 use crate::config;
 use crate::late_log::LateLog;
@@ -21,6 +22,8 @@ pub struct Parts {
     pub(super) owner: Owner,
     pub(super) gateway: Option<Gateway>,
     pub(super) players: Option<Players>,
+    /// The checkout, where it is in this process.
+    pub(super) payments: Option<Payments>,
     /// Where no API has them.
     pub(super) probes: Option<Router>,
     /// Topics that others have too.
@@ -101,6 +104,7 @@ impl Parts {
         let parts = [
             self.gateway.as_ref().map(Gateway::router),
             self.players.as_ref().map(|players| players.api.clone()),
+            self.payments.as_ref().map(Payments::router),
             self.probes.clone(),
         ];
         parts
@@ -133,6 +137,9 @@ impl Parts {
 
     /// Writes what is left and ends.
     pub async fn stop(self) {
+        if let Some(payments) = self.payments {
+            payments.stop().await;
+        }
         drop(self.saying);
         drop(self.hearing);
         drop(self.gateway);

@@ -1,6 +1,7 @@
 //! `/healthz` and `/readyz`, for whatever stands before the processes of a deployment.
 
 use super::keys_in_use::OwnKeys;
+use super::payments::Watch;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +15,10 @@ use std::time::Duration;
 
 /// A gateway that has not read up to the end in this time is not given clients.
 const AT_END_WITHIN: Duration = Duration::from_secs(2);
+
+/// A database that takes longer is away.
+const STORE_WITHIN: Duration = Duration::from_secs(3);
+const METRICS_TYPE: &str = "text/plain; version=0.0.4";
 
 const NOT_HERE: &str = "This is a gateway: the HTTP API is served by `blazing-sun backend`, and the proxy before \
                         both sends /api and /.well-known there.\n";
@@ -37,6 +42,77 @@ pub(super) fn of_gateway(control: Control, keys: OwnKeys) -> Router {
         )
         .route("/api/{*path}", axum::routing::any(elsewhere))
         .route("/.well-known/jwks.json", axum::routing::any(elsewhere))
+}
+
+/// Of a process that is a checkout alone, and its figures for Prometheus.
+pub(super) fn of_checkout(watch: Watch) -> Router {
+    let figures = watch.clone();
+    Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route(
+            "/readyz",
+            get(move || {
+                let watch = watch.clone();
+                async move {
+                    match figures_of(&watch).await {
+                        Ok(_) => ready(),
+                        Err(why) => not_ready(&why),
+                    }
+                }
+            }),
+        )
+        .route(
+            "/metrics",
+            get(move || {
+                let watch = figures.clone();
+                async move {
+                    match figures_of(&watch).await {
+                        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+                        Err(why) => not_ready(&why),
+                    }
+                }
+            }),
+        )
+}
+
+/// Fails while its store can not be reached: then it takes no webhook either.
+async fn figures_of(watch: &Watch) -> Result<String, String> {
+    let gauge = watch.gauge()?;
+    let backlog = tokio::time::timeout(STORE_WITHIN, gauge.backlog()).await;
+    let backlog = backlog.map_err(|_| "the checkout's database does not answer".to_owned())?;
+    let backlog = backlog.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+    let rows = [
+        (
+            "leads",
+            "Whether this process does the work",
+            u64::from(gauge.is_leading()),
+        ),
+        (
+            "open_payments",
+            "Payments that are not at their end",
+            backlog.open_payments,
+        ),
+        (
+            "held_payments",
+            "Payments of which the provider says something else than was asked for",
+            backlog.held_payments,
+        ),
+        (
+            "waiting_events",
+            "Events of the provider that are not dealt with",
+            backlog.events,
+        ),
+        (
+            "waiting_records",
+            "Records that are not published",
+            backlog.outgoing,
+        ),
+    ];
+    let rows = rows.map(|(name, help, value)| {
+        let name = format!("blazing_sun_checkout_{name}");
+        format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n")
+    });
+    Ok(rows.concat())
 }
 
 /// Routes whose own `/readyz` counts only where the gateway beside them is ready too.

@@ -1,6 +1,6 @@
 //! From the configuration to the settings of each part, whatever it runs on.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, PaymentProvider};
 use crate::house_bot;
 use axum::Router;
 use blazing_sun_backbone::credentials::{Keys, TokenVerifier};
@@ -15,10 +15,14 @@ use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::accounts::AccountStore;
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_backend::wallet::WalletRules;
+use blazing_sun_checkout::secret::Secret;
+use blazing_sun_checkout::stripe::StripeOptions;
+use blazing_sun_checkout::{CheckoutOptions, Pace};
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::wallet::DepositRules;
 use blazing_sun_domain::{Cents, Games};
 use blazing_sun_gateway::GatewayConfig;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -32,6 +36,9 @@ pub const GONE_MS: i64 = 2_000;
 pub const GONE_AFTER_RESTART_MS: i64 = 10_000;
 /// A gateway says every two seconds that it lives.
 pub const GATEWAY_SILENCE_MS: i64 = 6_000;
+
+/// A checkout that found Kafka, its database or the provider away looks again this soon.
+const CHECKOUT_RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// The topics of a server with these games.
 pub fn topic_specs(config: &Config, games: &Games) -> Vec<TopicSpec> {
@@ -74,9 +81,11 @@ pub fn chat_rules(config: &config::Chat) -> ChatRules {
 pub fn wallet_rules(config: &Config) -> WalletRules {
     let deposits = &config.deposits;
     let limit = |cents: Option<i64>| cents.map(Cents);
+    let origins = config.gateway.allowed_origins.iter();
+    let origins = origins.chain(&config.server.public_url);
     WalletRules {
         is_real: config.money.is_real(),
-        takes_payments: deposits.enabled,
+        takes_payments: deposits.enabled.unwrap_or(false),
         deposits: DepositRules {
             least: Cents(deposits.min_cents),
             most: Cents(deposits.max_cents),
@@ -84,8 +93,52 @@ pub fn wallet_rules(config: &Config) -> WalletRules {
             week: limit(deposits.week_cents),
             month: limit(deposits.month_cents),
         },
-        return_origins: config.gateway.allowed_origins.clone(),
+        return_origins: origins.cloned().collect(),
         returns_to_loopback: config.server.listen.ip().is_loopback(),
+    }
+}
+
+/// How the provider is reached, and with what it signs.
+pub fn stripe(config: &Config) -> anyhow::Result<(StripeOptions, Vec<Secret>)> {
+    let payments = &config.payments;
+    let key = payments.secret_key()?;
+    let key = Secret::new(key.as_ref().map_or("", |key| key.as_str()));
+    let secrets = payments.webhook_secrets()?.into_iter().map(Secret::new);
+    let mut stripe = StripeOptions::new(key);
+    if let (Some(PaymentProvider::TestBank), Some(url)) =
+        (payments.provider, &payments.test_bank_url)
+    {
+        stripe.api_base = url.trim_end_matches('/').to_owned();
+    }
+    Ok((stripe, secrets.collect()))
+}
+
+/// Payments, of a process that listens at this address.
+pub fn checkout(
+    config: &Config,
+    games: &Games,
+    (stripe, webhook_secrets): (StripeOptions, Vec<Secret>),
+    address: SocketAddr,
+) -> CheckoutOptions {
+    let payments = &config.payments;
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let home = config.server.public_url.clone();
+    let home = home.unwrap_or_else(|| format!("http://{address}"));
+    CheckoutOptions {
+        livemode: config.money.is_real(),
+        currency: config.money.currency().to_owned(),
+        product_name: payments.product_name.clone(),
+        success_url: format!("{home}/"),
+        games: games.iter().map(|game| game.name.to_owned()).collect(),
+        pace: Pace {
+            look_after: seconds(payments.look_after_s),
+            look_every: seconds(payments.look_every_s),
+            list_every: seconds(payments.list_every_s),
+            page_open: seconds(payments.page_open_minutes * 60),
+            retry_max: CHECKOUT_RETRY_MAX,
+            ..Pace::default()
+        },
+        ..CheckoutOptions::new(stripe, webhook_secrets)
     }
 }
 
@@ -121,7 +174,7 @@ pub fn accounts(
         config: AccountsConfig {
             currency: config.money.currency().to_owned(),
             demo_grants: !config.money.is_real(),
-            allow_guests: settings.allow_guests && !config.money.is_real(),
+            allow_guests: settings.allow_guests.unwrap_or(true) && !config.money.is_real(),
             access_token_life: Duration::from_secs(60 * u64::from(settings.access_token_minutes)),
             ..AccountsConfig::default()
         },

@@ -220,8 +220,8 @@ async fn messages_that_say_nothing_sensible_are_refused_by_name() {
         (
             "a top-up below 0",
             r#"{"type":"wallet.command.top_up","amount_cents":-9223372036854775808}"#.to_owned(),
-            "payments_unavailable",
-            "paid in",
+            "invalid_amount",
+            "must be from 100",
         ),
         (
             "a top-up of 1e400",

@@ -12,6 +12,7 @@ mod intruders;
 mod life;
 mod lobby;
 mod operators;
+mod payments;
 mod proof;
 mod repeats;
 mod rooms;

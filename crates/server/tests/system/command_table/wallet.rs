@@ -6,6 +6,7 @@ use serde_json::json;
 pub async fn top_up(row: Row) -> Ended {
     let environment = [
         ("DEPOSITS__ENABLED", "true"),
+        ("PAYMENTS__PROVIDER", "none"),
         ("DEPOSITS__DAY_CENTS", "3000"),
         ("GATEWAY__ALLOWED_ORIGINS", r#"["https://play.example"]"#),
     ];
@@ -49,7 +50,9 @@ pub async fn top_up(row: Row) -> Ended {
 }
 
 pub async fn top_up_without_a_checkout(row: Row) -> Ended {
-    let mut scene = row.scene(&["ann"]).await;
+    let mut scene = row
+        .scene_with(&["ann"], &[("PAYMENTS__PROVIDER", "none")])
+        .await;
     let fields = json!({ "amount_cents": 500 });
     scene
         .refused(
