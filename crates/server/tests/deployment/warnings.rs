@@ -36,7 +36,7 @@ fn every_warning_that_is_explained_is_in_the_sources() {
         .collect();
     assert!(messages.len() >= 20, "{messages:?}");
     let mut text = String::new();
-    for part in ["backbone", "backend", "gateway", "server"] {
+    for part in ["backbone", "backend", "checkout", "gateway", "server"] {
         sources(
             &repository().join("crates").join(part).join("src"),
             &mut text,
