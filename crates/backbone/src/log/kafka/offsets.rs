@@ -28,7 +28,8 @@ const EVENTS: usize = 32;
 const ATTEMPT: Duration = Duration::from_secs(1);
 /// Between attempts that end at once.
 const ATTEMPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
-/// A client that has answered nothing for so long, while it was asked, and names no broker, is replaced.
+/// A client that has answered nothing for so long, while it was asked, and names no broker, is replaced; so is one that
+/// knows no partitions that it is asked for.
 const RENEW_AFTER: Duration = Duration::from_secs(2);
 /// The same of one that names brokers.
 const RENEW_ANYWAY_AFTER: Duration = Duration::from_secs(10);
@@ -47,6 +48,8 @@ struct Asked {
     client: Arc<Retired>,
     /// Since when no question was answered.
     silent_since: Option<Instant>,
+    /// Since when it does not know partitions that it is asked for, or who leads them.
+    ignorant_since: Option<Instant>,
 }
 
 /// A client that is dropped on a thread of its own.
@@ -95,6 +98,7 @@ impl KafkaOffsets {
         let asked = Asked {
             client,
             silent_since: None,
+            ignorant_since: None,
         };
         Ok(KafkaOffsets {
             asked: Arc::new(Mutex::new(asked)),
@@ -138,8 +142,8 @@ impl KafkaOffsets {
             let answer = question(asked.client()?, left.min(attempt));
             asked.serve();
             match answer {
-                Err(error) if is_silence(&error) => {
-                    self.is_silent(&asked, begun);
+                Err(error) if is_silence(&error) || is_ignorance(&error) => {
+                    self.note_failure(&asked, begun, &error);
                     if Instant::now() + ATTEMPT_AGAIN_AFTER >= deadline {
                         return Err(error);
                     }
@@ -162,29 +166,35 @@ impl KafkaOffsets {
     }
 
     /// A question that was asked then was not answered. The library forgets all brokers, also those it was configured
-    /// with, where one that has just gone on after a stop names none: only another client helps.
-    fn is_silent(&self, client: &Arc<Retired>, since: Instant) {
-        let silence = {
+    /// with, where one that has just gone on after a stop names none, and what it has heard of partitions from such a
+    /// broker it believes for minutes: only another client helps then.
+    fn note_failure(&self, client: &Arc<Retired>, since: Instant, error: &KafkaError) {
+        let is_ignorant = is_ignorance(error);
+        let lasted = {
             let mut asked = self.asked.lock();
             if !Arc::ptr_eq(&asked.client, client) {
                 return;
             }
-            asked.silent_since.get_or_insert(since).elapsed()
+            let of_such = match is_ignorant {
+                true => &mut asked.ignorant_since,
+                false => &mut asked.silent_since,
+            };
+            of_such.get_or_insert(since).elapsed()
         };
         let names_brokers = || {
             let client = client.client().ok();
             client.is_some_and(|client| named(client.fetch_metadata(None, NAMES_WITHIN)).is_ok())
         };
-        if silence < RENEW_AFTER || silence < RENEW_ANYWAY_AFTER && names_brokers() {
+        if lasted < RENEW_AFTER || !is_ignorant && lasted < RENEW_ANYWAY_AFTER && names_brokers() {
             return;
         }
         let renewed = new_client(&self.options, &self.threads);
         let mut asked = self.asked.lock();
         match renewed {
             Ok(renewed) if Arc::ptr_eq(&asked.client, client) => {
-                tracing::debug!("Kafka answers no questions; another client asks");
+                tracing::debug!(%error, "Kafka answers no questions; another client asks");
                 asked.client = renewed;
-                asked.silent_since = None;
+                (asked.silent_since, asked.ignorant_since) = (None, None);
             }
             // Another has been quicker.
             Ok(_) => {}
@@ -282,23 +292,37 @@ impl KafkaOffsets {
                 .add_partition_offset(name, *partition as i32, which)
                 .map_err(KafkaLogError::library(DOING))?;
         }
-        let answer = self.ask(wait, |client, wait| {
-            client.offsets_for_times(wanted.clone(), wait)
+        let found = self.ask(wait, |client, wait| {
+            let answer = client.offsets_for_times(wanted.clone(), wait)?;
+            found_in(&answer, &names, places)
         });
-        let answer = answer.map_err(KafkaLogError::library(DOING))?;
-        let found = names.iter().zip(places).map(|(name, (_, partition))| {
-            let element = answer.find_partition(name, *partition as i32);
-            let element = element.ok_or_else(|| KafkaLogError::topic(name, "not in the answer"))?;
-            element.error().map_err(KafkaLogError::library(DOING))?;
-            match element.offset() {
-                Offset::Offset(offset) if offset >= 0 => Ok(Some(offset as u64)),
-                // So it is written that there is none.
-                Offset::End => Ok(None),
-                other => Err(KafkaLogError::topic(name, format!("offset {other:?}"))),
-            }
+        let found = found.map_err(KafkaLogError::library(DOING))?;
+        self.asked.lock().ignorant_since = None;
+        let found = names.iter().zip(found).map(|(name, found)| match found {
+            Some(Offset::Offset(offset)) if offset >= 0 => Ok(Some(offset as u64)),
+            // So it is written that there is none.
+            Some(Offset::End) => Ok(None),
+            Some(other) => Err(KafkaLogError::topic(name, format!("offset {other:?}"))),
+            None => Err(KafkaLogError::topic(name, "not in the answer")),
         });
         found.collect()
     }
+}
+
+/// What an answer says of each of these partitions, unless it is that one of them could not be asked about.
+fn found_in(
+    answer: &TopicPartitionList,
+    names: &[String],
+    places: &[(Topic, u32)],
+) -> Result<Vec<Option<Offset>>, KafkaError> {
+    let found = names.iter().zip(places).map(|(name, (_, partition))| {
+        let Some(element) = answer.find_partition(name, *partition as i32) else {
+            return Ok(None);
+        };
+        element.error()?;
+        Ok(Some(element.offset()))
+    });
+    found.collect()
 }
 
 fn new_client(options: &KafkaOptions, threads: &Threads) -> Result<Arc<Retired>, KafkaError> {
@@ -356,9 +380,17 @@ fn is_silence(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerDestroy
                 | RDKafkaErrorCode::BrokerNotAvailable
-                | RDKafkaErrorCode::LeaderNotAvailable
                 | RDKafkaErrorCode::RequestTimedOut
         )
+    )
+}
+
+/// That the client knows of no such partition, or of none who leads it. It asks nobody again before it thinks what it
+/// knows too old.
+fn is_ignorance(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::LeaderNotAvailable)
     )
 }
 

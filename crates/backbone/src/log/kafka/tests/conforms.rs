@@ -3,7 +3,7 @@
 use super::*;
 use crate::log::conformance::{self, Harness, Stalled};
 use crate::log::kafka::settings::ClientLog;
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, ResourceSpecifier};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::Once;
 
@@ -174,6 +174,29 @@ async fn tells_the_ends_of_many_partitions_in_their_order() {
         .offsets()
         .ends(&[(Topic::new("no"), 0)], Duration::from_millis(300));
     unknown.expect_err("there is no such topic");
+}
+
+/// The library believes for minutes what it has heard of a topic, also from a broker that had just woken up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_knows_a_partition_no_more_is_replaced() {
+    let options = options_for(TestKafka::shared());
+    let log = connect(&options);
+    let grown = topic(&log, "grown", 1).await;
+    let offsets = KafkaOffsets::connect(&options).expect("the broker runs");
+    let ends = |partition| {
+        let (offsets, places) = (offsets.clone(), vec![(grown.clone(), partition)]);
+        tokio::task::spawn_blocking(move || offsets.ends(&places, Duration::from_millis(500)))
+    };
+    ends(0).await.expect("no panic").expect("an answer");
+    let name = options.full_name("grown");
+    let grown = [NewPartitions::new(&name, 2)];
+    let admin = admin(&options);
+    let made = admin.create_partitions(&grown, &AdminOptions::new()).await;
+    made.expect("an answer")[0].as_ref().expect("it has two");
+    until("the new one is known", async || {
+        ends(1).await.expect("no panic").is_ok()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
