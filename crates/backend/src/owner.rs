@@ -2,6 +2,7 @@
 //! that reads for them, one that publishes, one that asks where topics end.
 
 mod actor;
+mod aside;
 mod batch;
 mod begin;
 mod caution;
@@ -10,6 +11,7 @@ mod failure;
 mod hold;
 mod horizon;
 mod identity;
+mod lanes;
 mod lists;
 mod liveness;
 mod losses;
@@ -17,6 +19,7 @@ mod mailbox;
 mod member;
 mod publisher;
 mod readiness;
+mod receipts;
 mod refused;
 mod shared;
 mod tails;

@@ -345,7 +345,7 @@ impl Actor {
         if hold.caution.verdict.is_some() || hold.is_ready_to_fire(pace.ends) {
             return Duration::ZERO;
         }
-        if hold.unpublished_from.is_some() && self.shared.publisher.has_room(self.number) {
+        if hold.unpublished_from.is_some() && self.shared.publisher.lanes().has_room(self.number) {
             return Duration::ZERO;
         }
         Duration::from_millis((next.0 - now.0).max(0) as u64)
@@ -367,7 +367,7 @@ impl Actor {
                 }
             }
         }
-        let acknowledged = self.shared.publisher.acknowledged(self.number);
+        let acknowledged = self.shared.publisher.lanes().acknowledged(self.number);
         if acknowledged > hold.published_upto && pace.last_batch.elapsed() > NOTED_AFTER {
             match hold.store.set_published_upto(&hold.ownership, acknowledged) {
                 Ok(()) => hold.published_upto = acknowledged,
@@ -390,7 +390,7 @@ impl Actor {
     fn publish_more(&self, hold: &mut Hold) {
         let publisher = &self.shared.publisher;
         while let Some(from) = hold.unpublished_from {
-            if !publisher.has_room(self.number) {
+            if !publisher.lanes().has_room(self.number) {
                 return;
             }
             let batches = match hold.store.batches(from, BATCHES_AT_ONCE) {
@@ -419,13 +419,13 @@ impl Actor {
     }
 
     fn unpublished(&self, hold: &Hold) -> u64 {
-        let backlog = self.shared.publisher.backlog(self.number);
+        let backlog = self.shared.publisher.lanes().backlog(self.number);
         backlog.records + hold.unpublished_records
     }
 
     /// Whether what is decided reaches nobody for long.
     pub(super) fn is_congested(&self, hold: &Hold) -> bool {
-        let backlog = self.shared.publisher.backlog(self.number);
+        let backlog = self.shared.publisher.lanes().backlog(self.number);
         backlog.oldest_ms > CONGESTED_MS
             || backlog.records + hold.unpublished_records > CONGESTED_RECORDS
     }
@@ -451,7 +451,7 @@ impl Actor {
             Ok(_) => {
                 self.publish_more(&mut hold);
                 self.shared.publisher.flush_partition(self.number, REST_MAX);
-                let acknowledged = self.shared.publisher.acknowledged(self.number);
+                let acknowledged = self.shared.publisher.lanes().acknowledged(self.number);
                 // The next owner publishes again what is not noted.
                 let _ = hold.store.set_published_upto(&hold.ownership, acknowledged);
             }

@@ -95,7 +95,7 @@ impl Actor {
                 Some(_) => None,
                 None => hold.liveness.silent_since(),
             },
-            published_upto: self.shared.publisher.acknowledged(hold.number),
+            published_upto: self.shared.publisher.lanes().acknowledged(hold.number),
             ..OwnerBatch::default()
         };
         let mut writes = Writes {
@@ -310,7 +310,7 @@ impl Actor {
         hold.failures = 0;
         let records = sent_of(batch.records);
         let publisher = &self.shared.publisher;
-        if hold.unpublished_from.is_none() && publisher.has_room(hold.number) {
+        if hold.unpublished_from.is_none() && publisher.lanes().has_room(hold.number) {
             publisher.publish(hold.number, batch_no, now, records);
         } else {
             hold.unpublished_records += records.len() as u64;

@@ -3,6 +3,7 @@
 //! group's members. Offsets are the owners'; the group's are committed for Kafka's own tools alone.
 
 use super::OwnerError;
+use super::aside::{end_aside, end_within};
 use super::member::{Assigned, Member};
 use super::shared::{CONSUMED, Offsets, Shared, Told};
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
@@ -115,21 +116,6 @@ fn join(
     Ok(consumer)
 }
 
-/// Lets a client end where that may wait for brokers.
-fn end_aside(consumer: BaseConsumer<Member>, within: Duration) {
-    let (ended, has_ended) = std::sync::mpsc::channel::<()>();
-    let spawned = std::thread::Builder::new()
-        .name("consumer-end".to_owned())
-        .spawn(move || {
-            drop(consumer);
-            drop(ended);
-        });
-    if spawned.is_ok() {
-        // Ends by the sender's going.
-        let _ = has_ended.recv_timeout(within);
-    }
-}
-
 /// What is read of one partition: the next offset of each topic.
 type Places = BTreeMap<Topic, Offset>;
 
@@ -196,7 +182,7 @@ impl Reading {
         self.commit();
         let Reading { consumer, .. } = self;
         consumer.unsubscribe();
-        end_aside(consumer, PATIENCE);
+        end_within(consumer, PATIENCE);
     }
 
     /// Whether the client hears no broker while others do.
@@ -223,7 +209,7 @@ impl Reading {
         match join(&self.options, &self.shared, &self.assigned) {
             Ok(consumer) => {
                 let before = std::mem::replace(&mut self.consumer, consumer);
-                end_aside(before, Duration::ZERO);
+                end_aside(before);
                 self.read.places.clear();
                 self.full.clear();
             }

@@ -117,7 +117,7 @@ impl Hold {
         hold.load(&shared.rules)?;
         hold.load_presence(&shared.rules)?;
         let published_upto = hold.really_published(shared)?;
-        shared.publisher.begin(number, published_upto);
+        shared.publisher.lanes().begin(number, published_upto);
         if published_upto < hold.ownership.batch_no {
             hold.unpublished_from = Some(published_upto + 1);
         }

@@ -1,6 +1,7 @@
 //! The last record of a topic's partition: `acks=all` does not mean that it is on a disk, so that brokers
 //! which lost their power may have lost what they acknowledged.
 
+use super::aside::Aside;
 use crate::store::postgres::OutboxPosition;
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
 use blazing_sun_backbone::log::kafka::{KafkaOffsets, KafkaOptions, incoming};
@@ -68,6 +69,7 @@ impl Tails {
         }
         let consumer: BaseConsumer<ClientLog> =
             settings::reader(&self.options, None).create_with_context(ClientLog::default())?;
+        let consumer = Aside::new(consumer);
         consumer.assign(&list)?;
         while !asked.is_empty() {
             let wait = until.saturating_duration_since(Instant::now());
@@ -86,8 +88,6 @@ impl Tails {
             let seq: Option<u64> = seq.and_then(|text| text.parse().ok());
             found.extend(seq.map(|seq| position(topic, seq + 1)));
         }
-        // Its end may wait for brokers.
-        std::thread::spawn(move || drop(consumer));
         Ok(found)
     }
 }

@@ -1,0 +1,143 @@
+//! What became of each record that was handed to a producer, as its library tells it.
+
+use super::lanes::{Lanes, Place};
+use super::refused::{Refused, Tell};
+use blazing_sun_backbone::log::kafka::settings::ClientLog;
+use parking_lot::Mutex;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Which record an acknowledgement is for.
+pub(super) struct Receipt {
+    pub place: Place,
+    pub generation: u64,
+}
+
+/// How the publisher's producers do.
+pub(super) struct Standing {
+    pub lanes: Lanes,
+    /// The producer of this generation.
+    pub generation: AtomicU64,
+    /// Another producer is needed.
+    pub is_broken: AtomicBool,
+    /// When a record was last acknowledged, or none was waited for.
+    pub heard: Mutex<Instant>,
+    /// Whether an acknowledgement came since this was last looked at.
+    pub has_come: AtomicBool,
+    pub refused: Mutex<Refused>,
+}
+
+/// Hears of one producer.
+pub(super) struct Receipts {
+    standing: Arc<Standing>,
+    log: ClientLog,
+}
+
+impl Receipts {
+    pub fn of(standing: &Arc<Standing>) -> Receipts {
+        Receipts {
+            standing: Arc::clone(standing),
+            log: ClientLog::default(),
+        }
+    }
+}
+
+impl ClientContext for Receipts {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.log.log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::Fatal)) {
+            self.standing.is_broken.store(true, Ordering::Relaxed);
+        }
+        self.log.error(error, reason);
+    }
+}
+
+impl ProducerContext for Receipts {
+    type DeliveryOpaque = Box<Receipt>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, receipt: Box<Receipt>) {
+        let standing = &self.standing;
+        if receipt.generation != standing.generation.load(Ordering::Acquire) {
+            return;
+        }
+        match result {
+            Ok(_) => {
+                *standing.heard.lock() = Instant::now();
+                standing.refused.lock().published();
+                standing.has_come.store(true, Ordering::Relaxed);
+                standing.lanes.acknowledge(receipt.place);
+            }
+            Err((error, _)) => match error.rdkafka_error_code() {
+                Some(
+                    code @ (RDKafkaErrorCode::MessageSizeTooLarge
+                    | RDKafkaErrorCode::InvalidMessageSize
+                    | RDKafkaErrorCode::InvalidRecord),
+                ) => {
+                    // No attempt would help, and all that follows must not wait for it.
+                    tracing::error!(
+                        partition = receipt.place.partition,
+                        batch_no = receipt.place.batch_no,
+                        kafka.error = %code,
+                        "a committed record is never published: the brokers do not take it"
+                    );
+                    standing.lanes.acknowledge(receipt.place);
+                }
+                code => standing.refuse(code),
+            },
+        }
+    }
+}
+
+impl Standing {
+    pub fn new(lanes: Lanes) -> Arc<Standing> {
+        Arc::new(Standing {
+            lanes,
+            generation: AtomicU64::new(0),
+            is_broken: AtomicBool::new(false),
+            heard: Mutex::new(Instant::now()),
+            has_come: AtomicBool::new(false),
+            refused: Mutex::default(),
+        })
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
+    }
+
+    pub fn receipt(&self, place: Place) -> Receipt {
+        Receipt {
+            place,
+            generation: self.generation.load(Ordering::Acquire),
+        }
+    }
+
+    /// A record was not taken: another producer sends it and all since again.
+    pub fn refuse(&self, code: Option<RDKafkaErrorCode>) {
+        match self.refused.lock().refused(Instant::now()) {
+            Some(Tell::First) => {
+                tracing::warn!(kafka.error = ?code, "a record was not published; all since are sent again");
+            }
+            Some(Tell::More(records)) => {
+                tracing::warn!(kafka.error = ?code, records, "records are still not published");
+            }
+            Some(Tell::Over(..)) | None => {}
+        }
+        self.is_broken.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells once that records are published again.
+    pub fn tell_if_over(&self) {
+        if let Some(Tell::Over(attempts, took)) = self.refused.lock().look(Instant::now()) {
+            let outage_ms = took.as_millis() as u64;
+            tracing::warn!(attempts, outage_ms, "records are published again");
+        }
+    }
+}
