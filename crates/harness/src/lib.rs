@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod postgres;
 pub mod proxy;
 mod server;
+pub mod slow_proxy;
 pub mod stripe_mock;
 mod wire;
 

@@ -1,13 +1,15 @@
-//! Brokers that are killed, and that hang.
+//! Brokers that are killed, that hang, and that are slow.
 
 use crate::site::{Servers, Site};
 use crate::tables::Tables;
 use blazing_sun_harness::kafka::TestKafka;
+use blazing_sun_harness::slow_proxy::SlowProxy;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const WITHIN: Duration = Duration::from_secs(40);
+/// Each way, on every connection to the broker.
+const SLOW_BY: Duration = Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_broker_loses_nothing() {
@@ -23,8 +25,7 @@ async fn a_killed_broker_loses_nothing() {
     let on = tables.all_go_on(1, WITHIN).await;
     println!("all players were served {on:.1?} after Kafka was up");
     tables.all_go_on(20, WITHIN).await;
-    let lost = tables.counts.lost.load(Ordering::Relaxed);
-    assert_eq!(lost, 0, "gateways keep their sockets");
+    tables.assert_none_lost();
     site.verdict(tables).await;
 }
 
@@ -44,8 +45,7 @@ async fn a_frozen_broker_loses_nothing_and_is_found_again() {
         println!("frozen for {freeze:?}: all players were served {on:.1?} after Kafka was awake");
     }
     tables.all_go_on(10, WITHIN).await;
-    let lost = tables.counts.lost.load(Ordering::Relaxed);
-    assert_eq!(lost, 0, "gateways keep their sockets");
+    tables.assert_none_lost();
     site.verdict(tables).await;
 }
 
@@ -68,7 +68,28 @@ async fn one_of_three_brokers_after_the_other_is_killed() {
         again.await.expect("Kafka");
     }
     tables.all_go_on(10, WITHIN).await;
-    let lost = tables.counts.lost.load(Ordering::Relaxed);
-    assert_eq!(lost, 0, "gateways keep their sockets");
+    tables.assert_none_lost();
+    site.verdict(tables).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_broker_costs_time_and_nothing_else() {
+    let proxy = SlowProxy::bind().await;
+    let advertised = format!("CLIENTS://{}", proxy.address());
+    let starting = Servers::own_kafka_with(vec![("advertised.listeners", advertised)]);
+    let (kafka, servers) = starting.await;
+    proxy.leads_to(kafka.bootstrap_servers().parse().expect("an address"));
+    let mut site = Site::open(&servers).await;
+    let tables = Tables::sit(&mut site.cluster, 6).await;
+    tables.all_go_on(20, WITHIN).await;
+    let before = proxy.pieces();
+    proxy.delay(SLOW_BY);
+    let on = tables.all_go_on(4, WITHIN * 2).await;
+    println!("four answers a table took {on:.1?} with {SLOW_BY:?} each way");
+    assert!(on > SLOW_BY * 2, "it goes by the proxy");
+    assert!(proxy.pieces() > before);
+    proxy.delay(Duration::ZERO);
+    tables.all_go_on(20, WITHIN).await;
+    tables.assert_none_lost();
     site.verdict(tables).await;
 }

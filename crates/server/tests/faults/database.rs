@@ -2,7 +2,6 @@
 
 use crate::site::{Servers, Site};
 use crate::tables::Tables;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const WITHIN: Duration = Duration::from_secs(30);
@@ -23,7 +22,6 @@ async fn a_killed_database_loses_and_doubles_nothing() {
         let on = tables.all_go_on(1, WITHIN).await;
         println!("round {round}: all players were served {on:.2?} after PostgreSQL was up");
     }
-    let lost = tables.counts.lost.load(Ordering::Relaxed);
-    assert_eq!(lost, 0, "gateways keep their sockets");
+    tables.assert_none_lost();
     site.verdict(tables).await;
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "how long players waited is to be read")]
 
 mod backends;
+mod backlog;
 mod brokers;
 mod commits;
 mod database;

@@ -7,7 +7,7 @@ use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::audit;
 use blazing_sun_backend::export::{ExportOptions, compare_topics, export};
 use blazing_sun_backend::store::postgres::{PgOptions, PgPool};
-use blazing_sun_harness::kafka::{TestBrokers, TestKafka};
+use blazing_sun_harness::kafka::{Settings, TestBrokers, TestKafka};
 use blazing_sun_harness::postgres::TestPostgres;
 use blazing_sun_harness::{Cluster, ClusterLaunch};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub const PARTITIONS: u32 = 6;
 /// Everything is decided and published so soon after the last command.
 const AT_REST_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// What is to be known of a fault that was not survived.
+const LOGGED: &str = "info,blazing_sun_backend::owner=debug,blazing_sun_gateway=debug,blazing_sun_backbone::log=debug";
 
 /// Servers of a test's own, where it is to harm them.
 #[derive(Default)]
@@ -33,7 +35,21 @@ impl Servers {
         Servers::own_kafka_by(TestKafka::own).await
     }
 
-    pub async fn own_kafka_by(start: fn() -> TestKafka) -> (Arc<TestKafka>, Servers) {
+    /// With a broker of the test's own that is configured so.
+    pub async fn own_kafka_with(properties: Vec<(&str, String)>) -> (Arc<TestKafka>, Servers) {
+        let properties = properties.into_iter();
+        let settings = Settings {
+            properties: properties
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            ..Settings::default()
+        };
+        Servers::own_kafka_by(move || TestKafka::own_with(&settings)).await
+    }
+
+    pub async fn own_kafka_by(
+        start: impl FnOnce() -> TestKafka + Send + 'static,
+    ) -> (Arc<TestKafka>, Servers) {
         let started = tokio::task::spawn_blocking(start);
         let kafka = Arc::new(started.await.expect("Kafka"));
         let servers = Servers {
@@ -104,6 +120,9 @@ impl Site {
             environment: [
                 ("BLAZING_SUN_GAMES__BIGGER_DICE__ENTRY_FEE_CENTS", "101"),
                 ("BLAZING_SUN_ACCOUNTS__ACCESS_TOKEN_MINUTES", "60"),
+                ("BLAZING_SUN_TELEMETRY__FILTER", LOGGED),
+                // Some clients of these tests only listen, for as long as a fault lasts.
+                ("BLAZING_SUN_GATEWAY__SILENCE_MAX_S", "600"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
@@ -175,7 +194,7 @@ impl Site {
             format!("{}: {}: {named}", check.name, check.differences)
         }));
         println!("{exported:?}");
-        assert!(wrong.is_empty(), "{wrong:#?}\n{}", self.cluster.logs());
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     /// Waits until every command is decided and every batch published; what is not.
@@ -188,6 +207,13 @@ impl Site {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// How many commands there are.
+    pub async fn commands(&self) -> u64 {
+        let topic = Topic::new(topics::GAMES_COMMANDS);
+        let bounds = self.log.bounds(&topic).await.expect("bounds");
+        bounds.iter().map(|bounds| bounds.end).sum()
     }
 
     /// Whether every command so far is decided.
@@ -225,5 +251,13 @@ impl Site {
             }
         }
         waits_for
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.cluster.logs());
+        }
     }
 }

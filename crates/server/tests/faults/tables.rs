@@ -34,8 +34,8 @@ pub struct Counts {
     pub games: AtomicU64,
     /// Commands refused as `unavailable`, and sent again.
     pub unavailable: AtomicU64,
-    /// Connections that were lost.
-    pub lost: AtomicU64,
+    /// Why connections were lost.
+    lost: Mutex<Vec<String>>,
     /// Turns whose deadline was moved.
     pub moved: AtomicU64,
     ends: AtomicBool,
@@ -110,6 +110,12 @@ impl Tables {
             panic!("tables {tables:?} did not go on within {within:?}: {wrong:#?}");
         }
         begun.elapsed()
+    }
+
+    /// Fails where a gateway has closed a socket, or ended.
+    pub fn assert_none_lost(&self) {
+        let lost = lock(&self.counts.lost);
+        assert!(lost.is_empty(), "gateways keep their sockets: {lost:#?}");
     }
 
     /// Everyone gets up once the last command is answered; what was wrong.
@@ -201,18 +207,20 @@ impl Seat {
         }
     }
 
-    /// The next frame; none once the connection is lost. Waits for ever where there is none.
-    async fn read(&mut self) -> Option<Value> {
+    /// The next frame, or why the connection is lost. Waits for ever where there is none.
+    async fn read(&mut self) -> Result<Value, String> {
         let Some(socket) = &mut self.socket else {
             return std::future::pending().await;
         };
         loop {
             match socket.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    return Some(serde_json::from_str(&text).expect("a frame is JSON"));
+                    return Ok(serde_json::from_str(&text).expect("a frame is JSON"));
                 }
+                Some(Ok(Message::Close(why))) => return Err(format!("{why:?}")),
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return None,
+                Some(Err(error)) => return Err(error.to_string()),
+                None => return Err("it ended".to_owned()),
             }
         }
     }
@@ -399,11 +407,15 @@ impl Table {
             frame = other.read() => (1, frame),
             () = tokio::time::sleep(TICK) => return None,
         };
-        let Some(frame) = frame else {
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
-            self.trail(format!("{at} has lost its connection"));
-            self.seats[at].lose();
-            return None;
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(why) => {
+                let number = self.number;
+                lock(&self.counts.lost).push(format!("table {number}, {at}: {why}"));
+                self.trail(format!("{at} has lost its connection: {why}"));
+                self.seats[at].lose();
+                return None;
+            }
         };
         let shown: String = frame.to_string().chars().take(300).collect();
         self.trail(format!("{at} {shown}"));
