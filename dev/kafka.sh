@@ -147,6 +147,19 @@ answers() {
 # As soon as it answers or has ended.
 has_started_or_died() { is_gone "$1" || answers "$2"; }
 
+# Names the cluster: any 16 bytes in base64 for URLs, but no dash to begin with, which tools take for an option. Several
+# nodes have it from their ports, for none of them starts first.
+cluster_id() {
+  local id
+  if [[ -n $nodes ]]; then
+    id=$(tr , '\n' <<<"$nodes" | sort | sha256sum | head -c 21)A
+  else
+    id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_')
+  fi
+  id=${id/#-/A}
+  printf '%s\n' "${id%==}"
+}
+
 launch() {
   local properties=$server_dir/server.properties log=$server_dir/server.log names=CLIENTS:PLAINTEXT
   local listeners=CLIENTS://127.0.0.1:$1
@@ -160,7 +173,7 @@ launch() {
   fi
   write_properties "$listeners" "$names" "${settings[@]}" >"$properties"
   if [[ ! -f $server_dir/data/meta.properties ]]; then
-    run_tool kafka-storage format --cluster-id 'blazing-sun-test-AAAAA' --config "$properties" \
+    run_tool kafka-storage format --cluster-id "$(cluster_id)" --config "$properties" \
       >"$server_dir/format.log" 2>&1 ||
       server_die "its data folder could not be prepared:" "$(cat "$server_dir/format.log")"
   fi
