@@ -215,38 +215,46 @@ pub fn session_seen(
     now: Millis,
 ) -> Change {
     let mut change = Change::none(payment);
-    if let Some(differs) = difference(payment, session, terms) {
+    let end_of_it = unpaid_end(session);
+    // Who pays nothing may do so in any amount.
+    let of_money = || difference_of_money(payment, session, terms).filter(|_| end_of_it.is_none());
+    if let Some(differs) = difference(payment, session, terms).or_else(of_money) {
         return change.hold(differs, raw, now);
     }
     change.payment.held = None;
-    let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
     if change.payment.session_id.is_none() {
         change.payment.session_id = Some(session.id.clone());
     }
-    match (session.payment_status, session.status) {
-        (PaymentStatus::Paid, _) => {
-            paid(&mut change, session, terms, now);
-            refunds(&mut change, paid_with, terms, now);
-        }
-        (_, SessionStatus::Expired) => {
-            end(&mut change, PaymentState::Expired, None, terms, now);
-        }
-        (PaymentStatus::Unpaid, SessionStatus::Complete) => match paid_with.map(|paid| paid.status)
-        {
-            Some(PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled) => {
-                let why = why_not(paid_with);
-                end(&mut change, PaymentState::Failed, Some(why), terms, now);
-            }
-            // The money may come for days.
-            _ => look_again(&mut change, terms, now),
-        },
-        (_, SessionStatus::Open) => {
+    if session.payment_status == PaymentStatus::Paid {
+        let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
+        paid(&mut change, session, terms, now);
+        refunds(&mut change, paid_with, terms, now);
+    } else if let Some((status, why)) = end_of_it {
+        end(&mut change, status, why, terms, now);
+    } else {
+        if session.status == SessionStatus::Open {
             opened(&mut change, session, terms, now);
-            look_again(&mut change, terms, now);
         }
-        (_, SessionStatus::Complete | SessionStatus::Other) => look_again(&mut change, terms, now),
+        // Where the payer is done already, the money may come for days.
+        look_again(&mut change, terms, now);
     }
     change
+}
+
+/// How a page ended on which nothing was paid.
+fn unpaid_end(session: &Session) -> Option<(PaymentState, Option<String>)> {
+    let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
+    match (session.payment_status, session.status) {
+        (PaymentStatus::Paid, _) => None,
+        (_, SessionStatus::Expired) => Some((PaymentState::Expired, None)),
+        (PaymentStatus::Unpaid, SessionStatus::Complete) => match paid_with?.status {
+            PaymentIntentStatus::RequiresPaymentMethod | PaymentIntentStatus::Canceled => {
+                Some((PaymentState::Failed, Some(why_not(paid_with))))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The provider will not give a page for this payment.
@@ -427,55 +435,20 @@ fn why_not(payment: Option<&PaymentIntent>) -> String {
         .unwrap_or_else(|| "the payment was not made".to_owned())
 }
 
-/// What the provider says otherwise than it was asked; credited is only what is the same in all of it.
+/// What can not be used, or is about something else than what was asked for.
 fn difference(payment: &Payment, session: &Session, terms: Terms) -> Option<String> {
     let request_id = payment.request_id.to_string();
     let reference = session.client_reference_id.as_ref();
     let known = payment.session_id.as_ref();
-    let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
-    let is_paid = session.payment_status == PaymentStatus::Paid;
-    let is_neither = session.status == SessionStatus::Complete
-        && !matches!(
-            session.payment_status,
-            PaymentStatus::Paid | PaymentStatus::Unpaid
-        );
-    let neither = || {
-        format!(
-            "it is complete with the payment status {:?}",
-            session.payment_status
-        )
-    };
-    let of_payment = paid_with.and_then(|paid| {
-        let received = paid.amount_received.filter(|_| is_paid);
-        let received =
-            received.and_then(|got| difference_of("amount received", &got, &payment.amount.0));
-        None.or(difference_of(
-            "amount of the payment",
-            &paid.amount,
-            &payment.amount.0,
-        ))
-        .or(received)
-        .or(difference_of(
-            "currency of the payment",
-            &paid.currency,
-            &payment.currency,
-        ))
-        .or(difference_of(
-            "livemode of the payment",
-            &paid.livemode,
-            &terms.livemode,
-        ))
-    });
     let ids = [Some(session.id.as_str()), session.payment_intent_id()];
     let bad_id = ids.into_iter().flatten().find(|id| !is_id(id));
     let is_bad_url = session
         .url
         .as_ref()
         .is_some_and(|url| url.len() > SESSION_URL_BYTES_MAX || url.chars().any(char::is_control));
-    let unusable = bad_id
+    bad_id
         .map(|id| format!("`{}` is no id", clean(id)))
-        .or_else(|| is_bad_url.then(|| "its url is none".to_owned()));
-    unusable
+        .or_else(|| is_bad_url.then(|| "its url is none".to_owned()))
         .or(difference_of(
             "livemode",
             &session.livemode,
@@ -483,18 +456,39 @@ fn difference(payment: &Payment, session: &Session, terms: Terms) -> Option<Stri
         ))
         .or(reference.and_then(|found| difference_of("client_reference_id", found, &request_id)))
         .or(known.and_then(|known| difference_of("session", &session.id, known)))
-        .or(difference_of(
-            "amount",
-            &session.amount_total.unwrap_or(0),
-            &payment.amount.0,
-        ))
-        .or(difference_of(
-            "currency",
-            session.currency.as_deref().unwrap_or("none"),
-            payment.currency.as_str(),
-        ))
-        .or(of_payment)
-        .or_else(|| is_neither.then(neither))
+}
+
+/// What the provider says otherwise of the money; credited is only what is the same in all of it.
+fn difference_of_money(payment: &Payment, session: &Session, terms: Terms) -> Option<String> {
+    let (amount, currency) = (payment.amount.0, payment.currency.as_str());
+    let status = session.payment_status;
+    let is_known = matches!(status, PaymentStatus::Paid | PaymentStatus::Unpaid);
+    let is_neither = session.status == SessionStatus::Complete && !is_known;
+    let of_payment = |paid: &PaymentIntent| {
+        let received = paid
+            .amount_received
+            .filter(|_| status == PaymentStatus::Paid);
+        difference_of("amount of the payment", &paid.amount, &amount)
+            .or(received.and_then(|got| difference_of("amount received", &got, &amount)))
+            .or(difference_of(
+                "currency of the payment",
+                paid.currency.as_str(),
+                currency,
+            ))
+            .or(difference_of(
+                "livemode of the payment",
+                &paid.livemode,
+                &terms.livemode,
+            ))
+    };
+    let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
+    let of_session = session.currency.as_deref().unwrap_or("none");
+    difference_of("amount", &session.amount_total.unwrap_or(0), &amount)
+        .or(difference_of("currency", of_session, currency))
+        .or(paid_with.and_then(of_payment))
+        .or_else(|| {
+            is_neither.then(|| format!("it is complete with the payment status {status:?}"))
+        })
 }
 
 fn difference_of<T: PartialEq + std::fmt::Display + ?Sized>(

@@ -220,6 +220,38 @@ fn what_differs_is_held_and_told_to_people_once() {
 }
 
 #[test]
+fn what_was_not_paid_in_another_amount_has_ended_all_the_same() {
+    let opened = seen(&asked(), &session("open", "unpaid", None)).payment;
+    let of_other_amount = |status, payment_status, intent| {
+        let mut session = session(status, payment_status, intent);
+        session["amount_total"] = json!(2_600);
+        session
+    };
+    let waits = of_other_amount("complete", "unpaid", Some(intent("processing", 0)));
+    let held = seen(&opened, &waits);
+    assert_eq!((told(&held).len(), letters(&held)), (0, 1));
+    let in_vain = Some(intent("requires_payment_method", 0));
+    for (session, expected) in [
+        (of_other_amount("complete", "unpaid", in_vain), "failed"),
+        (of_other_amount("expired", "unpaid", None), "expired"),
+    ] {
+        let ended = seen(&held.payment, &session);
+        assert_eq!(
+            (told(&ended).join(" "), letters(&ended)),
+            (expected.to_owned(), 0)
+        );
+        assert_eq!((ended.payment.held, ended.payment.due_at), (None, None));
+        let mut other = session.clone();
+        other["id"] = json!("cs_2");
+        assert_eq!(
+            told(&seen(&held.payment, &other)).len(),
+            0,
+            "another page's end"
+        );
+    }
+}
+
+#[test]
 fn a_late_success_is_one() {
     let paid = session("complete", "paid", Some(intent("succeeded", 0)));
     for (status, ended) in [
