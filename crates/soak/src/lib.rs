@@ -9,6 +9,8 @@ pub mod crew;
 pub mod crowd;
 pub mod drain;
 pub mod history;
+#[cfg(feature = "failpoints")]
+pub mod payments;
 pub mod planted;
 pub mod player;
 pub mod rolling;

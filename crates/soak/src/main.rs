@@ -3,6 +3,7 @@
 use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::{BACK_WITHIN, drain};
+use blazing_sun_soak::payments::{PaymentsPlan, payments};
 use blazing_sun_soak::planted::PLANTED;
 use blazing_sun_soak::rolling::rolling;
 use blazing_sun_soak::run::{Kill, Plan, run};
@@ -40,6 +41,9 @@ struct Arguments {
     /// How long the crowd plays
     #[arg(long, env = "SOAK_CROWD_SECONDS", default_value_t = 60)]
     crowd_seconds: u64,
+    /// Payments at a bank that misbehaves
+    #[arg(long, env = "SOAK_PAYMENTS", default_value_t = 10_000)]
+    payments: u64,
     /// These parts alone
     #[arg(long, value_enum)]
     only: Vec<Part>,
@@ -63,6 +67,8 @@ enum Part {
     Rolling,
     /// Many players in all games, and nothing left behind.
     Crowd,
+    /// Payments at a bank that misbehaves, with a checkout that is killed.
+    Payments,
     /// Clients that never read.
     Slow,
     /// The planted faults, one by one.
@@ -150,6 +156,15 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
         let crowded = crowd(seed, arguments.crowd, time).await?;
         say(&crowded);
         is_well &= crowded.report.violations.is_empty();
+    }
+    if wants(Part::Payments) {
+        let plan = PaymentsPlan {
+            seed,
+            payments: arguments.payments,
+        };
+        let report = payments(&plan).await?;
+        say(&report);
+        is_well &= report.violations.is_empty();
     }
     if wants(Part::Slow) {
         let slow = slow(18, 2).await?;

@@ -4,6 +4,7 @@ use blazing_sun_harness::{built, command};
 use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::drain;
+use blazing_sun_soak::payments::{PaymentsPlan, payments};
 use blazing_sun_soak::planted::PLANTED;
 use blazing_sun_soak::rolling::rolling;
 use blazing_sun_soak::run::{Kill, PROGRAM, Plan, run};
@@ -82,6 +83,20 @@ async fn planted_faults_are_noticed_one_by_one() {
 async fn a_drain_loses_no_command_and_all_come_back() {
     let drained = drain(SEED, 60).await.expect("a run");
     assert!(drained.violations.is_empty(), "{drained}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_are_told_once_and_only_if_paid_wherever_the_checkout_is_killed() {
+    let plan = PaymentsPlan {
+        seed: SEED,
+        payments: 300,
+    };
+    let report = payments(&plan).await.expect("a run");
+    println!("{report}");
+    assert!(report.violations.is_empty(), "{report}");
+    for point in ["K7", "K8"] {
+        assert!(report.ends.contains_key(point), "{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
