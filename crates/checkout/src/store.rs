@@ -1,5 +1,6 @@
 //! The store port: what the checkout keeps, and the transactions in which it changes. Adapters stand beside it.
 
+mod books;
 mod database;
 mod postgres;
 mod sql;
@@ -8,6 +9,7 @@ mod sqlite;
 #[cfg(test)]
 mod conformance;
 
+pub use books::{Books, PaymentBooks};
 pub use postgres::PgPaymentStore;
 pub use sqlite::SqlitePaymentStore;
 

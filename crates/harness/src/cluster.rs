@@ -1,5 +1,7 @@
 //! Several gateways and backends as processes, on Kafka and PostgreSQL.
 
+mod payments;
+
 use super::kafka::TestKafka;
 use super::postgres::TestPostgres;
 use super::server::{FOR_TESTS, address_if_any, address_of};
@@ -35,6 +37,8 @@ pub struct ClusterLaunch {
     pub database_url: Option<String>,
     /// For measuring: without limits, and with the game `relay`.
     pub is_bench: bool,
+    /// With a test bank and a checkout.
+    pub has_payments: bool,
 }
 
 impl Default for ClusterLaunch {
@@ -48,6 +52,7 @@ impl Default for ClusterLaunch {
             kafka: None,
             database_url: None,
             is_bench: false,
+            has_payments: false,
         }
     }
 }
@@ -62,6 +67,8 @@ pub struct Cluster {
     is_bench: bool,
     gateways: Vec<Process>,
     backends: Vec<Process>,
+    checkouts: Vec<Process>,
+    payments: Option<payments::Payments>,
     http: reqwest::Client,
 }
 
@@ -89,6 +96,7 @@ impl Cluster {
     /// As is said, all of them ready.
     pub async fn launch(launch: ClusterLaunch) -> Cluster {
         let (gateways, backends) = (launch.gateways, launch.backends);
+        let has_payments = launch.has_payments;
         let mut cluster = Cluster::prepare(launch).await;
         for _ in 0..backends {
             cluster.add_backend().await;
@@ -97,6 +105,9 @@ impl Cluster {
             cluster.add_gateway().await;
         }
         cluster.until_ready().await;
+        if has_payments {
+            cluster.start_payments().await;
+        }
         cluster
     }
 
@@ -118,6 +129,10 @@ impl Cluster {
         let mut environment = launch.environment;
         let partitions = launch.partitions.to_string();
         environment.push(("BLAZING_SUN_LOG__PARTITIONS".to_owned(), partitions));
+        if launch.has_payments {
+            let (name, value) = payments::PROVIDER;
+            environment.push((name.to_owned(), value.to_owned()));
+        }
         let cluster = Cluster {
             folder,
             program,
@@ -127,6 +142,8 @@ impl Cluster {
             is_bench: launch.is_bench,
             gateways: Vec::new(),
             backends: Vec::new(),
+            checkouts: Vec::new(),
+            payments: None,
             http: reqwest::Client::builder()
                 .timeout(DEADLINE)
                 .no_proxy()
@@ -277,10 +294,19 @@ impl Cluster {
             .env("BLAZING_SUN_KAFKA__TOPIC_PREFIX", &self.kafka.1);
         match role {
             "gateway" => command.env("BLAZING_SUN_KEYS", self.gateway_keys()),
+            // Neither players' keys nor the ledger.
+            "checkout" => &mut command,
             _ => command
                 .env("BLAZING_SUN_KEYS", self.keys())
                 .env("DATABASE_URL", &self.database_url),
         };
+        if matches!(role, "checkout" | "tool") {
+            let payments = self
+                .payments
+                .iter()
+                .flat_map(|payments| &payments.environment);
+            command.envs(payments.map(|(name, value)| (name, value)));
+        }
         command.envs(
             self.environment
                 .iter()
@@ -298,6 +324,7 @@ impl Cluster {
     /// Waits until all are ready that run.
     pub async fn until_ready(&mut self) {
         let all = self.backends.iter_mut().chain(&mut self.gateways);
+        let all = all.chain(&mut self.checkouts);
         for process in all {
             if process.is_running() {
                 process.until_ready(&self.http).await;
@@ -343,10 +370,15 @@ impl Cluster {
         &self.http
     }
 
+    fn processes(&self) -> impl Iterator<Item = &Process> {
+        let all = self.backends.iter().chain(&self.gateways);
+        all.chain(&self.checkouts)
+    }
+
     /// Where all log; it stays when the cluster is gone.
     pub fn keep_logs(&self) -> std::io::Result<PathBuf> {
         let kept = tempfile::Builder::new().prefix("cluster-logs-").tempdir()?;
-        for process in self.backends.iter().chain(&self.gateways) {
+        for process in self.processes() {
             let name = process.log.file_name().expect("a name");
             std::fs::copy(&process.log, kept.path().join(name))?;
         }
@@ -355,8 +387,9 @@ impl Cluster {
 
     /// What all have logged, for a failed test.
     pub fn logs(&self) -> String {
-        let all = self.backends.iter().chain(&self.gateways);
-        let logs = all.map(|process| format!("{}:\n{}", process.log.display(), process.log()));
+        let logs = self
+            .processes()
+            .map(|process| format!("{}:\n{}", process.log.display(), process.log()));
         logs.collect::<Vec<_>>().join("\n")
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A deployment's place.
+#[derive(Clone)]
 pub enum Place {
     /// A folder.
     Folder(PathBuf),

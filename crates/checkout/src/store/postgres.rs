@@ -2,7 +2,7 @@
 
 use super::database::{Database, Row, Transaction, Value, Work, unexpected};
 use super::sql::SqlStore;
-use super::{PaymentStore, StoreError};
+use super::{PaymentBooks, PaymentStore, StoreError};
 use async_trait::async_trait;
 use blazing_sun_backbone::postgres::{PgFailure, PgOptions, told};
 use bytes::BytesMut;
@@ -59,23 +59,38 @@ impl PgPaymentStore {
             let silence = "its schema was not brought up to date within 10 min";
             StoreError::Unsuitable(silence.to_owned())
         })??;
-        let manager = Manager::from_config(
-            options.session("blazing-sun checkout", SCHEMA),
-            options.connector(),
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Verified,
-            },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(options.connections_max())
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(PATIENCE))
-            .build();
-        let pool = pool.map_err(|error| StoreError::Postgres(PgFailure::other(error)))?;
-        Ok(Arc::new(SqlStore(Server(pool))))
+        Ok(Arc::new(SqlStore(Server(pool(options)?))))
     }
+
+    /// Of a database that a checkout has brought to its schema, to be read; nothing is changed in it.
+    pub async fn open_books(options: &PgOptions) -> Result<Arc<dyn PaymentBooks>, StoreError> {
+        let server = Server(pool(options)?);
+        let client = server.client().await?;
+        if !check(&client).await? {
+            let why = "it has no checkout's schema yet".to_owned();
+            return Err(StoreError::Unsuitable(why));
+        }
+        drop(client);
+        Ok(Arc::new(SqlStore(server)))
+    }
+}
+
+fn pool(options: &PgOptions) -> Result<Pool, StoreError> {
+    let manager = Manager::from_config(
+        options.session("blazing-sun checkout", SCHEMA),
+        options.connector(),
+        ManagerConfig {
+            recycling_method: RecyclingMethod::Verified,
+        },
+    );
+    let pool = Pool::builder(manager)
+        .max_size(options.connections_max())
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(PATIENCE))
+        .create_timeout(Some(PATIENCE))
+        .recycle_timeout(Some(PATIENCE))
+        .build();
+    pool.map_err(|error| StoreError::Postgres(PgFailure::other(error)))
 }
 
 /// Brings the schema up to date. Of several at once each waits for the one before it.
@@ -100,8 +115,9 @@ async fn migrate(options: &PgOptions) -> Result<(), StoreError> {
         .map_err(|error| StoreError::Unsuitable(format!("its schema: {}", told(&error))))
 }
 
-/// Refuses a database whose text is not all text, and a schema that is another program's or a newer one's.
-async fn check(client: &Client) -> Result<(), StoreError> {
+/// Whether there is a schema. Refuses a database whose text is not all text, and a schema that is another program's or a
+/// newer one's.
+async fn check(client: &Client) -> Result<bool, StoreError> {
     let encoding: String = client
         .query_one("SHOW server_encoding", &[])
         .await?
@@ -115,7 +131,7 @@ async fn check(client: &Client) -> Result<(), StoreError> {
         FROM pg_class WHERE relnamespace = to_regnamespace('checkout') AND relkind IN ('r', 'p', 'v')";
     let row = client.query_one(sql, &[]).await?;
     match (row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?) {
-        (0, _) => return Ok(()),
+        (0, _) => return Ok(false),
         (_, 0) => {
             let whose = "its schema `checkout` is another program's".to_owned();
             return Err(StoreError::Unsuitable(whose));
@@ -129,7 +145,7 @@ async fn check(client: &Client) -> Result<(), StoreError> {
     let known = i64::from(versions.max().unwrap_or(0));
     match found > known {
         true => Err(StoreError::Newer { found, known }),
-        false => Ok(()),
+        false => Ok(true),
     }
 }
 

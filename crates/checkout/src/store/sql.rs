@@ -12,7 +12,7 @@ use blazing_sun_domain::{Cents, Millis, UserId};
 use std::time::Duration;
 use uuid::Uuid;
 
-const PAYMENT: &str = "SELECT request_id, user_id, amount_cents, currency, success_url, cancel_url, status,
+pub(super) const PAYMENT: &str = "SELECT request_id, user_id, amount_cents, currency, success_url, cancel_url, status,
     session_id, session_url, expires_at_s, payment_intent_id, refunded_cents, error, held, requested_ms, finished_ms,
     attempts, due_ms FROM payment";
 
@@ -95,16 +95,7 @@ impl<D: Database> PaymentStore for SqlStore<D> {
 
     async fn places(&self) -> Result<Vec<Place>, StoreError> {
         let rows = self.rows("SELECT topic, partition, next_offset FROM place", vec![]);
-        rows.await?
-            .into_iter()
-            .map(|mut row| {
-                Ok(Place {
-                    topic: row.text()?,
-                    partition: row.unsigned()?,
-                    next_offset: row.unsigned()?,
-                })
-            })
-            .collect()
+        rows.await?.into_iter().map(read_place).collect()
     }
 
     async fn take(&self, taken: Taken, now: Millis) -> Result<(), StoreError> {
@@ -445,7 +436,7 @@ fn changing_columns(payment: &Payment) -> Vec<Value> {
     ]
 }
 
-fn read_payment(mut row: Row) -> Result<Payment, StoreError> {
+pub(super) fn read_payment(mut row: Row) -> Result<Payment, StoreError> {
     Ok(Payment {
         request_id: read_uuid(&row.text()?)?,
         user_id: read_user(&mut row)?,
@@ -493,7 +484,7 @@ fn read_stage(mut row: Row) -> Result<ToldStage, StoreError> {
     })
 }
 
-fn read_journal(mut row: Row) -> Result<JournalRow, StoreError> {
+pub(super) fn read_journal(mut row: Row) -> Result<JournalRow, StoreError> {
     Ok(JournalRow {
         event_id: row.text()?,
         user_id: read_user(&mut row)?,
@@ -502,6 +493,14 @@ fn read_journal(mut row: Row) -> Result<JournalRow, StoreError> {
         partition: row.unsigned()?,
         offset: row.unsigned()?,
         record: row.text()?,
+    })
+}
+
+pub(super) fn read_place(mut row: Row) -> Result<Place, StoreError> {
+    Ok(Place {
+        topic: row.text()?,
+        partition: row.unsigned()?,
+        next_offset: row.unsigned()?,
     })
 }
 

@@ -2,12 +2,12 @@
 
 use super::database::{Database, Row, Transaction, Value, Work};
 use super::sql::SqlStore;
-use super::{PaymentStore, StoreError};
+use super::{PaymentBooks, PaymentStore, StoreError};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, Statement, ToSql, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql, params_from_iter};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,18 +41,49 @@ impl SqlitePaymentStore {
         })?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate(&mut connection)?;
-        Ok(Arc::new(SqlStore(File(Arc::new(Mutex::new(connection))))))
+        Ok(Arc::new(SqlStore(File {
+            connection: Arc::new(Mutex::new(connection)),
+            begin: "BEGIN IMMEDIATE",
+        })))
+    }
+
+    /// Opens a file that is there, to be read; nothing is changed in it.
+    pub fn open_books(path: &Path) -> Result<Arc<dyn PaymentBooks>, StoreError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(PATIENCE)?;
+        match (found_version(&connection)?, known_version()) {
+            (Some(found), known) if found > known => Err(StoreError::Newer { found, known }),
+            (Some(found), known) if found == known => Ok(Arc::new(SqlStore(File {
+                connection: Arc::new(Mutex::new(connection)),
+                begin: "BEGIN",
+            }))),
+            _ => Err(StoreError::Unsuitable(
+                "the file has no checkout's schema, or an older one, which its server brings up to date".to_owned(),
+            )),
+        }
     }
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = known_version();
+    if let Some(found) = found_version(connection)?.filter(|found| *found > known) {
+        return Err(StoreError::Newer { found, known });
+    }
     let runner = migrations::migrations::runner().set_abort_divergent(true);
-    let known = runner
-        .get_migrations()
-        .iter()
-        .map(|known| known.version())
-        .max();
-    let known = i64::from(known.unwrap_or(0));
+    match runner.run(connection) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(StoreError::Unsuitable(format!("its schema: {error}"))),
+    }
+}
+
+fn known_version() -> i64 {
+    let runner = migrations::migrations::runner();
+    let known = runner.get_migrations().iter().map(|known| known.version());
+    i64::from(known.max().unwrap_or(0))
+}
+
+/// None: the file is empty.
+fn found_version(connection: &Connection) -> Result<Option<i64>, StoreError> {
     let tables = "SELECT count(*), count(*) FILTER (WHERE name = 'refinery_schema_history')
          FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let (tables, history): (i64, i64) =
@@ -63,19 +94,16 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     if history > 0 {
         let version = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
-        let found = connection.query_row(version, [], |row| row.get(0))?;
-        if found > known {
-            return Err(StoreError::Newer { found, known });
-        }
+        return Ok(Some(connection.query_row(version, [], |row| row.get(0))?));
     }
-    match runner.run(connection) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(StoreError::Unsuitable(format!("its schema: {error}"))),
-    }
+    Ok(None)
 }
 
 /// The one connection.
-struct File(Arc<Mutex<Connection>>);
+struct File {
+    connection: Arc<Mutex<Connection>>,
+    begin: &'static str,
+}
 
 #[async_trait]
 impl Database for File {
@@ -83,8 +111,8 @@ impl Database for File {
         &self,
         work: impl for<'t> FnOnce(&'t mut dyn Transaction) -> Work<'t, T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let connection = Arc::clone(&self.0);
-        let run = move || transact(&mut connection.lock(), work);
+        let (connection, begin) = (Arc::clone(&self.connection), self.begin);
+        let run = move || transact(&mut connection.lock(), begin, work);
         let done = tokio::task::spawn_blocking(run).await;
         done.unwrap_or(Err(StoreError::Closed))
     }
@@ -101,13 +129,14 @@ impl Database for File {
 
 fn transact<T>(
     connection: &mut Connection,
+    begin: &str,
     work: impl for<'t> FnOnce(&'t mut dyn Transaction) -> Work<'t, T>,
 ) -> Result<T, StoreError> {
     // One that was broken off by a panic.
     if !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?;
     }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
+    connection.execute_batch(begin)?;
     // Nothing here waits, so that it is done at once.
     let done = work(&mut Open(&mut *connection)).now_or_never();
     let done = done.unwrap_or(Err(StoreError::Closed));

@@ -6,3 +6,4 @@ mod games;
 mod gateways;
 mod house_bot;
 mod operators;
+mod payments;

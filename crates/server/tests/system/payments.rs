@@ -1,6 +1,8 @@
 //! Paying in at the test bank that `serve` brings along: from the request to the balance at the player's sockets.
 
-use blazing_sun_harness::{Client, Guest, Launch, PaymentPage, TestServer, text, within};
+use blazing_sun_harness::{
+    Client, Guest, Launch, PaymentPage, TestServer, text, whole_game, within,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -243,4 +245,65 @@ async fn webhooks_of_strangers_are_refused() {
     let hook = server.http().get(server.url("/webhooks/stripe"));
     assert_eq!(hook.send().await.expect("an answer").status(), 405);
     assert_eq!(server.balance_cents(&one.guest).await, 5_000);
+}
+
+#[tokio::test]
+async fn a_planted_difference_between_the_checkouts_books_and_the_ledger_is_named() {
+    let (mut server, mut one, _other) = start().await;
+    let request = asked(&mut one).await;
+    page(&mut one, &request)
+        .await
+        .pay(server.http(), "pay")
+        .await;
+    assert_eq!(credited(&mut one).await, 5_000 + AMOUNT);
+    whole_game(&server).await;
+    let file = server.data_dir().join("checkout.sqlite3");
+    let journal = || -> i64 {
+        let books = rusqlite::Connection::open(&file).expect("the checkout's file");
+        let count = "SELECT count(*) FROM journal";
+        books
+            .query_row(count, [], |row| row.get(0))
+            .expect("a count")
+    };
+    let read = async {
+        // Two fees and a prize.
+        while journal() < 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    within("the game's payment records", read).await;
+    // Beside the running server, and without it.
+    assert_clean(&server).await;
+    server.terminate().await;
+    assert_clean(&server).await;
+    for (fault, repair, expected) in [
+        (
+            "UPDATE payment SET amount_cents = amount_cents + 1",
+            "UPDATE payment SET amount_cents = amount_cents - 1",
+            "is success, 2001 eur of user",
+        ),
+        (
+            "UPDATE journal SET record = replace(record, '\"amount_cents\":1600', '\"amount_cents\":1601')",
+            "UPDATE journal SET record = replace(record, '\"amount_cents\":1601', '\"amount_cents\":1600')",
+            "the checkout's journal says 1601 cents of user",
+        ),
+        (
+            "UPDATE journal SET event_id = 'x' || event_id WHERE topic LIKE '%win_prize'",
+            "UPDATE journal SET event_id = substr(event_id, 2) WHERE topic LIKE '%win_prize'",
+            "is not in the checkout's journal, which has read",
+        ),
+    ] {
+        let books = rusqlite::Connection::open(&file).expect("the checkout's file");
+        books.execute_batch(fault).expect("planted");
+        drop(books);
+        let report = server.audit().await;
+        assert_eq!(report["clean"], false, "{fault}");
+        assert!(
+            report.to_string().contains(expected),
+            "{expected}: {report:#}"
+        );
+        let books = rusqlite::Connection::open(&file).expect("the checkout's file");
+        books.execute_batch(repair).expect("repaired");
+    }
+    assert_clean(&server).await;
 }
