@@ -196,6 +196,9 @@ pub enum InvalidEnvelope {
     /// `payload` is something else.
     #[error("not an event envelope: `payload` is not an object")]
     PayloadNotObject,
+    /// A text that databases can not hold.
+    #[error("not an event envelope: `{0}` has the character U+0000")]
+    Nul(&'static str),
 }
 
 impl<'a> EventEnvelope<'a> {
@@ -209,11 +212,27 @@ impl<'a> EventEnvelope<'a> {
 
     fn parse_any(bytes: &'a [u8]) -> Result<EventEnvelope<'a>, InvalidEnvelope> {
         let envelope: EventEnvelope<'a> = serde_json::from_slice(bytes)?;
-        if envelope.payload.get().starts_with('{') {
-            Ok(envelope)
-        } else {
-            Err(InvalidEnvelope::PayloadNotObject)
+        if !envelope.payload.get().starts_with('{') {
+            return Err(InvalidEnvelope::PayloadNotObject);
         }
+        match envelope.text_with_nul() {
+            Some(name) => Err(InvalidEnvelope::Nul(name)),
+            None => Ok(envelope),
+        }
+    }
+
+    /// The one of the texts that are kept with what a message leads to that PostgreSQL could not hold. Only an
+    /// escape can write such.
+    fn text_with_nul(&self) -> Option<&'static str> {
+        let correlation_id = self.correlation_id.as_deref().unwrap_or_default();
+        let texts = [
+            ("event_id", &*self.event_id),
+            ("correlation_id", correlation_id),
+            ("actor.username", &*self.actor.username),
+            ("actor.socket_id", &*self.actor.socket_id),
+        ];
+        let found = texts.into_iter().find(|(_, text)| text.contains('\0'));
+        found.map(|(name, _)| name)
     }
 
     /// The JSON text of a record's payload.

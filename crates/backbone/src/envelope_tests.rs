@@ -159,6 +159,34 @@ fn room_id_stands_before_game_id() {
 }
 
 #[test]
+fn texts_that_no_database_holds_are_refused_where_they_would_be_kept() {
+    for (before, after, name) in [
+        ("not a uuid", "not\\u0000a uuid", "event_id"),
+        (
+            r#""version": 3"#,
+            r#""correlation_id": "\u0000""#,
+            "correlation_id",
+        ),
+        (
+            r#""trace": null"#,
+            r#""username": "a\u0000""#,
+            "actor.username",
+        ),
+        (
+            r#""trace": null"#,
+            r#""socket_id": "\u0000s""#,
+            "actor.socket_id",
+        ),
+    ] {
+        let text = FOREIGN.replace(before, after);
+        match EventEnvelope::parse(text.as_bytes()) {
+            Err(InvalidEnvelope::Nul(found)) => assert_eq!(found, name),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_is_no_envelope_is_an_error() {
     let not_object = |json: &str| {
         let text = FOREIGN.replace(r#"{"room_id": "r", "nested": {"a": [1, 2]}}"#, json);

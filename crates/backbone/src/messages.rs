@@ -19,8 +19,9 @@ pub use checkout::{
     CheckoutDispute, CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP,
 };
 pub use commands::{
-    CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, credit, demo_grant,
-    member_asked, parse_command, player_disconnected, sync_room, sync_user, with_room_id,
+    CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, ROOM_NAME_CHARS_MAX, credit,
+    demo_grant, member_asked, parse_command, player_disconnected, sync_room, sync_user,
+    with_room_id,
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};

@@ -3,6 +3,8 @@
 //! It stands before the rules of rooms, not in them: what was decided once replays for ever, while the
 //! tables of lookalikes grow with Unicode.
 
+pub use blazing_sun_backbone::messages::ROOM_NAME_CHARS_MAX;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::LazyLock;
@@ -12,8 +14,6 @@ use unicode_security::skeleton;
 
 /// Characters of a user's name.
 pub const USERNAME_CHARS_MAX: usize = 24;
-/// Characters of a room's name.
-pub const ROOM_NAME_CHARS_MAX: usize = 50;
 
 /// Accents of the alphabets that need no more of them on one letter.
 const ACCENTS_IN_A_ROW_MAX: usize = 2;

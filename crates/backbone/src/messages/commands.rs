@@ -20,6 +20,9 @@ use uuid::Uuid;
 /// The most that one `wallet.command.credit` gives.
 pub const CREDIT_CENTS_MAX: Cents = Cents(100_000_000);
 
+/// Characters of a room's name.
+pub const ROOM_NAME_CHARS_MAX: usize = 50;
+
 /// Users that one `invite_players` names at most.
 const INVITED_AT_ONCE_MAX: usize = 20;
 
@@ -339,6 +342,9 @@ pub fn parse_command(
     let command_id = fields
         .optional_id::<CommandId>("command_id")
         .map_err(|error| invalid(None, error))?;
+    fields
+        .without_nul()
+        .map_err(|error| invalid(command_id, error))?;
     match read(event_type, payload, &fields) {
         Ok(Some(command)) => Ok((command_id, command)),
         Ok(None) => {
@@ -563,10 +569,25 @@ fn join_room(f: &Fields<'_>) -> Result<JoinRoom, InvalidField> {
         password: f.optional("password")?,
         password_sealed: f.optional("password_sealed")?,
     };
+    if join.room_name.as_deref().is_some_and(is_no_room_name) {
+        return Err(InvalidField::Invalid {
+            name: "room_name",
+            expected: format!(
+                "expected 1 to {ROOM_NAME_CHARS_MAX} characters, no control characters"
+            ),
+        });
+    }
     if join.room_id.is_none() && join.room_name.is_none() {
         return Err(InvalidField::Missing("room_id` or `room_name"));
     }
     Ok(join)
+}
+
+/// Whether no room can have this name, whatever else names have to be.
+fn is_no_room_name(typed: &str) -> bool {
+    let name = typed.trim();
+    let chars = name.chars().take(ROOM_NAME_CHARS_MAX + 1).count();
+    !(1..=ROOM_NAME_CHARS_MAX).contains(&chars) || name.chars().any(char::is_control)
 }
 
 fn hex_field<T: FromStr<Err: ToString>>(

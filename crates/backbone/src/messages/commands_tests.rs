@@ -324,6 +324,20 @@ fn refusals_name_the_field_and_keep_the_command_id() {
         invalid,
         "`room_id` or `room_name` is missing",
     );
+    let no_name = "`room_name`: expected 1 to 50 characters, no control characters";
+    let nul = "`room_name`: expected text without the character U+0000";
+    let long = "é".repeat(51);
+    for (name, message) in [
+        ("", no_name),
+        ("  ", no_name),
+        ("a\\u0007b", no_name),
+        (&long, no_name),
+        ("a\\u0000b", nul),
+    ] {
+        let json = format!(r#"{{"room_name":"{name}"}}"#);
+        refused("join_room", &json, invalid, message);
+        refused("spectate", &json, invalid, message);
+    }
     refused("bigger_dice.roll", "{}", invalid, "`room_id` is missing");
     refused(
         "leave_room",

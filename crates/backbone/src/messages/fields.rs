@@ -26,7 +26,13 @@ pub enum InvalidField {
         /// What it should be, and what was found.
         expected: String,
     },
+    /// A text in it that databases can not hold.
+    #[error("`{0}`: expected text without the character U+0000")]
+    Nul(String),
 }
+
+/// Characters of a field's name that an error repeats.
+const NAME_CHARS_MAX: usize = 80;
 
 /// A JSON object's fields in order, their values as they stand.
 pub struct Entries<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
@@ -191,10 +197,40 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Refuses texts, wherever they stand, that PostgreSQL can not hold: none may come to a statement.
+    pub fn without_nul(&self) -> Result<(), InvalidField> {
+        let found = self
+            .0
+            .iter()
+            .find(|(name, value)| name.contains('\0') || has_nul(value));
+        found.map_or(Ok(()), |(name, _)| {
+            let name = name.chars().filter(|c| *c != '\0').take(NAME_CHARS_MAX);
+            Err(InvalidField::Nul(name.collect()))
+        })
+    }
+
     /// The field, which must be there.
     pub fn required<T: DeserializeOwned>(&self, name: &'static str) -> Result<T, InvalidField> {
         self.optional(name)?.ok_or(InvalidField::Missing(name))
     }
+}
+
+/// Whether a text in this JSON has the character U+0000, which only an escape can write.
+fn has_nul(json: &str) -> bool {
+    if !json.contains("\\u0000") {
+        return false;
+    }
+    let mut rest = json;
+    while let Some((_, escape)) = rest.split_once('\\') {
+        if escape.starts_with("u0000") {
+            return true;
+        }
+        // Passes over what is escaped, which may be a backslash itself.
+        let mut escape = escape.chars();
+        escape.next();
+        rest = escape.as_str();
+    }
+    false
 }
 
 /// serde's message, less where it is and less the value that it quotes.
@@ -245,6 +281,23 @@ mod tests {
         let payload = of(&format!(r#"{{"field":{value}}}"#));
         let outcome = Fields::of(&payload).unwrap().required::<T>("field");
         outcome.err().expect("a problem").to_string()
+    }
+
+    #[test]
+    fn a_nul_is_found_wherever_it_stands_and_only_an_escape_is_one() {
+        for (json, expected) in [
+            (r#"{"a":"x","b":"y\u0000"}"#, Some("b")),
+            (r#"{"a":{"c":["\\\u0000"]}}"#, Some("a")),
+            (r#"{"a\u0000b":1}"#, Some("ab")),
+            (r#"{"a":"\\u0000","b":"\\\\u0000","c":"u0000"}"#, None),
+            (r#"{"a":"\n\"\u0001\u00000"}"#, Some("a")),
+            ("{}", None),
+        ] {
+            let payload = of(json);
+            let found = Fields::of(&payload).unwrap().without_nul();
+            let expected = expected.map_or(Ok(()), |name| Err(InvalidField::Nul(name.to_owned())));
+            assert_eq!(found, expected, "{json}");
+        }
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! in one order, before it decides, and asks for everything in one round trip.
 
 use super::Partition;
+use super::wallet::read_finished;
 use crate::store::postgres::Declared;
 use crate::store::wallet::counted_since;
 use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::messages::{
-    self, ChatCommand, CheckoutFinished, CheckoutStatus, Command, JoinRoom, QuickMatch,
-    WalletCommand, top_up_request_id,
+    self, ChatCommand, CheckoutStatus, Command, JoinRoom, QuickMatch, WalletCommand,
+    top_up_request_id,
 };
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::{Cents, CommandId, Millis, RoomId, SeatedPlayer, Transfer, UserId};
@@ -120,7 +121,8 @@ impl Partition {
         for (_, room) in due.take_while(|(due, _)| *due <= horizon) {
             self.accounts_of(room, needed);
         }
-        let gone = self.gone.iter().take_while(|(due, _)| *due <= horizon);
+        let gone = self.gone.iter().take(most);
+        let gone = gone.take_while(|(due, _)| *due <= horizon);
         needed.rooms_of.extend(gone.map(|(_, user)| *user));
     }
 
@@ -140,7 +142,7 @@ fn needs_to_be_matched(user: UserId, needed: &mut Declared) {
 }
 
 fn needs_of_payment(record: &Record, needed: &mut Declared) {
-    let Ok(finished) = serde_json::from_slice::<CheckoutFinished>(&record.payload) else {
+    let Ok(finished) = read_finished(&record.payload) else {
         return;
     };
     needed.accounts.insert(finished.user_id);

@@ -3,6 +3,8 @@
 
 mod payments;
 
+pub(super) use payments::read_finished;
+
 use super::commands::Outcome;
 use super::{Asked, Partition, Turn};
 use crate::inbox::Answer;

@@ -12,6 +12,7 @@ mod losses;
 mod payments;
 mod refused;
 mod rig;
+mod texts;
 
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions};

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-const LETTERS: &str = "SELECT coalesce(sum(next_seq), 0)::bigint FROM outbox_position WHERE topic = 'events.dead_letter'";
+pub const LETTERS: &str = "SELECT coalesce(sum(next_seq), 0)::bigint FROM outbox_position WHERE topic = 'events.dead_letter'";
 
 /// A room of two whose players have promised seeds, and reveal none: in five seconds their fees go back.
-async fn wait_for_seeds(rig: &mut Rig, room: &str, players: [u64; 2]) {
+pub async fn wait_for_seeds(rig: &mut Rig, room: &str, players: [u64; 2]) {
     let create = json!({ "room_id": room, "game_type": "bigger_dice", "room_name": room });
     rig.send(players[0], "create_room", create).await;
     rig.send(players[1], "join_room", json!({ "room_id": room }))

@@ -34,7 +34,7 @@ impl Partition {
         turn: &mut Turn<'_, S>,
         record: &Record,
     ) -> Taken {
-        let finished = match read(&record.payload) {
+        let finished = match read_finished(&record.payload) {
             Ok(finished) => finished,
             Err(why) => {
                 self.dead_record(turn, record, &why);
@@ -183,7 +183,11 @@ impl Change {
             self.note(finished);
             self.row.status = status;
             let error = finished.error_message.as_deref();
-            self.row.error = error.map(|text| text.chars().take(ERROR_CHARS_MAX).collect());
+            let shown = |text: &str| {
+                let chars = text.chars().filter(|c| *c != '\0');
+                chars.take(ERROR_CHARS_MAX).collect()
+            };
+            self.row.error = error.map(shown);
         }
     }
 
@@ -338,7 +342,8 @@ fn is_another(row: &TopUp, finished: &CheckoutFinished) -> bool {
     by_intent.unwrap_or_else(|| differ(&row.session_id, &finished.session_id).unwrap_or(false))
 }
 
-fn read(payload: &[u8]) -> Result<CheckoutFinished, String> {
+/// Reads a record of `checkout.finished`, whose texts are such as can be stored.
+pub(in crate::partition) fn read_finished(payload: &[u8]) -> Result<CheckoutFinished, String> {
     let finished: CheckoutFinished = serde_json::from_slice(payload)
         .map_err(|error| format!("no record of a checkout: {error}"))?;
     if finished.user_id == UserId::SYSTEM {
