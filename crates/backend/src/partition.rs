@@ -271,7 +271,11 @@ impl Partition {
             fired += 1;
             self.room_deadline(turn, due, &room)?;
         }
-        self.fire_presence(turn, horizon)
+        // Where the store has refused what fell due, no room is to be blamed for a user.
+        match most < usize::MAX && fired > 0 {
+            true => Ok(()),
+            false => self.fire_presence(turn, horizon, most),
+        }
     }
 
     /// The room whose deadline comes first of all that are due at `horizon`.

@@ -40,15 +40,18 @@ pub enum PresenceMessage {
     },
 }
 
+/// Bytes of a gateway's, a start's or a socket's name: all of them are keys in the store.
+const ID_BYTES_MAX: usize = 64;
+
 /// Reads a message of `gateway.presence`.
 pub fn parse_presence(
     event_type: &str,
     payload: &RawValue,
 ) -> Result<PresenceMessage, InvalidField> {
     let fields = Fields::of(payload)?;
-    let (gateway_id, boot_id) = (fields.required("gateway_id")?, fields.required("boot_id")?);
+    let (gateway_id, boot_id) = (id(&fields, "gateway_id")?, id(&fields, "boot_id")?);
     let user = || fields.required("user_id");
-    let socket = || fields.required("connection_id");
+    let socket = || id(&fields, "connection_id");
     match event_type {
         "presence.event.user_online" => Ok(PresenceMessage::UserOnline {
             user_id: user()?,
@@ -71,6 +74,17 @@ pub fn parse_presence(
             expected: "user_online, user_offline or gateway_heartbeat".to_owned(),
         }),
     }
+}
+
+fn id(fields: &Fields<'_>, name: &'static str) -> Result<String, InvalidField> {
+    let id: String = fields.required(name)?;
+    if (1..=ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control) {
+        return Ok(id);
+    }
+    Err(InvalidField::Invalid {
+        name,
+        expected: format!("expected 1 to {ID_BYTES_MAX} bytes, no control characters"),
+    })
 }
 
 /// The payload of [`super::GATEWAY_SEEN`].
@@ -150,6 +164,25 @@ mod tests {
                     boot_id: "boot".to_owned(),
                 }),
             );
+        }
+    }
+
+    #[test]
+    fn ids_are_such_as_the_store_can_have_as_keys() {
+        let with = |name: &str, id: &str| {
+            let mut fields =
+                json!({ "user_id": 1, "gateway_id": "g", "boot_id": "b", "connection_id": "c" });
+            fields[name] = json!(id);
+            parse("user_online", &fields.to_string()).map(|_| ())
+        };
+        for name in ["gateway_id", "boot_id", "connection_id"] {
+            for good in ["x".repeat(64), "é".repeat(32)] {
+                assert_eq!(with(name, &good), Ok(()), "{name}: {good}");
+            }
+            for bad in ["", "a\0", "a\n", &"x".repeat(65), &"é".repeat(33)] {
+                let expected = format!("`{name}`: expected 1 to 64 bytes, no control characters");
+                assert_eq!(with(name, bad), Err(expected), "{name}: {bad}");
+            }
         }
     }
 

@@ -11,7 +11,7 @@ pub(super) const RECORDS_MAX: usize = 512;
 /// is slow for a while makes everything slow.
 const TOO_LONG_MAX: u32 = 5;
 /// A room's deadline that the store did not take fires again after so long.
-const PUT_OFF_MS: i64 = 5_000;
+pub(super) const PUT_OFF_MS: i64 = 5_000;
 
 /// Why the store did not take a batch, as far as that says what to try next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,8 @@ pub(super) struct Caution {
     /// How often in a row something alone has taken too long.
     too_long_alone: u32,
     put_off: BTreeMap<RoomId, PutOff>,
+    /// Who is first among those to be told as gone is told later.
+    puts_off_gone: bool,
     /// What is to be done before anything else.
     pub verdict: Option<Verdict>,
 }
@@ -85,6 +87,7 @@ impl Default for Caution {
             has_fired: false,
             too_long_alone: 0,
             put_off: BTreeMap::new(),
+            puts_off_gone: false,
             verdict: None,
         }
     }
@@ -154,6 +157,17 @@ impl Caution {
             reason,
             measure,
         });
+    }
+
+    /// No room's deadline was in what the store did not take: it was that a user is gone.
+    pub fn put_off_gone(&mut self) {
+        self.too_long_alone = 0;
+        self.puts_off_gone = true;
+    }
+
+    /// Whether a user's going is to be put off, once.
+    pub fn take_put_off_gone(&mut self) -> bool {
+        std::mem::take(&mut self.puts_off_gone)
     }
 
     /// The store did not take what was to be done either.

@@ -107,11 +107,21 @@ impl Hold {
         if tried.fires {
             if tried.records > 0 {
                 self.caution.keep_apart();
-            } else if self.caution.fires_were_refused(fault)
-                && let Some(room) = tried.firing
-            {
-                let now = self.clock.now();
-                self.caution.judge(room, now, with_sources(error));
+            } else if self.caution.fires_were_refused(fault) {
+                match tried.firing {
+                    Some(room) => {
+                        let now = self.clock.now();
+                        self.caution.judge(room, now, with_sources(error));
+                    }
+                    None => {
+                        tracing::error!(
+                            partition = self.number,
+                            error = with_sources(error),
+                            "the store can not take that a user is gone; it is put off"
+                        );
+                        self.caution.put_off_gone();
+                    }
+                }
                 return true;
             }
             return fault == Fault::Content && tried.firing.is_some();

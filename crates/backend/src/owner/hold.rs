@@ -2,7 +2,7 @@
 //! all of it again where a batch has failed.
 
 use super::actor::Actor;
-use super::caution::{Caution, Measure};
+use super::caution::{Caution, Measure, PUT_OFF_MS};
 use super::failure::with_sources;
 use super::horizon::Ends;
 use super::liveness::Liveness;
@@ -149,8 +149,12 @@ impl Hold {
             })
     }
 
-    /// Rooms' deadlines that the store did not take fire later.
+    /// Deadlines that the store did not take fire later.
     pub fn put_off_deadlines(&mut self) {
+        if self.caution.take_put_off_gone() {
+            let now = self.clock.now();
+            self.partition.put_off_gone(now, PUT_OFF_MS);
+        }
         for (room, until) in self.caution.put_off() {
             self.partition.put_off_deadline(room, until);
         }

@@ -429,11 +429,12 @@ impl Partition {
         self.await_return(user);
     }
 
-    /// Tells what is due at `horizon`: gateways that are silent, users who are gone.
+    /// Tells what is due at `horizon`: gateways that are silent, users who are gone, so many of these at most.
     pub(super) fn fire_presence<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
         horizon: Millis,
+        most: usize,
     ) -> Taken {
         let silence_ms = turn.rules.gateway_silence_ms;
         while let Some((gateway_id, boot_id)) =
@@ -441,14 +442,32 @@ impl Partition {
         {
             self.tell_all_of_gateway(turn, &gateway_id, &boot_id, false);
         }
-        while let Some((due, user)) = self.gone.first().copied() {
-            if due > horizon {
-                break;
+        for _ in 0..most {
+            match self.gone.first().copied() {
+                Some((due, user)) if due <= horizon => {
+                    self.set_gone(user, None);
+                    self.user_gone(turn, user)?;
+                }
+                _ => break,
             }
-            self.set_gone(user, None);
-            self.user_gone(turn, user)?;
         }
         Ok(())
+    }
+
+    /// Tells later of the user who was to be told of first as gone.
+    pub fn put_off_gone(&mut self, now: Millis, by_ms: i64) {
+        let Some((_, user)) = self.gone.first().copied().filter(|(due, _)| *due <= now) else {
+            return;
+        };
+        for link in self.connections.get_mut(&user).into_iter().flatten() {
+            match &mut link.state {
+                LinkState::There => {}
+                LinkState::Gone(at) | LinkState::Unheard(at) | LinkState::Silent(at) => {
+                    *at = now.plus(by_ms).max(*at);
+                }
+            }
+        }
+        self.await_return(user);
     }
 
     /// A user's last connection has been gone for long enough.

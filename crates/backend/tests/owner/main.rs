@@ -10,6 +10,7 @@ mod faults;
 mod lists;
 mod losses;
 mod payments;
+mod presence;
 mod refused;
 mod rig;
 mod texts;

@@ -474,10 +474,9 @@ impl Config {
                 "server.connections_per_address_max",
             ),
             (
-                gateway
-                    .id
-                    .as_ref()
-                    .is_none_or(|id| (1..=64).contains(&id.len())),
+                gateway.id.as_ref().is_none_or(|id| {
+                    (1..=64).contains(&id.len()) && !id.chars().any(char::is_control)
+                }),
                 "gateway.id",
             ),
             (origins, "gateway.allowed_origins"),

@@ -1,0 +1,50 @@
+//! Who is connected, as several partitions and a store that refuses something see it.
+
+use super::records;
+use super::refused::{LETTERS, wait_for_seeds};
+use super::rig::{Rig, key_in, stop, until, user_in};
+use serde_json::{Value, json};
+
+fn connection(user: u64, socket: &str) -> Value {
+    json!({ "user_id": user.to_string(), "gateway_id": "gw", "boot_id": "boot", "connection_id": socket })
+}
+
+async fn say(rig: &Rig, what: &str, user: u64, socket: &str) {
+    let key = user.to_string();
+    let record = records::presence_record(what, &key, &connection(user, socket));
+    rig.append(record).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_whom_the_store_can_not_take_leave_of_costs_no_room_its_game() {
+    let mut rig = Rig::new().await;
+    let backend = rig.backend("alone").await;
+    for user in 1..=2 {
+        rig.grant(user).await;
+    }
+    rig.execute(
+        "CREATE FUNCTION stays() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF OLD.connection_id = 'bad' THEN
+                 RAISE EXCEPTION 'it stays' USING ERRCODE = '23514';
+             END IF;
+             RETURN OLD;
+         END $$;
+         CREATE TRIGGER stays BEFORE DELETE ON presence FOR EACH ROW EXECUTE FUNCTION stays()",
+    )
+    .await;
+    let gone = user_in(0);
+    say(&rig, "user_online", gone, "bad").await;
+    let room = key_in(0, |n| format!("room-{n}"));
+    wait_for_seeds(&mut rig, &room, [1, 2]).await;
+    say(&rig, "user_offline", gone, "bad").await;
+    let voided = rig.expect("games.event.seed_voided").await;
+    assert_eq!(voided["payload"]["room_id"], json!(room), "{voided}");
+    assert_eq!(rig.number(LETTERS).await, 0);
+    rig.assert_dense(&room);
+    rig.execute("DROP TRIGGER stays ON presence").await;
+    until("the user is gone", async || {
+        rig.number("SELECT count(*) FROM presence").await == 0
+    })
+    .await;
+    stop(backend).await;
+}
