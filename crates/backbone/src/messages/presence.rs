@@ -40,6 +40,17 @@ pub enum PresenceMessage {
     },
 }
 
+impl PresenceMessage {
+    /// The key that it is written with: its partition decides it.
+    pub fn key(&self) -> String {
+        match self {
+            PresenceMessage::UserOnline { user_id, .. }
+            | PresenceMessage::UserOffline { user_id, .. } => user_id.to_string(),
+            PresenceMessage::GatewayHeartbeat { gateway_id, .. } => gateway_id.clone(),
+        }
+    }
+}
+
 /// Bytes of a gateway's, a start's or a socket's name: all of them are keys in the store.
 const ID_BYTES_MAX: usize = 64;
 

@@ -80,6 +80,14 @@ impl Partition {
             messages::parse_presence(&envelope.event_type, envelope.payload)
                 .map_err(|error| error.to_string())
         });
+        if let Ok(message) = &message {
+            let key = message.key();
+            let owner = partition_of(key.as_bytes(), turn.rules.partitions);
+            if owner != self.number {
+                turn.outgoing.pass_on(record, owner, &key);
+                return Ok(());
+            }
+        }
         match message {
             Ok(PresenceMessage::UserOnline {
                 user_id,

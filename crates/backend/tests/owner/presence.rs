@@ -2,7 +2,7 @@
 
 use super::records;
 use super::refused::{LETTERS, wait_for_seeds};
-use super::rig::{Rig, key_in, stop, until, user_in};
+use super::rig::{PARTITIONS, Rig, key_in, stop, until, user_in};
 use serde_json::{Value, json};
 
 fn connection(user: u64, socket: &str) -> Value {
@@ -44,6 +44,43 @@ async fn a_user_whom_the_store_can_not_take_leave_of_costs_no_room_its_game() {
     rig.execute("DROP TRIGGER stays ON presence").await;
     until("the user is gone", async || {
         rig.number("SELECT count(*) FROM presence").await == 0
+    })
+    .await;
+    stop(backend).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_under_another_key_comes_to_the_partition_that_decides_it() {
+    let mut rig = Rig::new().await;
+    let backend = rig.backend("alone").await;
+    for user in 1..=2 {
+        rig.grant(user).await;
+    }
+    for home in 0..PARTITIONS {
+        let user = user_in(home);
+        let socket = format!("socket-{home}");
+        let mut online = records::presence_record("user_online", "any", &connection(user, &socket));
+        online.partition = Some((home + 1) % PARTITIONS);
+        rig.append(online).await;
+        until("the user's partition knows it", async || {
+            let found = format!(
+                "SELECT count(*) FROM presence WHERE user_id = {user} AND partition = {home}"
+            );
+            rig.number(&found).await == 1
+        })
+        .await;
+    }
+    let all = "SELECT count(*) FROM presence";
+    assert_eq!(rig.number(all).await, i64::from(PARTITIONS));
+    // Nobody hears the gateway, but where its heartbeats belong: each of the partitions is told.
+    let gateway = key_in(0, |n| format!("gateway-{n}"));
+    let mut beat = records::heartbeat((&gateway, "boot"));
+    beat.partition = Some(1);
+    rig.append(beat).await;
+    until("all partitions are told of the gateway", async || {
+        let told = "SELECT count(*) FROM outbox_position
+                    WHERE topic = 'games.commands' AND partition = 0 AND target = 1";
+        rig.number(told).await == 1
     })
     .await;
     stop(backend).await;
