@@ -8,6 +8,7 @@ mod begin;
 mod caution;
 mod consumer;
 mod failure;
+mod forwarded;
 mod hold;
 mod horizon;
 mod identity;

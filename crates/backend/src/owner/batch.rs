@@ -3,19 +3,18 @@
 use super::actor::Actor;
 use super::caution::{Measure, Verdict};
 use super::failure::backoff;
+use super::forwarded::{Arrival, arrival};
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::TOPICS;
 use super::losses::AHEAD_MS_MAX;
 use crate::partition::{JOURNAL_TOPIC, ListAnswer, ListQuery, Partition, Turn};
 use crate::quarantine::{self, Note};
 use crate::recovery::SAVED_PER_BATCH;
-use crate::store::postgres::{Declared, Forwarded, Landed, OutboxPosition, OwnerBatch, PgStore};
+use crate::store::postgres::{Declared, Landed, OutboxPosition, OwnerBatch, PgStore};
 use crate::store::{Store, StoreError, Writes};
 use blazing_sun_backbone::kill_point;
-use blazing_sun_backbone::log::{NewRecord, Record, Topic};
-use blazing_sun_backbone::messages::header;
+use blazing_sun_backbone::log::{NewRecord, Record};
 use blazing_sun_domain::{Cents, Millis, RoomId, UserId};
-use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -183,10 +182,22 @@ impl Actor {
             batch.consume(&record.topic, record.offset);
             let at = record.timestamp.min(now.plus(AHEAD_MS_MAX));
             batch.note_instant(&record.topic, at);
-            if is_repeat(&hold.forwarded, batch, record) {
+            let arrival = arrival(&hold.forwarded, batch, record, |source, topic| {
+                turn.store.next_forwarded(source, topic)
+            })?;
+            if let Arrival::Repeated = arrival {
                 continue;
             }
-            if let Some(reason) = &hold.refused {
+            if let Arrival::Impossible(reason) = arrival {
+                tracing::error!(
+                    partition = record.partition,
+                    topic = record.topic.as_str(),
+                    offset = record.offset,
+                    reason,
+                    "a record is no other partition's, as it says"
+                );
+                partition.dead_record(&mut turn, &shortened(record), &reason);
+            } else if let Some(reason) = &hold.refused {
                 partition.dead_record(&mut turn, &shortened(record), reason);
             } else if record.payload.len() > RECORD_BYTES_MAX {
                 let reason = format!(
@@ -389,52 +400,6 @@ fn carry_out(
         Measure::Withdraw => partition.withdraw(room, turn.batch_no, reason),
     }
     Ok(())
-}
-
-/// Whether a record of another partition's outbox has come before; if not, it is noted.
-fn is_repeat(
-    forwarded: &FxHashMap<(u32, Topic), u64>,
-    batch: &mut OwnerBatch,
-    record: &Record,
-) -> bool {
-    let number = |name| record.headers.text(name)?.parse::<u64>().ok();
-    let (Some(from), Some(seq)) = (number(header::OUTBOX_FROM), number(header::OUTBOX_SEQ)) else {
-        return false;
-    };
-    let Ok(source) = u32::try_from(from) else {
-        return false;
-    };
-    let in_batch = batch
-        .forwarded
-        .iter_mut()
-        .find(|last| last.source == source && last.topic == record.topic);
-    let before = match &in_batch {
-        Some(last) => Some(last.seq),
-        None => forwarded.get(&(source, record.topic.clone())).copied(),
-    };
-    if before.is_some_and(|before| seq <= before) {
-        return true;
-    }
-    let expected = before.map_or(0, |before| before + 1);
-    if seq != expected {
-        tracing::error!(
-            partition = record.partition,
-            source,
-            topic = record.topic.as_str(),
-            expected,
-            found = seq,
-            "another partition's records are missing"
-        );
-    }
-    match in_batch {
-        Some(last) => last.seq = seq,
-        None => batch.forwarded.push(Forwarded {
-            source,
-            topic: record.topic.clone(),
-            seq,
-        }),
-    }
-    false
 }
 
 /// As much of a record as fits into a dead letter.

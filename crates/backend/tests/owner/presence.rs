@@ -3,6 +3,8 @@
 use super::records;
 use super::refused::{LETTERS, wait_for_seeds};
 use super::rig::{PARTITIONS, Rig, key_in, stop, until, user_in};
+use blazing_sun_backbone::log::HeadersBuilder;
+use blazing_sun_backbone::messages::header;
 use serde_json::{Value, json};
 
 fn connection(user: u64, socket: &str) -> Value {
@@ -83,5 +85,48 @@ async fn presence_under_another_key_comes_to_the_partition_that_decides_it() {
         rig.number(told).await == 1
     })
     .await;
+    stop(backend).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_silences_a_partition_by_numbers_that_it_has_not_come_to() {
+    let rig = Rig::new().await;
+    let backend = rig.backend("alone").await;
+    let user = user_in(1);
+    let online = |socket: &str, partition| {
+        let mut record = records::presence_record("user_online", "any", &connection(user, socket));
+        record.partition = Some(partition);
+        record
+    };
+    let known = async |rig: &Rig, socket: &str| {
+        let found = format!(
+            "SELECT count(*) FROM presence WHERE connection_id = '{socket}' AND partition = 1"
+        );
+        rig.number(&found).await == 1
+    };
+    rig.append(online("first", 0)).await;
+    until("the first is passed on", async || {
+        known(&rig, "first").await
+    })
+    .await;
+    for seq in ["9223372036854775807", "2"] {
+        let mut forged = online("forged", 1);
+        let mut headers = HeadersBuilder::default();
+        headers
+            .push(header::OUTBOX_FROM, "0")
+            .push(header::OUTBOX_SEQ, seq);
+        forged.headers = headers.build();
+        rig.append(forged).await;
+    }
+    until("they are put aside", async || {
+        rig.number(LETTERS).await == 2
+    })
+    .await;
+    rig.append(online("second", 0)).await;
+    until("the second is passed on", async || {
+        known(&rig, "second").await
+    })
+    .await;
+    assert!(!known(&rig, "forged").await);
     stop(backend).await;
 }

@@ -206,6 +206,17 @@ impl PgStore {
         Ok(first)
     }
 
+    /// The number of the next record that a partition will send to this one over a topic.
+    pub fn next_forwarded(&mut self, source: u32, topic: &Topic) -> Result<u64, StoreError> {
+        let sql = "SELECT next_seq FROM outbox_position WHERE partition = $1 AND topic = $2 AND target = $3";
+        // There is no partition of so great a number.
+        let source = i32::try_from(source).unwrap_or(-1);
+        let target = self.partition;
+        let rows = self.rows(sql, &[&source, &topic.as_str(), &target])?;
+        let next: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?;
+        Ok(next.map_or(0, i64::unsigned_abs))
+    }
+
     fn batches_before(&mut self, before: i64, limit: u32) -> Result<Vec<StoredBatch>, StoreError> {
         self.read_batches("batch_no < $2", "batch_no DESC", before, limit)
     }
