@@ -20,6 +20,10 @@ const SLICE_BYTES: usize = 128 * 1024;
 const SLICE_RECORDS: usize = 256;
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
+/// So many records of one partition are never missing at once: a number further on was written by somebody else, and
+/// all that follow would be taken for repeats of it.
+const JUMP_MAX: u64 = 1_000_000;
+
 /// How often an outage is told of.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 /// A connection, and topics that a first backend makes, take no longer.
@@ -56,11 +60,42 @@ pub(crate) struct Reader {
     told: Option<Instant>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Place {
     next: u64,
     /// The highest `outbox_seq` so far: a backend that takes over may publish its predecessor's last ones again.
     outbox_seq: Option<u64>,
+    /// Whether a number has followed on another: the first alone may be anybody's.
+    is_sure: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Arrival {
+    New,
+    Repeated,
+    /// No backend has come to this number.
+    Impossible,
+}
+
+impl Place {
+    fn take(&mut self, outbox_seq: Option<u64>) -> Arrival {
+        let Some(seq) = outbox_seq else {
+            return Arrival::New;
+        };
+        let Some(last) = self.outbox_seq else {
+            self.outbox_seq = Some(seq);
+            return Arrival::New;
+        };
+        let is_near = seq.abs_diff(last) <= JUMP_MAX;
+        if !is_near && self.is_sure && seq > last {
+            return Arrival::Impossible;
+        }
+        if seq <= last && (is_near || self.is_sure) {
+            return Arrival::Repeated;
+        }
+        (self.outbox_seq, self.is_sure) = (Some(seq), is_near);
+        Arrival::New
+    }
 }
 
 impl Reader {
@@ -72,7 +107,7 @@ impl Reader {
             let bounds = shared.log.bounds(&topic).await?;
             let of_topic = bounds.iter().map(|bounds| Place {
                 next: bounds.end,
-                outbox_seq: None,
+                ..Place::default()
             });
             places.push((topic, of_topic.collect()));
         }
@@ -119,11 +154,18 @@ impl Reader {
             return true;
         };
         place.next = record.offset + 1;
-        if outbox_seq.is_some() && outbox_seq <= place.outbox_seq {
-            return false;
+        let arrival = place.take(outbox_seq);
+        if arrival == Arrival::Impossible {
+            tracing::error!(
+                topic = record.topic.as_str(),
+                partition = record.partition,
+                offset = record.offset,
+                found = outbox_seq,
+                last = place.outbox_seq,
+                "an event's number is none that a backend has come to; it is told to nobody"
+            );
         }
-        place.outbox_seq = outbox_seq.or(place.outbox_seq);
-        true
+        arrival == Arrival::New
     }
 }
 
@@ -284,5 +326,33 @@ async fn recover(shared: &Arc<Shared>, reader: &mut Reader, mut error: LogError)
             }
             Err(again) => error = again,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of records with these numbers, one after the other.
+    fn arrivals(numbers: &[u64]) -> Vec<Arrival> {
+        let mut place = Place::default();
+        let numbers = numbers.iter();
+        numbers.map(|number| place.take(Some(*number))).collect()
+    }
+
+    #[test]
+    fn one_number_too_great_silences_no_partition() {
+        use Arrival::{Impossible, New, Repeated};
+        assert_eq!(arrivals(&[5, 6, 5, 9]), [New, New, Repeated, New]);
+        assert_eq!(
+            arrivals(&[5, 6, u64::MAX, 7, 7]),
+            [New, New, Impossible, New, Repeated]
+        );
+        // The first after a start is not known to follow.
+        assert_eq!(arrivals(&[u64::MAX, 5, 6, 6]), [New, New, New, Repeated]);
+        assert_eq!(arrivals(&[0, 9_000_000, 9_000_001]), [New, New, New]);
+        // A backend publishes again from far back.
+        assert_eq!(arrivals(&[9_000_000, 9_000_001, 5]), [New, New, Repeated]);
+        assert_eq!(Place::default().take(None), New);
     }
 }
