@@ -22,6 +22,7 @@ mod publisher;
 mod readiness;
 mod receipts;
 mod refused;
+mod republish;
 mod shared;
 mod tails;
 

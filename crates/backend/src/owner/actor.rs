@@ -158,6 +158,7 @@ impl Actor {
         }
         mailbox.forget_records();
         hold.forget_taken();
+        hold.asks_again = true;
         self.ask_directory_again();
         shared.tell(Told::Ready {
             partition: self.number,
@@ -227,7 +228,7 @@ impl Actor {
             return self.keep_house(hold, pace);
         };
         let (fires, count) = (work.horizon > NEVER, work.records.len());
-        let is_first = work.is_first;
+        let (is_first, asks_again) = (work.is_first, work.asks_again);
         let shifted = work.shift_ms.is_some();
         match self.one_batch(hold, now, work) {
             Ok(is_written) => {
@@ -239,6 +240,7 @@ impl Actor {
                     hold.singly = hold.singly.saturating_sub(1);
                     hold.refused = None;
                 }
+                hold.asks_again &= !asks_again;
                 hold.was_taken(count, fires, now);
                 if fires && !hold.is_ready_to_fire(pace.ends) {
                     pace.ends = None;
@@ -279,6 +281,7 @@ impl Actor {
             work.is_first = true;
             let alive = hold.ownership.last_alive;
             work.shift_ms = Some(alive.map_or(0, |alive| (now.0 - alive.0).max(0)));
+            work.asks_again = hold.asks_again;
             return Some(work);
         }
         if hold.caution.verdict.is_some() {
@@ -300,7 +303,10 @@ impl Actor {
                 hold.take_back(std::mem::take(&mut work.records));
             }
         }
-        let has_something = work.shift_ms.is_some()
+        hold.asks_again &= hold.partition.awaits_rooms();
+        work.asks_again = hold.asks_again;
+        let has_something = work.asks_again
+            || work.shift_ms.is_some()
             || work.horizon > NEVER
             || !work.records.is_empty()
             || !work.answers.is_empty();

@@ -39,6 +39,8 @@ pub(super) struct Work {
     pub verdict: Option<Verdict>,
     /// By how much deadlines move.
     pub shift_ms: Option<i64>,
+    /// Rooms of matches are asked for again.
+    pub asks_again: bool,
     /// It is the first since the partition was taken over.
     pub is_first: bool,
     /// Everything is saved.
@@ -54,6 +56,7 @@ impl Default for Work {
             fires_most: usize::MAX,
             verdict: None,
             shift_ms: None,
+            asks_again: false,
             is_first: false,
             is_last: false,
         }
@@ -171,6 +174,9 @@ impl Actor {
             }
         }
         partition.bring_back(&mut turn)?;
+        if work.asks_again {
+            partition.ask_for_rooms_again(&mut turn);
+        }
         for (query, body) in &work.answers {
             partition.answer_list(&mut turn, query, body.as_deref());
         }

@@ -52,12 +52,14 @@ impl Actor {
         }
     }
 
-    /// Looks for what the topics have lost since they were last read.
+    /// Looks for what the topics have lost since they were last read, and written to.
     pub(super) fn find_losses(&self, hold: &mut Hold, wanted: Wanted) -> Result<(), Stopped> {
         let mailbox = self.shared.mailbox(self.number);
         let mut failures: u32 = 0;
         loop {
-            match hold.find_losses(&self.shared) {
+            let found = hold.find_losses(&self.shared);
+            let found = found.and_then(|()| Ok(hold.find_unpublished(&self.shared)?));
+            match found {
                 Ok(()) => return Ok(()),
                 Err(LossError::Store(StoreError::Fenced { .. })) => return Err(Stopped::Fenced),
                 Err(error) => {

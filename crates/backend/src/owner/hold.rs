@@ -3,7 +3,6 @@
 
 use super::actor::Actor;
 use super::caution::{Caution, Measure, PUT_OFF_MS};
-use super::failure::with_sources;
 use super::horizon::Ends;
 use super::liveness::Liveness;
 use super::losses::Newest;
@@ -57,6 +56,10 @@ pub(super) struct Hold {
     /// As stored.
     pub published_upto: u64,
     pub failures: u32,
+    /// Something was lost of what it reads: what was sent to others may be, too.
+    pub has_lost: bool,
+    /// Since records were last read anew, rooms of matches were not asked for again.
+    pub asks_again: bool,
     /// Nothing is committed since the partition was taken over: deadlines are where the owner before left them.
     pub is_first: bool,
     /// Whether paid joins were refused in the last batch.
@@ -110,23 +113,24 @@ impl Hold {
             unpublished_records: 0,
             published_upto: 0,
             failures: 0,
+            has_lost: false,
+            asks_again: true,
             is_first: true,
             was_congested: false,
         };
         hold.outgoing.number_forwarded(number);
         hold.load(&shared.rules)?;
         hold.load_presence(&shared.rules)?;
-        let published_upto = hold.really_published(shared)?;
-        shared.publisher.lanes().begin(number, published_upto);
-        if published_upto < hold.ownership.batch_no {
-            hold.unpublished_from = Some(published_upto + 1);
+        shared.publisher.lanes().begin(number, hold.published_upto);
+        if hold.published_upto < hold.ownership.batch_no {
+            hold.unpublished_from = Some(hold.published_upto + 1);
         }
         tracing::info!(
             partition = number,
             engine.epoch = hold.ownership.epoch,
             engine.rooms = hold.partition.room_count(),
             engine.outage_ms = outage,
-            unpublished = hold.ownership.batch_no - published_upto,
+            unpublished = hold.ownership.batch_no - hold.published_upto,
             "the partition is taken over"
         );
         Ok(hold)
@@ -280,42 +284,6 @@ impl Hold {
         let gateways = self.store.gateways()?;
         self.partition.expect_gateways(rules, &gateways, now);
         Ok(())
-    }
-
-    /// Up to which batch the topics have all records. Brokers may have lost what they acknowledged, and what
-    /// they have no longer is published again.
-    fn really_published(&mut self, shared: &Shared) -> Result<u64, StoreError> {
-        let stored = self.published_upto;
-        let own = self.positions.keys().filter(|(topic, target)| {
-            *target == self.number && !Partition::consumes(topic.as_str())
-        });
-        let own: Vec<Topic> = own.map(|(topic, _)| topic.clone()).collect();
-        if stored == 0 || own.is_empty() {
-            return Ok(stored);
-        }
-        let next_in_log = match shared.tails.next_seqs(self.number, &own) {
-            Ok(next_in_log) => next_in_log,
-            Err(error) => {
-                tracing::warn!(
-                    partition = self.number,
-                    error = with_sources(&error),
-                    "whether the topics have all that was acknowledged is not known"
-                );
-                return Ok(stored);
-            }
-        };
-        let missing = self.store.first_missing(&next_in_log)?;
-        let Some(missing) = missing.filter(|missing| *missing <= stored) else {
-            return Ok(stored);
-        };
-        tracing::error!(
-            partition = self.number,
-            published_upto = stored,
-            missing_from = missing,
-            "the brokers have lost acknowledged records; they are published again"
-        );
-        self.store.rewind(&self.ownership, missing - 1)?;
-        Ok(missing - 1)
     }
 }
 

@@ -127,6 +127,7 @@ impl Hold {
                 );
             }
             self.next.insert(topic, from);
+            self.has_lost = true;
         }
         Ok(())
     }

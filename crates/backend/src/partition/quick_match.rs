@@ -2,6 +2,7 @@
 //! opened by the room's own partition, which says what became of it.
 
 use super::commands::{Outcome, ROOMS_OF_USER_MAX, congested};
+use super::rooms::has_ended;
 use super::{Asked, Partition, Rules, Taken, Turn};
 use crate::inbox::Answer;
 use crate::outgoing::Family;
@@ -60,6 +61,17 @@ struct Cancel {
     user: UserId,
     command_id: CommandId,
     socket_id: String,
+}
+
+impl Match {
+    fn to_open(&self, game_type: &str) -> MatchedRoom {
+        let players = self.players.iter();
+        MatchedRoom {
+            room_id: self.room_id.clone(),
+            game_type: game_type.to_owned(),
+            players: players.map(|waiting| waiting.player.clone()).collect(),
+        }
+    }
 }
 
 impl Queue {
@@ -309,31 +321,48 @@ impl Partition {
         while self.queues.of(game_type).waiting.len() >= seats {
             let queue = self.queues.of(game_type);
             let players: Vec<Waiting> = queue.waiting.drain(..seats).collect();
-            let room_id = matched_room_id(game_type, &players);
-            let open = MatchedRoom {
-                room_id: room_id.clone(),
-                game_type: game_type.to_owned(),
-                players: players
-                    .iter()
-                    .map(|waiting| waiting.player.clone())
-                    .collect(),
-            };
-            queue.matches.push(Match {
-                room_id: room_id.clone(),
+            let found = Match {
+                room_id: matched_room_id(game_type, &players),
                 players,
                 cancels: Vec::new(),
                 gone: Vec::new(),
-            });
-            let id = turn.outgoing.event_id();
-            let payload = messages::open_matched_room(id, &open);
-            let name = messages::OPEN_MATCHED_ROOM;
-            let audience = Audience::room(&room_id);
-            self.tell(
-                turn,
-                room_id.as_str(),
-                (name, id, correlation_id, audience),
-                &payload,
-            );
+            };
+            let open = found.to_open(game_type);
+            queue.matches.push(found);
+            self.have_opened(turn, Some(correlation_id), &open);
+        }
+    }
+
+    fn have_opened<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        correlation_id: Option<&str>,
+        open: &MatchedRoom,
+    ) {
+        let id = turn.outgoing.event_id();
+        let own_id = id.to_string();
+        let payload = messages::open_matched_room(id, open);
+        let about = (
+            messages::OPEN_MATCHED_ROOM,
+            id,
+            correlation_id.unwrap_or(&own_id),
+            Audience::room(&open.room_id),
+        );
+        self.tell(turn, open.room_id.as_str(), about, &payload);
+    }
+
+    /// Whether there are matches of which it is not known what became.
+    pub fn awaits_rooms(&self) -> bool {
+        let mut queues = self.queues.by_game.values();
+        queues.any(|queue| !queue.matches.is_empty())
+    }
+
+    /// Asks again for the rooms of all matches: what was asked or answered may have been lost on its way.
+    pub fn ask_for_rooms_again<S: Store>(&self, turn: &mut Turn<'_, S>) {
+        for (game_type, queue) in &self.queues.by_game {
+            for found in &queue.matches {
+                self.have_opened(turn, None, &found.to_open(game_type));
+            }
         }
     }
 
@@ -357,16 +386,20 @@ impl Partition {
             all.map(|user| (user, why.clone())).collect()
         };
         let mut refused = Vec::new();
-        for player in &players {
+        // Whose answer was lost is asked for again.
+        let was_opened = self.has_room(&room_id) || has_ended(turn, &room_id)?;
+        for player in players.iter().filter(|_| !was_opened) {
             let why = self.may_not_be_matched(turn, player.user_id, &game_type)?;
             refused.extend(why.map(|refusal| (player.user_id, refusal)));
         }
         let game = turn.rules.games.get(&game_type);
         let costs = game.map(|game| (game.entry_fee, game.prize_percent));
-        if costs.is_none() {
+        if costs.is_none() && !was_opened {
             refused = all_for(&RefusalCode::UnknownGame.into());
         }
-        if let Some((entry_fee, prize_percent)) = costs.filter(|_| refused.is_empty()) {
+        if let Some((entry_fee, prize_percent)) =
+            costs.filter(|_| refused.is_empty() && !was_opened)
+        {
             let action = Action::Create {
                 room_id: room_id.clone(),
                 game_type: game_type.clone(),

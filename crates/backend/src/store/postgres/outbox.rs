@@ -206,6 +206,26 @@ impl PgStore {
         Ok(first)
     }
 
+    /// Of what this partition has sent over any topic to any partition: the number after the last that is noted there
+    /// as another's, where more was sent.
+    pub fn undecided_elsewhere(&mut self) -> Result<Vec<OutboxPosition>, StoreError> {
+        let sql = "SELECT sent.topic, sent.target, coalesce(noted.seq + 1, 0)
+                   FROM outbox_position AS sent
+                   LEFT JOIN partition_forwarded AS noted ON noted.partition = sent.target
+                        AND noted.source = sent.partition AND noted.topic = sent.topic
+                   WHERE sent.partition = $1 AND sent.next_seq > coalesce(noted.seq + 1, 0)";
+        let partition = self.partition;
+        let rows = self.rows(sql, &[&partition])?;
+        let position = |row: &Row| {
+            Ok(OutboxPosition {
+                topic: topic_of(row, 0)?,
+                target: row.try_get::<_, i32>(1)? as u32,
+                next_seq: row.try_get::<_, i64>(2)? as u64,
+            })
+        };
+        rows.iter().map(position).collect()
+    }
+
     /// The number of the next record that a partition will send to this one over a topic.
     pub fn next_forwarded(&mut self, source: u32, topic: &Topic) -> Result<u64, StoreError> {
         let sql = "SELECT next_seq FROM outbox_position WHERE partition = $1 AND topic = $2 AND target = $3";
