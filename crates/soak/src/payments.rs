@@ -31,6 +31,8 @@ const USERS: u64 = 500;
 const AT_ONCE: usize = 48;
 /// How long what was lost may take to be found, once all is done.
 const SETTLED_WITHIN: Duration = Duration::from_secs(180);
+/// How long a call may take.
+const CALL_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether all has been found.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -134,7 +136,8 @@ pub async fn payments(plan: &PaymentsPlan) -> anyhow::Result<PaymentsReport> {
         bank: Arc::clone(&bank),
         address,
         ears: Ears::open(folder.path())?,
-        http: reqwest::Client::new(),
+        // A killed process's address may be another's by now, who never answers.
+        http: reqwest::Client::builder().timeout(CALL_WITHIN).build()?,
     };
     let mut books = Books::default();
     let courses = courses(plan);
