@@ -136,6 +136,7 @@ impl Bans {
         while is_behind(&bans.next) {
             let records = bans.subscription.next().await?;
             bans.take(records, &mut told);
+            bans.pass();
         }
         Ok(bans)
     }
@@ -144,7 +145,10 @@ impl Bans {
     pub async fn follow(mut self, mut told: impl FnMut(Told)) {
         loop {
             match self.subscription.next().await {
-                Ok(records) => self.take(records, &mut told),
+                Ok(records) => {
+                    self.take(records, &mut told);
+                    self.pass();
+                }
                 Err(LogError::Closed) => return,
                 Err(error) => {
                     tracing::warn!(%error, "bans can not be heard of right now");
@@ -156,6 +160,15 @@ impl Bans {
                         Err(error) => tracing::debug!(%error, "still not"),
                     }
                 }
+            }
+        }
+    }
+
+    /// Goes on past what is no record.
+    fn pass(&mut self) {
+        for (_, partition, passed) in self.subscription.passed() {
+            if let Some(next) = self.next.get_mut(partition as usize) {
+                *next = passed.max(*next);
             }
         }
     }

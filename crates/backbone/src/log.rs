@@ -149,7 +149,7 @@ pub struct Record {
     pub topic: Topic,
     /// Its partition.
     pub partition: u32,
-    /// Its place in the partition, dense from 0.
+    /// Its place in the partition, dense from 0 where nobody writes in transactions.
     pub offset: u64,
     /// When it was appended.
     pub timestamp: Millis,
@@ -184,7 +184,7 @@ pub enum Start {
 pub struct Bounds {
     /// The oldest kept.
     pub earliest: u64,
-    /// One past the newest.
+    /// One past the newest, which may be no record: [`Subscription::passed`].
     pub end: u64,
 }
 
@@ -239,7 +239,8 @@ pub type Appended = Box<dyn FnOnce(Result<Vec<Position>, LogError>) + Send>;
 
 /// A durable, partitioned, append-only log.
 ///
-/// Guarantees: records of one partition are read in the order of their offsets, which are dense;
+/// Guarantees: records of one partition are read in the order of their offsets, which are dense where no other program
+/// writes in transactions;
 /// appends from one caller to one partition keep their order; what was acknowledged survives a
 /// kill at any instant; a record is never read before it is durable; a slow reader delays neither
 /// writers nor other readers, and still gets every record that retention keeps.
@@ -270,8 +271,15 @@ pub trait EventLog: Send + Sync + 'static {
 /// A reader of some partitions.
 #[async_trait]
 pub trait Subscription: Send {
-    /// The next records, at least one, in order within each partition. Cancel-safe.
+    /// The next records, in order within each partition; none where only what is no record was passed, which
+    /// [`Subscription::passed`] tells. Cancel-safe.
     async fn next(&mut self) -> Result<Vec<Record>, LogError>;
+
+    /// Where partitions go on of which the last call of `next` passed what is no record: Kafka gives offsets to the
+    /// marks of transactions, too. Who waits for an end has to ask. It is told once.
+    fn passed(&mut self) -> Vec<(Topic, u32, u64)> {
+        Vec::new()
+    }
 }
 
 impl dyn EventLog {

@@ -227,6 +227,10 @@ impl Consumed {
             place.next = records
                 .last()
                 .map_or(place.next, |record| record.offset + 1);
+            let passed = place.subscription.passed();
+            place.next = passed
+                .iter()
+                .fold(place.next, |next, (.., at)| next.max(*at));
             place.ahead.extend(records);
         }
     }

@@ -142,6 +142,17 @@ impl Reader {
         }
     }
 
+    /// Goes on past what is no record.
+    fn pass(&mut self) {
+        for (topic, partition, next) in self.subscription.passed() {
+            let mut all = self.places.iter_mut();
+            let places = all.find(|(of, _)| *of == topic).map(|(_, places)| places);
+            if let Some(place) = places.and_then(|places| places.get_mut(partition as usize)) {
+                place.next = next.max(place.next);
+            }
+        }
+    }
+
     /// Whether the record is new.
     fn admits(&mut self, record: &Record, outbox_seq: Option<u64>) -> bool {
         let of_topic = self
@@ -195,6 +206,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut reader: Reader) {
         tokio::select! {
             biased;
             records = reader.subscription.next() => match records {
+                Ok(records) if records.is_empty() => reader.pass(),
                 Ok(records) => {
                     answers_due = None;
                     route(&shared, &mut reader, &records, &mut answers).await;

@@ -68,7 +68,13 @@ pub async fn run(
                 return Ok(out.flush()?);
             }
         }
+        for (topic, partition, next) in subscription.passed() {
+            wanted.pass((topic, partition), next);
+        }
         out.flush()?;
+        if wanted.is_over() {
+            return Ok(());
+        }
     }
 }
 
@@ -120,6 +126,15 @@ impl Wanted {
             ends.remove(&partition);
         }
         record.offset < end
+    }
+
+    /// All before this offset has come.
+    fn pass(&mut self, partition: (Topic, u32), next: u64) {
+        if let Some(ends) = &mut self.ends
+            && ends.get(&partition).is_some_and(|end| next >= *end)
+        {
+            ends.remove(&partition);
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -195,6 +195,14 @@ impl Rooms {
                         self.take(&value);
                     }
                 }
+                for (_, partition, next) in subscription.passed() {
+                    let partition = partition as usize;
+                    if let (Some(left), Some(bounds)) =
+                        (left.get_mut(partition), bounds.get(partition))
+                    {
+                        *left = bounds.end.saturating_sub(next);
+                    }
+                }
             }
         }
         self.0.retain(|found, _| found == room);

@@ -71,6 +71,11 @@ pub async fn compare_topics(pool: &PgPool, log: &dyn EventLog) -> Result<AuditCh
                     ends.remove(&record.partition);
                 }
             }
+            for (_, partition, next) in subscription.passed() {
+                if ends.get(&partition).is_some_and(|end| next >= *end) {
+                    ends.remove(&partition);
+                }
+            }
         }
     }
     for (stream, missing) in sent {

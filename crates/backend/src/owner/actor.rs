@@ -4,10 +4,10 @@
 use super::batch::Work;
 use super::failure::{BACKOFF_MS, BACKOFF_MS_MAX};
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
-use super::horizon::Ends;
+use super::horizon::{Ends, TOPICS};
 use super::liveness::Liveness;
 use super::mailbox::Wanted;
-use super::shared::{Shared, Told};
+use super::shared::{Offsets, Shared, Told};
 use crate::partition::{Held, ListAnswer, ListQuery};
 use crate::store::StoreError;
 use blazing_sun_backbone::log::Record;
@@ -63,8 +63,38 @@ struct Pace {
     asked: bool,
     /// What was asked for, and is not all decided.
     ends: Option<(Millis, Ends)>,
+    /// Up to there topics have no more than what was taken last, …
+    passing: Offsets,
+    /// … and what is decided.
+    passed: Offsets,
     last_batch: Instant,
     last_forgotten: Instant,
+}
+
+impl Pace {
+    /// What was taken before is decided, or is to be decided again.
+    fn pass(&mut self, hold: &Hold) {
+        if hold.again.is_empty() {
+            self.passed.append(&mut self.passing);
+            self.leave_out_passed(hold);
+        }
+    }
+
+    /// Waits for no offset behind the last record of a topic: Kafka gives some to the marks of transactions.
+    fn leave_out_passed(&mut self, hold: &Hold) {
+        let Some((_, ends)) = &mut self.ends else {
+            return;
+        };
+        for (topic, passed) in &self.passed {
+            let of_topic = TOPICS.iter().position(|name| *name == topic.as_str());
+            let Some(end) = of_topic.and_then(|at| ends.get_mut(at)) else {
+                continue;
+            };
+            if *passed >= *end {
+                *end = hold.next.get(topic).map_or(0, |next| *next.min(end));
+            }
+        }
+    }
 }
 
 impl Actor {
@@ -169,6 +199,8 @@ impl Actor {
         let mut pace = Pace {
             asked: false,
             ends: None,
+            passing: Offsets::new(),
+            passed: Offsets::new(),
             last_batch: Instant::now(),
             last_forgotten: Instant::now(),
         };
@@ -189,6 +221,7 @@ impl Actor {
     /// Waits for something, and does it.
     fn step(&mut self, hold: &mut Hold, pace: &mut Pace, wanted: Wanted) -> Result<(), Stopped> {
         self.publish_more(hold);
+        pace.pass(hold);
         self.ask_for_ends(hold, pace);
         let most = match self.unpublished(hold) > BLOCKED_RECORDS {
             true => 0,
@@ -217,7 +250,9 @@ impl Actor {
             pace.asked = false;
             hold.liveness.brokers_answered(now);
             pace.ends.get_or_insert(answered);
+            pace.leave_out_passed(hold);
         }
+        pace.passing.extend(taken.passed);
         for sender in taken.held_asked {
             let mut held = Held::default();
             hold.partition.add_held(&mut held);

@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// How often it is looked for topics whose last offsets are no records.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long the thread rests when nothing comes.
 const POLL: Duration = Duration::from_millis(20);
 /// Records taken before owners are handed theirs.
@@ -59,6 +61,7 @@ impl Consumer {
             full: BTreeSet::new(),
             is_astray: false,
             asked_owners: Instant::now(),
+            last_look: Instant::now(),
             last_commit: Instant::now(),
             committed: BTreeMap::new(),
             is_over: Arc::clone(&is_over),
@@ -124,6 +127,8 @@ type Places = BTreeMap<Topic, Offset>;
 struct Read {
     generation: u64,
     places: BTreeMap<u32, Places>,
+    /// Where topics go on that have passed what is no record since their last one.
+    passed: BTreeMap<u32, Offsets>,
 }
 
 impl Read {
@@ -132,7 +137,46 @@ impl Read {
     fn follow(&mut self, generation: u64) {
         if self.generation != generation {
             self.generation = generation;
-            self.places.clear();
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.places.clear();
+        self.passed.clear();
+    }
+
+    /// Reads a partition from there on.
+    fn begin(&mut self, partition: u32, places: Places) {
+        self.places.insert(partition, places);
+        self.passed.remove(&partition);
+    }
+
+    /// Takes note of where a topic is read on; whether there is something that is no record before it.
+    fn pass(&mut self, partition: u32, topic: &Topic, position: u64) -> bool {
+        let Some(place) = self.places.get(&partition).and_then(|all| all.get(topic)) else {
+            return false;
+        };
+        let passed = self.passed.entry(partition).or_default();
+        let before = match (passed.get(topic), place) {
+            (Some(passed), _) => *passed,
+            (None, Offset::Offset(next)) => next.unsigned_abs(),
+            (None, _) => 0,
+        };
+        let has_passed = position > before;
+        if has_passed {
+            passed.insert(topic.clone(), position);
+        }
+        has_passed
+    }
+
+    /// What the group is told of a topic that is decided up to `next`.
+    fn done(&self, partition: u32, topic: &Topic, next: u64) -> u64 {
+        let of = |all: &BTreeMap<u32, Offsets>| all.get(&partition)?.get(topic).copied();
+        let place = self.places.get(&partition).and_then(|all| all.get(topic));
+        match of(&self.passed) {
+            Some(passed) if place == Some(&Offset::Offset(next as i64)) => passed.max(next),
+            _ => next,
         }
     }
 }
@@ -153,6 +197,7 @@ struct Reading {
     is_astray: bool,
     /// When owners were last asked because of that.
     asked_owners: Instant,
+    last_look: Instant,
     last_commit: Instant,
     committed: BTreeMap<u32, Offsets>,
     is_over: Arc<AtomicBool>,
@@ -164,6 +209,9 @@ impl Reading {
             let (records, error) = self.poll();
             let is_deaf = self.is_deaf(!records.is_empty());
             self.hand_out(records);
+            if self.last_look.elapsed() > LOOK_EVERY {
+                self.pass();
+            }
             self.listen();
             if let Some(error) = error {
                 self.note(&error);
@@ -210,7 +258,7 @@ impl Reading {
             Ok(consumer) => {
                 let before = std::mem::replace(&mut self.consumer, consumer);
                 end_aside(before);
-                self.read.places.clear();
+                self.read.forget();
                 self.full.clear();
             }
             Err(error) => tracing::error!(%error, "there is no new client"),
@@ -237,6 +285,9 @@ impl Reading {
     }
 
     fn hand_out(&mut self, records: BTreeMap<u32, Vec<Record>>) {
+        // Owners may have begun anew while this was read.
+        let generation = self.assigned.lock().generation;
+        self.read.follow(generation);
         for (partition, records) in records {
             // What was read before partitions came and went belongs to nobody.
             let Some(places) = self.read.places.get_mut(&partition) else {
@@ -255,6 +306,28 @@ impl Reading {
             });
             if !self.shared.mailbox(partition).put(fresh) && self.full.insert(partition) {
                 self.pause(partition, true);
+            }
+        }
+    }
+
+    /// Tells owners how far their topics are read where what stands there last is no record, such as the marks of
+    /// other programs' transactions.
+    fn pass(&mut self) {
+        self.last_look = Instant::now();
+        // Those of a partition begin anew with each `assign`, which the client has carried out before it answers.
+        let Ok(positions) = self.consumer.position() else {
+            return;
+        };
+        for element in positions.elements() {
+            let (Some(topic), Offset::Offset(position)) =
+                (self.topics.get(element.topic()), element.offset())
+            else {
+                continue;
+            };
+            let (partition, position) = (element.partition() as u32, position.unsigned_abs());
+            if self.read.pass(partition, topic, position) {
+                let mailbox = self.shared.mailbox(partition);
+                mailbox.put_passed(topic, position);
             }
         }
     }
@@ -278,7 +351,7 @@ impl Reading {
                     generation: of,
                     offsets,
                 } if of == generation && partitions.contains(&partition) => {
-                    self.read.places.insert(partition, self.places(&offsets));
+                    self.read.begin(partition, self.places(&offsets));
                     has_changed = true;
                 }
                 Told::Ready { .. } => {}
@@ -366,7 +439,9 @@ impl Reading {
     /// Reads nothing more until the owners have said anew from where on.
     fn ask_owners(&mut self) {
         (self.is_astray, self.asked_owners) = (false, Instant::now());
-        for partition in std::mem::take(&mut self.read.places).into_keys() {
+        let places = std::mem::take(&mut self.read.places);
+        self.read.forget();
+        for partition in places.into_keys() {
             self.shared.mailbox(partition).put_astray();
         }
         self.assign();
@@ -377,7 +452,10 @@ impl Reading {
         self.last_commit = Instant::now();
         let mut list = TopicPartitionList::new();
         for partition in self.read.places.keys() {
-            let decided = self.shared.decided[*partition as usize].lock().clone();
+            let mut decided = self.shared.decided[*partition as usize].lock().clone();
+            for (topic, next) in &mut decided {
+                *next = self.read.done(*partition, topic, *next);
+            }
             if self.committed.get(partition) == Some(&decided) {
                 continue;
             }

@@ -1,8 +1,9 @@
 //! What a partition's owner is handed by the other threads, in one place that it waits at.
 
 use super::horizon::Ends;
+use super::shared::Offsets;
 use crate::partition::{Held, ListAnswer};
-use blazing_sun_backbone::log::Record;
+use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_domain::Millis;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
@@ -45,6 +46,8 @@ struct Mail {
     noted: Option<Wanted>,
     records: VecDeque<Record>,
     bytes: usize,
+    /// How far topics are read whose last offsets are no records.
+    passed: Offsets,
     answers: Vec<ListAnswer>,
     ends: Option<(Millis, Ends)>,
     /// What is read next is not there, of one topic at least.
@@ -59,6 +62,8 @@ struct Mail {
 #[derive(Default)]
 pub(super) struct Taken {
     pub records: Vec<Record>,
+    /// With these all is taken that topics have up to there.
+    pub passed: Offsets,
     pub answers: Vec<ListAnswer>,
     /// The ends of the partition's topics, asked for at that instant.
     pub ends: Option<(Millis, Ends)>,
@@ -73,6 +78,7 @@ impl Mailbox {
                 noted: None,
                 records: VecDeque::new(),
                 bytes: 0,
+                passed: Offsets::new(),
                 answers: Vec::new(),
                 ends: None,
                 is_astray: false,
@@ -140,6 +146,15 @@ impl Mailbox {
         }
         self.changed.notify_one();
         mail.records.len() < RECORDS_MAX && mail.bytes < BYTES_MAX
+    }
+
+    /// A topic is read up to there, by what is no record.
+    pub fn put_passed(&self, topic: &Topic, next: u64) {
+        let mut mail = self.mail.lock();
+        if matches!(mail.wanted, Wanted::Owned(_)) {
+            mail.passed.insert(topic.clone(), next);
+            self.changed.notify_one();
+        }
     }
 
     /// Whether a full box has become empty enough.
@@ -219,6 +234,9 @@ impl Mailbox {
             let count = mail.records.len().min(most);
             taken.records = mail.records.drain(..count).collect();
             mail.bytes -= bytes_of(&taken.records);
+            if mail.records.is_empty() {
+                taken.passed = std::mem::take(&mut mail.passed);
+            }
         }
         taken
     }
@@ -253,6 +271,7 @@ impl Mail {
         most > 0 && (!self.records.is_empty() || self.is_astray)
             || !self.answers.is_empty()
             || self.ends.is_some()
+            || self.records.is_empty() && !self.passed.is_empty()
             || !self.held_asked.is_empty()
             || self.is_woken
     }
@@ -260,6 +279,7 @@ impl Mail {
     fn forget_records(&mut self) {
         // An end that was asked for before may not be there any more.
         self.ends = None;
+        self.passed.clear();
         self.records.clear();
         self.bytes = 0;
     }

@@ -9,12 +9,16 @@ use blazing_sun_backbone::log::{LogError, Topic};
 use blazing_sun_backbone::messages::header;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often it is looked for topics whose last offset is no record.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Why the last records could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +80,15 @@ impl Tails {
             if wait.is_zero() {
                 return Err(TailError::Late);
             }
-            let Some(message) = consumer.poll(wait) else {
+            let Some(message) = consumer.poll(wait.min(LOOK_EVERY)) else {
+                let is_read =
+                    |place: TopicPartitionListElem<'_>| matches!(place.offset(), Offset::Offset(_));
+                // The last is the mark of somebody's transaction.
+                let positions = consumer.position()?;
+                asked.retain(|name, _| {
+                    let place = positions.find_partition(name, partition as i32);
+                    !place.is_some_and(is_read)
+                });
                 continue;
             };
             let message = message?;

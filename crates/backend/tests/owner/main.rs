@@ -14,6 +14,7 @@ mod presence;
 mod refused;
 mod rig;
 mod texts;
+mod transactions;
 
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions};

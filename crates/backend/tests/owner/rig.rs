@@ -12,6 +12,8 @@ use blazing_sun_backend::store::postgres::PgOptions;
 use blazing_sun_domain::{Cents, Games, Millis};
 use blazing_sun_harness::kafka::TestKafka;
 use blazing_sun_harness::postgres::TestPostgres;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -155,6 +157,27 @@ impl Rig {
         for records in records.chunks(500) {
             log.append_and_wait(records.to_vec()).await.unwrap();
         }
+    }
+
+    /// Another program writes a record in a transaction, and takes it back.
+    pub async fn take_back_a_transaction(&self, topic: &str, partition: i32) {
+        let name = self.kafka.full_name(topic);
+        let servers = self.kafka.bootstrap_servers.clone();
+        let write = move || {
+            let producer: BaseProducer = ClientConfig::new()
+                .set("bootstrap.servers", servers)
+                .set("transactional.id", &name)
+                .create()?;
+            producer.init_transactions(PATIENCE)?;
+            producer.begin_transaction()?;
+            let record = BaseRecord::<[u8], str>::to(&name).partition(partition);
+            let sent = producer.send(record.payload("foreign"));
+            sent.map_err(|(error, _)| error)?;
+            // What was not sent yet would leave no mark.
+            producer.flush(PATIENCE)?;
+            producer.abort_transaction(PATIENCE)
+        };
+        tokio::task::spawn_blocking(write).await.unwrap().unwrap();
     }
 
     pub async fn execute(&self, sql: &str) {

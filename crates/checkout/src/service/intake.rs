@@ -74,7 +74,17 @@ async fn read(shared: &Shared, failures: &mut u32) -> Result<(), IntakeError> {
     loop {
         let records = subscription.next().await?;
         let now = shared.now();
-        let taken = taken(shared, &records, now);
+        let mut taken = taken(shared, &records, now);
+        if records.is_empty() {
+            let passed = subscription.passed().into_iter();
+            taken.places = passed
+                .map(|(topic, partition, next_offset)| Place {
+                    topic: topic.as_str().to_owned(),
+                    partition,
+                    next_offset,
+                })
+                .collect();
+        }
         let places = taken.places.clone();
         shared.store.take(taken, now).await?;
         *failures = 0;

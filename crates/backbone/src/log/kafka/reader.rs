@@ -38,6 +38,8 @@ const COMMIT_ALL_INTERVAL: Duration = Duration::from_secs(600);
 /// How long the last positions are waited for.
 const LAST_COMMIT_WAIT: Duration = Duration::from_millis(500);
 
+/// How often it is looked, while records come, for partitions whose last offsets are no records.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a deaf consumer's thread waits to be told where partitions begin and end.
 const BOUNDS_WAIT: Duration = Duration::from_secs(2);
 
@@ -67,12 +69,15 @@ struct Place {
 
 struct Chunk {
     records: Vec<Record>,
-    /// For each of these places, one past its last record in the chunk.
+    /// For each of these places, one past its last record in the chunk; in one without records, where it goes on.
     ends: Vec<(usize, u64)>,
 }
 
 struct KafkaSubscription {
     chunks: mpsc::Receiver<Result<Chunk, LogError>>,
+    /// Each place's topic and partition.
+    places: Arc<[(Topic, u32)]>,
+    passed: Vec<(usize, u64)>,
     handed_out: Arc<[AtomicU64]>,
 }
 
@@ -80,10 +85,22 @@ struct KafkaSubscription {
 impl Subscription for KafkaSubscription {
     async fn next(&mut self) -> Result<Vec<Record>, LogError> {
         let chunk = self.chunks.recv().await.unwrap_or(Err(LogError::Closed))?;
-        for (place, end) in chunk.ends {
-            self.handed_out[place].store(end, Ordering::Relaxed);
+        for (place, end) in &chunk.ends {
+            self.handed_out[*place].store(*end, Ordering::Relaxed);
+        }
+        self.passed.clear();
+        if chunk.records.is_empty() {
+            self.passed = chunk.ends;
         }
         Ok(chunk.records)
+    }
+
+    fn passed(&mut self) -> Vec<(Topic, u32, u64)> {
+        let passed = self.passed.drain(..).map(|(place, next)| {
+            let (topic, partition) = &self.places[place];
+            (topic.clone(), *partition, next)
+        });
+        passed.collect()
     }
 }
 
@@ -163,6 +180,10 @@ impl Readers {
             of_topic.resize(of_topic.len().max(partition + 1), None);
             of_topic[partition] = Some(at);
         }
+        let named = places.iter();
+        let named = named
+            .map(|place| (place.topic.clone(), place.partition))
+            .collect();
         let reader = Reader {
             shared: self.clone(),
             consumer,
@@ -175,7 +196,12 @@ impl Readers {
             handed_out: Arc::clone(&handed_out),
         };
         self.threads.start("kafka-reader", move || reader.run())?;
-        Ok(Box::new(KafkaSubscription { chunks, handed_out }))
+        Ok(Box::new(KafkaSubscription {
+            chunks,
+            places: named,
+            passed: Vec::new(),
+            handed_out,
+        }))
     }
 
     /// A consumer that reads from there.
@@ -213,17 +239,12 @@ impl Reader {
     fn run(mut self) {
         let mut committed_at = None;
         let mut all_committed_at = Instant::now();
+        let mut looked_at = Instant::now();
         while !self.shared.is_closed.load(Ordering::Relaxed) && !self.chunks.is_closed() {
             #[cfg(test)]
             self.deafen_if_wanted();
-            match self.read() {
-                Some(chunk) => {
-                    if self.chunks.blocking_send(chunk).is_err() {
-                        break;
-                    }
-                    self.hearing.heard();
-                }
-                None => self.listen(),
+            if !self.read_on(&mut looked_at) {
+                break;
             }
             let now = Instant::now();
             if now.duration_since(all_committed_at) > COMMIT_ALL_INTERVAL {
@@ -253,6 +274,49 @@ impl Reader {
             // What is still read meanwhile is nobody's.
             drop(consumer.poll(POLL));
         }
+    }
+
+    /// Hands over what comes; whether anybody takes it.
+    fn read_on(&mut self, looked_at: &mut Instant) -> bool {
+        let chunk = self.read();
+        let is_silent = chunk.is_none();
+        let is_taken = chunk.is_none_or(|chunk| self.hand_over(chunk));
+        if is_taken && (is_silent || looked_at.elapsed() > LOOK_INTERVAL) {
+            *looked_at = Instant::now();
+            match self.pass() {
+                Some(chunk) => return self.hand_over(Ok(chunk)),
+                None if is_silent => self.listen(),
+                None => (),
+            }
+        }
+        is_taken
+    }
+
+    fn hand_over(&mut self, chunk: Result<Chunk, LogError>) -> bool {
+        self.hearing.heard();
+        self.chunks.blocking_send(chunk).is_ok()
+    }
+
+    /// The places that have passed what is no record since their last one.
+    fn pass(&mut self) -> Option<Chunk> {
+        let positions = self.consumer.position().ok()?;
+        let mut ends = Vec::new();
+        for element in positions.elements() {
+            let Offset::Offset(position) = element.offset() else {
+                continue;
+            };
+            let of_topic = self.index.get(element.topic());
+            let at = of_topic.and_then(|all| *all.get(element.partition() as usize)?);
+            let Some((at, place)) = at.and_then(|at| Some((at, self.places.get_mut(at)?))) else {
+                continue;
+            };
+            if position as u64 > place.next {
+                (place.next, place.has_started) = (position as u64, true);
+                ends.push((at, place.next));
+            }
+        }
+        let records = Vec::new();
+        (!ends.is_empty()).then_some(Chunk { records, ends })
     }
 
     /// Looks, where nothing comes, whether anything can, and otherwise goes on with a new consumer.

@@ -8,6 +8,7 @@ mod groups;
 mod leaders;
 mod load;
 mod security;
+mod transactions;
 
 use super::*;
 use crate::log::{Position, Record};
