@@ -242,8 +242,8 @@ impl Partition {
         let is_same = |connection: &Connection| {
             connection.gateway_id == gateway_id && connection.boot_id == boot_id
         };
-        // What an earlier start of this gateway had was cut with it.
-        let is_cut = |connection: &Connection| {
+        // An earlier start that is silent is not heard again.
+        let is_over = |connection: &Connection| {
             connection.gateway_id == gateway_id && connection.boot_id != boot_id
         };
         for user in self.users_of_gateway(gateway_id) {
@@ -258,11 +258,10 @@ impl Partition {
                     link.state = LinkState::There;
                 }
             }
-            self.take_lost(user, is_cut);
+            self.take_lost(user, is_over);
             let found = self.take_lost(user, is_same);
             self.find_again(turn, user, found)?;
-            let cut = LinkState::Gone(turn.now.plus(turn.rules.gone_after_restart_ms));
-            self.links_end(turn, user, cut, is_cut);
+            self.await_return(user);
         }
         Ok(())
     }
@@ -375,16 +374,13 @@ impl Partition {
 
     fn user_online<S: Store>(&mut self, turn: &mut Turn<'_, S>, connection: Connection) {
         let user = connection.user;
-        self.take_lost(user, |lost| {
-            lost.gateway_id == connection.gateway_id && lost.boot_id != connection.boot_id
-                || lost.connection_id == connection.connection_id
-        });
+        self.take_lost(user, |lost| lost.connection_id == connection.connection_id);
         let links = self.connections.entry(user).or_default();
-        // What waits to be told as gone is gone, and so is what an earlier start of this gateway had.
+        // What waits to be told as gone is gone. What another start of this gateway had ends with its silence: it may
+        // be another gateway of the same id.
         let is_over = |link: &mut Link| {
             let old = &link.connection;
             matches!(link.state, LinkState::Gone(_))
-                || (old.gateway_id == connection.gateway_id && old.boot_id != connection.boot_id)
                 || old.connection_id == connection.connection_id
         };
         for old in links.extract_if(.., is_over) {

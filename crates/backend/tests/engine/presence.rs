@@ -140,7 +140,7 @@ async fn only_the_last_connection_counts_and_coming_back_in_time_tells_nobody() 
 }
 
 #[tokio::test]
-async fn a_gateways_restart_cuts_what_it_had() {
+async fn a_gateways_restart_takes_what_it_had_with_its_silence() {
     let dir = tempfile::tempdir().unwrap();
     let mut rig = Rig::start_with(quick(dir.path()));
     for user in 1..=2 {
@@ -152,10 +152,43 @@ async fn a_gateways_restart_cuts_what_it_had() {
     let again = ("one", "boot-2");
     rig.beat(again).await;
     rig.presence("user_online", 2, again, "c").await;
+    let beats = tokio::spawn(beats_of(rig.log.clone(), again));
     assert_eq!(next_gone(&mut rig).await, 1);
     assert_eq!(rig.engine.held().await.unwrap().connected_users, 1);
+    beats.abort();
     // Silent from now on, it takes the other too.
     assert_eq!(next_gone(&mut rig).await, 2);
+}
+
+#[tokio::test]
+async fn two_gateways_of_one_id_cut_nobody_of_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start_with(quick(dir.path()));
+    for user in 1..=4 {
+        with_room(&mut rig, user).await;
+    }
+    let twin = ("one", "boot-2");
+    let beats = [ONE, twin].map(|gateway| tokio::spawn(beats_of(rig.log.clone(), gateway)));
+    rig.presence("user_online", 1, ONE, "a").await;
+    rig.presence("user_online", 2, twin, "b").await;
+    // There by both.
+    rig.presence("user_online", 3, ONE, "c").await;
+    rig.presence("user_online", 3, twin, "d").await;
+    // Who goes by silence is told, after more than that time.
+    rig.beat(TWO).await;
+    rig.presence("user_online", 4, TWO, "e").await;
+    rig.presence("user_offline", 3, twin, "d").await;
+    assert_eq!(next_gone(&mut rig).await, 4);
+    assert_eq!(rig.engine.held().await.unwrap().connected_users, 3);
+    for beats in beats {
+        beats.abort();
+    }
+    let mut last = Vec::new();
+    for _ in 1..=3 {
+        last.push(next_gone(&mut rig).await);
+    }
+    last.sort_unstable();
+    assert_eq!(last, [1, 2, 3]);
 }
 
 #[tokio::test]
