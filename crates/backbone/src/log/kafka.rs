@@ -26,7 +26,7 @@ pub use offsets::KafkaOffsets;
 pub use options::{
     KafkaOptionError, KafkaOptions, KafkaSecurity, KafkaTls, Password, SaslMechanism,
 };
-pub use records::{incoming, outgoing_headers};
+pub use records::{incoming, outgoing_headers, record_bytes_read};
 
 use super::{Appended, Bounds, EventLog, LogError, NewRecord, Start, Subscription, Topic};
 use crate::topics::TopicSpec;

@@ -7,7 +7,7 @@ use super::aside::{end_aside, end_within};
 use super::member::{Assigned, Member};
 use super::shared::{CONSUMED, Offsets, Shared, Told};
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
-use blazing_sun_backbone::log::kafka::{Hearing, KafkaOptions, incoming};
+use blazing_sun_backbone::log::kafka::{Hearing, KafkaOptions, incoming, record_bytes_read};
 use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_backbone::topics::Party;
 use parking_lot::Mutex;
@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_millis(20);
 /// Records taken before owners are handed theirs.
 const RECORDS_AT_ONCE: usize = 1_024;
+/// No more are taken at once than about so many bytes hold.
+const BYTES_AT_ONCE: usize = 4 << 20;
 /// A client that the group counts out for so long is replaced, although it hears the brokers. The group waits for who
 /// was its member, so this is well above a session.
 const RENEW_AFTER: Duration = Duration::from_secs(20);
@@ -268,7 +270,8 @@ impl Reading {
     fn poll(&self) -> (BTreeMap<u32, Vec<Record>>, Option<KafkaError>) {
         let mut all: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
         let mut wait = POLL;
-        for _ in 0..RECORDS_AT_ONCE {
+        let (mut count, mut bytes) = (0, 0);
+        while count < RECORDS_AT_ONCE && bytes < BYTES_AT_ONCE {
             let message = match self.consumer.poll(wait) {
                 None => break,
                 Some(Err(error)) => return (all, Some(error)),
@@ -279,6 +282,8 @@ impl Reading {
                 continue;
             };
             let record = incoming(topic, &message);
+            count += 1;
+            bytes += record_bytes_read(&record);
             all.entry(record.partition).or_default().push(record);
         }
         (all, None)

@@ -3,6 +3,7 @@
 use super::horizon::Ends;
 use super::shared::Offsets;
 use crate::partition::{Held, ListAnswer};
+use blazing_sun_backbone::log::kafka::record_bytes_read;
 use blazing_sun_backbone::log::{Record, Topic};
 use blazing_sun_domain::Millis;
 use parking_lot::{Condvar, Mutex};
@@ -141,7 +142,7 @@ impl Mailbox {
             return true;
         }
         for record in records {
-            mail.bytes += record.payload.len();
+            mail.bytes += record_bytes_read(&record);
             mail.records.push_back(record);
         }
         self.changed.notify_one();
@@ -286,12 +287,41 @@ impl Mail {
 }
 
 fn bytes_of(records: &[Record]) -> usize {
-    records.iter().map(|record| record.payload.len()).sum()
+    records.iter().map(record_bytes_read).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use blazing_sun_backbone::log::HeadersBuilder;
+
+    #[test]
+    fn all_that_a_record_holds_counts() {
+        let record = |key: usize, headers: usize, payload: usize| {
+            let mut all = HeadersBuilder::default();
+            all.push("x", vec![b'x'; headers]);
+            Record {
+                topic: Topic::new("t"),
+                partition: 0,
+                offset: 0,
+                timestamp: Millis(0),
+                key: vec![b'k'; key].into(),
+                headers: all.build(),
+                payload: vec![b'p'; payload].into(),
+            }
+        };
+        let half = BYTES_MAX / 2;
+        for (key, headers, payload) in [(half, 0, 0), (0, half, 0), (0, 0, half)] {
+            let mailbox = Mailbox::new();
+            mailbox.want(Wanted::Owned(1));
+            let put = || mailbox.put(std::iter::once(record(key, headers, payload)));
+            assert_eq!([put(), put()], [true, false], "{key} {headers} {payload}");
+            assert!(!mailbox.has_room());
+            let taken = mailbox.take(Instant::now(), 2, Wanted::Owned(1));
+            assert_eq!(taken.records.len(), 2);
+            assert!(mailbox.has_room());
+        }
+    }
 
     #[test]
     fn who_asks_how_much_is_held_ends_no_pause() {

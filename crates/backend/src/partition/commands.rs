@@ -22,6 +22,9 @@ use uuid::Uuid;
 /// Rooms that one user may be in: each sign-in asks all of them.
 pub(super) const ROOMS_OF_USER_MAX: usize = 16;
 
+/// Keys are ids; another program's may be as long as it likes.
+const LETTER_KEY_BYTES_MAX: usize = 1_024;
+
 /// What became of a command.
 pub(super) enum Outcome {
     /// Everything has been said and kept.
@@ -628,13 +631,19 @@ impl Partition {
             topic: record.topic.as_str().to_owned(),
             partition: record.partition,
             offset: Some(record.offset),
-            key: String::from_utf8(record.key.to_vec()).ok(),
+            key: letter_key(&record.key),
             error: error.to_owned(),
             failed_at: turn.now.to_string(),
             original: record.payload.to_vec(),
         };
         self.send_dead_letter(turn, &letter);
     }
+}
+
+/// As much of a record's key as fits into a dead letter beside the record.
+fn letter_key(key: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(key).ok()?;
+    Some(text[..text.floor_char_boundary(LETTER_KEY_BYTES_MAX)].to_owned())
 }
 
 /// Nobody is to pay for what is not told in time.
@@ -656,4 +665,19 @@ fn home_of(command: &Command, asker: UserId) -> Option<UserId> {
 /// The id of a foreign command that has none: its event's, or a hash of it.
 fn id_of_event(event_id: &str) -> CommandId {
     CommandId(Uuid::try_parse(event_id).unwrap_or_else(|_| derived_id([event_id])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_letter_names_no_more_of_a_key_than_fits() {
+        assert_eq!(letter_key(b"room-1").as_deref(), Some("room-1"));
+        assert_eq!(letter_key(b"").as_deref(), Some(""));
+        assert_eq!(letter_key(&[0xff]), None);
+        let long = "\u{20ac}".repeat(LETTER_KEY_BYTES_MAX);
+        let cut = letter_key(long.as_bytes()).unwrap();
+        assert_eq!(cut.len(), LETTER_KEY_BYTES_MAX / 3 * 3);
+    }
 }

@@ -22,7 +22,7 @@ pub(super) fn record_bytes(record: &NewRecord) -> usize {
 }
 
 /// What a record that was read holds.
-pub(super) fn record_bytes_read(record: &Record) -> usize {
+pub fn record_bytes_read(record: &Record) -> usize {
     record.key.len() + record.headers.encoded().len() + record.payload.len()
 }
 
