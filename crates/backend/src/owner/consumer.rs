@@ -65,7 +65,7 @@ impl Consumer {
             asked_owners: Instant::now(),
             last_look: Instant::now(),
             last_commit: Instant::now(),
-            committed: BTreeMap::new(),
+            committed: Committed::default(),
             is_over: Arc::clone(&is_over),
         };
         let thread = std::thread::Builder::new()
@@ -110,6 +110,7 @@ fn join(
         options: options.clone(),
         number: assigned.lock().begin(),
         assigned: Arc::clone(assigned),
+        has_refused: AtomicBool::new(false),
         log: ClientLog::default(),
     };
     let consumer: BaseConsumer<Member> = config
@@ -183,6 +184,23 @@ impl Read {
     }
 }
 
+/// What the group was told is decided, since one change of its members: what was said meanwhile it may have refused.
+#[derive(Default)]
+struct Committed {
+    generation: u64,
+    told: BTreeMap<u32, Offsets>,
+}
+
+impl Committed {
+    /// Tells all again where the group has refused anything, or may have.
+    fn follow(&mut self, generation: u64, has_failed: bool) {
+        if has_failed || self.generation != generation {
+            self.generation = generation;
+            self.told.clear();
+        }
+    }
+}
+
 struct Reading {
     consumer: BaseConsumer<Member>,
     options: KafkaOptions,
@@ -201,7 +219,7 @@ struct Reading {
     asked_owners: Instant,
     last_look: Instant,
     last_commit: Instant,
-    committed: BTreeMap<u32, Offsets>,
+    committed: Committed,
     is_over: Arc<AtomicBool>,
 }
 
@@ -455,13 +473,15 @@ impl Reading {
     /// Tells the group what is decided, without waiting.
     fn commit(&mut self) {
         self.last_commit = Instant::now();
+        let has_failed = self.consumer.context().take_refused();
+        self.committed.follow(self.read.generation, has_failed);
         let mut list = TopicPartitionList::new();
         for partition in self.read.places.keys() {
             let mut decided = self.shared.decided[*partition as usize].lock().clone();
             for (topic, next) in &mut decided {
                 *next = self.read.done(*partition, topic, *next);
             }
-            if self.committed.get(partition) == Some(&decided) {
+            if self.committed.told.get(partition) == Some(&decided) {
                 continue;
             }
             for (topic, next) in &decided {
@@ -470,12 +490,13 @@ impl Reading {
                 // A name of ours and an offset are never refused.
                 let _ = list.add_partition_offset(&name, *partition as i32, offset);
             }
-            self.committed.insert(*partition, decided);
+            self.committed.told.insert(*partition, decided);
         }
         if list.count() > 0
             && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
         {
             tracing::debug!(%error, "the group's offsets were not committed");
+            self.committed.told.clear();
         }
     }
 }
@@ -483,6 +504,19 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_group_has_refused_is_told_again() {
+        let mut committed = Committed::default();
+        let mut is_told_again = |generation, has_failed| {
+            let offsets = Offsets::from([(Topic::new("a"), 11)]);
+            committed.follow(generation, has_failed);
+            committed.told.insert(0, offsets).is_none()
+        };
+        let looks = [(1, false), (1, false), (1, true), (1, false), (3, false)];
+        let again = looks.map(|(generation, failed)| is_told_again(generation, failed));
+        assert_eq!(again, [true, false, true, false, true]);
+    }
 
     #[test]
     fn after_a_change_of_members_nothing_is_read_from_where_it_was_read_before() {

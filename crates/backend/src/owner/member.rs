@@ -15,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long members that go on wait for owners to finish their batches.
@@ -69,6 +70,8 @@ pub(super) struct Member {
     /// Which member it is.
     pub number: u64,
     pub assigned: Arc<Mutex<Assigned>>,
+    /// The group has refused to take note of what is decided.
+    pub has_refused: AtomicBool,
     pub log: ClientLog,
 }
 
@@ -109,13 +112,18 @@ impl ConsumerContext for Member {
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         if let Err(error) = result {
-            // A later one says the same.
+            self.has_refused.store(true, Ordering::Relaxed);
             tracing::debug!(%error, "the group's offsets were not committed");
         }
     }
 }
 
 impl Member {
+    /// Whether the group has refused since the last look to take note of what is decided.
+    pub fn take_refused(&self) -> bool {
+        self.has_refused.swap(false, Ordering::Relaxed)
+    }
+
     fn come(&self, list: &TopicPartitionList) {
         let mut topics: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
         for element in list.elements() {
