@@ -28,6 +28,10 @@ use std::sync::Arc;
 
 pub use topics::compare_topics;
 
+/// What is large takes its time.
+const PATIENT: &str =
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
 /// What is exported, and where to.
 pub struct ExportOptions {
     /// The database to make; there must be none.
@@ -108,11 +112,8 @@ async fn run(pool: &PgPool, options: &ExportOptions) -> Result<Exported, ExportE
         .start()
         .await
         .map_err(StoreError::from)?;
-    // What is large takes its time.
-    let patience =
-        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
     snapshot
-        .batch_execute(patience)
+        .batch_execute(PATIENT)
         .await
         .map_err(StoreError::from)?;
     let games: Vec<&str> = options.games.iter().map(String::as_str).collect();
