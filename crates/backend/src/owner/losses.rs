@@ -4,7 +4,7 @@
 
 use super::hold::Hold;
 use super::shared::{Offsets, Shared};
-use super::tails::Tails;
+use super::tails::{TailError, Tails};
 use crate::store::StoreError;
 use blazing_sun_backbone::log::{Bounds, LogError, Topic};
 use blazing_sun_domain::Millis;
@@ -26,6 +26,8 @@ pub(super) type Newest = BTreeMap<Topic, Millis>;
 pub(super) enum LossError {
     #[error("the bounds of the topics did not come")]
     Bounds(#[from] LogError),
+    #[error("the last decided record could not be looked at")]
+    Last(#[from] TailError),
     #[error("where topics are read on from could not be stored")]
     Store(#[from] StoreError),
 }
@@ -40,13 +42,26 @@ pub(super) struct Loss {
 }
 
 impl Tails {
+    /// The time of a record, where one stands there.
+    fn instant(
+        &self,
+        topic: &Topic,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Millis>, LossError> {
+        let place = (topic.clone(), offset);
+        let found = self.records(partition, vec![place], PATIENCE)?;
+        let found = found.into_iter().find(|record| record.offset == offset);
+        Ok(found.map(|record| record.timestamp))
+    }
+
     /// What was lost of the partition's topics, by what is decided of each.
     pub fn losses(
         &self,
         partition: u32,
         decided: &Offsets,
         newest: &Newest,
-    ) -> Result<Vec<Loss>, LogError> {
+    ) -> Result<Vec<Loss>, LossError> {
         let offsets = &self.offsets;
         let place = |topic: &Topic| (topic.clone(), partition);
         let places: Vec<(Topic, u32)> = decided.keys().map(place).collect();
@@ -54,12 +69,13 @@ impl Tails {
         let bounds = offsets.bounds(&places, PATIENCE)?;
         let mut losses = Vec::new();
         for ((topic, next), bounds) in decided.iter().zip(bounds) {
-            let since = |at: Millis| -> Result<u64, LogError> {
+            let since = |at: Millis| -> Result<u64, LossError> {
                 let found = offsets.since(&[place(topic)], at, PATIENCE)?;
                 Ok(found.into_iter().next().flatten().unwrap_or(bounds.end))
             };
             let newest = newest.get(topic).copied().filter(|newest| newest.0 > 0);
-            if let Some(from) = read_on_from(*next, &bounds, newest, since)? {
+            let last = || self.instant(topic, partition, next.saturating_sub(1));
+            if let Some(from) = read_on_from(*next, &bounds, newest, since, last)? {
                 let topic = topic.clone();
                 losses.push(Loss {
                     topic,
@@ -73,12 +89,13 @@ impl Tails {
 }
 
 /// Where a topic is read on from of which all is decided below `next`; none: from there. `since` finds the first
-/// record that is no older.
+/// record that is no older; `last` has the time of the record before `next`.
 fn read_on_from<E>(
     next: u64,
     bounds: &Bounds,
     newest: Option<Millis>,
     since: impl Fn(Millis) -> Result<u64, E>,
+    last: impl Fn() -> Result<Option<Millis>, E>,
 ) -> Result<Option<u64>, E> {
     if next < bounds.earliest {
         return Ok(Some(bounds.earliest));
@@ -87,7 +104,9 @@ fn read_on_from<E>(
     let Some(newest) = newest else {
         return Ok(is_short.then_some(bounds.earliest));
     };
-    if !is_short && since(newest.plus(1))? >= next {
+    // One that was dated ahead of its time is found by the search, too, and was decided as what is behind it.
+    let is_known = || -> Result<bool, E> { Ok(last()?.is_some_and(|at| at <= newest)) };
+    if !is_short && (since(newest.plus(1))? >= next || is_known()?) {
         return Ok(None);
     }
     let from = since(newest.plus(1 - CLOCKS_DIFFER_MS))?;
@@ -150,8 +169,12 @@ mod tests {
             let at = times.iter().position(|time| *time >= at.0);
             Ok::<u64, Infallible>(at.map_or(bounds.end, |at| 10 + at as u64))
         };
+        let last = || {
+            let before = next.checked_sub(11).and_then(|at| times.get(at as usize));
+            Ok(before.copied().map(Millis))
+        };
         let newest = newest.map(Millis);
-        let Ok(from) = read_on_from(next, &bounds, newest, since);
+        let Ok(from) = read_on_from(next, &bounds, newest, since, last);
         from
     }
 
@@ -162,6 +185,16 @@ mod tests {
         assert_eq!(read_on(15, Some(5 * MINUTE), &times), None);
         assert_eq!(read_on(13, None, &times), None);
         assert_eq!(read_on(10, Some(MINUTE), &[]), None);
+    }
+
+    #[test]
+    fn a_record_that_was_dated_ahead_is_no_loss() {
+        // Decided in minute 3, it counts as of minute 8.
+        let ahead = [1, 2, 60, 3, 4].map(|at| at * MINUTE);
+        assert_eq!(read_on(15, Some(8 * MINUTE), &ahead), None);
+        // What was decided behind it is lost, and others came.
+        let lost = [1, 2, 60, 20, 21].map(|at| at * MINUTE);
+        assert_eq!(read_on(15, Some(8 * MINUTE), &lost), Some(12));
     }
 
     #[test]

@@ -5,11 +5,10 @@ use super::aside::Aside;
 use crate::store::postgres::OutboxPosition;
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
 use blazing_sun_backbone::log::kafka::{KafkaOffsets, KafkaOptions, incoming};
-use blazing_sun_backbone::log::{LogError, Topic};
+use blazing_sun_backbone::log::{LogError, Record, Topic};
 use blazing_sun_backbone::messages::header;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -57,16 +56,38 @@ impl Tails {
             target: partition,
             next_seq,
         };
+        let mut last = Vec::new();
+        for (topic, end) in topics.iter().zip(ends) {
+            match end.checked_sub(1) {
+                Some(offset) => last.push((topic.clone(), offset)),
+                None => found.push(position(topic.clone(), 0)),
+            }
+        }
+        let wait = until.saturating_duration_since(Instant::now());
+        for record in self.records(partition, last, wait)? {
+            let seq = record.headers.text(header::OUTBOX_SEQ);
+            let seq: Option<u64> = seq.and_then(|text| text.parse().ok());
+            found.extend(seq.map(|seq| position(record.topic, seq + 1)));
+        }
+        Ok(found)
+    }
+
+    /// The first record from each of these offsets on, in this partition of each topic; none of a topic where no more
+    /// than the mark of somebody's transaction follows.
+    pub fn records(
+        &self,
+        partition: u32,
+        from: Vec<(Topic, u64)>,
+        wait: Duration,
+    ) -> Result<Vec<Record>, TailError> {
+        let until = Instant::now() + wait;
+        let mut found = Vec::new();
         let mut list = TopicPartitionList::new();
         let mut asked = BTreeMap::new();
-        for (topic, end) in topics.iter().zip(ends) {
-            let Some(last) = end.checked_sub(1) else {
-                found.push(position(topic.clone(), 0));
-                continue;
-            };
+        for (topic, offset) in from {
             let name = self.options.full_name(topic.as_str());
-            list.add_partition_offset(&name, partition as i32, Offset::Offset(last as i64))?;
-            asked.insert(name, topic.clone());
+            list.add_partition_offset(&name, partition as i32, Offset::Offset(offset as i64))?;
+            asked.insert(name, topic);
         }
         if asked.is_empty() {
             return Ok(found);
@@ -81,24 +102,17 @@ impl Tails {
                 return Err(TailError::Late);
             }
             let Some(message) = consumer.poll(wait.min(LOOK_EVERY)) else {
-                let is_read =
-                    |place: TopicPartitionListElem<'_>| matches!(place.offset(), Offset::Offset(_));
-                // The last is the mark of somebody's transaction.
                 let positions = consumer.position()?;
                 asked.retain(|name, _| {
                     let place = positions.find_partition(name, partition as i32);
-                    !place.is_some_and(is_read)
+                    !place.is_some_and(|place| matches!(place.offset(), Offset::Offset(_)))
                 });
                 continue;
             };
             let message = message?;
-            let Some(topic) = asked.remove(message.topic()) else {
-                continue;
-            };
-            let record = incoming(&topic, &message);
-            let seq = record.headers.text(header::OUTBOX_SEQ);
-            let seq: Option<u64> = seq.and_then(|text| text.parse().ok());
-            found.extend(seq.map(|seq| position(topic, seq + 1)));
+            if let Some(topic) = asked.remove(message.topic()) {
+                found.push(incoming(&topic, &message));
+            }
         }
         Ok(found)
     }
