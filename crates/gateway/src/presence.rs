@@ -7,6 +7,48 @@ use blazing_sun_backbone::log::NewRecord;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// So many records of departures wait for the log; half of them may be what is only shown to others.
+const OWED_MAX: usize = 50_000;
+
+/// Departures that the log did not take yet, the latest of each connection last.
+#[derive(Default)]
+pub(crate) struct Owed {
+    records: Vec<NewRecord>,
+    /// How many found no room since the last were taken.
+    dropped: u64,
+}
+
+impl Owed {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Keeps these; of what `is_needed` does not hold for only so many that there is room for as many others.
+    fn add(&mut self, records: Vec<NewRecord>, is_needed: impl Fn(&NewRecord) -> bool) {
+        for record in records {
+            let most = if is_needed(&record) {
+                OWED_MAX
+            } else {
+                OWED_MAX / 2
+            };
+            match self.records.len() < most {
+                true => self.records.push(record),
+                false => self.dropped += 1,
+            }
+        }
+    }
+
+    fn take(&mut self) -> Vec<NewRecord> {
+        if self.dropped > 0 {
+            tracing::error!(
+                dropped = self.dropped,
+                "the log took nothing for so long that departures were forgotten"
+            );
+        }
+        std::mem::take(self).records
+    }
+}
+
 /// The two records that say that a user's connection came or went.
 pub(crate) fn records(
     shared: &Shared,
@@ -73,17 +115,22 @@ fn say(shared: &Arc<Shared>, records: Vec<NewRecord>) {
     let again = records.clone();
     let taken = shared.append(records.clone(), move |shared, durable| {
         if !durable {
-            shared.owed.lock().extend(again);
+            owe(shared, again);
         }
     });
     if taken.is_err() {
-        shared.owed.lock().extend(records);
+        owe(shared, records);
     }
+}
+
+fn owe(shared: &Shared, records: Vec<NewRecord>) {
+    let is_needed = |record: &NewRecord| record.topic == shared.presence;
+    shared.owed.lock().add(records, is_needed);
 }
 
 /// Says what is owed.
 pub(crate) fn pay(shared: &Arc<Shared>) {
-    let owed = std::mem::take(&mut *shared.owed.lock());
+    let owed = shared.owed.lock().take();
     if !owed.is_empty() {
         say(shared, owed);
     }
@@ -118,5 +165,33 @@ pub(crate) async fn beat(shared: Arc<Shared>, every: Duration) {
         if let Err(error) = shared.append(vec![record], |_, _| {}) {
             tracing::warn!(%error, "no heartbeat could be said");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_backbone::log::Topic;
+
+    #[test]
+    fn what_is_owed_is_bounded_and_what_backends_need_comes_first() {
+        let record = |topic: &str| NewRecord {
+            topic: Topic::new(topic),
+            partition: None,
+            key: Default::default(),
+            headers: Default::default(),
+            payload: Default::default(),
+        };
+        let both = || vec![record("needed"), record("shown")];
+        let is_needed = |record: &NewRecord| record.topic.as_str() == "needed";
+        let mut owed = Owed::default();
+        for _ in 0..OWED_MAX {
+            owed.add(both(), is_needed);
+        }
+        let taken = owed.take();
+        assert_eq!(taken.len(), OWED_MAX);
+        let shown = taken.iter().filter(|record| !is_needed(record)).count();
+        assert_eq!(shown, OWED_MAX / 4);
+        assert!(owed.is_empty());
     }
 }

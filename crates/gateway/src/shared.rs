@@ -4,6 +4,7 @@ use crate::config::GatewayConfig;
 use crate::events::push_string;
 use crate::gateway::ReadPosition;
 use crate::limits::Addresses;
+use crate::presence::Owed;
 use crate::routing::Tables;
 use crate::socket::Socket;
 use blazing_sun_backbone::credentials::{PasswordSealer, TokenVerifier};
@@ -48,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) reading: AtomicBool,
     pub(crate) draining: AtomicBool,
     /// Departures that the log did not take yet.
-    pub(crate) owed: Mutex<Vec<NewRecord>>,
+    pub(crate) owed: Mutex<Owed>,
 }
 
 /// What became of a command's append.

@@ -37,6 +37,11 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Questions to the brokers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The thread's last turn, and the end of its client.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// Between looks whether it has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// The consumer's thread.
 pub(super) struct Consumer {
     assigned: Arc<Mutex<Assigned>>,
@@ -87,11 +92,24 @@ impl Consumer {
     /// Leaves the group. Others take over at once.
     pub fn stop(&self) {
         self.is_over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.lock().take() {
-            // It has nothing to tell.
-            let _ = thread.join();
+        if let Some(thread) = self.thread.lock().take()
+            && !has_ended(&thread, STOP_WITHIN)
+        {
+            tracing::warn!("the consumer does not end; it is left behind");
         }
     }
+}
+
+/// Waits for a thread, which has nothing to tell, for so long at most; whether it has ended.
+fn has_ended(thread: &JoinHandle<()>, within: Duration) -> bool {
+    let until = Instant::now() + within;
+    while !thread.is_finished() {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    true
 }
 
 /// A new member of the group.
@@ -504,6 +522,17 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_that_does_not_end_is_not_waited_for_for_ever() {
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let _ = ends.recv();
+        });
+        assert!(!has_ended(&thread, LOOK_AGAIN * 3));
+        drop(end);
+        assert!(has_ended(&thread, PATIENCE * 6));
+    }
 
     #[test]
     fn what_the_group_has_refused_is_told_again() {

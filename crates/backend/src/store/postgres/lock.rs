@@ -13,13 +13,17 @@ const NOTICED: &str =
 /// A lock that is held. Dropping it gives it back.
 pub struct PgLock {
     /// The session ends with it.
-    _client: Client,
+    client: Client,
     connection: JoinHandle<()>,
 }
 
 impl PgPool {
     /// Takes the lock of this name, on a connection of its own; none: another process has it.
     pub async fn try_lock(&self, name: &str) -> Result<Option<PgLock>, StoreError> {
+        self.answer(self.ask_for_lock(name)).await
+    }
+
+    async fn ask_for_lock(&self, name: &str) -> Result<Option<PgLock>, StoreError> {
         let options = self.options();
         let config = options.session(&format!("blazing-sun {name}"), NOTICED);
         let (client, connection) = config.connect(options.connector()).await?;
@@ -29,12 +33,10 @@ impl PgPool {
             }
         });
         let sql = "SELECT pg_try_advisory_lock(hashtextextended('blazing-sun ' || $1, 0))";
-        let row = client.query_one(sql, &[&name]).await?;
+        // Its connection ends with it, also where no answer is waited for any more.
+        let lock = PgLock { client, connection };
+        let row = lock.client.query_one(sql, &[&name]).await?;
         let is_taken = row.try_get(0)?;
-        let lock = PgLock {
-            _client: client,
-            connection,
-        };
         Ok(Some(lock).filter(|_| is_taken))
     }
 }

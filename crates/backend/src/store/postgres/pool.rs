@@ -16,6 +16,8 @@ const MIGRATION_LOCK: i64 = 0x626c_617a_696e_6721;
 
 /// How long a connection is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an answer is waited for: longer than the server lets a statement run, for it may not run itself.
+const ANSWER_WITHIN: Duration = Duration::from_secs(25);
 /// How long migrations may take, those of other processes included.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(600);
 
@@ -28,6 +30,7 @@ const MIGRATING: &str =
 pub struct PgPool {
     pool: Pool,
     options: PgOptions,
+    answer_within: Duration,
 }
 
 impl fmt::Debug for PgPool {
@@ -66,7 +69,18 @@ impl PgPool {
         Ok(PgPool {
             pool: pool.map_err(|error| StoreError::Unreachable(PgFailure::other(error)))?,
             options: options.clone(),
+            answer_within: ANSWER_WITHIN,
         })
+    }
+
+    /// An answer, unless the server is silent for too long: it may be frozen, with all of its connections open.
+    pub(super) async fn answer<T>(
+        &self,
+        asked: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let answer = tokio::time::timeout(self.answer_within, asked).await;
+        let silence = || PgFailure::other("the database does not answer");
+        answer.unwrap_or_else(|_| Err(StoreError::Unreachable(silence())))
     }
 
     pub(super) fn options(&self) -> &PgOptions {
@@ -85,8 +99,16 @@ impl PgPool {
         parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
         let client = self.get().await?;
-        let statement = client.prepare_cached(sql).await?;
-        Ok(client.query(&statement, parameters).await?)
+        let rows = self.answer(async {
+            let statement = client.prepare_cached(sql).await?;
+            Ok(client.query(&statement, parameters).await?)
+        });
+        let rows = rows.await;
+        if matches!(rows, Err(StoreError::Unreachable(_))) {
+            // What it may still answer is nobody's.
+            drop(Object::take(client));
+        }
+        rows
     }
 
     /// Keeps what a deployment never changes: answers with what is kept under this name, which is `wanted` if
@@ -186,5 +208,50 @@ async fn check(client: &Client) -> Result<(), StoreError> {
     match found > known {
         true => Err(StoreError::Newer { found, known }),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_harness::postgres::TestPostgres;
+
+    const SOON: Duration = Duration::from_millis(300);
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_answer_that_does_not_come_is_not_waited_for_for_ever() {
+        let postgres = tokio::task::spawn_blocking(TestPostgres::shared);
+        let url = postgres.await.unwrap().new_database();
+        let options = PgOptions::parse(&url).unwrap();
+        let mut pool = PgPool::open(&options).await.unwrap();
+        pool.keep("name", "value").await.unwrap();
+        let lock = pool.get().await.unwrap();
+        lock.batch_execute("BEGIN; LOCK TABLE deployment")
+            .await
+            .unwrap();
+        pool.answer_within = SOON;
+        let silent = pool.kept("name").await;
+        assert!(
+            matches!(silent, Err(StoreError::Unreachable(_))),
+            "{silent:?}"
+        );
+        drop(Object::take(lock));
+        pool.answer_within = ANSWER_WITHIN;
+        assert_eq!(pool.kept("name").await.unwrap().as_deref(), Some("value"));
+    }
+
+    #[tokio::test]
+    async fn a_lock_of_a_server_that_says_nothing_is_not_waited_for_for_ever() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let url = format!("postgres://somebody@127.0.0.1:{port}/any?sslmode=disable");
+        let mut pool = PgPool::new(&PgOptions::parse(&url).unwrap()).unwrap();
+        pool.answer_within = SOON;
+        let lock = tokio::time::timeout(ANSWER_WITHIN, pool.try_lock("a"));
+        let lock = lock
+            .await
+            .expect("it is given up")
+            .map(|lock| lock.is_some());
+        assert!(matches!(lock, Err(StoreError::Unreachable(_))), "{lock:?}");
     }
 }
