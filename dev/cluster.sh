@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# A whole cluster on this machine: Kafka, PostgreSQL, two backends, two gateways, and nginx that makes them one address.
+# A whole cluster on this machine: Kafka, PostgreSQL, two backends, two gateways, a checkout with a test bank, and nginx that
+# makes them one address.
 #
 #   cluster.sh run      starts all of it, says where, and starts again what ends, until Ctrl-C ends all
 #   cluster.sh stop     ends one that runs elsewhere, or what one has left behind; its data stays
 #   cluster.sh wipe     the same, and removes the data
 #   cluster.sh status   says what runs, and where
-#   cluster.sh bench    measures one, without nginx, beside its floor, and removes it: what follows goes to
+#   cluster.sh bench    measures one, without nginx and payments, beside its floor, and removes it: what follows goes to
 #                       `blazing-sun bench cluster`; without anything, as fast as possible and then 2,000 commands/s
 #
 # Read: LISTEN (127.0.0.1:8080), CLUSTER_DIR (data/cluster, for bench data/bench-cluster), BLAZING_SUN_BIN
@@ -28,6 +29,10 @@ gateways=${GATEWAYS:-$default_count}
 backends=${BACKENDS:-$default_count}
 program=${BLAZING_SUN_BIN:-${CARGO_TARGET_DIR:-target}/release/blazing-sun}
 readonly SERVERS=(kafka postgres)
+case $command in
+  bench) payers=() ;;
+  *) payers=(bank checkout-1) ;;
+esac
 
 # The functions of processes.sh work on one server at a time.
 server_name=cluster
@@ -79,13 +84,30 @@ start_process() {
   local environment=(KAFKA_BOOTSTRAP_SERVERS="$kafka") arguments=()
   case $command in
     bench) arguments=(--bench) ;;
-    *) environment+=(BLAZING_SUN_GATEWAY__TRUSTED_PROXIES='["127.0.0.1"]') ;;
+    *)
+      environment+=(BLAZING_SUN_GATEWAY__TRUSTED_PROXIES='["127.0.0.1"]' BLAZING_SUN_SERVER__PUBLIC_URL="http://$listen"
+        BLAZING_SUN_PAYMENTS__PROVIDER=test_bank)
+      ;;
   esac
   case $role in
     gateway) environment+=(BLAZING_SUN_KEYS="$cluster_dir/keys-of-gateways" BLAZING_SUN_GATEWAY__ID="$name") ;;
     backend) environment+=(BLAZING_SUN_KEYS="$cluster_dir/keys" DATABASE_URL="$database") ;;
+    checkout)
+      environment+=(CHECKOUT_DATABASE_URL="$database"
+        BLAZING_SUN_PAYMENTS__TEST_BANK_URL="http://127.0.0.1:$(port_of bank)"
+        BLAZING_SUN_PAYMENTS__SECRET_KEY_FILE="$cluster_dir/bank/test-bank-secret-key"
+        BLAZING_SUN_PAYMENTS__WEBHOOK_SECRETS_FILE="$cluster_dir/bank/test-bank-webhook-secret")
+      ;;
   esac
   launch_member "$name" env "${environment[@]}" "$program" "$role" --listen "127.0.0.1:$port" "${arguments[@]}"
+}
+
+start_bank() {
+  of_member bank
+  launch_member bank "$program" test-bank --dir "$server_dir" --listen "127.0.0.1:$(port_of bank)" \
+    --webhooks "http://127.0.0.1:$(port_of checkout-1)/webhooks/stripe"
+  # A checkout reads its keys when it starts.
+  wait_for "$START_SECONDS_MAX" is_listening "$(port_of bank)" || server_die "the test bank does not listen"
 }
 
 # Servers of an upstream, as nginx writes them.
@@ -106,6 +128,7 @@ site_of_nginx() {
   site=${site//'${GATEWAYS}'/$(upstream "${names[@]}")}
   mapfile -t names < <(backend_names)
   site=${site//'${BACKENDS}'/$(upstream "${names[@]}")}
+  site=${site//'${CHECKOUTS}'/$(upstream checkout-1)}
   site=${site//'${LISTEN}'/$listen}
   site=${site//'${RESOLVER}'/}
   printf '%s\n' "${site//'${TLS}'/}"
@@ -137,6 +160,7 @@ END
 start_member() {
   case $1 in
     nginx) start_nginx ;;
+    bank) start_bank ;;
     kafka | postgres) start_server "$1" ;;
     *) start_process "$1" ;;
   esac
@@ -186,6 +210,7 @@ stop_all() {
   end_member nginx TERM
   for name in $(gateway_names); do end_member "$name" TERM & done
   wait
+  for name in checkout-1 bank; do end_member "$name" TERM; done
   for name in $(backend_names); do end_member "$name" TERM & done
   wait
   for name in "${SERVERS[@]}"; do "dev/$name.sh" stop --dir "$cluster_dir/$name"; done
@@ -195,6 +220,7 @@ members() {
   printf '%s\n' "${SERVERS[@]}"
   backend_names
   gateway_names
+  ((${#payers[@]} == 0)) || printf '%s\n' "${payers[@]}"
   echo nginx
 }
 
@@ -226,6 +252,9 @@ start_all() {
   mapfile -t names < <(gateway_names)
   for name in "${names[@]}"; do start_member "$name"; done
   wait_until_ready "${names[@]}"
+  ((${#payers[@]} > 0)) || return 0
+  for name in "${payers[@]}"; do start_member "$name"; done
+  wait_until_ready checkout-1
 }
 
 run() {
@@ -238,7 +267,8 @@ run() {
   server_name=cluster server_dir=$cluster_dir
   wait_for "$START_SECONDS_MAX" is_listening "${listen##*:}" || server_die "nginx does not listen on $listen"
   server_say "plays on http://$listen"
-  server_say "export KAFKA_BOOTSTRAP_SERVERS=$kafka DATABASE_URL=$database BLAZING_SUN_KEYS=$cluster_dir/keys"
+  server_say "export KAFKA_BOOTSTRAP_SERVERS=$kafka DATABASE_URL=$database CHECKOUT_DATABASE_URL=$database" \
+    "BLAZING_SUN_KEYS=$cluster_dir/keys"
   server_say "logs are in $cluster_dir/*/output.log; kill what you like, it is started again; Ctrl-C ends all"
   keep_running
 }
@@ -300,7 +330,7 @@ stop() {
 remove_data() {
   local name
   for name in "${SERVERS[@]}"; do "dev/$name.sh" wipe --dir "$cluster_dir/$name"; done
-  for name in nginx $(gateway_names) $(backend_names); do
+  for name in nginx bank checkout-1 $(gateway_names) $(backend_names); do
     rm -rf "${cluster_dir:?}/$name"
   done
   rm -f "$cluster_dir"/{keys,keys-of-gateways}

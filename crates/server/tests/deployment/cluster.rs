@@ -1,7 +1,8 @@
 //! `make cluster`: one address, behind which a game is played, and which a killed process does not take away.
 
 use crate::repository;
-use blazing_sun_harness::{Client, DEADLINE, Guest, within};
+use blazing_sun_harness::{Client, DEADLINE, Guest, PaymentPage, text, within};
+use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -94,6 +95,45 @@ fn script(folder: &TempDir, command: &str) -> Command {
     script
 }
 
+/// Through the proxy to a backend, over a checkout to the test bank, and back.
+async fn pays_in(http: &reqwest::Client, url: &str, guest: &Guest) {
+    let get = async |path: &str| -> Value {
+        let answer = http.get(format!("{url}{path}")).bearer_auth(&guest.token);
+        let answer = answer.send().await.expect("an answer");
+        answer.json().await.expect("JSON")
+    };
+    let asked = http
+        .post(format!("{url}/api/v1/checkout/sessions"))
+        .bearer_auth(&guest.token)
+        .json(&json!({ "amount_cents": 2_000, "success_url": format!("{url}/") }));
+    let asked: Value = asked
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
+    let path = format!("/api/v1/checkout/sessions/{}", text(&asked["request_id"]));
+    let page = async {
+        loop {
+            if let Some(page) = get(&path).await["session_url"].as_str() {
+                return PaymentPage::of(page);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    within("a page to pay on", page)
+        .await
+        .pay(http, "pay")
+        .await;
+    let paid = async {
+        while get("/api/v1/me/balance").await["balance_cents"] != 7_000 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    within("the money", paid).await;
+}
+
 #[tokio::test]
 async fn a_cluster_plays_at_one_address_and_starts_again_what_ends() {
     let mut cluster = Cluster::start().await;
@@ -128,6 +168,8 @@ async fn a_cluster_plays_at_one_address_and_starts_again_what_ends() {
     within("a socket", Client::socket(cluster.address))
         .await
         .expect("a socket through the proxy");
+
+    pays_in(&http, &url, &first).await;
 
     let killed = cluster.runs("gateway-1").expect("it runs");
     let status = Command::new("kill")
@@ -169,6 +211,8 @@ async fn a_cluster_plays_at_one_address_and_starts_again_what_ends() {
         "backend-2",
         "gateway-1",
         "gateway-2",
+        "bank",
+        "checkout-1",
         "nginx",
     ] {
         assert_eq!(cluster.runs(member), None, "{member}");

@@ -62,6 +62,7 @@ fn with(tls: &str, listen: &str) -> String {
         ("RESOLVER", ""),
         ("GATEWAYS", "server 127.0.0.1:1; server 127.0.0.1:2;"),
         ("BACKENDS", "server 127.0.0.1:3;"),
+        ("CHECKOUTS", "server 127.0.0.1:4;"),
     ])
 }
 
@@ -77,13 +78,21 @@ fn nginx_takes_the_template() {
 fn nginx_takes_what_compose_fills_in() {
     let compose = Compose::read();
     let environment = compose.environment("proxy");
-    let values: Vec<(&str, String)> = ["LISTEN", "TLS", "RESOLVER", "GATEWAYS", "BACKENDS"]
-        .iter()
-        .map(|name| (*name, environment[*name].clone()))
-        .collect();
+    let values: Vec<(&str, String)> = [
+        "LISTEN",
+        "TLS",
+        "RESOLVER",
+        "GATEWAYS",
+        "BACKENDS",
+        "CHECKOUTS",
+    ]
+    .iter()
+    .map(|name| (*name, environment[*name].clone()))
+    .collect();
     for (kind, names) in [
-        ("GATEWAYS", ["gateway-1", "gateway-2"]),
-        ("BACKENDS", ["backend-1", "backend-2"]),
+        ("GATEWAYS", &["gateway-1", "gateway-2"][..]),
+        ("BACKENDS", &["backend-1", "backend-2"]),
+        ("CHECKOUTS", &["checkout"]),
     ] {
         for name in names {
             assert!(
@@ -95,7 +104,13 @@ fn nginx_takes_what_compose_fills_in() {
     // Looking names up again came with nginx 1.27.3, which the image has; names of containers are unknown here.
     let here = values.iter().map(|(name, value)| {
         let mut value = value.replace(" resolve ", " ");
-        for name in ["gateway-1", "gateway-2", "backend-1", "backend-2"] {
+        for name in [
+            "gateway-1",
+            "gateway-2",
+            "backend-1",
+            "backend-2",
+            "checkout",
+        ] {
             value = value.replace(&format!("{name}:"), "127.0.0.1:");
         }
         (*name, value)

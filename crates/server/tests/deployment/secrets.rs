@@ -23,7 +23,10 @@ fn secrets_are_files_that_the_script_makes_for_their_readers_alone() {
         let file = folder.path().join(file);
         let made = std::fs::metadata(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(made.len() > 0, "{name}");
-        let whole = matches!(name, "keys" | "keys-of-gateways" | "backend.toml");
+        let whole = matches!(
+            name,
+            "keys" | "keys-of-gateways" | "backend.toml" | "checkout.toml"
+        );
         let mode = if whole { 0o600 } else { 0o644 };
         assert_eq!(made.permissions().mode() & 0o777, mode, "{name}");
     }
@@ -47,7 +50,13 @@ fn the_program_takes_the_environment_of_its_services() {
     let compose = Compose::read();
     let folder = made_secrets();
     let secrets = folder.path().join("secrets");
-    for name in ["gateway-1", "gateway-2", "backend-1", "backend-2"] {
+    for name in [
+        "gateway-1",
+        "gateway-2",
+        "backend-1",
+        "backend-2",
+        "checkout",
+    ] {
         let role = name.split('-').next().expect("a role");
         let mut command = Command::new(blazing_sun_harness::built("blazing-sun"));
         command
@@ -59,7 +68,9 @@ fn the_program_takes_the_environment_of_its_services() {
                 .replace(
                     "${PUBLIC_ORIGIN:-http://localhost:8080}",
                     "http://localhost:8080",
-                );
+                )
+                .replace("${MONEY:-demo}", "demo")
+                .replace("${PAYMENTS_PROVIDER:-none}", "stripe");
             assert!(!value.contains("${"), "{variable}: {value}");
             command.env(variable, value);
         }
@@ -74,6 +85,12 @@ fn the_program_takes_the_environment_of_its_services() {
             role == "backend",
             "{printed}"
         );
+        assert_eq!(
+            printed.contains("@postgres-checkout:5432/blazing_sun"),
+            role == "checkout",
+            "{printed}"
+        );
+        assert!(!printed.contains("hidden"), "{printed}");
     }
 }
 
@@ -91,6 +108,8 @@ fn make_secrets(folder: &Path) {
     succeeds(
         Command::new(deploy("secrets.sh"))
             .env("DEPLOY_DIR", folder)
+            .env("STRIPE_SECRET_KEY", "sk_test_hidden")
+            .env("STRIPE_WEBHOOK_SECRET", "whsec_hidden")
             .env("BLAZING_SUN_BIN", blazing_sun_harness::built("blazing-sun")),
     );
 }
