@@ -56,6 +56,8 @@ of_member() {
 # Ports are kept: whoever comes back has to be found where it was.
 port_of() {
   local file=$cluster_dir/$1/port
+  # It may be asked for before its owner is started.
+  mkdir -p "${file%/port}"
   [[ -s $file ]] || free_port >"$file"
   cat "$file"
 }
