@@ -73,7 +73,13 @@ pub fn keys(mapping: &Value) -> BTreeSet<&str> {
 #[test]
 fn all_services_are_there_with_their_commands() {
     let compose = Compose::read();
-    let others = ["kafka", "kafka-users", "postgres", "postgres-checkout", "proxy"];
+    let others = [
+        "kafka",
+        "kafka-users",
+        "postgres",
+        "postgres-checkout",
+        "proxy",
+    ];
     assert_eq!(
         compose.services(),
         PROCESSES.into_iter().chain(others).collect()
