@@ -9,7 +9,6 @@ pub mod crew;
 pub mod crowd;
 pub mod drain;
 pub mod history;
-#[cfg(feature = "failpoints")]
 pub mod payments;
 pub mod planted;
 pub mod player;

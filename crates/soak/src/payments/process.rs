@@ -1,7 +1,6 @@
 //! The checkout's process: it ends at its kill points and is started again until it is told to stay.
 
 use crate::payments::program::LOG;
-use blazing_sun_backbone::failpoints::KILL_VARIABLE;
 use blazing_sun_checkout::bank::BankHandle;
 use blazing_sun_harness::{built, command};
 use std::collections::BTreeMap;
@@ -72,7 +71,7 @@ async fn start(
     let mut command = command(&built(PROGRAM), &[&path, bank.url()]);
     command.stdout(Stdio::piped());
     if let Some(kill) = kill {
-        command.env(KILL_VARIABLE, kill);
+        command.env("BLAZING_SUN_FAILPOINT", kill);
     }
     let mut child = command.spawn()?;
     let output = child.stdout.take();

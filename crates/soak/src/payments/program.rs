@@ -4,7 +4,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use blazing_sun_backbone::failpoints;
 use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
 use blazing_sun_backbone::log::{EventLog, Headers, NewRecord, Topic};
 use blazing_sun_backbone::messages::CheckoutRequest;
@@ -40,7 +39,6 @@ const PACE: fn() -> Pace = || Pace {
 
 /// Serves until it is killed.
 pub async fn serve(folder: &Path, bank: &str) -> anyhow::Result<()> {
-    failpoints::plant_from_environment().map_err(anyhow::Error::msg)?;
     let log = SqliteLog::standalone(&folder.join(LOG), SqliteLogOptions::default())?;
     let log: Arc<dyn EventLog> = Arc::new(log);
     log.ensure_topics(&topics::all(NO_GAMES, topics::DEFAULT_PARTITIONS))
