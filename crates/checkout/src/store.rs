@@ -35,6 +35,9 @@ pub enum StoreError {
     /// It can not be brought to this program's schema.
     #[error("the checkout's store can not be used: {0}")]
     Unsuitable(String),
+    /// No checkout has come to use it yet.
+    #[error("the checkout's store has no schema yet: no checkout has used it")]
+    Empty,
     /// A newer program has written it.
     #[error(
         "the checkout's store has schema {found}, this program knows up to {known}: start a newer one"

@@ -57,8 +57,11 @@ impl SqlitePaymentStore {
                 connection: Arc::new(Mutex::new(connection)),
                 begin: "BEGIN",
             }))),
-            _ => Err(StoreError::Unsuitable(
-                "the file has no checkout's schema, or an older one, which its server brings up to date".to_owned(),
+            // A process that was killed early may leave no more than the file.
+            (None | Some(0), _) => Err(StoreError::Empty),
+            (Some(_), _) => Err(StoreError::Unsuitable(
+                "the file has an older checkout's schema, which its server brings up to date"
+                    .to_owned(),
             )),
         }
     }

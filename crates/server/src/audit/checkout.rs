@@ -9,7 +9,7 @@ use blazing_sun_backbone::topics::{self, CHECKOUT_REQUESTS, Party};
 use blazing_sun_backend::audit::{AuditCheck, BookedTopUp, BookedTransfer, LedgerBooks};
 use blazing_sun_checkout::payment::{Payment, PaymentState};
 use blazing_sun_checkout::store::{
-    Books, JournalRow, PaymentBooks, PgPaymentStore, SqlitePaymentStore,
+    Books, JournalRow, PaymentBooks, PgPaymentStore, SqlitePaymentStore, StoreError,
 };
 use blazing_sun_domain::Games;
 use serde::Deserialize;
@@ -26,6 +26,9 @@ pub async fn of_folder(folder: &Path) -> anyhow::Result<Option<Books>> {
     }
     let path = file.clone();
     let opened = tokio::task::spawn_blocking(move || SqlitePaymentStore::open_books(&path)).await?;
+    if matches!(opened, Err(StoreError::Empty)) {
+        return Ok(None);
+    }
     let books = read(opened.map_err(Into::into)).await;
     books.with_context(|| format!("cannot read {}", file.display()))
 }

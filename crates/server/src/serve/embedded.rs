@@ -45,7 +45,8 @@ impl Parts {
             .await
             .context("cannot prepare the topics")?;
         let ground = ground(&engine);
-        let payments = Payments::embedded(config, data_dir.path(), &games, engine.log(), address)?;
+        let mut payments =
+            Payments::embedded(config, data_dir.path(), &games, engine.log(), address)?;
         let accounts = Arc::new(settings::accounts(config, &keys, &ground, mail)?);
         // One for all, so that who is banned is refused everywhere.
         let verifier = keys.verifier();
@@ -76,6 +77,9 @@ impl Parts {
             gateway: gateway.control(),
             engine: engine.clone(),
         };
+        if let Some(payments) = &mut payments {
+            payments.wait_for_first_try().await;
+        }
         Ok(Parts {
             owner: Owner::Embedded(engine),
             gateway: Some(gateway),

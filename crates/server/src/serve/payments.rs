@@ -24,14 +24,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How long others wait for its first try, which takes milliseconds where nothing is amiss.
+const FIRST_TRY: Duration = Duration::from_secs(5);
 
 /// A checkout that works, or will.
 pub(super) struct Payments {
     watch: Watch,
     starting: JoinHandle<Running>,
+    tried: oneshot::Receiver<()>,
 }
 
 /// What is known of a checkout from outside. Clones are the same one.
@@ -112,8 +116,19 @@ impl Payments {
     {
         let watch = Watch::default();
         watch.front.waits_for("the checkout is not there yet");
-        let starting = tokio::spawn(begin(watch.clone(), start));
-        Payments { watch, starting }
+        let (told, tried) = oneshot::channel();
+        let starting = tokio::spawn(begin(watch.clone(), start, told));
+        Payments {
+            watch,
+            starting,
+            tried,
+        }
+    }
+
+    /// Until it works or has failed once, so that a server which says that it serves can be paid in at once.
+    pub(super) async fn wait_for_first_try(&mut self) {
+        // Whoever takes longer, or has ended, is not waited for.
+        let _ = tokio::time::timeout(FIRST_TRY, &mut self.tried).await;
     }
 
     /// Takes webhooks, from the start on.
@@ -146,11 +161,13 @@ impl Payments {
 }
 
 /// Tries until it works.
-async fn begin<F>(watch: Watch, start: impl Fn() -> F) -> Running
+async fn begin<F>(watch: Watch, start: impl Fn() -> F, tried: oneshot::Sender<()>) -> Running
 where
     F: Future<Output = anyhow::Result<Running>>,
 {
     let front = &watch.front;
+    // Dropped, it says the same.
+    let mut tried = Some(tried);
     let mut told = None;
     loop {
         let error = match start().await {
@@ -163,6 +180,7 @@ where
             Err(error) => format!("{error:#}"),
         };
         front.waits_for(format!("the checkout does not start: {error}"));
+        tried.take();
         if is_due(&mut told) {
             tracing::error!(
                 error,
