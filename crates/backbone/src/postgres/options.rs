@@ -1,6 +1,8 @@
 //! How the database is reached: its URL, TLS, and what every session asks of the server.
 
+use super::PgFailure;
 use super::tls::{self, TlsMode};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +12,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connections that the HTTP API and reads have at most, where nothing else is said.
 const POOL_SIZE: usize = 8;
+
+/// How long a connection of a pool is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What sessions ask of the server. Whoever stops in the middle of a transaction holds locks for so long at
 /// most; what was acknowledged has to be on the disk.
@@ -130,11 +135,6 @@ impl PgOptions {
         self
     }
 
-    /// How many connections there are at most for the HTTP API and reads.
-    pub fn connections_max(&self) -> usize {
-        self.pool_size
-    }
-
     /// What a session begins with that has another name in the server's own tables, and with more to ask of it.
     pub fn session(&self, name: &str, more: &str) -> Config {
         let mut config = self.config.clone();
@@ -147,6 +147,26 @@ impl PgOptions {
     /// What every session begins with.
     pub fn config(&self) -> Config {
         self.config.clone()
+    }
+
+    /// A pool of connections that begin with this. None is made before one is asked for.
+    pub fn pool(&self, config: Config) -> Result<Pool, PgFailure> {
+        let manager = Manager::from_config(
+            config,
+            self.connector(),
+            ManagerConfig {
+                // After a restart of the server no request fails of a connection that was lost before.
+                recycling_method: RecyclingMethod::Verified,
+            },
+        );
+        Pool::builder(manager)
+            .max_size(self.pool_size)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .recycle_timeout(Some(PATIENCE))
+            .build()
+            .map_err(PgFailure::other)
     }
 
     /// What makes its connections.

@@ -6,9 +6,7 @@ use super::{PaymentBooks, PaymentStore, StoreError};
 use async_trait::async_trait;
 use blazing_sun_backbone::postgres::{PgFailure, PgOptions, told};
 use bytes::BytesMut;
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
-};
+use deadpool_postgres::{Object, Pool, PoolError};
 use futures_util::future::try_join_all;
 use std::error::Error;
 use std::sync::Arc;
@@ -24,8 +22,6 @@ mod migrations {
 /// Whoever migrates holds this advisory lock; the number is arbitrary, and the same for all checkouts.
 const MIGRATION_LOCK: i64 = 0x626c_617a_696e_6723;
 
-/// How long a connection is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long migrations may take, those of other processes included.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(600);
 
@@ -76,21 +72,8 @@ impl PgPaymentStore {
 }
 
 fn pool(options: &PgOptions) -> Result<Pool, StoreError> {
-    let manager = Manager::from_config(
-        options.session("blazing-sun checkout", SCHEMA),
-        options.connector(),
-        ManagerConfig {
-            recycling_method: RecyclingMethod::Verified,
-        },
-    );
-    let pool = Pool::builder(manager)
-        .max_size(options.connections_max())
-        .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(PATIENCE))
-        .create_timeout(Some(PATIENCE))
-        .recycle_timeout(Some(PATIENCE))
-        .build();
-    pool.map_err(|error| StoreError::Postgres(PgFailure::other(error)))
+    let pool = options.pool(options.session("blazing-sun checkout", SCHEMA));
+    pool.map_err(StoreError::Postgres)
 }
 
 /// Brings the schema up to date. Of several at once each waits for the one before it.

@@ -241,7 +241,7 @@ async fn an_answer_is_kept_only_of_what_was_carried_out() {
         .await;
     assert_eq!(malformed.status, 400);
     let session = rig.post(SESSIONS, SESSION, Some("key")).await.good();
-    rig.bank.pay(&id(&session), Way::Pay).await.expect("paid");
+    rig.pay(&session, Way::Pay).await;
     let path = format!("{SESSIONS}/{}/expire", id(&session));
     let refused = rig.post(&path, &[], Some("expire")).await;
     assert_eq!(error(&refused), told(400, INVALID, "", ""));
@@ -300,7 +300,7 @@ async fn a_500_after_the_effect_is_the_answer_from_then_on() {
 async fn refunds_add_up_to_the_payment_and_no_further() {
     let rig = Rig::new().await;
     let session = rig.session().await;
-    rig.bank.pay(&id(&session), Way::Pay).await.expect("paid");
+    rig.pay(&session, Way::Pay).await;
     let payment = id(&rig.session_again(&session).await["payment_intent"]);
     let refund = async |amount: Option<&str>| {
         let mut form = vec![("payment_intent", payment.as_str())];
@@ -341,7 +341,7 @@ async fn events_come_in_pages_the_newest_first() {
         rig.bank.expire(&id(&session)).await.expect("expired");
     }
     let paid = rig.session().await;
-    rig.bank.pay(&id(&paid), Way::Pay).await.expect("paid");
+    rig.pay(&paid, Way::Pay).await;
     let all = rig.get("/v1/events?limit=100").await.good();
     let all: Vec<String> = all["data"].as_array().unwrap().iter().map(id).collect();
     assert_eq!(all.len(), 9);

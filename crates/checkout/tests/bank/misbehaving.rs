@@ -22,11 +22,7 @@ impl Scene {
     async fn pay(&self, count: usize) -> Vec<Delivery> {
         for _ in 0..count {
             let session = self.rig.session().await;
-            self.rig
-                .bank
-                .pay(&id(&session), Way::Pay)
-                .await
-                .expect("paid");
+            self.rig.pay(&session, Way::Pay).await;
         }
         self.all_done().await
     }
@@ -110,12 +106,7 @@ async fn what_is_reordered_is_overtaken() {
     })
     .await;
     let session = scene.rig.session().await;
-    scene
-        .rig
-        .bank
-        .pay(&id(&session), Way::Pay)
-        .await
-        .expect("paid");
+    scene.rig.pay(&session, Way::Pay).await;
     scene.pay(3).await;
     let came: Vec<String> = scene.receiver.taken().iter().map(Hook::id).collect();
     let mut queued: Vec<String> = Vec::new();
@@ -135,12 +126,7 @@ async fn what_is_late_comes_when_it_is_due() {
     })
     .await;
     let session = scene.rig.session().await;
-    scene
-        .rig
-        .bank
-        .pay(&id(&session), Way::Pay)
-        .await
-        .expect("paid");
+    scene.rig.pay(&session, Way::Pay).await;
     let deliveries = scene.rig.bank.deliveries().await.expect("listed");
     assert!(
         deliveries
@@ -283,18 +269,8 @@ async fn another_amount_or_currency_is_what_was_paid() {
             (&session["amount_total"], &session["currency"]),
             (&2_500.into(), &"eur".into())
         );
-        scene
-            .rig
-            .bank
-            .pay(&id(&session), Way::Decline)
-            .await
-            .expect("declined");
-        scene
-            .rig
-            .bank
-            .pay(&id(&session), Way::Pay)
-            .await
-            .expect("paid");
+        scene.rig.pay(&session, Way::Decline).await;
+        scene.rig.pay(&session, Way::Pay).await;
         let paid = scene.rig.session_again(&session).await;
         assert_eq!(paid["payment_status"], "paid");
         for (object, name) in [

@@ -185,14 +185,8 @@ async fn who_pays_later_has_paid_once_it_settles() {
 async fn what_is_paid_later_settles_by_itself_when_told_so() {
     let rig = Rig::with(|options| options.settle_after = Some(Duration::from_secs(3_600))).await;
     let (kept, broken) = (rig.session().await, rig.session().await);
-    rig.bank
-        .pay(&id(&kept), Way::PayLater)
-        .await
-        .expect("promised");
-    rig.bank
-        .pay(&id(&broken), Way::PayLaterFails)
-        .await
-        .expect("promised");
+    rig.pay(&kept, Way::PayLater).await;
+    rig.pay(&broken, Way::PayLaterFails).await;
     // Not before its time, over a restart either.
     let rig = rig.restarted().await;
     assert_eq!(rig.session_again(&kept).await["payment_status"], "unpaid");
@@ -337,7 +331,7 @@ async fn what_is_no_page_or_no_button_is_said() {
 async fn a_dispute_goes_step_by_step() {
     let rig = Rig::new().await;
     let session = rig.session().await;
-    rig.bank.pay(&id(&session), Way::Pay).await.expect("paid");
+    rig.pay(&session, Way::Pay).await;
     let payment = id(&rig.session_again(&session).await["payment_intent"]);
     assert!(
         rig.bank

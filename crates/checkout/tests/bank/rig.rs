@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::Request;
 use blazing_sun_backbone::clock;
-use blazing_sun_checkout::bank::{Bank, BankHandle, BankOptions};
+use blazing_sun_checkout::bank::{Bank, BankHandle, BankOptions, Way};
 use blazing_sun_checkout::secret::Secret;
 use blazing_sun_checkout::webhook::signature;
 use reqwest::header::HeaderMap;
@@ -163,6 +163,12 @@ impl Rig {
         self.post("/v1/checkout/sessions", SESSION, None)
             .await
             .good()
+    }
+
+    /// The payer of a session does something there.
+    pub async fn pay(&self, session: &Value, way: Way) {
+        let paid = self.bank.pay(&id(session), way).await;
+        paid.unwrap_or_else(|error| panic!("{way:?} at {session}: {error}"));
     }
 
     pub async fn session_again(&self, session: &Value) -> Value {

@@ -107,17 +107,14 @@ async fn every_object_has_stripes_shape() {
     check(&session, &theirs(path, Some(SESSION)).await);
     let of_session = format!("{path}/{}", id(&session));
     check_get(&rig, &of_session).await;
-    rig.bank
-        .pay(&id(&session), Way::Decline)
-        .await
-        .expect("declined");
+    rig.pay(&session, Way::Decline).await;
     let expanded = format!("{of_session}?expand[]=payment_intent.latest_charge");
     let declined = check_get(&rig, &expanded).await;
     assert_eq!(
         declined["payment_intent"]["last_payment_error"]["decline_code"],
         "generic_decline"
     );
-    rig.bank.pay(&id(&session), Way::Pay).await.expect("paid");
+    rig.pay(&session, Way::Pay).await;
     let paid = check_get(&rig, &expanded).await;
     let (payment, charge) = (
         id(&paid["payment_intent"]),
@@ -179,7 +176,7 @@ async fn ids_and_fields_are_as_stripe_has_them() {
         session["expires_at"].as_i64().unwrap(),
     );
     assert_eq!(expires - created, 24 * 60 * 60);
-    rig.bank.pay(&id(&session), Way::Pay).await.expect("paid");
+    rig.pay(&session, Way::Pay).await;
     let paid = rig.session_again(&session).await;
     let payment = &paid["payment_intent"];
     assert!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 async fn paid(rig: &Rig) {
     let session = rig.session().await;
-    rig.bank.pay(&id(&session), Way::Pay).await.expect("paid");
+    rig.pay(&session, Way::Pay).await;
 }
 
 async fn all_done(rig: &Rig) {

@@ -2,7 +2,7 @@
 
 use crate::store::StoreError;
 use blazing_sun_backbone::postgres::{PgFailure, PgOptions, told};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Object, Pool};
 use std::fmt;
 use std::time::Duration;
 use tokio_postgres::{Client, Row};
@@ -14,8 +14,6 @@ mod migrations {
 /// Whoever migrates holds this advisory lock; the number is arbitrary, and the same for all programs of this kind.
 const MIGRATION_LOCK: i64 = 0x626c_617a_696e_6721;
 
-/// How long a connection is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an answer is waited for: longer than the server lets a statement run, for it may not run itself.
 const ANSWER_WITHIN: Duration = Duration::from_secs(25);
 /// How long migrations may take, those of other processes included.
@@ -51,23 +49,10 @@ impl PgPool {
 
     /// A pool for a database whose schema is this program's, without a look at it.
     pub fn new(options: &PgOptions) -> Result<PgPool, StoreError> {
-        let manager = Manager::from_config(
-            options.config(),
-            options.connector(),
-            ManagerConfig {
-                // After a restart of the server no request fails of a connection that was lost before.
-                recycling_method: RecyclingMethod::Verified,
-            },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(options.connections_max())
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(PATIENCE))
-            .build();
         Ok(PgPool {
-            pool: pool.map_err(|error| StoreError::Unreachable(PgFailure::other(error)))?,
+            pool: options
+                .pool(options.config())
+                .map_err(StoreError::Unreachable)?,
             options: options.clone(),
             answer_within: ANSWER_WITHIN,
         })
