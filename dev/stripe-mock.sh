@@ -48,7 +48,8 @@ address() { printf '127.0.0.1:%s\n' "$(<"$server_dir/port")"; }
 has_started_or_died() { is_gone "$1" || is_listening "$2"; }
 
 launch() {
-  detach "$server_dir/server.log" "$STRIPE_MOCK" -http-addr "127.0.0.1:$1"
+  # Left out, HTTPS is served too, beyond loopback and always at one port, so that no second one could start.
+  detach "$server_dir/server.log" "$STRIPE_MOCK" -http-addr "127.0.0.1:$1" -https-addr 127.0.0.1:0
   local pid=$!
   note_pid "$pid" || return 1
   wait_for "$START_SECONDS_MAX" has_started_or_died "$pid" "$1" ||
