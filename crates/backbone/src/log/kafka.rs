@@ -9,6 +9,7 @@ pub mod groups;
 mod hearing;
 mod offsets;
 mod options;
+mod paced;
 mod pending;
 mod reader;
 mod records;
@@ -26,7 +27,8 @@ pub use offsets::KafkaOffsets;
 pub use options::{
     KafkaOptionError, KafkaOptions, KafkaSecurity, KafkaTls, Password, SaslMechanism,
 };
-pub use records::{incoming, outgoing_headers, record_bytes_read};
+pub use paced::{DeliveryContext, PacedProducer};
+pub use records::{incoming, record_bytes_read};
 
 use super::{Appended, Bounds, EventLog, LogError, NewRecord, Start, Subscription, Topic};
 use crate::topics::TopicSpec;

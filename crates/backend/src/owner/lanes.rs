@@ -228,7 +228,7 @@ impl Lanes {
 }
 
 /// What a record takes in memory.
-pub(super) fn len_of(record: &NewRecord) -> usize {
+fn len_of(record: &NewRecord) -> usize {
     record.key.len() + record.headers.encoded().len() + record.payload.len()
 }
 

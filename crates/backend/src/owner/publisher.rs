@@ -3,17 +3,16 @@
 //! sent again by a new producer where this one fails for good.
 
 use super::aside::end_aside;
-use super::lanes::{Lanes, Parcel, len_of};
+use super::lanes::{Lanes, Parcel};
 use super::receipts::{Receipt, Receipts, Standing};
 use blazing_sun_backbone::log::NewRecord;
-use blazing_sun_backbone::log::kafka::settings;
-use blazing_sun_backbone::log::kafka::{Hearing, KafkaOffsets, KafkaOptions, outgoing_headers};
+use blazing_sun_backbone::log::kafka::{
+    DeliveryContext, Hearing, KafkaOffsets, KafkaOptions, PacedProducer,
+};
 use blazing_sun_backbone::{is_planted, kill_point};
 use blazing_sun_domain::Millis;
 use parking_lot::{Mutex, RwLock};
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
+use rdkafka::error::KafkaError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -27,7 +26,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Between two attempts to begin with a new producer.
 const RENEW_AFTER: Duration = Duration::from_millis(500);
 
-type Client = BaseProducer<Receipts>;
+type Client = PacedProducer<Receipts>;
 
 /// The producer, and what is on its way.
 pub(super) struct Publisher {
@@ -91,49 +90,13 @@ impl Publisher {
         kill_point!(Produced);
     }
 
-    /// Hands a record to the library; false: it fails for good, and everything is sent again.
+    /// Gives a record to the producer; false: it fails for good, and everything is sent again.
     fn send(&self, producer: &Client, record: &NewRecord, at: Millis, receipt: Receipt) -> bool {
-        let topic = self.options.full_name(record.topic.as_str());
-        let mut outgoing = BaseRecord::with_opaque_to(&topic, Box::new(receipt))
-            .key(&record.key[..])
-            .payload(&record.payload[..])
-            .partition(record.partition.unwrap_or_default() as i32)
-            .timestamp(at.0);
-        outgoing.headers = outgoing_headers(&record.headers);
-        loop {
-            let Err((error, refused)) = producer.send(outgoing) else {
-                return true;
-            };
-            match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::QueueFull) => {
-                    outgoing = refused;
-                    // Whoever renews the producer is the one who polls it otherwise.
-                    producer.poll(Duration::from_millis(1));
-                    if self.is_over() || self.standing.is_broken() {
-                        return false;
-                    }
-                }
-                Some(
-                    code @ (RDKafkaErrorCode::MessageSizeTooLarge
-                    | RDKafkaErrorCode::InvalidMessageSize),
-                ) => {
-                    tracing::error!(
-                        topic = record.topic.as_str(),
-                        bytes = len_of(record),
-                        kafka.error = %code,
-                        "a committed record is never published: it is too large"
-                    );
-                    self.standing
-                        .lanes
-                        .acknowledge(refused.delivery_opaque.place);
-                    return true;
-                }
-                code => {
-                    self.standing.refuse(code);
-                    return false;
-                }
-            }
+        let partition = record.partition.unwrap_or_default();
+        if let Err((error, receipt)) = producer.send(partition, record, Some(at), receipt) {
+            producer.context().delivered(Err(error), receipt);
         }
+        !self.standing.is_broken()
     }
 
     fn is_over(&self) -> bool {
@@ -183,7 +146,7 @@ impl Publisher {
         self.standing.generation.fetch_add(1, Ordering::AcqRel);
         self.standing.is_broken.store(false, Ordering::Relaxed);
         let failed = std::mem::replace(&mut *producer, renewed);
-        failed.purge(PurgeConfig::default().queue().inflight());
+        failed.give_up();
         end_aside(failed);
         for partition in self.standing.lanes.partitions() {
             for Parcel { place, at, records } in self.standing.lanes.take_again(partition) {
@@ -257,6 +220,5 @@ pub enum PublisherError {
 }
 
 fn client(options: &KafkaOptions, standing: &Arc<Standing>) -> Result<Client, KafkaError> {
-    let receipts = Receipts::of(standing);
-    BaseProducer::from_config_and_context(&settings::producer(options), receipts)
+    PacedProducer::new(options, Receipts::of(standing))
 }

@@ -2,12 +2,13 @@
 
 use super::lanes::{Lanes, Place};
 use super::refused::{Refused, Tell};
+use blazing_sun_backbone::log::Position;
+use blazing_sun_backbone::log::kafka::DeliveryContext;
 use blazing_sun_backbone::log::kafka::settings::ClientLog;
 use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{DeliveryResult, ProducerContext};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -60,22 +61,22 @@ impl ClientContext for Receipts {
     }
 }
 
-impl ProducerContext for Receipts {
-    type DeliveryOpaque = Box<Receipt>;
+impl DeliveryContext for Receipts {
+    type Receipt = Receipt;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, receipt: Box<Receipt>) {
+    fn delivered(&self, outcome: Result<Position, KafkaError>, receipt: Receipt) {
         let standing = &self.standing;
         if receipt.generation != standing.generation.load(Ordering::Acquire) {
             return;
         }
-        match result {
+        match outcome {
             Ok(_) => {
                 *standing.heard.lock() = Instant::now();
                 standing.refused.lock().published();
                 standing.has_come.store(true, Ordering::Relaxed);
                 standing.lanes.acknowledge(receipt.place);
             }
-            Err((error, _)) => match error.rdkafka_error_code() {
+            Err(error) => match error.rdkafka_error_code() {
                 Some(
                     code @ (RDKafkaErrorCode::MessageSizeTooLarge
                     | RDKafkaErrorCode::InvalidMessageSize

@@ -2,23 +2,21 @@
 //! for too long, or the library gives up, everything that waits is answered as unknown and a new
 //! producer goes on: none of it can be sent after what is appended later.
 
-use super::catalog::{Catalog, KnownTopic};
+use super::catalog::Catalog;
 use super::error::{KafkaLogError, client_error};
 use super::hearing::Hearing;
 use super::offsets::KafkaOffsets;
 use super::options::KafkaOptions;
+use super::paced::{DeliveryContext, PacedProducer};
 use super::pending::{Append, Pending};
-use super::records::{buffered_bytes, outgoing_headers, record_bytes};
-use super::settings::{self, ClientLog, RECORD_BYTES_MAX};
+use super::records::{buffered_bytes, record_bytes};
+use super::settings::{ClientLog, RECORD_BYTES_MAX};
 use super::threads::Threads;
 use crate::log::{Appended, LogError, NewRecord, Position};
 use parking_lot::Mutex;
-use rdkafka::Message;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -47,11 +45,11 @@ pub(super) struct Sender {
 }
 
 enum Slot {
-    Open(Arc<BaseProducer<Deliveries>>),
+    Open(Arc<PacedProducer<Deliveries>>),
     /// Between two producers.
     Away,
     /// Until what was taken is acknowledged, or until then.
-    Closing(Arc<BaseProducer<Deliveries>>, Instant),
+    Closing(Arc<PacedProducer<Deliveries>>, Instant),
     Closed,
 }
 
@@ -77,28 +75,24 @@ impl ClientContext for Deliveries {
     }
 }
 
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Box<Delivery>;
+impl DeliveryContext for Deliveries {
+    type Receipt = Delivery;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Delivery>) {
-        let outcome = match result {
-            Ok(message) => {
-                self.has_come.store(true, Ordering::Relaxed);
-                Ok(Position {
-                    partition: message.partition() as u32,
-                    offset: message.offset() as u64,
-                })
-            }
-            Err((error, _)) => Err(KafkaLogError::Unacknowledged(error.to_string()).into()),
-        };
+    fn delivered(&self, outcome: Result<Position, KafkaError>, delivery: Delivery) {
+        if outcome.is_ok() {
+            self.has_come.store(true, Ordering::Relaxed);
+        }
+        let outcome = outcome.map_err(unacknowledged);
         delivery.append.acknowledged(delivery.index, outcome);
     }
 }
 
-fn make_producer(options: &KafkaOptions) -> Result<Arc<BaseProducer<Deliveries>>, KafkaLogError> {
-    let producer = settings::producer(options)
-        .create_with_context(Deliveries::default())
-        .map_err(client_error)?;
+fn unacknowledged(error: KafkaError) -> LogError {
+    KafkaLogError::Unacknowledged(error.to_string()).into()
+}
+
+fn make_producer(options: &KafkaOptions) -> Result<Arc<PacedProducer<Deliveries>>, KafkaLogError> {
+    let producer = PacedProducer::new(options, Deliveries::default()).map_err(client_error)?;
     Ok(Arc::new(producer))
 }
 
@@ -171,13 +165,13 @@ impl Sender {
                 append: Arc::clone(&append),
                 index,
             };
-            if let Err(error) = send(producer, topic, *partition, record, delivery) {
+            if let Err((error, _)) = producer.send(*partition, record, None, delivery) {
                 tracing::warn!(%error, kafka.topic = topic.full_name, "a record was not taken");
                 if index == 0 {
                     append.withdraw();
                     return Err(LogError::Unavailable);
                 }
-                append.fail(KafkaLogError::Unacknowledged(error.to_string()).into());
+                append.fail(unacknowledged(error));
                 self.pending.settle(append);
                 break;
             }
@@ -220,7 +214,7 @@ impl Sender {
     }
 
     /// Gives up what waits, and goes on with a new producer once a broker answers.
-    fn replace(&self, producer: Arc<BaseProducer<Deliveries>>, reason: &str) {
+    fn replace(&self, producer: Arc<PacedProducer<Deliveries>>, reason: &str) {
         {
             let mut slot = self.slot.lock();
             if matches!(*slot, Slot::Open(_)) {
@@ -254,7 +248,7 @@ impl Sender {
     }
 
     /// Ends a producer and waits for that, within a bound.
-    fn end(&self, producer: Arc<BaseProducer<Deliveries>>) {
+    fn end(&self, producer: Arc<PacedProducer<Deliveries>>) {
         let (sender, ended) = std::sync::mpsc::channel::<()>();
         self.threads.retire((producer, sender));
         // An error is what the end looks like: the thread has dropped its side.
@@ -292,7 +286,7 @@ struct Watch {
 
 impl Watch {
     /// Whether the producer is to be replaced: it then hears of no broker any more.
-    fn is_deaf(&mut self, producer: &BaseProducer<Deliveries>, offsets: &KafkaOffsets) -> bool {
+    fn is_deaf(&mut self, producer: &PacedProducer<Deliveries>, offsets: &KafkaOffsets) -> bool {
         if producer.context().has_come.swap(false, Ordering::Relaxed) {
             self.hearing.heard();
         }
@@ -328,21 +322,6 @@ fn check_size(record: &NewRecord) -> Result<(), LogError> {
     })
 }
 
-fn send(
-    producer: &BaseProducer<Deliveries>,
-    topic: &KnownTopic,
-    partition: u32,
-    record: &NewRecord,
-    delivery: Delivery,
-) -> Result<(), KafkaError> {
-    let mut outgoing = BaseRecord::with_opaque_to(&topic.full_name, Box::new(delivery))
-        .partition(partition as i32)
-        .key(&record.key[..])
-        .payload(&record.payload[..]);
-    outgoing.headers = outgoing_headers(&record.headers);
-    producer.send(outgoing).map_err(|(error, _)| error)
-}
-
 #[cfg(test)]
 impl Sender {
     /// Has the library give the producer up, by its own hook for tests.
@@ -366,7 +345,7 @@ impl Sender {
         let mut slot = self.slot.lock();
         if let Slot::Open(producer) = std::mem::replace(&mut *slot, Slot::Open(deaf)) {
             // What it was given before is not what the test is about.
-            producer.flush(END_WAIT).expect("the broker runs");
+            producer.flush(END_WAIT);
         }
     }
 }

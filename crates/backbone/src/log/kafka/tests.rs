@@ -7,6 +7,7 @@ mod frozen;
 mod groups;
 mod leaders;
 mod load;
+mod paced;
 mod security;
 mod transactions;
 

@@ -1,0 +1,68 @@
+//! What of a partition the library is handed at once.
+
+use super::*;
+use crate::log::kafka::paced::{DeliveryContext, PacedProducer};
+use parking_lot::Mutex;
+use rdkafka::ClientContext;
+use rdkafka::error::KafkaError;
+
+/// The offsets of numbered records, as they came.
+#[derive(Default)]
+struct Arrivals(Mutex<Vec<(u32, u64, u64)>>);
+
+impl ClientContext for Arrivals {}
+
+impl DeliveryContext for Arrivals {
+    type Receipt = u64;
+
+    fn delivered(&self, outcome: Result<Position, KafkaError>, number: u64) {
+        let at = outcome.expect("the broker takes it");
+        self.0.lock().push((at.partition, at.offset, number));
+    }
+}
+
+/// Twenty are few, so that five follow five; three hundred are many.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_library_has_no_more_of_a_partition_than_it_sends_and_order_is_kept() {
+    let kafka = tokio::task::spawn_blocking(TestKafka::own);
+    let kafka = kafka.await.expect("Kafka");
+    let options = options_for(&kafka);
+    let topic = topic(&connect(&options), "paced", 2).await;
+    let producer = PacedProducer::new(&options, Arrivals::default()).expect("a producer");
+    let send = |partition: u32, number: u64| {
+        let record = record(&topic, partition, number);
+        producer
+            .send(partition, &record, None, number)
+            .map_err(|(error, _)| error)
+            .expect("it is taken");
+    };
+    let arrived = |count: usize| {
+        let until = Instant::now() + PATIENCE;
+        while producer.context().0.lock().len() < count {
+            assert!(Instant::now() < until, "not all arrive");
+            producer.poll(Duration::from_millis(10));
+        }
+    };
+    // Once it is connected.
+    send(0, 0);
+    send(1, 0);
+    arrived(2);
+    kafka.stop_signal();
+    for number in 1..=20 {
+        send(0, number);
+    }
+    assert_eq!(producer.held_by_library(), 5);
+    for number in 1..=300 {
+        send(1, number);
+    }
+    assert_eq!(producer.held_by_library(), 10);
+    kafka.continue_signal();
+    arrived(322);
+    assert_eq!(producer.held_by_library(), 0);
+    let arrivals = producer.context().0.lock();
+    for (partition, count) in [(0, 21), (1, 301)] {
+        let of_partition = arrivals.iter().filter(|(of, ..)| *of == partition);
+        let found: Vec<_> = of_partition.map(|(_, at, number)| (*at, *number)).collect();
+        assert_eq!(found, (0..count).map(|n| (n, n)).collect::<Vec<_>>());
+    }
+}
