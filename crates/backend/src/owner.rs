@@ -56,6 +56,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
+/// How long owners save beside what they decide, before they end.
+const SAVE_WITHIN: Duration = Duration::from_secs(5);
 /// How long owners are given for their last batch.
 const END_WITHIN: Duration = Duration::from_secs(15);
 /// How long somebody waits to hear how much is held.
@@ -313,6 +315,18 @@ impl Backend {
     /// Commits what is begun, saves and publishes everything, and leaves the group. May be called more than
     /// once; blocks.
     pub fn stop(&self) {
+        for mailbox in self.shared.mailboxes.iter() {
+            mailbox.prepare_end();
+        }
+        let until = Instant::now() + SAVE_WITHIN;
+        for (partition, mailbox) in (0..).zip(self.shared.mailboxes.iter()) {
+            if !mailbox.wait_saved(until) {
+                tracing::warn!(
+                    partition,
+                    "not everything is saved in time; the last batch saves it"
+                );
+            }
+        }
         self.end(Wanted::End);
     }
 

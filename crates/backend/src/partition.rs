@@ -308,6 +308,11 @@ impl Partition {
         Ok(())
     }
 
+    /// How many rooms and users' answers are not saved as they are.
+    pub fn unsaved(&self) -> usize {
+        self.dirty.len()
+    }
+
     /// The first batch that recovery still needs for this partition.
     pub fn floor(&self) -> Option<u64> {
         let dirty = self.dirty.first().map(|(since, _)| *since);
@@ -358,7 +363,7 @@ impl Partition {
     pub fn add_held(&self, held: &mut Held) {
         held.rooms += self.rooms.len() + self.quarantined.len();
         held.deadlines += self.deadlines.len();
-        held.unsaved += self.dirty.len();
+        held.unsaved += self.unsaved();
         held.answered_users += self.inboxes.len();
         held.connected_users += self.connections.len();
         held.gateways += self.gateways.len();

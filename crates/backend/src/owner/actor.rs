@@ -27,6 +27,8 @@ const RETAKE_AFTER: Duration = Duration::from_secs(7);
 const REST_MAX: Duration = Duration::from_secs(1);
 /// How long what is published waits for a batch to be noted with.
 const NOTED_AFTER: Duration = Duration::from_millis(500);
+/// An owner that ends saves so much in its last batch, and what is more before it.
+const SAVED_LAST: usize = 64;
 /// How often old batches are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(5);
 /// How many at once.
@@ -232,7 +234,8 @@ impl Actor {
         if !hold.is_first && hold.again.is_empty() && mailbox.take_astray() {
             return Err(Stopped::Asked);
         }
-        let rest = match hold.again.is_empty() && !hold.is_first {
+        let saves_ahead = self.saves_ahead(hold);
+        let rest = match hold.again.is_empty() && !hold.is_first && !saves_ahead {
             true => self.rest(hold, pace),
             false => Duration::ZERO,
         };
@@ -259,7 +262,18 @@ impl Actor {
             // Who asked may have gone away.
             let _ = sender.send(held);
         }
-        let Some(work) = self.work(hold, pace, (taken.records, answers), now) else {
+        let work = self.work(hold, pace, (taken.records, answers), now);
+        let work = match work {
+            Some(work) => Some(Work {
+                saves_ahead,
+                ..work
+            }),
+            None => saves_ahead.then(|| Work {
+                saves_ahead,
+                ..Work::default()
+            }),
+        };
+        let Some(work) = work else {
             return self.keep_house(hold, pace);
         };
         let (fires, count) = (work.horizon > NEVER, work.records.len());
@@ -290,6 +304,20 @@ impl Actor {
             }
             Err(failed) => self.after_failure(hold, *failed, wanted),
         }
+    }
+
+    /// Whether the owner is to save more than it has to, because it ends soon. One whose batches fail ends as it is.
+    fn saves_ahead(&self, hold: &Hold) -> bool {
+        let mailbox = self.shared.mailbox(self.number);
+        if !mailbox.saves_all() {
+            return false;
+        }
+        let is_able = !hold.is_first && hold.failures == 0 && hold.caution.verdict.is_none();
+        let saves = is_able && hold.partition.unsaved() > SAVED_LAST;
+        if !saves {
+            mailbox.note_saved();
+        }
+        saves
     }
 
     /// What is to be done now; none: nothing.

@@ -24,6 +24,8 @@ const SWEEP_MS: i64 = 600_000;
 const MESSAGES_SWEEP_MS: i64 = 1_000;
 /// How long it is asked whether a batch has landed, before all is read again.
 const LANDED_WITHIN: Duration = Duration::from_secs(10);
+/// How much a batch saves before an owner ends: whoever sends a command meanwhile waits for it.
+const SAVED_AHEAD: usize = 256;
 /// Longer records are no commands; they would not fit on their way to another partition.
 const RECORD_BYTES_MAX: usize = 512 * 1024;
 
@@ -43,6 +45,8 @@ pub(super) struct Work {
     pub asks_again: bool,
     /// It is the first since the partition was taken over.
     pub is_first: bool,
+    /// Much is saved, so that little is left for the last batch.
+    pub saves_ahead: bool,
     /// Everything is saved.
     pub is_last: bool,
 }
@@ -58,6 +62,7 @@ impl Default for Work {
             shift_ms: None,
             asks_again: false,
             is_first: false,
+            saves_ahead: false,
             is_last: false,
         }
     }
@@ -227,9 +232,10 @@ impl Actor {
             self.messages_swept = now;
             turn.writes.messages_kept_from = Some(now.plus(-rules.chat.kept_ms));
         }
-        let (until, most) = match work.is_last {
-            true => (u64::MAX, usize::MAX),
-            false => (hold.recent.first(), SAVED_PER_BATCH),
+        let (until, most) = match (work.is_last, work.saves_ahead) {
+            (true, _) => (u64::MAX, usize::MAX),
+            (false, true) => (u64::MAX, SAVED_AHEAD),
+            (false, false) => (hold.recent.first(), SAVED_PER_BATCH),
         };
         // Before others are saved, which may fail: of this batch's inputs the store has none yet.
         let only = std::slice::from_mut(partition);

@@ -20,6 +20,7 @@ use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_domain::Millis;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// Batches that are read at once.
 pub(super) const BATCHES_AT_ONCE: u32 = 256;
@@ -85,6 +86,7 @@ impl Hold {
 
     /// Takes the partition from whoever had it, and finds its state.
     pub fn take_over(shared: &Shared, number: u32) -> Result<Hold, StoreError> {
+        let begun = Instant::now();
         let mut store = PgStore::new(&shared.postgres, number, &shared.name)?;
         let ownership = store.take_over(clock::now())?;
         let mut clock = SteadyClock::after(ownership.last_alive.unwrap_or_default());
@@ -130,6 +132,7 @@ impl Hold {
             engine.epoch = hold.ownership.epoch,
             engine.rooms = hold.partition.room_count(),
             engine.outage_ms = outage,
+            engine.took_ms = begun.elapsed().as_millis() as u64,
             unpublished = hold.ownership.batch_no - hold.published_upto,
             "the partition is taken over"
         );

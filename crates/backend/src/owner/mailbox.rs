@@ -57,6 +57,10 @@ struct Mail {
     is_woken: bool,
     /// Since which change of members the owner decides.
     decides: Option<u64>,
+    /// Everything is saved beside what is decided: the owner is soon to end.
+    is_ending: bool,
+    /// Little is left to be saved, or it can not be.
+    is_saved: bool,
 }
 
 /// What was there.
@@ -86,6 +90,8 @@ impl Mailbox {
                 held_asked: Vec::new(),
                 is_woken: false,
                 decides: None,
+                is_ending: false,
+                is_saved: false,
             }),
             changed: Condvar::new(),
             noted: Condvar::new(),
@@ -121,7 +127,7 @@ impl Mailbox {
     /// Whether the owner is wanted, and does not decide yet.
     pub fn is_awaited(&self) -> bool {
         let mail = self.mail.lock();
-        matches!(mail.wanted, Wanted::Owned(generation) if mail.decides != Some(generation))
+        matches!(mail.wanted, Wanted::Owned(_)) && !mail.is_decided_in()
     }
 
     /// Waits until the owner acts by what is wanted; whether it does.
@@ -130,6 +136,36 @@ impl Mailbox {
         while mail.noted != Some(mail.wanted) {
             if self.noted.wait_until(&mut mail, until).timed_out() {
                 return mail.noted == Some(mail.wanted);
+            }
+        }
+        true
+    }
+
+    /// The owner is to end soon: it saves everything while it goes on deciding.
+    pub fn prepare_end(&self) {
+        let mut mail = self.mail.lock();
+        (mail.is_ending, mail.is_woken) = (true, true);
+        self.changed.notify_one();
+    }
+
+    /// Whether the owner saves everything beside what it decides.
+    pub fn saves_all(&self) -> bool {
+        let mail = self.mail.lock();
+        mail.is_ending && !mail.is_saved
+    }
+
+    /// The owner has done what it could beside deciding.
+    pub fn note_saved(&self) {
+        self.mail.lock().is_saved = true;
+        self.noted.notify_all();
+    }
+
+    /// Waits until an owner that decides has saved everything; whether it has, or there is none.
+    pub fn wait_saved(&self, until: Instant) -> bool {
+        let mut mail = self.mail.lock();
+        while !mail.is_saved && mail.is_decided_in() {
+            if self.noted.wait_until(&mut mail, until).timed_out() {
+                return mail.is_saved || !mail.is_decided_in();
             }
         }
         true
@@ -275,6 +311,10 @@ impl Mail {
             || self.records.is_empty() && !self.passed.is_empty()
             || !self.held_asked.is_empty()
             || self.is_woken
+    }
+
+    fn is_decided_in(&self) -> bool {
+        matches!(self.wanted, Wanted::Owned(generation) if self.decides == Some(generation))
     }
 
     fn forget_records(&mut self) {

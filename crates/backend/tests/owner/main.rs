@@ -186,3 +186,30 @@ async fn records_of_other_programs_are_taken_or_put_aside() {
     let letters = "SELECT next_seq FROM outbox_position WHERE topic = 'events.dead_letter'";
     assert_eq!(rig.number(letters).await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_ends_saves_most_before_its_last_batch() {
+    const ROOMS: u64 = 320;
+    // More a user may not be in.
+    const EACH: u64 = 16;
+    let mut rig = Rig::new().await;
+    let backend = rig.backend("ends").await;
+    for user in 1_000..1_000 + ROOMS / EACH {
+        rig.grant(user).await;
+    }
+    let mut last = None;
+    for number in 0..ROOMS {
+        let room = key_in(0, |n| format!("one-of-many-{number}-{n}"));
+        let create = json!({ "room_id": room, "game_type": "bigger_dice", "room_name": "one" });
+        last = Some(rig.send(1_000 + number / EACH, "create_room", create).await);
+    }
+    let created = rig.answer(last.unwrap()).await;
+    assert_ne!(created["event_type"], "games.event.error", "{created}");
+    stop(backend).await;
+    let rooms = "SELECT count(*) FROM room_snapshot";
+    assert_eq!(rig.number(rooms).await, ROOMS as i64);
+    let in_last =
+        "SELECT count(*) FROM room_snapshot JOIN partition_owner USING (partition, batch_no)";
+    let in_last = rig.number(in_last).await;
+    assert!(in_last <= 128, "{in_last} rooms");
+}
