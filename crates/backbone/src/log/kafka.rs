@@ -7,6 +7,7 @@ mod catalog;
 mod error;
 pub mod groups;
 mod hearing;
+mod leader_hints;
 mod offsets;
 mod options;
 mod paced;

@@ -37,14 +37,14 @@ async fn until_owned_by(site: &Site, backends: usize) -> BTreeMap<i32, (String, 
 async fn a_frozen_backend_is_taken_over_from_and_writes_nothing_when_it_goes_on() {
     let mut site = Site::open(&Servers::default()).await;
     let tables = Tables::sit(&mut site.cluster, 6).await;
-    tables.all_go_on(20, TAKEN_OVER_WITHIN).await;
+    site.all_go_on(&tables, 20, TAKEN_OVER_WITHIN).await;
     let before = until_owned_by(&site, 2).await;
 
     site.cluster.backend(0).stop_signal();
     let frozen = Instant::now();
     let after = until_owned_by(&site, 1).await;
     let taken_over = frozen.elapsed();
-    let on = tables.all_go_on(5, TAKEN_OVER_WITHIN).await;
+    let on = site.all_go_on(&tables, 5, TAKEN_OVER_WITHIN).await;
     println!("taken over {taken_over:.1?} after it froze; all players went on {on:.1?} later");
     for (partition, (owner, epoch)) in &before {
         let (now, then) = &after[partition];
@@ -56,7 +56,7 @@ async fn a_frozen_backend_is_taken_over_from_and_writes_nothing_when_it_goes_on(
 
     site.cluster.backend(0).continue_signal();
     until_owned_by(&site, 2).await;
-    tables.all_go_on(20, TAKEN_OVER_WITHIN).await;
+    site.all_go_on(&tables, 20, TAKEN_OVER_WITHIN).await;
     assert!(site.cluster.backend(0).is_running());
     site.verdict(tables).await;
 }

@@ -16,16 +16,19 @@ async fn a_killed_broker_loses_nothing() {
     let (kafka, servers) = Servers::own_kafka().await;
     let mut site = Site::open(&servers).await;
     let tables = Tables::sit(&mut site.cluster, 6).await;
-    tables.all_go_on(20, WITHIN).await;
+    site.all_go_on(&tables, 20, WITHIN).await;
     let again = tokio::task::spawn_blocking(move || {
         kafka.kill();
         kafka.start_again();
     });
     again.await.expect("Kafka");
-    let on = tables.all_go_on(1, WITHIN).await;
+    let on = site.all_go_on(&tables, 1, WITHIN).await;
     println!("all players were served {on:.1?} after Kafka was up");
-    tables.all_go_on(20, WITHIN).await;
-    tables.assert_none_lost();
+    site.all_go_on(&tables, 20, WITHIN).await;
+    // What it says of leaders that a broker names while it starts, which it reads wrongly.
+    let reads_hints = site.cluster.logs().contains("METADATAUPDATE");
+    assert!(!reads_hints, "librdkafka reads leaders beside answers");
+    site.assert_none_lost(&tables);
     site.verdict(tables).await;
 }
 
@@ -36,16 +39,16 @@ async fn a_frozen_broker_loses_nothing_and_is_found_again() {
     let mut site = Site::open(&servers).await;
     let tables = Tables::sit(&mut site.cluster, 6).await;
     for freeze in [7, 14, 7].map(Duration::from_secs) {
-        tables.all_go_on(10, WITHIN).await;
+        site.all_go_on(&tables, 10, WITHIN).await;
         kafka.stop_signal();
         // As long as the fault is to last.
         tokio::time::sleep(freeze).await;
         kafka.continue_signal();
-        let on = tables.all_go_on(1, WITHIN).await;
+        let on = site.all_go_on(&tables, 1, WITHIN).await;
         println!("frozen for {freeze:?}: all players were served {on:.1?} after Kafka was awake");
     }
-    tables.all_go_on(10, WITHIN).await;
-    tables.assert_none_lost();
+    site.all_go_on(&tables, 10, WITHIN).await;
+    site.assert_none_lost(&tables);
     site.verdict(tables).await;
 }
 
@@ -56,9 +59,9 @@ async fn one_of_three_brokers_after_the_other_is_killed() {
     let mut site = Site::open(&servers).await;
     let tables = Tables::sit(&mut site.cluster, 6).await;
     for id in [1, 2] {
-        tables.all_go_on(10, WITHIN).await;
+        site.all_go_on(&tables, 10, WITHIN).await;
         brokers.broker(id).kill();
-        let on = tables.all_go_on(3, WITHIN).await;
+        let on = site.all_go_on(&tables, 3, WITHIN).await;
         println!("broker {id} was killed: all players were served three times within {on:.1?}");
         let again = Arc::clone(&brokers);
         let again = tokio::task::spawn_blocking(move || {
@@ -67,8 +70,8 @@ async fn one_of_three_brokers_after_the_other_is_killed() {
         });
         again.await.expect("Kafka");
     }
-    tables.all_go_on(10, WITHIN).await;
-    tables.assert_none_lost();
+    site.all_go_on(&tables, 10, WITHIN).await;
+    site.assert_none_lost(&tables);
     site.verdict(tables).await;
 }
 
@@ -81,15 +84,15 @@ async fn a_slow_broker_costs_time_and_nothing_else() {
     proxy.leads_to(kafka.bootstrap_servers().parse().expect("an address"));
     let mut site = Site::open(&servers).await;
     let tables = Tables::sit(&mut site.cluster, 6).await;
-    tables.all_go_on(20, WITHIN).await;
+    site.all_go_on(&tables, 20, WITHIN).await;
     let before = proxy.pieces();
     proxy.delay(SLOW_BY);
-    let on = tables.all_go_on(4, WITHIN * 2).await;
+    let on = site.all_go_on(&tables, 4, WITHIN * 2).await;
     println!("four answers a table took {on:.1?} with {SLOW_BY:?} each way");
     assert!(on > SLOW_BY * 2, "it goes by the proxy");
     assert!(proxy.pieces() > before);
     proxy.delay(Duration::ZERO);
-    tables.all_go_on(20, WITHIN).await;
-    tables.assert_none_lost();
+    site.all_go_on(&tables, 20, WITHIN).await;
+    site.assert_none_lost(&tables);
     site.verdict(tables).await;
 }

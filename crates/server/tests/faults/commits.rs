@@ -23,7 +23,7 @@ async fn a_commit_whose_answer_is_lost_is_neither_lost_nor_doubled() {
     let by_proxy = |url: String| url.replace(&format!(":{port}/"), &format!(":{through}/"));
     let mut site = Site::open_with(&Servers::default(), by_proxy).await;
     let tables = Tables::sit(&mut site.cluster, 6).await;
-    tables.all_go_on(5, WITHIN).await;
+    site.all_go_on(&tables, 5, WITHIN).await;
     assert!(proxy.commits() > 0, "the backends come through the proxy");
 
     let all = [Cut::Before, Cut::Behind, Cut::Answered];
@@ -38,7 +38,7 @@ async fn a_commit_whose_answer_is_lost_is_neither_lost_nor_doubled() {
     let commits = proxy.commits();
     assert!(many.is_ok(), "{cuts:?} of {commits} commits");
     proxy.cut_one_of(0);
-    let on = tables.all_go_on(3, WITHIN).await;
+    let on = site.all_go_on(&tables, 3, WITHIN).await;
     println!("seed {SEED:#x}: {cuts:?} of {commits} commits; all players went on {on:.1?} later");
     site.verdict(tables).await;
 }

@@ -12,16 +12,16 @@ async fn a_killed_database_loses_and_doubles_nothing() {
     let mut site = Site::open(&servers).await;
     let tables = Tables::sit(&mut site.cluster, 6).await;
     for round in 1..=2 {
-        tables.all_go_on(20, WITHIN).await;
+        site.all_go_on(&tables, 20, WITHIN).await;
         let server = postgres.clone();
         let again = tokio::task::spawn_blocking(move || {
             server.kill();
             server.start_again();
         });
         again.await.expect("PostgreSQL");
-        let on = tables.all_go_on(1, WITHIN).await;
+        let on = site.all_go_on(&tables, 1, WITHIN).await;
         println!("round {round}: all players were served {on:.2?} after PostgreSQL was up");
     }
-    tables.assert_none_lost();
+    site.assert_none_lost(&tables);
     site.verdict(tables).await;
 }

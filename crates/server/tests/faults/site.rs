@@ -1,9 +1,10 @@
 //! A cluster with its servers, and the verdict over what it has written.
 
 use crate::tables::Tables;
+use blazing_sun_backbone::log::kafka::groups::committed;
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions};
 use blazing_sun_backbone::log::{EventLog, Topic};
-use blazing_sun_backbone::topics;
+use blazing_sun_backbone::topics::{self, Party};
 use blazing_sun_backend::audit::audit;
 use blazing_sun_backend::export::{ExportOptions, compare_topics, export};
 use blazing_sun_backend::store::postgres::{PgOptions, PgPool};
@@ -11,13 +12,15 @@ use blazing_sun_harness::kafka::{Settings, TestBrokers, TestKafka};
 use blazing_sun_harness::postgres::TestPostgres;
 use blazing_sun_harness::{Cluster, ClusterLaunch};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub const PARTITIONS: u32 = 6;
 /// Everything is decided and published so soon after the last command.
 const AT_REST_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// What a site waits for that stands still is told so soon.
+const LOOK_WITHIN: Duration = Duration::from_secs(20);
 /// What is to be known of a fault that was not survived.
 const LOGGED: &str = "info,blazing_sun_backend::owner=debug,blazing_sun_gateway=debug,blazing_sun_backbone::log=debug";
 
@@ -86,6 +89,9 @@ pub struct Site {
     pub log: Arc<dyn EventLog>,
     pub pool: PgPool,
     url: String,
+    kafka: KafkaOptions,
+    /// What was logged is shown.
+    is_shown: AtomicBool,
 }
 
 impl Site {
@@ -131,13 +137,48 @@ impl Site {
             ..ClusterLaunch::default()
         })
         .await;
-        let log = tokio::task::spawn_blocking(|| KafkaLog::connect(options, None));
+        let connecting = options.clone();
+        let log = tokio::task::spawn_blocking(|| KafkaLog::connect(connecting, None));
         let pool = PgOptions::parse(&url).expect("a URL");
         Site {
             cluster,
             log: Arc::new(log.await.expect("no panic").expect("a log")),
             pool: PgPool::new(&pool).expect("a pool"),
             url,
+            kafka: options,
+            is_shown: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits until every table has got so many more answers; how long that took.
+    pub async fn all_go_on(&self, tables: &Tables, more: u64, within: Duration) -> Duration {
+        let stuck = match tables.all_go_on(more, within).await {
+            Ok(took) => return took,
+            Err(stuck) => stuck,
+        };
+        let looking = tokio::time::timeout(LOOK_WITHIN, self.where_it_stands());
+        let stands = looking.await;
+        let stands = stands.unwrap_or_else(|_| vec!["Kafka, which does not answer".to_owned()]);
+        self.fail(&format!("{stuck}\nthe site waits for {stands:#?}"))
+    }
+
+    /// Fails where a gateway has closed a socket, or ended.
+    pub fn assert_none_lost(&self, tables: &Tables) {
+        let lost = tables.lost();
+        if !lost.is_empty() {
+            self.fail(&format!("gateways keep their sockets: {lost:#?}"));
+        }
+    }
+
+    /// Says what is wrong behind all that was logged: of a long text the end is kept.
+    fn fail(&self, wrong: &str) -> ! {
+        self.show_logs();
+        panic!("{wrong}");
+    }
+
+    fn show_logs(&self) {
+        if !self.is_shown.swap(true, Ordering::Relaxed) {
+            println!("{}", self.cluster.logs());
         }
     }
 
@@ -194,7 +235,9 @@ impl Site {
             format!("{}: {}: {named}", check.name, check.differences)
         }));
         println!("{exported:?}");
-        assert!(wrong.is_empty(), "{wrong:#?}");
+        if !wrong.is_empty() {
+            self.fail(&format!("{wrong:#?}"));
+        }
     }
 
     /// Waits until every command is decided and every batch published; what is not.
@@ -234,6 +277,32 @@ impl Site {
         waits_for
     }
 
+    /// The same, and what the gateways have not read.
+    async fn where_it_stands(&self) -> Vec<String> {
+        let mut stands = self.waits_for().await;
+        let (gateways, _) = self.cluster.counts();
+        let topic = Topic::new(topics::GAMES_EVENTS);
+        let places: Vec<_> = (0..PARTITIONS)
+            .map(|partition| (topic.clone(), partition))
+            .collect();
+        for at in 0..gateways {
+            let group = format!("{}.g{at}", Party::Gateway.group());
+            let (kafka, asked) = (self.kafka.clone(), places.clone());
+            let read = tokio::task::spawn_blocking(move || committed(&kafka, &group, &asked));
+            let read = read.await.expect("no panic").expect("a group's offsets");
+            let bounds = self.log.bounds(&topic).await.expect("bounds");
+            for (partition, (read, bounds)) in read.into_iter().zip(bounds).enumerate() {
+                let (read, end) = (read.unwrap_or_default(), bounds.end);
+                if read < end {
+                    stands.push(format!(
+                        "{topic} {partition}: g{at} has read {read} of {end}"
+                    ));
+                }
+            }
+        }
+        stands
+    }
+
     async fn undecided(&self) -> Vec<String> {
         let mut waits_for = Vec::new();
         let decided = self.pool.decided_offsets().await.expect("offsets");
@@ -257,7 +326,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("{}", self.cluster.logs());
+            self.show_logs();
         }
     }
 }

@@ -4,6 +4,7 @@
 use blazing_sun_harness::{Client, Cluster, Guest};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +41,25 @@ pub struct Counts {
     pub moved: AtomicU64,
     ends: AtomicBool,
     wrong: Mutex<Vec<String>>,
+    /// What happened at each table of late.
+    heard: Vec<Mutex<Heard>>,
     news: Notify,
+}
+
+/// To be told if something is wrong at a table.
+#[derive(Debug, Default)]
+struct Heard {
+    /// The command that is not answered, and when it was given first.
+    asked: Option<(String, Instant)>,
+    /// The last frames.
+    trail: VecDeque<String>,
+}
+
+impl Heard {
+    fn trail(&self) -> String {
+        let lines: Vec<&str> = self.trail.iter().map(String::as_str).collect();
+        lines.join("\n")
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -62,6 +81,7 @@ impl Tables {
             .collect();
         let counts = Arc::new(Counts {
             answers: (0..count).map(|_| AtomicU64::new(0)).collect(),
+            heard: (0..count).map(|_| Mutex::default()).collect(),
             ..Counts::default()
         });
         let mut tasks = Vec::new();
@@ -77,15 +97,14 @@ impl Tables {
                 seats,
                 gateways: gateways.clone(),
                 counts: Arc::clone(&counts),
-                trail: Vec::new(),
             };
             tasks.push(tokio::spawn(table.play()));
         }
         Tables { counts, tasks }
     }
 
-    /// Waits until every table has got so many more answers; how long that took.
-    pub async fn all_go_on(&self, more: u64, within: Duration) -> Duration {
+    /// Waits until every table has got so many more answers; how long that took, or what those wait for that have not.
+    pub async fn all_go_on(&self, more: u64, within: Duration) -> Result<Duration, String> {
         let begun = Instant::now();
         let counts = self.counts.answers.iter();
         let goals: Vec<u64> = counts
@@ -105,17 +124,32 @@ impl Tables {
                 news.await;
             }
         };
-        if tokio::time::timeout(within, waiting).await.is_err() {
-            let (tables, wrong) = (behind(), lock(&self.counts.wrong).clone());
-            panic!("tables {tables:?} did not go on within {within:?}: {wrong:#?}");
+        if tokio::time::timeout(within, waiting).await.is_ok() {
+            return Ok(begun.elapsed());
         }
-        begun.elapsed()
+        let (tables, wrong) = (behind(), lock(&self.counts.wrong).clone());
+        let each = tables.iter().map(|table| self.waits_for(*table));
+        let each: Vec<String> = each.collect();
+        Err(format!(
+            "tables {tables:?} did not go on within {within:?}: {wrong:#?}\n{}",
+            each.join("\n")
+        ))
     }
 
-    /// Fails where a gateway has closed a socket, or ended.
-    pub fn assert_none_lost(&self) {
-        let lost = lock(&self.counts.lost);
-        assert!(lost.is_empty(), "gateways keep their sockets: {lost:#?}");
+    fn waits_for(&self, table: usize) -> String {
+        let heard = lock(&self.counts.heard[table]);
+        let asked = heard.asked.as_ref();
+        let asked = asked.map(|(what, since)| format!("{what}, since {:.1?}", since.elapsed()));
+        let asked = asked.unwrap_or_else(|| "no answer".to_owned());
+        format!(
+            "table {table} waits for {asked}; it heard\n{}",
+            heard.trail()
+        )
+    }
+
+    /// Sockets that a gateway has closed, or that ended with it.
+    pub fn lost(&self) -> Vec<String> {
+        lock(&self.counts.lost).clone()
     }
 
     /// Everyone gets up once the last command is answered; what was wrong.
@@ -277,8 +311,6 @@ struct Table {
     seats: [Seat; 2],
     gateways: Vec<SocketAddr>,
     counts: Arc<Counts>,
-    /// The last frames, to be told if something is wrong.
-    trail: Vec<String>,
 }
 
 impl Table {
@@ -354,6 +386,8 @@ impl Table {
             _ => frame["correlation_id"] == id || frame["command_id"] == id,
         };
         let begun = Instant::now();
+        let what = format!("an answer to {fields} of {seat}");
+        lock(self.heard()).asked = Some((what, begun));
         let mut sent: Option<Instant> = None;
         loop {
             if self.seats[seat].socket.is_none() {
@@ -366,7 +400,7 @@ impl Table {
                 sent = Some(Instant::now());
             }
             if begun.elapsed() > ANSWER_WITHIN {
-                let trail = self.trail.join("\n");
+                let trail = lock(self.heard()).trail();
                 self.wrong(format!(
                     "no answer to {fields} within {ANSWER_WITHIN:?}:\n{trail}"
                 ));
@@ -385,6 +419,7 @@ impl Table {
                 sent = None;
                 continue;
             }
+            lock(self.heard()).asked = None;
             self.counts.answers[self.number].fetch_add(1, Ordering::Relaxed);
             self.counts.news.notify_waiters();
             return frame;
@@ -421,7 +456,7 @@ impl Table {
         self.trail(format!("{at} {shown}"));
         let moved = self.counts.moved.load(Ordering::Relaxed);
         if let Some(wrong) = self.seats[at].note(&frame, &self.counts) {
-            let trail = self.trail.join("\n");
+            let trail = lock(self.heard()).trail();
             self.wrong(format!("{at} heard {wrong}:\n{trail}"));
         }
         if self.counts.moved.load(Ordering::Relaxed) > moved {
@@ -430,11 +465,16 @@ impl Table {
         Some((at, frame))
     }
 
-    fn trail(&mut self, what: String) {
-        if self.trail.len() >= TRAIL {
-            self.trail.remove(0);
+    fn heard(&self) -> &Mutex<Heard> {
+        &self.counts.heard[self.number]
+    }
+
+    fn trail(&self, what: String) {
+        let mut heard = lock(self.heard());
+        if heard.trail.len() >= TRAIL {
+            heard.trail.pop_front();
         }
-        self.trail.push(what);
+        heard.trail.push_back(what);
     }
 
     fn wrong(&self, what: String) {

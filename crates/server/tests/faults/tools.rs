@@ -51,7 +51,7 @@ async fn until_lag(group: &str, what: &str, is_so: impl Fn(u64) -> bool) {
 async fn kafkas_own_tools_read_topics_and_groups() {
     let mut site = Site::open(&Servers::default()).await;
     let tables = Tables::sit(&mut site.cluster, 2).await;
-    tables.all_go_on(20, WITHIN).await;
+    site.all_go_on(&tables, 20, WITHIN).await;
     let prefix = site.cluster.kafka().1.to_owned();
     for topic in ["games.commands", "games.events"] {
         let topic = format!("{prefix}{topic}");
@@ -97,7 +97,7 @@ async fn kafkas_own_tools_read_topics_and_groups() {
     for at in 0..2 {
         site.cluster.backend(at).continue_signal();
     }
-    tables.all_go_on(3, WITHIN).await;
+    site.all_go_on(&tables, 3, WITHIN).await;
     let wrong = tables.rise().await;
     until_lag(&backends, "at the end when all is at rest", |lag| lag == 0).await;
     for gateway in ["g0", "g1"] {

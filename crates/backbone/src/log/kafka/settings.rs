@@ -27,6 +27,11 @@ pub fn client(options: &KafkaOptions) -> ClientConfig {
         .set("socket.timeout.ms", "10000")
         .set("socket.connection.setup.timeout.ms", "5000")
         .set("socket.keepalive.enable", "true")
+        // Where a lone broker has started again, the library may leave a partition with nobody who serves it although
+        // it has heard who does (librdkafka #5593), until it hears it once more.
+        .set("topic.metadata.refresh.interval.ms", "3000")
+        // Otherwise thrice the same: it would forget all topics of brokers that are away for so long.
+        .set("metadata.max.age.ms", "900000")
         .set("log.connection.close", "false");
     // Otherwise it is derived from a logging facade that this program does not use.
     config.set_log_level(RDKafkaLogLevel::Info);
@@ -233,6 +238,7 @@ mod tests {
                 ("max.in.flight", "5"),
                 ("compression.type", "none"),
                 ("reconnect.backoff.max.ms", "1000"),
+                ("topic.metadata.refresh.interval.ms", "3000"),
             ],
         );
         expect(
@@ -247,6 +253,7 @@ mod tests {
                 ("session.timeout.ms", "6000"),
                 ("allow.auto.create.topics", "false"),
                 ("partition.assignment.strategy", "range"),
+                ("topic.metadata.refresh.interval.ms", "3000"),
             ],
         );
     }
