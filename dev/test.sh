@@ -22,11 +22,25 @@ suite_web-lint() { npm --prefix web run lint; }
 suite_web-unit() { npm --prefix web run test; }
 suite_web-build() { env -u MAKEFLAGS -u MAKELEVEL make web; }
 suite_deny() { "$CARGO_DENY" --locked check --hide-inclusion-graph licenses bans sources; }
+# With kill points all of it, without them what is shipped.
 suite_clippy() {
-  cargo clippy --workspace --all-targets --locked -- -D warnings
   cargo clippy --workspace --all-targets --locked --features blazing-sun-soak/failpoints -- -D warnings
+  cargo clippy --workspace --locked -- -D warnings
 }
-suite_rust() { cargo test --workspace --locked --no-fail-fast; }
+# Tests of libraries beside those of programs: either wait more than they work. What the libraries' tests print
+# follows when both have ended.
+suite_rust() {
+  cargo test --workspace --locked --no-run
+  local libraries beside status=0
+  libraries=$scratch/libraries
+  cargo test --workspace --locked --no-fail-fast --lib --bins --examples >"$libraries" 2>&1 &
+  beside=$!
+  cargo test --workspace --locked --no-fail-fast --test '*' || status=$?
+  cargo test --workspace --locked --no-fail-fast --doc || status=$?
+  wait "$beside" || status=$?
+  cat "$libraries"
+  return "$status"
+}
 # The feature is named here alone, so that no other suite runs a program with kill points in it.
 suite_soak() { cargo test --workspace --locked --features blazing-sun-soak/failpoints --test soak; }
 # Not among ALL: the suite `rust` compares these files, this one writes them.

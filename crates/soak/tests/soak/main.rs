@@ -1,5 +1,8 @@
 //! Short fault runs, with committed seeds.
 
+// Not as the target's `required-features`: `cargo test --test '*'` would refuse to run without them.
+#![cfg(feature = "failpoints")]
+
 use blazing_sun_harness::{built, command};
 use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
