@@ -584,6 +584,38 @@ async fn a_dispute_of_what_was_spent_is_owed_and_given_back() {
 }
 
 #[tokio::test]
+async fn what_is_paid_back_while_it_is_disputed_is_not_given_back_once_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start_with(with_grants_of(dir.path(), 100));
+    rig.grant(1).await;
+    let orders: [[&str; 3]; 3] = [
+        ["created", "refunded", "closed"],
+        ["refunded", "created", "closed"],
+        ["created", "closed", "refunded"],
+    ];
+    for (n, order) in orders.into_iter().enumerate() {
+        let request = paid(&mut rig, &format!("pi_{n}")).await;
+        for what in order {
+            let record = match what {
+                "refunded" => told(request, "refunded", json!({})),
+                stage => {
+                    let outcome = (stage == "closed").then_some("won");
+                    let dispute = json!({
+                        "id": format!("du_{n}"), "stage": stage, "amount_cents": 2_500, "outcome": outcome,
+                    });
+                    told(request, "disputed", json!({ "dispute": dispute }))
+                }
+            };
+            tell(&rig, &record).await;
+        }
+        let left = (balance(&rig).await, owed(&rig).await);
+        assert_eq!(left, (100, 0), "{order:?}");
+    }
+    let totals = clean(rig, dir.path());
+    assert_eq!((totals.disputed_cents, totals.receivable_cents), (0, 0));
+}
+
+#[tokio::test]
 async fn where_money_is_real_only_real_payments_count_and_none_is_given() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());

@@ -43,6 +43,21 @@ impl Purse {
         self.owed = self.owed + short;
     }
 
+    /// Before `more` of a payment is paid back, `in_all` by now: what a dispute of it holds counts as there. True where
+    /// that moved something.
+    pub fn free_for_refund(&mut self, dispute: &mut Dispute, in_all: Cents, more: Cents) -> bool {
+        let (_, lacking) = self.split(more);
+        let amount = dispute.held.min(lacking);
+        if amount <= Cents::ZERO {
+            return false;
+        }
+        let step = format!("refunded_{in_all}");
+        let transfer = Transfer::dispute_release(&self.player, &dispute.key, &step, amount);
+        self.add(amount, transfer);
+        dispute.held = dispute.held - amount;
+        true
+    }
+
     /// Moves a dispute's money to where its facts say. `step` is what made it so.
     pub fn settle(&mut self, dispute: &mut Dispute, step: &str) {
         let target = dispute.facts.state();
@@ -209,6 +224,30 @@ mod tests {
         it.refund("pi_1", Cents(600), Cents(100));
         assert_eq!((it.balance, it.owed), (Cents::ZERO, Cents(480)));
         check(&it, 120, 0);
+    }
+
+    #[test]
+    fn what_a_dispute_holds_of_a_payment_is_there_to_be_paid_back() {
+        let created = DisputeFacts::default().with(DisputeStage::Created, None);
+        let won = created.with(DisputeStage::Closed, Some(DisputeOutcome::Won));
+        let lost = created.with(DisputeStage::Closed, Some(DisputeOutcome::Lost));
+        for (facts, balance, owed) in [(won, 300, 0), (lost, 0, 700)] {
+            let (mut it, mut dispute) = (purse(1_200, 0), dispute(1_000));
+            dispute.facts = created;
+            it.settle(&mut dispute, "created");
+            assert!(!it.free_for_refund(&mut dispute, Cents(150), Cents(150)));
+            it.refund("pi_1", Cents(150), Cents(150));
+            assert!(it.free_for_refund(&mut dispute, Cents(900), Cents(750)));
+            it.refund("pi_1", Cents(900), Cents(750));
+            assert_eq!(
+                (it.balance, it.owed, dispute.held),
+                (Cents::ZERO, Cents::ZERO, Cents(300))
+            );
+            dispute.facts = facts;
+            it.settle(&mut dispute, "closed");
+            assert_eq!((it.balance, it.owed), (Cents(balance), Cents(owed)));
+            check(&it, 1_200, 0);
+        }
     }
 
     fn fact() -> impl Strategy<Value = (DisputeStage, Option<DisputeOutcome>)> {

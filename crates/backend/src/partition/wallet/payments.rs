@@ -96,7 +96,7 @@ impl Partition {
                 change.note(finished);
                 change.credit(turn, payment_of(&before, finished))?
             }
-            CheckoutStatus::Refunded => change.refund(finished.refunded_cents),
+            CheckoutStatus::Refunded => change.refund(turn, finished.refunded_cents)?,
             CheckoutStatus::Disputed => change.dispute(turn, finished)?,
             CheckoutStatus::Other(_) => Ok(()),
         };
@@ -240,25 +240,34 @@ impl Change {
     }
 
     /// Takes back what was paid back since. Of a payment that is not credited yet it is only noted.
-    fn refund(&mut self, in_all: Option<Cents>) -> Result<(), Mismatch> {
-        let amount = self.row.amount;
+    fn refund<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        in_all: Option<Cents>,
+    ) -> Result<Result<(), Mismatch>, StoreError> {
+        let (request_id, amount) = (self.row.request_id, self.row.amount);
         let in_all = in_all.unwrap_or(amount);
         if !(Cents(1)..=amount).contains(&in_all) {
-            let request_id = self.row.request_id;
-            return Err(format!(
+            return Ok(Err(format!(
                 "`refunded_cents` of request {request_id} is {in_all}, must be from 1 to {amount}"
-            ));
+            )));
         }
         let more = in_all - self.row.refunded;
         if more <= Cents::ZERO {
-            return Ok(());
+            return Ok(Ok(()));
         }
         self.row.refunded = in_all;
-        if let Some(payment) = &self.row.payment {
-            self.purse.refund(payment, in_all, more);
-            self.row.status = TopUpStatus::Refunded;
+        let Some(payment) = &self.row.payment else {
+            return Ok(Ok(()));
+        };
+        for (key, mut row) in turn.disputes(request_id)? {
+            if self.purse.free_for_refund(&mut row.dispute, in_all, more) {
+                turn.writes.disputes.insert((request_id, key), row);
+            }
         }
-        Ok(())
+        self.purse.refund(payment, in_all, more);
+        self.row.status = TopUpStatus::Refunded;
+        Ok(Ok(()))
     }
 
     fn dispute<S: Store>(
