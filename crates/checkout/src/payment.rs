@@ -442,10 +442,7 @@ fn difference(payment: &Payment, session: &Session, terms: Terms) -> Option<Stri
     let known = payment.session_id.as_ref();
     let ids = [Some(session.id.as_str()), session.payment_intent_id()];
     let bad_id = ids.into_iter().flatten().find(|id| !is_id(id));
-    let is_bad_url = session
-        .url
-        .as_ref()
-        .is_some_and(|url| url.len() > SESSION_URL_BYTES_MAX || url.chars().any(char::is_control));
+    let is_bad_url = session.url.as_ref().is_some_and(|url| !is_page(url));
     bad_id
         .map(|id| format!("`{}` is no id", clean(id)))
         .or_else(|| is_bad_url.then(|| "its url is none".to_owned()))
@@ -456,6 +453,12 @@ fn difference(payment: &Payment, session: &Session, terms: Terms) -> Option<Stri
         ))
         .or(reference.and_then(|found| difference_of("client_reference_id", found, &request_id)))
         .or(known.and_then(|known| difference_of("session", &session.id, known)))
+}
+
+/// Whether it can be the address of a page, to which a player's browser goes.
+fn is_page(url: &str) -> bool {
+    let is_of_the_web = url.starts_with("https://") || url.starts_with("http://");
+    is_of_the_web && url.len() <= SESSION_URL_BYTES_MAX && !url.chars().any(char::is_control)
 }
 
 /// What the provider says otherwise of the money; credited is only what is the same in all of it.

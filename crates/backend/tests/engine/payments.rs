@@ -258,6 +258,10 @@ async fn what_does_not_fit_the_request_is_put_aside_by_name_and_credits_nothing(
         (but("request_id", json!(Uuid::nil())), "no payment 00000000"),
         (but("user_id", json!(0)), "`user_id` must be a user's"),
         (
+            but("session_url", json!("javascript:alert(1)")),
+            "`session_url` must begin with https:// or http://",
+        ),
+        (
             but("session_id", json!("")),
             "`session_id` must have 1 to 255 bytes",
         ),
@@ -581,6 +585,22 @@ async fn a_dispute_of_what_was_spent_is_owed_and_given_back() {
     assert_eq!(balance(&rig).await, 0);
     let totals = clean(rig, dir.path());
     assert_eq!((totals.disputed_cents, totals.receivable_cents), (600, 0));
+}
+
+#[tokio::test]
+async fn an_address_as_long_as_the_checkout_takes_keeps_no_payment_from_being_credited() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    let request = ask(&mut rig, 1, 2_500).await;
+    let url = format!("https://pay.example/{}", "a".repeat(8_192 - 20));
+    let page = json!({ "session_id": "cs_1", "session_url": url, "payment_intent_id": "pi_1" });
+    for status in ["session_created", "success"] {
+        tell(&rig, &told(request, status, page.clone())).await;
+        assert_eq!(heard(&mut rig).await["status"], status);
+    }
+    assert_eq!(balance(&rig).await, 7_500);
+    clean(rig, dir.path());
 }
 
 #[tokio::test]

@@ -435,6 +435,8 @@ fn what_can_be_no_id_or_address_is_kept_nowhere() {
         (with("/payment_intent/id", ""), "is no id"),
         (with("/url", "https://pay.example/\n"), "url is none"),
         (with("/url", &long), "url is none"),
+        (with("/url", ""), "url is none"),
+        (with("/url", "javascript:alert(1)"), "url is none"),
     ] {
         let held = seen(&asked(), &session);
         let why = held.payment.held.clone().unwrap();

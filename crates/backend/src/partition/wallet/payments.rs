@@ -18,7 +18,7 @@ use blazing_sun_domain::{Cents, SeatedPlayer, UserId};
 /// How long a provider's ids may be, …
 const ID_BYTES_MAX: usize = 255;
 /// … its addresses, …
-const URL_BYTES_MAX: usize = 4_096;
+const URL_BYTES_MAX: usize = 8_192;
 /// … and what is kept of its explanations.
 const ERROR_CHARS_MAX: usize = 500;
 /// A dispute of a payment by a checkout that tells no more of it.
@@ -374,6 +374,10 @@ pub(in crate::partition) fn read_finished(payload: &[u8]) -> Result<CheckoutFini
                 "`{name}` must have 1 to {most} bytes, none of them 0"
             ));
         }
+    }
+    let page = finished.session_url.as_deref();
+    if page.is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+        return Err("`session_url` must begin with https:// or http://".to_owned());
     }
     Ok(finished)
 }
