@@ -604,6 +604,32 @@ async fn an_address_as_long_as_the_checkout_takes_keeps_no_payment_from_being_cr
 }
 
 #[tokio::test]
+async fn a_dispute_that_is_won_is_told_as_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    let request = paid(&mut rig, "pi_1").await;
+    assert_eq!(heard(&mut rig).await["status"], "success");
+    for (stage, outcome, status) in [
+        ("created", None, "disputed"),
+        ("funds_withdrawn", None, "disputed"),
+        ("funds_reinstated", None, "disputed"),
+        ("closed", Some("won"), "success"),
+    ] {
+        let dispute =
+            json!({ "id": "du_1", "stage": stage, "amount_cents": 2_500, "outcome": outcome });
+        tell(
+            &rig,
+            &told(request, "disputed", json!({ "dispute": dispute })),
+        )
+        .await;
+        assert_eq!(heard(&mut rig).await["status"], status, "{stage}");
+    }
+    assert_eq!(balance(&rig).await, 7_500);
+    clean(rig, dir.path());
+}
+
+#[tokio::test]
 async fn what_is_paid_back_while_it_is_disputed_is_not_given_back_once_more() {
     let dir = tempfile::tempdir().unwrap();
     let mut rig = Rig::start_with(with_grants_of(dir.path(), 100));

@@ -127,7 +127,10 @@ impl Partition {
             wallet.owed = purse.owed;
             turn.writes.wallets.insert(row.user, wallet);
         }
-        let (is_new, is_disputed) = (row != *before, disputed.is_some());
+        let (is_new, has_been_disputed) = (row != *before, disputed.is_some());
+        let is_disputed = disputed
+            .as_ref()
+            .is_some_and(|disputed| disputed.dispute.state != DisputeState::Free);
         let has_moved_on =
             row.status != before.status || row.payment.is_some() && row.refunded != before.refunded;
         let mut told = row.told();
@@ -138,7 +141,7 @@ impl Partition {
             let key = (disputed.request_id, disputed.dispute_id.clone());
             turn.writes.disputes.insert(key, disputed);
         }
-        if has_moved_on || is_disputed {
+        if has_moved_on || has_been_disputed {
             if is_disputed {
                 told.status = CheckoutStatus::Disputed.as_str().to_owned();
             }
