@@ -184,6 +184,11 @@ impl<'a> Fields<'a> {
             })
     }
 
+    /// Whether the field is there, null or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(found, _)| found == name)
+    }
+
     /// The field, if it is there and not null: an id, which reads from a string as it parses from text.
     pub fn optional_id<T: DeserializeOwned + FromStr>(
         &self,

@@ -54,6 +54,10 @@ impl WalletCommand {
             "set_deposit_limit" => WalletCommand::SetDepositLimit {
                 period: f.required("period")?,
                 amount: match f.optional("amount_cents")? {
+                    // Null lifts the limit: what was forgotten or misspelt must not.
+                    None if !f.has("amount_cents") => {
+                        return Err(InvalidField::Missing("amount_cents"));
+                    }
                     Some(amount) if amount < Cents::ZERO => {
                         return Err(InvalidField::Invalid {
                             name: "amount_cents",
@@ -267,6 +271,11 @@ mod tests {
                 "set_deposit_limit",
                 r#"{"period":"year"}"#,
                 "`period`: unknown variant",
+            ),
+            (
+                "set_deposit_limit",
+                r#"{"period":"day","amount":5}"#,
+                "`amount_cents` is missing",
             ),
             (
                 "set_deposit_limit",
