@@ -135,7 +135,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "payments.page_open_minutes",
-        "whole minutes, 30 to 1440",
+        "whole minutes, 40 to 1380",
         "60",
         "How long a page can be paid",
     ),

@@ -149,7 +149,7 @@ impl Payments {
                 "payments.product_name",
             ),
             (
-                (30..=1_440).contains(&self.page_open_minutes),
+                (40..=1_380).contains(&self.page_open_minutes),
                 "payments.page_open_minutes",
             ),
             (

@@ -100,6 +100,17 @@ fn a_bad_value_names_its_key_what_it_got_and_what_it_takes() {
             "-1",
             ["`deposits.day_cents`", "0 to 100000000", "got -1"],
         ),
+        // What the checkout would refuse, it is not started with.
+        (
+            "PAYMENTS__PAGE_OPEN_MINUTES",
+            "39",
+            ["`payments.page_open_minutes`", "40 to 1380", "got 39"],
+        ),
+        (
+            "PAYMENTS__PAGE_OPEN_MINUTES",
+            "1381",
+            ["`payments.page_open_minutes`", "40 to 1380", "got 1381"],
+        ),
         (
             "LOG__PARTITIONS",
             "0",
