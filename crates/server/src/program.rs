@@ -314,6 +314,11 @@ fn say_address(who: &str, address: SocketAddr, json: bool) -> anyhow::Result<()>
 }
 
 fn run_test_bank(args: &TestBankArgs, json: bool) -> ExitCode {
+    let file = std::env::var_os("BLAZING_SUN_CONFIG").map(PathBuf::from);
+    let config = Sources::of_process(file, Vec::new()).load();
+    if let Err(error) = config.and_then(|config| config.check_test_bank()) {
+        return failed(ASKED_WRONGLY, error.into());
+    }
     telemetry::start(&Config::default().telemetry);
     let say = |address| say_address("the test bank is", address, json);
     let ran = runtime().and_then(|runtime| runtime.block_on(test_bank::run(args, say)));

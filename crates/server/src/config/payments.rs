@@ -262,6 +262,11 @@ impl Config {
         }
     }
 
+    /// Refuses a test bank where there is a live key.
+    pub fn check_test_bank(&self) -> Result<(), ConfigError> {
+        self.check_key(PaymentProvider::TestBank)
+    }
+
     /// A key, wherever there is one, is of this deployment's money.
     fn check_key(&self, provider: PaymentProvider) -> Result<(), ConfigError> {
         let real = self.money.is_real();

@@ -188,6 +188,16 @@ async fn the_command_line_says_what_is_wrong() {
         error.contains("DATABASE_URL") && error.contains("is missing"),
         "{error}"
     );
+    let bank = program(&["test-bank", "--dir", nowhere])
+        .env("STRIPE_SECRET_KEY", "sk_live_hidden")
+        .output();
+    let bank = within("its end", bank).await.expect("an output");
+    let error = String::from_utf8_lossy(&bank.stderr).into_owned();
+    assert_eq!(bank.status.code(), Some(2), "{error}");
+    assert!(
+        error.contains("is a live key") && !error.contains("hidden"),
+        "{error}"
+    );
 }
 
 /// What nobody can take or nobody listens to is not asked wrongly: 1, and not 2.
