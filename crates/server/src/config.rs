@@ -120,6 +120,7 @@ fn named(key: &str) -> String {
         "database.url" => format!("DATABASE_URL (`{key}`)"),
         "kafka.bootstrap_servers" => format!("KAFKA_BOOTSTRAP_SERVERS (`{key}`)"),
         "keys" => format!("BLAZING_SUN_KEYS (`{key}`)"),
+        "payments.api_url" => format!("STRIPE_API_URL (`{key}`)"),
         "payments.database_url" => format!("CHECKOUT_DATABASE_URL (`{key}`)"),
         "payments.secret_key" => format!("STRIPE_SECRET_KEY (`{key}`)"),
         "payments.webhook_secrets" => format!("STRIPE_WEBHOOK_SECRET (`{key}`)"),

@@ -110,6 +110,12 @@ pub const KEYS: &[Key] = &[
         "A file with them alone",
     ),
     key(
+        "payments.api_url",
+        "http://127.0.0.1:PORT",
+        "none: Stripe",
+        "Where a stand-in for Stripe's API is, with a test key alone: stripe-mock, or a test bank. Also STRIPE_API_URL",
+    ),
+    key(
         "payments.database_url",
         "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE",
         "none: `checkout.sqlite3` in the data directory",
@@ -154,7 +160,7 @@ pub const KEYS: &[Key] = &[
     key(
         "payments.list_every_s",
         "whole seconds, 1 to 86400",
-        "3600",
+        "30",
         "How often the provider's list of events is read, for webhooks that were lost",
     ),
     key(

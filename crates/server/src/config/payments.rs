@@ -21,6 +21,8 @@ pub struct Payments {
     pub webhook_secrets: Option<SecretText>,
     /// A file with them.
     pub webhook_secrets_file: Option<PathBuf>,
+    /// Where a stand-in for Stripe's API is.
+    pub api_url: Option<String>,
     /// PostgreSQL for the checkout.
     pub database_url: Option<SecretText>,
     /// Where the test bank of a cluster is.
@@ -59,6 +61,7 @@ impl Default for Payments {
             secret_key_file: None,
             webhook_secrets: None,
             webhook_secrets_file: None,
+            api_url: None,
             database_url: None,
             test_bank_url: None,
             test_bank_listen: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -66,7 +69,7 @@ impl Default for Payments {
             page_open_minutes: 60,
             look_after_s: 120,
             look_every_s: 60,
-            list_every_s: 3_600,
+            list_every_s: 30,
         }
     }
 }
@@ -125,13 +128,17 @@ impl Payments {
     }
 
     /// Keys with whether their values make sense.
-    pub(super) fn checks(&self) -> [(bool, &'static str); 8] {
+    pub(super) fn checks(&self) -> [(bool, &'static str); 9] {
         let is_url = |url: &SecretText| {
             let url = url.as_str();
             url.starts_with("postgres://") || url.starts_with("postgresql://")
         };
         let name = self.product_name.chars();
         [
+            (
+                self.api_url.as_deref().is_none_or(is_loopback_url),
+                "payments.api_url",
+            ),
             (
                 self.database_url.as_ref().is_none_or(is_url),
                 "payments.database_url",
@@ -187,6 +194,11 @@ fn kept(
     })?;
     let text = text.trim();
     Ok((!text.is_empty()).then(|| SecretText::from(text.to_owned())))
+}
+
+/// Whether a stand-in is named for a provider that is not asked.
+fn payments_elsewhere(payments: &Payments, provider: PaymentProvider) -> bool {
+    payments.api_url.is_some() && provider != PaymentProvider::Stripe
 }
 
 fn is_loopback_url(url: &str) -> bool {
@@ -254,6 +266,12 @@ impl Config {
             ));
         }
         self.check_key(provider)?;
+        if payments_elsewhere(&self.payments, provider) {
+            return refused(format!(
+                "{} is for a test key of Stripe's, and `payments.provider` is not stripe",
+                named("payments.api_url")
+            ));
+        }
         match (role, mode) {
             (Role::Checkout, _) | (Role::Serve, Mode::Embedded) => {
                 self.check_checkout(role, provider)
@@ -285,6 +303,10 @@ impl Config {
             (KeyMode::Test, _) if real => format!(
                 "{name} is a test key, and `money` is {}: what is paid with it is no money; take a live key, or money = \"demo\"",
                 self.money.0
+            ),
+            (KeyMode::Live, _) if self.payments.api_url.is_some() => format!(
+                "{name} is a live key, and {} is set: a live key goes to Stripe alone",
+                named("payments.api_url")
             ),
             (KeyMode::Unknown, _) => format!(
                 "{name} is no secret key of the provider's: these begin with sk_live_, rk_live_, sk_test_ or rk_test_"

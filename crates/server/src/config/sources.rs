@@ -127,6 +127,7 @@ pub fn shared_variables(environment: &[(String, String)]) -> Result<Vec<Flag>, C
         ("CHECKOUT_DATABASE_URL", "payments.database_url"),
         ("STRIPE_SECRET_KEY", "payments.secret_key"),
         ("STRIPE_WEBHOOK_SECRET", "payments.webhook_secrets"),
+        ("STRIPE_API_URL", "payments.api_url"),
     ] {
         if let Some(value) = value_of(name) {
             flags.push(text(name, key, value));

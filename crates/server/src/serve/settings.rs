@@ -105,9 +105,11 @@ pub fn stripe(config: &Config) -> anyhow::Result<(StripeOptions, Vec<Secret>)> {
     let key = Secret::new(key.as_ref().map_or("", |key| key.as_str()));
     let secrets = payments.webhook_secrets()?.into_iter().map(Secret::new);
     let mut stripe = StripeOptions::new(key);
-    if let (Some(PaymentProvider::TestBank), Some(url)) =
-        (payments.provider, &payments.test_bank_url)
-    {
+    let elsewhere = match payments.provider {
+        Some(PaymentProvider::TestBank) => &payments.test_bank_url,
+        _ => &payments.api_url,
+    };
+    if let Some(url) = elsewhere {
         stripe.api_base = url.trim_end_matches('/').to_owned();
     }
     Ok((stripe, secrets.collect()))

@@ -15,6 +15,7 @@ const KAFKA: (&str, &str) = ("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092");
 const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://u:hidden@db/sun");
 const OWN: (&str, &str) = ("CHECKOUT_DATABASE_URL", "postgres://u:hidden@db/checkout");
 const KEYS: (&str, &str) = ("BLAZING_SUN_KEYS", "/run/keys");
+const API: (&str, &str) = ("STRIPE_API_URL", "http://127.0.0.1:2");
 const AT: (&str, &str) = ("BLAZING_SUN_PAYMENTS__TEST_BANK_URL", "http://127.0.0.1:1");
 
 #[test]
@@ -22,11 +23,29 @@ fn keys_and_money_go_together_or_the_start_is_refused() {
     use PaymentProvider::{None, Stripe, TestBank};
     use Role::{Backend, Checkout, Serve};
     type Expected = Result<PaymentProvider, &'static str>;
-    let cases: [(Role, &[(&str, &str)], Expected); 27] = [
+    let cases: [(Role, &[(&str, &str)], Expected); 31] = [
         (Serve, &[], Ok(TestBank)),
         (Serve, &[NOBODY], Ok(None)),
         (Serve, &[TEST, HOOK], Ok(Stripe)),
+        (Serve, &[TEST, HOOK, API], Ok(Stripe)),
         (Serve, &[EUR, LIVE, HOOK], Ok(Stripe)),
+        (
+            Serve,
+            &[EUR, LIVE, HOOK, API],
+            Err(
+                "is a live key, and STRIPE_API_URL (`payments.api_url`) is set: a live key goes to Stripe alone",
+            ),
+        ),
+        (
+            Serve,
+            &[API],
+            Err("STRIPE_API_URL (`payments.api_url`) is for a test key of Stripe's"),
+        ),
+        (
+            Checkout,
+            &[KAFKA, OWN, TEST, HOOK, BANK, AT, API],
+            Err("STRIPE_API_URL (`payments.api_url`) is for a test key of Stripe's"),
+        ),
         (Serve, &[EUR, RESTRICTED, HOOK], Ok(Stripe)),
         (Serve, &[EUR, NOBODY], Ok(None)),
         (
@@ -182,6 +201,10 @@ fn what_a_payer_pays_by_is_shown_to_nobody() {
     for (variable, value) in [
         ("BLAZING_SUN_PAYMENTS__DATABASE_URL", "mysql://hidden"),
         ("BLAZING_SUN_PAYMENTS__TEST_BANK_URL", "http://bank.example"),
+        (
+            "BLAZING_SUN_PAYMENTS__API_URL",
+            "https://api.stripe.example",
+        ),
         ("BLAZING_SUN_PAYMENTS__TEST_BANK_LISTEN", "0.0.0.0:1"),
         ("BLAZING_SUN_PAYMENTS__PAGE_OPEN_MINUTES", "29"),
         ("BLAZING_SUN_PAYMENTS__PRODUCT_NAME", ""),
