@@ -1,6 +1,6 @@
 //! `blazing-sun audit`: what the stored data says about every cent and every room.
 
-mod checkout;
+pub(crate) mod checkout;
 
 use crate::cli::AuditArgs;
 use crate::export::Readable;

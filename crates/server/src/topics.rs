@@ -2,6 +2,7 @@
 
 mod on_kafka;
 
+use crate::audit::checkout;
 use crate::cli::DataArgs;
 use crate::data_dir::existing_database;
 use crate::operator::{GatewayPosition, Request, Target};
@@ -9,6 +10,7 @@ use crate::place::{Place, read_only};
 use anyhow::{Context, bail};
 use blazing_sun_backbone::log::sqlite::TopicDescription;
 use blazing_sun_backbone::topics::{self, Party};
+use blazing_sun_checkout::store::Place as ReadTo;
 use blazing_sun_domain::{Games, Millis};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -138,9 +140,10 @@ pub async fn groups(data: &DataArgs, games: &Games, json: bool) -> anyhow::Resul
     // Asked before the ends are read, so that no lag is below 0.
     let asked = Target::ask_running(&folder, &Request::GatewayPositions).await?;
     let positions: Option<Vec<GatewayPosition>> = asked;
+    let places = checkout::places_of_folder(&folder).await?;
     let described = described(&folder).await?;
     let names: Vec<&str> = games.iter().map(|game| game.name).collect();
-    let rows = group_rows(&described, positions.as_deref(), &names);
+    let rows = group_rows(&described, positions.as_deref(), places.as_deref(), &names);
     if json {
         return Ok(serde_json::to_string_pretty(&rows)?);
     }
@@ -151,7 +154,11 @@ pub async fn groups(data: &DataArgs, games: &Games, json: bool) -> anyhow::Resul
     told.push_str(
         "\nblazing_sun decides a record in the transaction that appends it, so it is at the end",
     );
-    told.push_str("\ncheckout-service is not in this build: nothing reads its topics");
+    if places.is_none() {
+        told.push_str(
+            "\nno checkout was ever started here: nothing reads the topics of checkout-service",
+        );
+    }
     Ok(told)
 }
 
@@ -169,12 +176,18 @@ fn group_cells(row: &GroupRow) -> [String; 6] {
 fn group_rows(
     described: &[TopicDescription],
     positions: Option<&[GatewayPosition]>,
+    places: Option<&[ReadTo]>,
     games: &[&str],
 ) -> Vec<GroupRow> {
     let read: HashMap<(&str, usize), u64> = positions
         .unwrap_or_default()
         .iter()
         .map(|it| ((it.topic.as_str(), it.partition as usize), it.next))
+        .collect();
+    let taken: HashMap<(&str, usize), u64> = places
+        .unwrap_or_default()
+        .iter()
+        .map(|it| ((it.topic.as_str(), it.partition as usize), it.next_offset))
         .collect();
     let mut rows = Vec::new();
     for party in Party::ALL {
@@ -184,10 +197,13 @@ fn group_rows(
             .filter(|topic| of_party.contains(&topic.name));
         for topic in topics {
             for (partition, bounds) in topic.partitions.iter().enumerate() {
+                let place = (topic.name.as_str(), partition);
                 let committed = match party {
                     Party::Backend => Some(bounds.end),
-                    Party::Gateway => read.get(&(topic.name.as_str(), partition)).copied(),
-                    Party::Checkout => None,
+                    Party::Gateway => read.get(&place).copied(),
+                    Party::Checkout => {
+                        places.map(|_| taken.get(&place).copied().unwrap_or(bounds.earliest))
+                    }
                 };
                 rows.push(GroupRow {
                     group: party.group().to_owned(),

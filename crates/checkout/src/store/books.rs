@@ -32,6 +32,9 @@ struct Told {
 pub trait PaymentBooks: Send + Sync {
     /// All of them.
     async fn books(&self) -> Result<Books, StoreError>;
+
+    /// How far each topic's partition was read.
+    async fn places(&self) -> Result<Vec<Place>, StoreError>;
 }
 
 #[async_trait]
@@ -39,6 +42,15 @@ impl<D: Database> PaymentBooks for SqlStore<D> {
     async fn books(&self) -> Result<Books, StoreError> {
         self.0.transact(|tx| Box::pin(read(tx))).await
     }
+
+    async fn places(&self) -> Result<Vec<Place>, StoreError> {
+        self.0.transact(|tx| Box::pin(places(tx))).await
+    }
+}
+
+async fn places(tx: &mut dyn Transaction) -> Result<Vec<Place>, StoreError> {
+    let rows = tx.rows("SELECT topic, partition, next_offset FROM place", &[]);
+    rows.await?.into_iter().map(read_place).collect()
 }
 
 /// In an order in which what is written meanwhile makes nothing look wrong.
@@ -55,12 +67,7 @@ async fn read(tx: &mut dyn Transaction) -> Result<Books, StoreError> {
         // A dead letter tells of no request.
         untold.extend(told.ok().map(|told| told.request_id));
     }
-    let rows = tx.rows("SELECT topic, partition, next_offset FROM place", &[]);
-    let places = rows
-        .await?
-        .into_iter()
-        .map(read_place)
-        .collect::<Result<_, _>>()?;
+    let places = places(tx).await?;
     let sql = "SELECT event_id, user_id, at_ms, topic, partition, log_offset, record FROM journal";
     let rows = tx.rows(sql, &[]).await?;
     let journal = rows

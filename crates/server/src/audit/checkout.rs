@@ -9,7 +9,7 @@ use blazing_sun_backbone::topics::{self, CHECKOUT_REQUESTS, Party};
 use blazing_sun_backend::audit::{AuditCheck, BookedTopUp, BookedTransfer, LedgerBooks};
 use blazing_sun_checkout::payment::{Payment, PaymentState};
 use blazing_sun_checkout::store::{
-    Books, JournalRow, PaymentBooks, PgPaymentStore, SqlitePaymentStore, StoreError,
+    Books, JournalRow, PaymentBooks, PgPaymentStore, Place, SqlitePaymentStore, StoreError,
 };
 use blazing_sun_domain::Games;
 use serde::Deserialize;
@@ -20,17 +20,36 @@ use uuid::Uuid;
 
 /// Those of a folder; none where there never was a checkout.
 pub async fn of_folder(folder: &Path) -> anyhow::Result<Option<Books>> {
+    let Some(opened) = open_in(folder).await? else {
+        return Ok(None);
+    };
+    let books = opened.books().await;
+    Ok(Some(books.with_context(|| cannot_read(folder))?))
+}
+
+/// How far the checkout of a folder has read its topics; none where there never was one.
+pub async fn places_of_folder(folder: &Path) -> anyhow::Result<Option<Vec<Place>>> {
+    let Some(opened) = open_in(folder).await? else {
+        return Ok(None);
+    };
+    let places = opened.places().await;
+    Ok(Some(places.with_context(|| cannot_read(folder))?))
+}
+
+fn cannot_read(folder: &Path) -> String {
+    format!("cannot read {}", folder.join(CHECKOUT_DATABASE).display())
+}
+
+async fn open_in(folder: &Path) -> anyhow::Result<Option<Arc<dyn PaymentBooks>>> {
     let file = folder.join(CHECKOUT_DATABASE);
     if !file.is_file() {
         return Ok(None);
     }
-    let path = file.clone();
-    let opened = tokio::task::spawn_blocking(move || SqlitePaymentStore::open_books(&path)).await?;
-    if matches!(opened, Err(StoreError::Empty)) {
-        return Ok(None);
+    let opened = tokio::task::spawn_blocking(move || SqlitePaymentStore::open_books(&file)).await?;
+    match opened {
+        Err(StoreError::Empty) => Ok(None),
+        opened => Ok(Some(opened.with_context(|| cannot_read(folder))?)),
     }
-    let books = read(opened.map_err(Into::into)).await;
-    books.with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// Those of a cluster; none where its checkout's database is not configured.
@@ -39,13 +58,9 @@ pub async fn of_cluster(config: &Config) -> anyhow::Result<Option<Books>> {
         return Ok(None);
     }
     let options = postgres_options_of_checkout(config)?;
-    let opened = PgPaymentStore::open_books(&options).await;
-    let books = read(opened.map_err(Into::into)).await;
-    books.context("cannot read the checkout's database")
-}
-
-async fn read(opened: anyhow::Result<Arc<dyn PaymentBooks>>) -> anyhow::Result<Option<Books>> {
-    Ok(Some(opened?.books().await?))
+    let cannot = "cannot read the checkout's database";
+    let opened = PgPaymentStore::open_books(&options).await.context(cannot)?;
+    Ok(Some(opened.books().await.context(cannot)?))
 }
 
 /// A payment record on a topic.

@@ -5,7 +5,10 @@ use crate::users::{answer, refusal};
 use blazing_sun_harness::{Client, TestServer, program, text, tool, whole_game, within};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 fn rows(answer: &Value) -> &Vec<Value> {
     answer.as_array().expect("a list")
@@ -118,19 +121,50 @@ async fn groups_tell_how_far_each_has_read() {
     );
     let checkout = of(&groups, "checkout-service");
     assert!(!checkout.is_empty());
-    assert!(
-        checkout
-            .iter()
-            .all(|row| row["committed"].is_null() && row["lag"].is_null())
-    );
+    for row in &checkout {
+        let (committed, end) = (row["committed"].as_u64(), row["end"].as_u64());
+        assert!(committed.is_some() && committed <= end, "{row}");
+    }
+    // It reads the fees and the prize of the game.
+    let has_read = async {
+        loop {
+            let groups = answer(&["groups"], &data_dir).await;
+            let rows = of(&groups, "checkout-service");
+            let of_game = rows
+                .iter()
+                .filter(|row| row["topic"] != "checkout.requests");
+            let read: u64 = of_game.filter_map(|row| row["committed"].as_u64()).sum();
+            if read == 3 && rows.iter().all(|row| row["lag"] == 0) {
+                return;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    within("the checkout's places", has_read).await;
 
     server.terminate().await;
     let groups = answer(&["groups"], &data_dir).await;
+    let checkout = of(&groups, "checkout-service");
+    assert!(checkout.iter().all(|row| row["lag"] == 0), "{groups}");
     let gateway = of(&groups, "ws_gateway");
     assert!(!gateway.is_empty() && gateway.iter().all(|row| row["committed"].is_null()));
     let printed = tool(&["groups"], &data_dir).await;
     let printed = String::from_utf8(printed.stdout).expect("text");
     assert!(printed.contains("no server runs"), "{printed}");
+    assert!(!printed.contains("no checkout"), "{printed}");
+    std::fs::remove_file(data_dir.join("checkout.sqlite3")).expect("removed");
+    let groups = answer(&["groups"], &data_dir).await;
+    let checkout = of(&groups, "checkout-service");
+    assert!(
+        checkout.iter().all(|row| row["committed"].is_null()),
+        "{groups}"
+    );
+    let printed = tool(&["groups"], &data_dir).await;
+    let printed = String::from_utf8(printed.stdout).expect("text");
+    assert!(
+        printed.contains("no checkout was ever started here"),
+        "{printed}"
+    );
 }
 
 #[tokio::test]
