@@ -115,6 +115,8 @@ pub struct Pace {
     pub retry_max: Duration,
     /// How long published records are kept.
     pub keep_published: Duration,
+    /// How long events that are dealt with are kept: longer than the provider sends them, or has them in its list.
+    pub keep_events: Duration,
 }
 
 impl Default for Pace {
@@ -122,7 +124,7 @@ impl Default for Pace {
         Pace {
             look_after: Duration::from_secs(120),
             look_every: Duration::from_secs(60),
-            list_every: Duration::from_secs(3_600),
+            list_every: Duration::from_secs(30),
             page_open: Duration::from_secs(3_600),
             webhook_tolerance: Duration::from_secs(webhook::signature::TOLERANCE_S),
             lease: Duration::from_secs(5),
@@ -131,6 +133,7 @@ impl Default for Pace {
             retry: Duration::from_secs(1),
             retry_max: Duration::from_secs(300),
             keep_published: Duration::from_secs(7 * 86_400),
+            keep_events: Duration::from_secs(35 * 86_400),
         }
     }
 }

@@ -256,8 +256,11 @@ pub trait PaymentStore: Send + Sync + 'static {
     /// These records are in the log.
     async fn published(&self, seqs: Vec<i64>, now: Millis) -> Result<(), StoreError>;
 
-    /// Forgets records that were published before this.
-    async fn forget_published(&self, before: Millis) -> Result<u64, StoreError>;
+    /// Forgets so many records, at most, that were published before this; how many they were.
+    async fn forget_published(&self, before: Millis, limit: u32) -> Result<u64, StoreError>;
+
+    /// Forgets so many events, at most, that were finished before this; how many they were. One that comes again is new.
+    async fn forget_events(&self, before: Millis, limit: u32) -> Result<u64, StoreError>;
 
     /// A number kept under a name.
     async fn mark(&self, name: &str) -> Result<Option<i64>, StoreError>;

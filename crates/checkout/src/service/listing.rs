@@ -1,11 +1,12 @@
 //! Reads the provider's list of events now and then, so that one whose webhook was lost comes in all the same; and
-//! forgets what was published long ago.
+//! forgets what was published, or dealt with, long ago.
 
 use super::events::KINDS;
 use super::{Shared, ms};
 use crate::clean::clean;
 use crate::store::{EventSource, NewEvent, StoreError};
 use crate::stripe::{EventFilter, StripeError, is_id};
+use blazing_sun_domain::Millis;
 use std::sync::Arc;
 
 /// When the list was read last, in seconds by this server's clock.
@@ -14,10 +15,19 @@ const LISTED: &str = "events_listed_s";
 /// must not depend on what ours shows.
 const NEWEST: &str = "events_newest_s";
 
-/// So much is read again: an event may come into the list after a later one.
-const OVERLAP_S: i64 = 3_600;
+/// When it was read with all that may have come into it late.
+const LISTED_WIDELY: &str = "events_listed_widely_s";
+
+/// So much is read again: an event may come into the list after a later one, …
+const OVERLAP_S: i64 = 300;
+/// … now and then, much later.
+const WIDE_OVERLAP_S: i64 = 3_600;
+/// So often.
+const WIDELY_EVERY_S: i64 = 3_600;
 /// So much is read when there is no list of before.
 const FIRST_S: i64 = 86_400;
+/// So much is forgotten at once: whoever waits for the store does not wait long.
+const FORGOTTEN_AT_ONCE: u32 = 500;
 
 #[derive(Debug, thiserror::Error)]
 enum ListError {
@@ -57,21 +67,41 @@ async fn list_if_due(shared: &Shared) -> Result<(), ListError> {
     let now = shared.now();
     let now_s = now.0.div_euclid(1000);
     let every_s = ms(shared.options.pace.list_every) / 1000;
-    if let Some(listed_s) = shared.store.mark(LISTED).await? {
-        // Not yet, unless the clock was put back.
-        if (listed_s..listed_s.saturating_add(every_s)).contains(&now_s) {
-            return Ok(());
-        }
+    if !is_due(shared, LISTED, now_s, every_s).await? {
+        return Ok(());
     }
+    let is_wide = is_due(shared, LISTED_WIDELY, now_s, WIDELY_EVERY_S).await?;
+    let overlap_s = if is_wide { WIDE_OVERLAP_S } else { OVERLAP_S };
     let newest_s = shared.store.mark(NEWEST).await?;
-    let from_s = newest_s.map_or(now_s - FIRST_S, |newest_s| newest_s - OVERLAP_S);
+    let from_s = newest_s.map_or(now_s - FIRST_S, |newest_s| newest_s - overlap_s);
     let found_s = list(shared, from_s).await?;
-    let kept_from = now.plus(-ms(shared.options.pace.keep_published));
-    shared.store.forget_published(kept_from).await?;
     if let Some(found_s) = found_s.max(newest_s) {
         shared.store.set_mark(NEWEST, found_s).await?;
     }
+    if is_wide {
+        shared.store.set_mark(LISTED_WIDELY, now_s).await?;
+        forget(shared, now).await?;
+    }
     Ok(shared.store.set_mark(LISTED, now_s).await?)
+}
+
+/// Whether what was done then is to be done again.
+async fn is_due(shared: &Shared, mark: &str, now_s: i64, every_s: i64) -> Result<bool, StoreError> {
+    let done_s = shared.store.mark(mark).await?;
+    // Not yet, unless the clock was put back.
+    let is_recent = |done_s: i64| (done_s..done_s.saturating_add(every_s)).contains(&now_s);
+    Ok(!done_s.is_some_and(is_recent))
+}
+
+/// Forgets what nobody asks for any more, some of it at a time.
+async fn forget(shared: &Shared, now: Millis) -> Result<(), StoreError> {
+    let pace = shared.options.pace;
+    let published_from = now.plus(-ms(pace.keep_published));
+    let finished_from = now.plus(-ms(pace.keep_events));
+    let (store, limit) = (&shared.store, FORGOTTEN_AT_ONCE);
+    while store.forget_published(published_from, limit).await? == u64::from(limit) {}
+    while store.forget_events(finished_from, limit).await? == u64::from(limit) {}
+    Ok(())
 }
 
 /// Reads the list; when the newest event in it came.

@@ -56,6 +56,7 @@ on_both!(
     payments_are_found,
     stages_of_disputes_are_kept_once,
     an_event_is_kept_once_and_waits_until_it_is_finished,
+    events_are_forgotten_once_they_are_finished,
     what_is_told_waits_in_order_until_it_is_published,
     places_go_back_only_where_the_log_has_lost_them,
     a_decision_that_panics_harms_no_other,
@@ -368,6 +369,27 @@ async fn an_event_is_kept_once_and_waits_until_it_is_finished(storage: Storage) 
     assert_eq!(told(&store).await, ["letter"]);
 }
 
+async fn events_are_forgotten_once_they_are_finished(storage: Storage) {
+    let store = storage.open().await;
+    let ids = ["evt_1", "evt_2", "evt_3", "evt_4"];
+    let events: Vec<NewEvent> = ids.iter().map(|id| event(id, NOW)).collect();
+    store.add_events(events.clone()).await.unwrap();
+    for (at, id) in ids.iter().take(3).enumerate() {
+        let finished_at = NOW.plus(at as i64);
+        let finished = store.finish_event(done(id), vec![], finished_at).await;
+        finished.unwrap();
+    }
+    assert_eq!(store.forget_events(NOW, 9).await.unwrap(), 0);
+    for forgotten in [1, 1, 0] {
+        let found = store.forget_events(NOW.plus(2), 1).await;
+        assert_eq!(found.unwrap(), forgotten);
+    }
+    let all = store.forget_events(Millis(i64::MAX), 9).await.unwrap();
+    assert_eq!(all, 1, "one waits still");
+    assert_eq!(store.due_events(NOW, 9).await.unwrap().len(), 1);
+    assert_eq!(store.add_events(events).await.unwrap(), 3);
+}
+
 async fn what_is_told_waits_in_order_until_it_is_published(storage: Storage) {
     let store = storage.open().await;
     let names = ["a", "b", "c"];
@@ -382,8 +404,11 @@ async fn what_is_told_waits_in_order_until_it_is_published(storage: Storage) {
     let seqs = waiting.iter().map(|waiting| waiting.seq).collect();
     store.published(seqs, NOW).await.unwrap();
     assert_eq!(told(&store).await, ["c"]);
-    assert_eq!(store.forget_published(NOW).await.unwrap(), 0);
-    assert_eq!(store.forget_published(NOW.plus(1)).await.unwrap(), 2);
+    assert_eq!(store.forget_published(NOW, 9).await.unwrap(), 0);
+    for forgotten in [1, 1, 0] {
+        let found = store.forget_published(NOW.plus(1), 1).await;
+        assert_eq!(found.unwrap(), forgotten);
+    }
     assert_eq!(told(&store).await, ["c"]);
 }
 

@@ -55,6 +55,12 @@ const WAITING: &str = "SELECT seq, topic, key, headers, payload FROM outgoing
 const PUBLISHED: &str =
     "UPDATE outgoing SET published_ms = $2 WHERE seq = $1 AND published_ms IS NULL";
 
+const FORGET_PUBLISHED: &str = "DELETE FROM outgoing WHERE seq IN
+    (SELECT seq FROM outgoing WHERE published_ms < $1 ORDER BY published_ms LIMIT $2)";
+
+const FORGET_EVENTS: &str = "DELETE FROM provider_event WHERE event_id IN
+    (SELECT event_id FROM provider_event WHERE finished_ms < $1 ORDER BY finished_ms LIMIT $2)";
+
 const ADD_JOURNAL: &str =
     "INSERT INTO journal (event_id, user_id, at_ms, topic, partition, log_offset, record)
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
@@ -208,9 +214,14 @@ impl<D: Database> PaymentStore for SqlStore<D> {
         self.each(PUBLISHED, parameters.collect()).await.map(drop)
     }
 
-    async fn forget_published(&self, before: Millis) -> Result<u64, StoreError> {
-        let sql = "DELETE FROM outgoing WHERE published_ms < $1";
-        self.each(sql, vec![vec![before.0.into()]]).await
+    async fn forget_published(&self, before: Millis, limit: u32) -> Result<u64, StoreError> {
+        let parameters = vec![before.0.into(), limit.into()];
+        self.each(FORGET_PUBLISHED, vec![parameters]).await
+    }
+
+    async fn forget_events(&self, before: Millis, limit: u32) -> Result<u64, StoreError> {
+        let parameters = vec![before.0.into(), limit.into()];
+        self.each(FORGET_EVENTS, vec![parameters]).await
     }
 
     async fn mark(&self, name: &str) -> Result<Option<i64>, StoreError> {

@@ -100,8 +100,11 @@ impl PaymentStore for Mortal {
     async fn published(&self, seqs: Vec<i64>, now: Millis) -> Result<(), StoreError> {
         self.changes()?.published(seqs, now).await
     }
-    async fn forget_published(&self, before: Millis) -> Result<u64, StoreError> {
-        self.alive()?.forget_published(before).await
+    async fn forget_published(&self, before: Millis, limit: u32) -> Result<u64, StoreError> {
+        self.alive()?.forget_published(before, limit).await
+    }
+    async fn forget_events(&self, before: Millis, limit: u32) -> Result<u64, StoreError> {
+        self.alive()?.forget_events(before, limit).await
     }
     async fn mark(&self, name: &str) -> Result<Option<i64>, StoreError> {
         self.alive()?.mark(name).await

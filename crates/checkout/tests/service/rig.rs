@@ -200,6 +200,8 @@ impl Rig {
         options.games = vec![GAME.to_owned()];
         options.clock = self.clock();
         options.pace = Pace {
+            // By the test's own clock.
+            list_every: Duration::from_secs(3_600),
             lease_renewal: Duration::from_millis(20),
             poll: Duration::from_millis(20),
             retry: Duration::from_millis(10),

@@ -1,11 +1,14 @@
 //! Who is believed.
 
 use crate::rig::{Rig, SECRET, until};
+use blazing_sun_checkout::bank::DisputeStage;
 use blazing_sun_checkout::secret::Secret;
+use blazing_sun_checkout::store::{EventSource, NewEvent};
 use blazing_sun_checkout::webhook::{BODY_BYTES_MAX, signature};
 use blazing_sun_domain::Millis;
 use reqwest::Response;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn event(id: &str) -> String {
     json!({
@@ -134,6 +137,54 @@ async fn a_replay_is_the_same_event() {
     }
     rig.until_idle().await;
     assert_eq!(rig.told(1).await.len(), before, "{payment}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_forgotten_and_comes_again_changes_nothing() {
+    let day = Duration::from_secs(86_400);
+    let mut rig = Rig::new().await;
+    let payment = rig.paid(1).await;
+    rig.bank().refund(&payment, Some(500)).await.unwrap();
+    rig.until_told(1, "refunded").await;
+    for stage in [DisputeStage::Created, DisputeStage::Lost] {
+        rig.bank().dispute(&payment, stage).await.unwrap();
+    }
+    rig.until_idle().await;
+    let before = rig.told(1).await.len();
+    let count = async |rig: &Rig| {
+        // What is there already is not added.
+        let list = rig.ask_bank("/v1/events?limit=100").await;
+        let listed = list["data"].as_array().unwrap().iter();
+        let events = listed.map(|event| NewEvent {
+            event_id: event["id"].as_str().unwrap().to_owned(),
+            kind: event["type"].as_str().unwrap().to_owned(),
+            body: event.to_string(),
+            source: EventSource::Listed,
+            received_at: rig.now(),
+        });
+        let events: Vec<NewEvent> = events.collect();
+        (
+            events.len() as u64,
+            rig.store.add_events(events).await.unwrap(),
+        )
+    };
+    let (all, missing) = count(&rig).await;
+    rig.until_idle().await;
+    assert!(all > missing, "{missing} of {all} were not known");
+    rig.move_on(34 * day);
+    rig.until_idle().await;
+    assert_eq!(count(&rig).await, (all, 0));
+    rig.move_on(3 * day);
+    let file = rusqlite::Connection::open(rig.folder.path().join("checkout.sqlite3")).unwrap();
+    let kept = || -> i64 {
+        let kept = "SELECT count(*) FROM provider_event";
+        file.query_row(kept, [], |row| row.get(0)).unwrap()
+    };
+    until("they are forgotten", || async { kept() == 0 }).await;
+    assert_eq!(count(&rig).await, (all, all));
+    rig.until_idle().await;
+    assert_eq!(rig.told(1).await.len(), before);
+    assert_eq!(rig.letters().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
