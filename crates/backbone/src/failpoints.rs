@@ -105,6 +105,10 @@ mod planted {
             DedupeOff => "dedupe_off",
             /// A fee is written twice, balances included, under another key.
             TransferDoubled => "transfer_doubled",
+            /// Money that was paid in is credited twice, balances included, under another key.
+            CreditDoubled => "credit_doubled",
+            /// The checkout takes a page that is complete for one that is paid.
+            UnpaidCredited => "unpaid_credited",
             /// A room's event is numbered and never written.
             EventSkipped => "event_skipped",
             /// A room's event is written twice.

@@ -7,6 +7,7 @@ use crate::stripe::{
     Dispute, DisputeStatus, Expandable, PaymentIntent, PaymentIntentStatus, PaymentStatus, Session,
     SessionStatus, is_id,
 };
+use blazing_sun_backbone::is_planted;
 use blazing_sun_backbone::messages::CheckoutStatus;
 use blazing_sun_domain::wallet::{DisputeOutcome, DisputeStage};
 use blazing_sun_domain::{Cents, Millis, UserId};
@@ -225,15 +226,18 @@ pub fn session_seen(
     if change.payment.session_id.is_none() {
         change.payment.session_id = Some(session.id.clone());
     }
-    if session.payment_status == PaymentStatus::Paid {
+    let is_complete = session.status == SessionStatus::Complete;
+    if session.payment_status == PaymentStatus::Paid || is_complete && is_planted!(UnpaidCredited) {
         let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
         paid(&mut change, session, terms, now);
         refunds(&mut change, paid_with, terms, now);
     } else if let Some((status, why)) = end_of_it {
         end(&mut change, status, why, terms, now);
     } else {
-        if session.status == SessionStatus::Open {
-            opened(&mut change, session, terms, now);
+        match session.status {
+            SessionStatus::Open => opened(&mut change, session, terms, now),
+            SessionStatus::Complete => processing(&mut change, terms, now),
+            _ => {}
         }
         // Where the payer is done already, the money may come for days.
         look_again(&mut change, terms, now);
@@ -374,6 +378,17 @@ fn opened(change: &mut Change, session: &Session, terms: Terms, now: Millis) {
     change.tell(CheckoutStatus::SessionCreated, terms, now);
 }
 
+/// The payer is done: told once, from when on there is no page to go to.
+fn processing(change: &mut Change, terms: Terms, now: Millis) {
+    let payment = &mut change.payment;
+    let is_told = payment.status == PaymentState::SessionCreated && payment.session_url.is_none();
+    if payment.status.is_open() && !is_told {
+        payment.status = PaymentState::SessionCreated;
+        payment.session_url = None;
+        change.tell(CheckoutStatus::Processing, terms, now);
+    }
+}
+
 fn paid(change: &mut Change, session: &Session, terms: Terms, now: Millis) {
     let payment = &mut change.payment;
     payment.due_at = None;
@@ -485,9 +500,14 @@ fn difference_of_money(payment: &Payment, session: &Session, terms: Terms) -> Op
             ))
     };
     let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
-    let of_session = session.currency.as_deref().unwrap_or("none");
-    difference_of("amount", &session.amount_total.unwrap_or(0), &amount)
-        .or(difference_of("currency", of_session, currency))
+    // Of a page that nobody has paid on it need not be said; what is paid is held against it all the same.
+    let is_open = session.status == SessionStatus::Open && status == PaymentStatus::Unpaid;
+    let of_session = session.currency.as_deref();
+    let amount_total = session.amount_total.or((!is_open).then_some(0));
+    let of_session = of_session.or((!is_open).then_some("none"));
+    amount_total
+        .and_then(|total| difference_of("amount", &total, &amount))
+        .or_else(|| of_session.and_then(|found| difference_of("currency", found, currency)))
         .or(paid_with.and_then(of_payment))
         .or_else(|| {
             is_neither.then(|| format!("it is complete with the payment status {status:?}"))

@@ -28,6 +28,11 @@ impl PaymentPage {
         self.control(http, "pay", body).await
     }
 
+    /// Has the bank misbehave so from now on.
+    pub async fn misbehave(&self, http: &reqwest::Client, how: Value) {
+        self.control(http, "misbehave", how).await;
+    }
+
     /// Lets the page's time run out.
     pub async fn expire(&self, http: &reqwest::Client) {
         let body = json!({ "session": self.session });

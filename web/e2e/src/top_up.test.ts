@@ -121,7 +121,7 @@ play("money that arrives later is waited for in sight, and its failure is told w
   let session = await goToPay(page);
   const bank = bankOf(page);
   await pressAtBank(page, "pay_later");
-  await cameBack(page, "confirming");
+  await cameBack(page, "on-its-way");
   await mark(page);
   await balanceReaches(page, 5_000);
   await shot(page, "top-up-confirming-dark");
@@ -132,10 +132,10 @@ play("money that arrives later is waited for in sight, and its failure is told w
 
   session = await goToPay(page);
   await pressAtBank(page, "pay_later_fails");
-  await cameBack(page, "confirming");
+  await cameBack(page, "on-its-way");
   // It is not forgotten over a reload.
   await page.reload();
-  await cameBack(page, "confirming");
+  await cameBack(page, "on-its-way");
   await page.getByTestId("back-to-lobby").click();
   await bank.settle(session, "failed");
   await page.getByTestId("toast").getByText("did not work").waitFor();

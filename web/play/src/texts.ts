@@ -382,6 +382,8 @@ export const text = {
       confirming: (amount: string) => `Your payment of ${amount} is being confirmed`,
       confirmingLead:
         "As soon as the payment is confirmed, the money is in your balance. Some ways to pay take days; you need not wait on this page.",
+      onItsWay: (amount: string) => `Your payment of ${amount} is on its way`,
+      onItsWayLead: "You are done. Some ways to pay take days: once the money has arrived, it is in your balance.",
       unpaid: (amount: string) => `Your payment of ${amount} is not finished`,
       unpaidLead:
         "You came back before paying, and nothing was taken. You can still pay, or leave it: it expires by itself.",
@@ -397,6 +399,7 @@ export const text = {
       disputed: (amount: string) => `Your bank disputes the payment of ${amount}`,
       disputedLead: "Until that is settled, this money may be held back. Your statement shows what has moved.",
     },
+    onItsWay: "On its way",
     goOn: "Go on to pay",
     dismiss: "Close",
     others: "Payments under way",

@@ -193,6 +193,22 @@ it.each([
   expect(play.leaveFor).toHaveBeenCalledWith("https://pay.example");
 });
 
+it.each(["paid", "unpaid", "slow"] as const)(
+  "a payment that is on its way is said to be, also where one came back as %s",
+  async (how) => {
+    const { play, client } = stub();
+    client.wallet.known = [payment("p1", "session_created", { session_url: null })];
+    play.wallet.followed = { requestId: "p1", how };
+    const { all, find } = await drawn(new FollowedPayment(), play);
+    expect(find("payment").dataset.state).toBe("on-its-way");
+    expect(all("payment-go-on")).toEqual([]);
+    // On another device.
+    play.wallet.followed = undefined;
+    const list = await drawn(new Payments(), play);
+    expect(list.all("open-payment").map(words)).toEqual([expect.stringContaining("On its way")]);
+  },
+);
+
 it("lists the other payments that are open, and what becomes of them", async () => {
   const { play, client } = stub();
   const { element, all } = await drawn(new Payments(), play);

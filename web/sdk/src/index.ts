@@ -37,6 +37,6 @@ export type { KeyValueStorage } from "./storage.js";
 export { MemoryStorage } from "./storage.js";
 export { Transcripts } from "./transcripts.js";
 export type { Payment, ReturnAddresses, Wallet } from "./wallet.js";
-export { isOpen } from "./wallet.js";
+export { isOnItsWay, isOpen } from "./wallet.js";
 export type * from "./wire.js";
 export { userIdOf } from "./wire.js";

@@ -40,6 +40,11 @@ export function isOpen({ status }: PaymentChange): boolean {
   return status === "requested" || status === "session_created";
 }
 
+/** Whether the payer is done on the provider's page, and the money is on its way: that may take days. */
+export function isOnItsWay({ status, session_url }: Payment): boolean {
+  return status === "session_created" && !session_url;
+}
+
 /** This user's payments and limits, as far as this client has heard of them. */
 export class Wallet {
   private readonly byId = new Map<string, Payment>();

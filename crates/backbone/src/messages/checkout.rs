@@ -92,6 +92,8 @@ pub struct CheckoutDispute {
 pub enum CheckoutStatus {
     /// The payer can pay.
     SessionCreated,
+    /// The payer is done, and the money is on its way: that may take days. Nobody can pay on the page any more.
+    Processing,
     /// Paid.
     Success,
     /// Not paid, and not to be.
@@ -111,6 +113,7 @@ impl CheckoutStatus {
     pub fn as_str(&self) -> &str {
         match self {
             CheckoutStatus::SessionCreated => "session_created",
+            CheckoutStatus::Processing => "processing",
             CheckoutStatus::Success => "success",
             CheckoutStatus::Failed => "failed",
             CheckoutStatus::Expired => "expired",
@@ -123,6 +126,7 @@ impl CheckoutStatus {
     fn parse(text: String) -> CheckoutStatus {
         match text.as_str() {
             "session_created" => CheckoutStatus::SessionCreated,
+            "processing" => CheckoutStatus::Processing,
             "success" => CheckoutStatus::Success,
             "failed" => CheckoutStatus::Failed,
             "expired" => CheckoutStatus::Expired,
@@ -211,6 +215,7 @@ mod tests {
         assert_eq!((finished.user_id.get(), finished.session_url), (123, None));
         for status in [
             "session_created",
+            "processing",
             "failed",
             "expired",
             "refunded",

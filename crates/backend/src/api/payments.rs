@@ -70,7 +70,7 @@ pub struct Payment {
     pub currency: String,
     /// How much of it was paid back.
     pub refunded_cents: Cents,
-    /// Where to pay, while it can be paid.
+    /// Where to pay, while it can be paid; `session_created` without it: the payer is done, and the money is on its way.
     pub session_url: Option<String>,
     /// Why it failed.
     pub error_message: Option<String>,

@@ -1,12 +1,16 @@
 //! Paying in at the test bank that `serve` brings along: from the request to the balance at the player's sockets.
 
+use blazing_sun_harness::stripe_mock::{KEY, StripeMock};
 use blazing_sun_harness::{
     Client, Guest, Launch, PaymentPage, TestServer, text, whole_game, within,
 };
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 const AMOUNT: i64 = 2_000;
+const MINUTE: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 fn launch(environment: &[(&str, &str)]) -> Launch {
     // A webhook that nobody sent is made good soon.
@@ -305,5 +309,50 @@ async fn a_planted_difference_between_the_checkouts_books_and_the_ledger_is_name
         let books = rusqlite::Connection::open(&file).expect("the checkout's file");
         books.execute_batch(repair).expect("repaired");
     }
+    assert_clean(&server).await;
+}
+
+#[tokio::test]
+async fn a_payment_whose_webhook_was_lost_is_credited_within_the_minute() {
+    // With all settings as they are by themselves.
+    let server = TestServer::start().await;
+    let guest = server.guest().await;
+    let mut client = Client::sign_in(&server, &guest).await;
+    let request = asked(&mut client).await;
+    let page = page(&mut client, &request).await;
+    page.misbehave(server.http(), json!({ "drop": 1.0 })).await;
+    page.pay(server.http(), "pay").await;
+    let paid = Instant::now();
+    while server.balance_cents(&guest).await != 5_000 + AMOUNT {
+        assert!(paid.elapsed() < MINUTE, "{}", server.log());
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    let took = paid.elapsed().as_secs_f64();
+    println!("a payment whose webhook was lost was credited after {took:.1} s");
+    told(&mut client, &request, "success").await;
+    assert_clean(&server).await;
+}
+
+#[tokio::test]
+async fn with_a_test_key_of_stripes_a_payer_gets_stripes_page() {
+    let mock = tokio::task::spawn_blocking(StripeMock::shared).await;
+    let mock = mock.expect("stripe-mock");
+    let server = TestServer::launch(launch(&[
+        ("PAYMENTS__SECRET_KEY", KEY),
+        ("PAYMENTS__WEBHOOK_SECRETS", "whsec_of_the_test"),
+        ("PAYMENTS__API_URL", mock.url()),
+    ]))
+    .await;
+    let guest = server.guest().await;
+    let mut client = Client::sign_in(&server, &guest).await;
+    let request = asked(&mut client).await;
+    let page = text(&told(&mut client, &request, "session_created").await["session_url"]);
+    assert!(page.starts_with("https://checkout.stripe.com/"), "{page}");
+    let seen = status(&server, &guest, &request).await;
+    assert_eq!(seen["status"], "session_created");
+    assert_eq!(seen["session_url"], page);
+    // Nobody has a bank here, and nothing is paid.
+    assert!(!server.data_dir().join("test-bank-secret-key").exists());
+    assert_eq!(server.balance_cents(&guest).await, 5_000);
     assert_clean(&server).await;
 }

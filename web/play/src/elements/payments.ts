@@ -1,4 +1,4 @@
-import { isOpen, type Payment } from "@blazing-sun/client";
+import { isOnItsWay, isOpen, type Payment } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { dayAndTime, money } from "../format.js";
@@ -63,12 +63,14 @@ export class FollowedPayment extends PlayElement {
       case "disputed":
         return ["disputed", "warn", words.disputed(amount), words.disputedLead];
       default:
-        return this.openWords(amount);
+        return this.openWords(payment, amount);
     }
   }
 
-  private openWords(amount: string): [state: string, kind: Kind, title: string, lead: string] {
+  private openWords(payment: Payment, amount: string): [state: string, kind: Kind, title: string, lead: string] {
     const words = text.wallet.state;
+    // Wherever it was paid: what the server says of it goes before what this tab remembers.
+    if (isOnItsWay(payment)) return ["on-its-way", "warn", words.onItsWay(amount), words.onItsWayLead];
     switch (this.play.wallet.followed?.how) {
       case "paid":
         return ["confirming", "wait", words.confirming(amount), words.confirmingLead];
@@ -196,7 +198,9 @@ export class Payments extends PlayElement {
     const amount = money(payment.amount_cents, payment.currency);
     return html`<li data-testid="open-payment" data-request-id=${payment.request_id} data-status=${status}>
       <div class="grow">
-        <p class="row"><b class="number">${amount}</b><span class="chip ${CHIPS[status]}">${text.wallet.chips[status]}</span></p>
+        <p class="row"><b class="number">${amount}</b><span class="chip ${CHIPS[status]}">${
+          isOnItsWay(payment) ? text.wallet.onItsWay : text.wallet.chips[status]
+        }</span></p>
         ${requested_at ? html`<p class="soft">${text.wallet.askedAt(dayAndTime(requested_at))}</p>` : nothing}
         ${status === "failed" && error_message ? html`<p class="soft">${error_message}</p>` : nothing}
       </div>

@@ -84,6 +84,10 @@ impl Partition {
                 change.open(finished);
                 Ok(())
             }
+            CheckoutStatus::Processing => {
+                change.process(finished);
+                Ok(())
+            }
             CheckoutStatus::Failed => {
                 change.fail(TopUpStatus::Failed, finished);
                 Ok(())
@@ -131,8 +135,9 @@ impl Partition {
         let is_disputed = disputed
             .as_ref()
             .is_some_and(|disputed| disputed.dispute.state != DisputeState::Free);
-        let has_moved_on =
-            row.status != before.status || row.payment.is_some() && row.refunded != before.refunded;
+        let has_moved_on = row.status != before.status
+            || row.payment.is_some() && row.refunded != before.refunded
+            || row.session_url.is_none() && before.session_url.is_some();
         let mut told = row.told();
         if is_new {
             turn.writes.top_ups.insert(row.request_id, row);
@@ -178,6 +183,14 @@ impl Change {
         self.note(finished);
         if self.row.status < TopUpStatus::SessionCreated {
             self.row.status = TopUpStatus::SessionCreated;
+        }
+    }
+
+    /// The payer is done: an open payment without a page is on its way.
+    fn process(&mut self, finished: &CheckoutFinished) {
+        if self.row.status.is_open() {
+            self.open(finished);
+            self.row.session_url = None;
         }
     }
 

@@ -63,7 +63,9 @@ fn with_planted(transfers: &[Moved]) -> Vec<Moved> {
             continue;
         }
         all.push((transfer.clone(), *command));
-        if transfer.kind == TransferKind::Fee && is_planted!(TransferDoubled) {
+        if transfer.kind == TransferKind::Fee && is_planted!(TransferDoubled)
+            || transfer.kind == TransferKind::TopUp && is_planted!(CreditDoubled)
+        {
             let mut again = transfer.clone();
             again.key.push_str("/again");
             all.push((again, *command));

@@ -178,7 +178,9 @@ impl SqliteStore {
                 batch.batch_no(),
                 writes.now,
             )?;
-            if transfer.kind == TransferKind::Fee && is_planted!(TransferDoubled) {
+            if transfer.kind == TransferKind::Fee && is_planted!(TransferDoubled)
+                || transfer.kind == TransferKind::TopUp && is_planted!(CreditDoubled)
+            {
                 let mut again = transfer.clone();
                 again.key.push_str("/again");
                 let batch_no = batch.batch_no();
