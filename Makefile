@@ -63,12 +63,12 @@ test: setup $(WEB_INSTALLED) ## Run every check and test there is
 .PHONY: soak soak-payments
 soak: setup-build $(WEB_BUILT) ## Kill, drain and plant faults for some ten minutes; SOAK_ROUNDS=200 SOAK_SEED=…
 	cargo build --workspace --locked --features blazing-sun-soak/failpoints \
-	  --bin blazing-sun-soak --bin blazing-sun-under-fault --bin blazing-sun-checkout-under-fault
+	  --bin blazing-sun-soak --bin blazing-sun-under-fault
 	$(BIN_DEBUG)/blazing-sun-soak
 
 soak-payments: setup-build $(WEB_BUILT) ## The payments of it alone: SOAK_PAYMENTS=10000 SOAK_SEED=…
 	cargo build --workspace --locked --features blazing-sun-soak/failpoints \
-	  --bin blazing-sun-soak --bin blazing-sun-checkout-under-fault
+	  --bin blazing-sun-soak --bin blazing-sun-under-fault
 	$(BIN_DEBUG)/blazing-sun-soak --only payments
 
 .PHONY: fmt

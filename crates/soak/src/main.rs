@@ -3,7 +3,7 @@
 use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::{BACK_WITHIN, drain};
-use blazing_sun_soak::payments::{PaymentsPlan, payments};
+use blazing_sun_soak::payments::{On, PaymentsPlan, payments};
 use blazing_sun_soak::planted::PLANTED;
 use blazing_sun_soak::rolling::rolling;
 use blazing_sun_soak::run::{Kill, Plan, run};
@@ -44,6 +44,9 @@ struct Arguments {
     /// Payments at a bank that misbehaves
     #[arg(long, env = "SOAK_PAYMENTS", default_value_t = 10_000)]
     payments: u64,
+    /// On what they are paid [default: on one after the other]
+    #[arg(long, value_enum)]
+    payments_on: Option<On>,
     /// These parts alone
     #[arg(long, value_enum)]
     only: Vec<Part>,
@@ -67,7 +70,7 @@ enum Part {
     Rolling,
     /// Many players in all games, and nothing left behind.
     Crowd,
-    /// Payments at a bank that misbehaves, with a checkout that is killed.
+    /// Payments at a bank that misbehaves, with processes that are killed.
     Payments,
     /// Clients that never read.
     Slow,
@@ -158,13 +161,15 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
         is_well &= crowded.report.violations.is_empty();
     }
     if wants(Part::Payments) {
-        let plan = PaymentsPlan {
-            seed,
-            payments: arguments.payments,
+        let on = match arguments.payments_on {
+            None => vec![On::Cluster, On::Folder],
+            Some(on) => vec![on],
         };
-        let report = payments(&plan).await?;
-        say(&report);
-        is_well &= report.violations.is_empty();
+        for on in on {
+            let report = payments(&PaymentsPlan::new(seed, on, arguments.payments)).await?;
+            say(&report);
+            is_well &= report.violations.is_empty();
+        }
     }
     if wants(Part::Slow) {
         let slow = slow(18, 2).await?;

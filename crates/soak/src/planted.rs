@@ -2,6 +2,7 @@
 
 use crate::cluster::{ClusterPlan, run_cluster};
 use crate::crowd::crowd_under;
+use crate::payments::{On, PaymentsPlan, payments};
 use crate::run::{Kill, Plan, Report, run};
 use std::time::Duration;
 
@@ -25,18 +26,29 @@ pub enum Shown {
     Cluster(&'static [Kill]),
     /// A crowd: in kill rounds nobody watches or talks.
     Crowd,
+    /// Payments: else nobody pays anything in.
+    Payments,
 }
 
 const DRAINS: Shown = Shown::Rounds(&[Kill::Drain]);
 const PLAYERS: usize = 16;
 const ROUNDS: u64 = 60;
+const PAYMENTS: u64 = 80;
+/// A fault stays for ever; what a webhook that was lost would have told is found long before.
+const SETTLED_WITHIN: Duration = Duration::from_secs(4);
 const CROWD: usize = 40;
 const CROWD_PLAYS: Duration = Duration::from_secs(10);
 
 /// All of them.
-pub const PLANTED: [Planted; 15] = [
+pub const PLANTED: [Planted; 17] = [
     planted("dedupe_off", DRAINS, &["I9 repeats"]),
     planted("transfer_doubled:5", DRAINS, &["I1-I3 money", "audit"]),
+    planted(
+        "credit_doubled:5",
+        Shown::Payments,
+        &["I10 balances", "audit"],
+    ),
+    planted("unpaid_credited", Shown::Payments, &["I10 payments"]),
     planted("rake_lost:1", DRAINS, &["I1-I3 money", "audit"]),
     planted("event_skipped:40", DRAINS, &["I5 order", "audit"]),
     planted("event_doubled:40", DRAINS, &["I2 once", "I5 order"]),
@@ -93,6 +105,21 @@ impl Planted {
                     ..ClusterPlan::new(seed, 1, PLAYERS)
                 };
                 return run_cluster(&plan, |_| ()).await;
+            }
+            Shown::Payments => {
+                let plan = PaymentsPlan {
+                    fault: Some(self.fault.to_owned()),
+                    hits: None,
+                    settled_within: SETTLED_WITHIN,
+                    ..PaymentsPlan::new(seed, On::Folder, PAYMENTS)
+                };
+                let paid = payments(&plan).await?;
+                return Ok(Report {
+                    seed,
+                    rounds: 1,
+                    violations: paid.violations,
+                    ..Report::default()
+                });
             }
             Shown::Crowd => return crowd_under(self.fault, seed, CROWD, CROWD_PLAYS).await,
         };

@@ -246,7 +246,7 @@ pub fn launch(faults: &[(&str, String)]) -> Launch {
 
 /// A free port below those that the system gives out: while the server is away nobody else may take
 /// its port, and no client's own socket may get it.
-fn quiet_port() -> SocketAddr {
+pub(crate) fn quiet_port() -> SocketAddr {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let ports = 20_000..32_000;
     let begin = std::process::id() as u16 % 12_000 + TAKEN.fetch_add(1, Ordering::Relaxed) % 1_000;

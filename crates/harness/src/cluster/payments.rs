@@ -14,16 +14,14 @@ pub(super) const PROVIDER: (&str, &str) = ("BLAZING_SUN_PAYMENTS__PROVIDER", "te
 
 /// The bank, and what a checkout has to know.
 pub(super) struct Payments {
-    _bank: Child,
-    folder: PathBuf,
+    /// None: it is of another process, with keys of its own.
+    bank: Option<(Child, PathBuf)>,
     pub(super) environment: Vec<(String, String)>,
 }
 
 impl Cluster {
     /// Starts a test bank and a checkout, ready.
     pub async fn start_payments(&mut self) {
-        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().new_database());
-        let database = database.await.expect("PostgreSQL");
         let listen = free_address();
         let folder = self.folder.path().join("bank");
         let (log, webhooks) = (
@@ -54,16 +52,29 @@ impl Cluster {
             // A webhook that found nobody is made good soon.
             ("BLAZING_SUN_PAYMENTS__LOOK_AFTER_S", "1".to_owned()),
             ("BLAZING_SUN_PAYMENTS__LOOK_EVERY_S", "1".to_owned()),
-            ("CHECKOUT_DATABASE_URL", database),
         ];
         let settings = settings.into_iter();
-        self.payments = Some(Payments {
-            _bank: bank,
-            environment: settings
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
-            folder,
-        });
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        let settings = settings.collect();
+        self.add_payments(Some((bank, folder)), listen, settings)
+            .await;
+    }
+
+    /// Starts a checkout that listens there, ready, for a bank of which the settings tell.
+    pub async fn start_checkout(&mut self, listen: SocketAddr, settings: Vec<(String, String)>) {
+        self.add_payments(None, listen, settings).await;
+    }
+
+    async fn add_payments(
+        &mut self,
+        bank: Option<(Child, PathBuf)>,
+        listen: SocketAddr,
+        mut environment: Vec<(String, String)>,
+    ) {
+        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().new_database());
+        let database = database.await.expect("PostgreSQL");
+        environment.push(("CHECKOUT_DATABASE_URL".to_owned(), database));
+        self.payments = Some(Payments { bank, environment });
         self.add_checkout_at(listen).await;
         self.until_ready().await;
     }
@@ -88,8 +99,13 @@ impl Cluster {
 
     /// Starts a checkout that has ended, on its port.
     pub async fn restart_checkout(&mut self, at: usize) {
+        self.restart_checkout_with(at, &[]).await;
+    }
+
+    /// The same with more of its environment, this time, of which it may end before it listens.
+    pub async fn restart_checkout_with(&mut self, at: usize, environment: &[(String, String)]) {
         let listen = self.checkouts[at].address().to_string();
-        self.checkouts[at] = self.spawn("checkout", at, &listen, &[]).await;
+        self.checkouts[at] = self.spawn("checkout", at, &listen, environment).await;
     }
 
     /// A checkout, in the order of their start.
@@ -100,7 +116,8 @@ impl Cluster {
     /// The key for the bank's API.
     pub fn bank_key(&self) -> String {
         let payments = self.payments.as_ref().expect("payments");
-        let key = payments.folder.join("test-bank-secret-key");
+        let (_, folder) = payments.bank.as_ref().expect("a bank of the cluster's");
+        let key = folder.join("test-bank-secret-key");
         std::fs::read_to_string(key).expect("a key")
     }
 

@@ -22,7 +22,8 @@ const AT_REST_WITHIN: Duration = Duration::from_secs(60);
 /// What a cluster keeps.
 pub struct Stores {
     pool: PgPool,
-    pub(super) log: Arc<dyn EventLog>,
+    /// Its topics.
+    pub log: Arc<dyn EventLog>,
 }
 
 impl Stores {

@@ -15,6 +15,8 @@ pub struct Truth {
     pub paid: Option<Paid>,
     /// Stages of its dispute, in their order.
     pub stages: Vec<&'static str>,
+    /// Minor units that the player lost by it.
+    pub lost: i64,
 }
 
 /// A payment that was made.
@@ -28,6 +30,13 @@ pub struct Paid {
     pub currency: String,
     /// What was given back of it.
     pub refunded: i64,
+}
+
+impl Paid {
+    /// Whether it is what was asked for.
+    pub fn is_as(&self, asked: &CheckoutRequest) -> bool {
+        (self.amount, &self.currency) == (asked.amount_cents.0, &asked.currency)
+    }
 }
 
 /// A record of `checkout.finished`.
@@ -192,7 +201,7 @@ impl<'a> Request<'a> {
         }
         self.figures.credited += self.asked.amount_cents.0 * successes.len() as i64;
         match (&self.truth.paid, successes.first()) {
-            (Some(paid), success) if self.is_as_asked(paid) => {
+            (Some(paid), success) if paid.is_as(self.asked) => {
                 self.figures.paid += 1;
                 self.figures.received += paid.amount;
                 match success {
@@ -228,17 +237,14 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn is_as_asked(&self, paid: &Paid) -> bool {
-        (paid.amount, &paid.currency) == (self.asked.amount_cents.0, &self.asked.currency)
-    }
-
     /// A page first, then how it ended, then what became of the money.
     fn order(&mut self) {
         let rank = |told: &&CheckoutFinished| match told.status {
             CheckoutStatus::SessionCreated => 0,
-            CheckoutStatus::Failed | CheckoutStatus::Expired => 1,
-            CheckoutStatus::Success => 2,
-            _ => 3,
+            CheckoutStatus::Processing => 1,
+            CheckoutStatus::Failed | CheckoutStatus::Expired => 2,
+            CheckoutStatus::Success => 3,
+            _ => 4,
         };
         if !self.told.iter().map(rank).is_sorted() {
             self.wrong.push("it was told out of order".to_owned());

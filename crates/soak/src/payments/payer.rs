@@ -1,23 +1,23 @@
 //! One payment from its request on: what a player, and later their bank, do about it.
 
-use super::books::Truth;
-use super::ears::Ears;
-use super::process::Address;
-use super::program::KEY;
-use blazing_sun_backbone::messages::{CheckoutRequest, CheckoutStatus};
+use super::KEY;
+use super::books::{Paid, Truth};
+use super::player::Player;
+use anyhow::Context;
+use blazing_sun_backbone::messages::{CheckoutRequest, PURPOSE_TOP_UP, top_up_request_id};
 use blazing_sun_checkout::bank::{BankHandle, DisputeStage, Settlement, Way};
+use blazing_sun_domain::{Cents, CommandId};
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Between two attempts to reach a checkout that was killed.
-const AGAIN: Duration = Duration::from_millis(20);
+use uuid::Uuid;
 
 /// What becomes of a payment.
 #[derive(Debug, Clone, Copy)]
 pub struct Course {
     /// How often it is asked for.
     pub asks: u32,
+    /// Whether it is asked for by HTTP.
+    pub by_http: bool,
     /// How it is paid.
     pub ways: Ways,
     /// How much of it is given back, in parts of four.
@@ -76,6 +76,7 @@ impl Course {
         };
         Course {
             asks: random.u32(1..=3),
+            by_http: random.bool(),
             ways,
             refunds,
             dispute,
@@ -83,54 +84,107 @@ impl Course {
     }
 }
 
-/// What a payer needs.
-#[derive(Clone)]
+/// A payment that has gone its course.
+#[derive(Debug)]
+pub struct Gone {
+    /// What was asked for.
+    pub request: CheckoutRequest,
+    /// Its page; none: there never was one.
+    pub session: Option<String>,
+    /// What became of it there, but for what was paid.
+    pub truth: Truth,
+}
+
+fn request(player: &Player, command: Uuid, amount: i64) -> CheckoutRequest {
+    CheckoutRequest {
+        request_id: top_up_request_id(player.user, CommandId(command)),
+        user_id: player.user,
+        amount_cents: Cents(amount),
+        currency: "eur".to_owned(),
+        purpose: PURPOSE_TOP_UP.to_owned(),
+        timestamp: String::new(),
+        success_url: None,
+        cancel_url: None,
+    }
+}
+
+/// What payers need.
 pub struct Payer {
     /// The bank.
     pub bank: Arc<BankHandle>,
-    /// Where the checkout is.
-    pub address: Address,
-    /// What it tells.
-    pub ears: Ears,
     /// For calls.
     pub http: reqwest::Client,
 }
 
 impl Payer {
-    /// The whole course; the session, where there was one, and the stages of the dispute.
-    pub async fn go(
+    /// The whole course of a player's payment.
+    pub async fn go(&self, player: &Player, amount: i64, course: Course) -> anyhow::Result<Gone> {
+        // Commands are taken for some time after their ids were made.
+        let command = Uuid::now_v7();
+        let request = request(player, command, amount);
+        let page = self.page(player, command, &request, course).await;
+        let page = page.with_context(|| format!("request {}", request.request_id))?;
+        let Some(page) = page else {
+            return Ok(Gone {
+                request,
+                session: None,
+                truth: Truth::default(),
+            });
+        };
+        let (_, session) = page.rsplit_once("/pay/").context("no page of the bank")?;
+        let truth = self.pay(session, &request, course).await;
+        Ok(Gone {
+            truth: truth.with_context(|| format!("session {session}"))?,
+            session: Some(session.to_owned()),
+            request,
+        })
+    }
+
+    async fn page(
         &self,
+        player: &Player,
+        command: Uuid,
         request: &CheckoutRequest,
         course: Course,
-    ) -> anyhow::Result<(Option<String>, Truth)> {
+    ) -> anyhow::Result<Option<String>> {
+        let amount = request.amount_cents.0;
         for _ in 0..course.asks {
-            self.ask(request).await?;
+            if !(course.by_http && player.ask_by_http(command, amount).await?) {
+                player.ask(command, amount);
+            }
         }
+        player.page(command, request.request_id, amount).await
+    }
+
+    async fn pay(
+        &self,
+        session: &str,
+        request: &CheckoutRequest,
+        course: Course,
+    ) -> anyhow::Result<Truth> {
         let mut truth = Truth::default();
-        let first = self.ears.first(request.request_id).await?;
-        let session = match (first.status, first.session_id) {
-            (CheckoutStatus::SessionCreated, Some(session)) => session,
-            _ => return Ok((None, truth)),
-        };
-        let later = |settlement| self.pay_later(&session, settlement);
+        let later = |settlement| self.pay_later(session, settlement);
         match course.ways {
-            Ways::Paid => drop(self.bank.pay(&session, Way::Pay).await?),
+            Ways::Paid => drop(self.bank.pay(session, Way::Pay).await?),
             Ways::DeclinedFirst => {
-                self.bank.pay(&session, Way::Decline).await?;
-                self.bank.pay(&session, Way::Pay).await?;
+                self.bank.pay(session, Way::Decline).await?;
+                self.bank.pay(session, Way::Pay).await?;
             }
             Ways::Later => later(Settlement::Paid).await?,
             Ways::LaterInVain => later(Settlement::Failed).await?,
-            Ways::Never => self.bank.expire(&session).await?,
+            Ways::Never => self.bank.expire(session).await?,
         }
         if course.refunds > 0 || !course.dispute.is_empty() {
-            let payment = self.payment_of(&session).await?;
+            let payment = self.payment_of(session).await?;
             for _ in 0..course.refunds {
                 let part = request.amount_cents.0 / 4;
                 self.bank.refund(&payment, Some(part)).await?;
             }
             for stage in course.dispute {
-                self.bank.dispute(&payment, *stage).await?;
+                let dispute = self.bank.dispute(&payment, *stage).await?;
+                if let DisputeStage::Lost = stage {
+                    truth.lost = dispute["amount"].as_i64().unwrap_or_default();
+                }
                 truth.stages.push(match stage {
                     DisputeStage::Created => "created",
                     DisputeStage::FundsWithdrawn => "funds_withdrawn",
@@ -139,20 +193,7 @@ impl Payer {
                 });
             }
         }
-        Ok((Some(session), truth))
-    }
-
-    /// Until it is taken: where the answer is lost it may be twice on the topic.
-    async fn ask(&self, request: &CheckoutRequest) -> anyhow::Result<()> {
-        let body = serde_json::to_vec(request)?;
-        loop {
-            let url = format!("{}/ask", *self.address.borrow());
-            let sent = self.http.post(url).body(body.clone()).send().await;
-            if sent.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
+        Ok(truth)
     }
 
     async fn pay_later(&self, session: &str, settlement: Settlement) -> anyhow::Result<()> {
@@ -167,8 +208,23 @@ impl Payer {
         Ok(id.unwrap_or_default().to_owned())
     }
 
-    /// As the bank has it.
-    pub async fn session(&self, session: &str) -> anyhow::Result<Value> {
+    /// What the bank says was paid.
+    pub async fn paid(&self, session: &str) -> anyhow::Result<Option<Paid>> {
+        let session = self.session(session).await?;
+        if session["payment_status"] != "paid" {
+            return Ok(None);
+        }
+        let payment = &session["payment_intent"];
+        let refunded = payment["latest_charge"]["amount_refunded"].as_i64();
+        Ok(Some(Paid {
+            payment_intent: payment["id"].as_str().unwrap_or_default().to_owned(),
+            amount: payment["amount_received"].as_i64().unwrap_or_default(),
+            currency: payment["currency"].as_str().unwrap_or_default().to_owned(),
+            refunded: refunded.unwrap_or_default(),
+        }))
+    }
+
+    async fn session(&self, session: &str) -> anyhow::Result<Value> {
         let url = format!(
             "{}/v1/checkout/sessions/{session}?expand[]=payment_intent.latest_charge",
             self.bank.url()

@@ -7,7 +7,7 @@ use blazing_sun_harness::{built, command};
 use blazing_sun_soak::cluster::{ClusterPlan, run_cluster};
 use blazing_sun_soak::crowd::crowd;
 use blazing_sun_soak::drain::drain;
-use blazing_sun_soak::payments::{PaymentsPlan, payments};
+use blazing_sun_soak::payments::{On, PaymentsPlan, payments};
 use blazing_sun_soak::planted::PLANTED;
 use blazing_sun_soak::rolling::rolling;
 use blazing_sun_soak::run::{Kill, PROGRAM, Plan, run};
@@ -89,17 +89,23 @@ async fn a_drain_loses_no_command_and_all_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn payments_are_told_once_and_only_if_paid_wherever_the_checkout_is_killed() {
-    let plan = PaymentsPlan {
-        seed: SEED,
-        payments: 300,
-    };
+async fn payments_are_credited_once_and_only_if_paid_wherever_a_server_is_killed() {
+    let plan = PaymentsPlan::new(SEED, On::Folder, 300);
     let report = payments(&plan).await.expect("a run");
     println!("{report}");
     assert!(report.violations.is_empty(), "{report}");
     for point in ["K7", "K8"] {
         assert!(report.ends.contains_key(point), "{report}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_are_credited_once_and_only_if_paid_in_a_cluster_under_kills() {
+    let plan = PaymentsPlan::new(SEED, On::Cluster, 120);
+    let report = payments(&plan).await.expect("a run");
+    println!("{report}");
+    assert!(report.violations.is_empty(), "{report}");
+    assert!(report.ends.contains_key("SIGKILL of a backend"), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -63,6 +63,7 @@ fn whole() -> Books {
     let truth = Truth {
         paid: paid(500),
         stages: vec!["created"],
+        lost: 0,
     };
     Books {
         asked: BTreeMap::from([(ID, asked(ID))]),
@@ -183,7 +184,7 @@ fn one_payment_credits_one_request() {
         books.asked.insert(id, asked(id));
         let truth = Truth {
             paid: paid(0),
-            stages: Vec::new(),
+            ..Truth::default()
         };
         books.truth.insert(id, truth);
         books.told.push(told(id, CheckoutStatus::Success));
