@@ -7,6 +7,7 @@ use blazing_sun_backend::audit::{AuditTotals, audit};
 use blazing_sun_backend::engine::EngineOptions;
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_backend::store::sqlite::SqliteReads;
+use blazing_sun_backend::store::wallet::TopUpStatus;
 use blazing_sun_domain::{Cents, UserId};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -344,6 +345,43 @@ async fn paid_is_paid_also_after_it_had_failed_or_expired() {
         );
     }
     assert_eq!(balance(&rig).await, 10_000);
+    clean(rig, dir.path());
+}
+
+#[tokio::test]
+async fn a_payment_on_its_way_is_open_and_has_no_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    rig.grant(1).await;
+    let begun = balance(&rig).await;
+    let request = ask(&mut rig, 1, 2_500).await;
+    let url = json!({ "session_url": "https://pay.example/1" });
+    for (status, more, expected) in [
+        ("session_created", &url, json!("https://pay.example/1")),
+        ("processing", &json!({}), Value::Null),
+    ] {
+        tell(&rig, &told(request, status, more.clone())).await;
+        let heard = heard(&mut rig).await;
+        assert_eq!(
+            json!([heard["status"], heard["session_url"]]),
+            json!(["session_created", expected])
+        );
+    }
+    let reads = SqliteReads::new(rig.engine.access());
+    let row = reads.top_up(request).await.unwrap().unwrap();
+    assert!(row.status.is_open() && row.session_url.is_none());
+    let paid = json!({ "payment_intent_id": "pi_1" });
+    tell(&rig, &told(request, "success", paid)).await;
+    assert_eq!(heard(&mut rig).await["status"], "success");
+    // It is over: nothing is on its way.
+    tell(&rig, &told(request, "processing", json!({}))).await;
+    let next = ask(&mut rig, 1, 2_500).await;
+    assert_eq!(
+        reads.top_up(request).await.unwrap().unwrap().status,
+        TopUpStatus::Success
+    );
+    assert_ne!(next, request);
+    assert_eq!(balance(&rig).await, begun + 2_500);
     clean(rig, dir.path());
 }
 

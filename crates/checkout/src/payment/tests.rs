@@ -103,6 +103,26 @@ fn a_page_is_told_once_with_its_address() {
     assert_eq!(opened.payment.due_at, Some(NOW.plus(120_000)));
     assert_eq!(told(&opened), ["session_created"]);
     assert!(seen(&opened.payment, &open).outgoing.is_empty());
+    // As long as nobody has paid, the provider need not say how much it is.
+    let mut unsaid = open;
+    for field in ["amount_total", "currency"] {
+        unsaid[field] = Value::Null;
+    }
+    assert_eq!(told(&seen(&asked(), &unsaid)), ["session_created"]);
+}
+
+#[test]
+fn a_payer_who_is_done_has_no_page_any_more() {
+    let open = session("open", "unpaid", None);
+    let pending = session("complete", "unpaid", Some(intent("processing", 0)));
+    for before in [asked(), seen(&asked(), &open).payment] {
+        let done = seen(&before, &pending);
+        assert_eq!(told(&done), ["processing"]);
+        assert_eq!(records(&done)[0].session_url, None);
+        // What was looked at before comes later.
+        let late = seen(&done.payment, &open);
+        assert_eq!((told(&late).len(), late.payment.session_url), (0, None));
+    }
 }
 
 #[test]
@@ -117,9 +137,19 @@ fn only_what_is_paid_is_a_success() {
             "failed",
         ),
         ("complete", "unpaid", Some(intent("canceled", 0)), "failed"),
-        ("complete", "unpaid", Some(intent("processing", 0)), ""),
-        ("complete", "unpaid", Some(intent("requires_action", 0)), ""),
-        ("complete", "unpaid", Some(json!("pi_1")), ""),
+        (
+            "complete",
+            "unpaid",
+            Some(intent("processing", 0)),
+            "processing",
+        ),
+        (
+            "complete",
+            "unpaid",
+            Some(intent("requires_action", 0)),
+            "processing",
+        ),
+        ("complete", "unpaid", Some(json!("pi_1")), "processing"),
         (
             "open",
             "unpaid",
@@ -135,7 +165,7 @@ fn only_what_is_paid_is_a_success() {
         assert_eq!(letters(&change), 0);
         assert_eq!(
             change.payment.due_at.is_some(),
-            expected.is_empty(),
+            matches!(expected, "" | "processing"),
             "{session}"
         );
         assert!(
@@ -518,7 +548,7 @@ proptest! {
         prop_assert_eq!(payment.refunded, expected.refunded);
         prop_assert_eq!(payment.due_at, None);
         let ends = |status: &str| told.iter().filter(|record| record.status.as_str() == status).count();
-        for once in ["session_created", "success", "failed", "expired"] {
+        for once in ["session_created", "processing", "success", "failed", "expired"] {
             prop_assert!(ends(once) <= 1, "{} {}", once, ends(once));
         }
         prop_assert_eq!(ends("success") == 1, expected.status == PaymentState::Success);

@@ -64,14 +64,15 @@ async fn what_is_paid_later_is_told_when_it_is_known() {
         let session = rig.opened(id).await;
         rig.pay(&session, Way::PayLater).await;
         rig.until_idle().await;
-        assert_eq!(rig.statuses(id).await, ["session_created"]);
+        assert_eq!(rig.statuses(id).await, ["session_created", "processing"]);
         rig.bank()
             .settle(&payment_of(&rig, &session).await, settlement)
             .await
             .unwrap();
         rig.until_told(id, status).await;
         rig.until_idle().await;
-        assert_eq!(rig.statuses(id).await, ["session_created", status]);
+        let statuses = rig.statuses(id).await;
+        assert_eq!(statuses, ["session_created", "processing", status]);
     }
 }
 

@@ -178,7 +178,7 @@ async fn a_restart_or_a_kill_between_the_steps_loses_and_doubles_nothing() {
             if seen["session_url"].is_string() {
                 return seen;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let seen = within("a page", seen).await;
@@ -193,7 +193,7 @@ async fn a_restart_or_a_kill_between_the_steps_loses_and_doubles_nothing() {
     server.restart().await;
     let balance = async {
         while server.balance_cents(&guest).await != 5_000 + AMOUNT {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     within("the money", balance).await;
@@ -224,7 +224,7 @@ async fn a_checkout_that_can_not_start_harms_no_game() {
     assert_eq!(hook.expect("an answer").status(), 503);
     let said = async {
         while !server.log().contains("the checkout does not start") {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     within("what is wrong", said).await;
@@ -272,7 +272,7 @@ async fn a_planted_difference_between_the_checkouts_books_and_the_ledger_is_name
     let read = async {
         // Two fees and a prize.
         while journal() < 3 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     within("the game's payment records", read).await;
