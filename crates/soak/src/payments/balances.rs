@@ -95,8 +95,8 @@ fn heard(books: &Books, player: &Player) -> Vec<Violation> {
             )));
         }
         let told = heard.top_ups.get(id).map_or(&[][..], Vec::as_slice);
-        let successes = told.iter().filter(|status| *status == "success").count();
-        if successes > 1 || successes == 1 && !is_paid {
+        // A command that is sent again is answered by how the payment stands: it may be told more than once.
+        if !is_paid && told.iter().any(|status| status == "success") {
             wrong.push(of(format!(
                 "request {id}, paid: {is_paid}, was told {told:?}"
             )));
