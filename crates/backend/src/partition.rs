@@ -15,7 +15,7 @@ mod rooms;
 mod users;
 mod wallet;
 
-pub use journal::{JOURNAL_TOPIC, JournalRecord, JournaledInput, Opened};
+pub use journal::{JOURNAL_TOPIC, JournalRecord, JournaledInput, Opened, put_question};
 pub(crate) use money::{Changed, push_balance, push_payment};
 pub use restore::SecretOf;
 pub(crate) use restore::{decided_on_copy, replayed};
@@ -35,7 +35,7 @@ use blazing_sun_domain::{Cents, CommandId, Games, Millis, RoomId, UserId};
 use chat::ChatTaken;
 use quarantine::Quarantined;
 use rustc_hash::FxHashMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -68,17 +68,22 @@ pub struct Rules {
 }
 
 /// A question that is answered from the directory, after the batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListQuery {
     /// The partition that answers.
+    #[serde(rename = "p")]
     pub partition: u32,
     /// Who asks.
+    #[serde(rename = "u")]
     pub user: UserId,
     /// The asking socket.
+    #[serde(rename = "s")]
     pub socket_id: String,
     /// The command's id.
+    #[serde(rename = "c")]
     pub correlation_id: String,
     /// One game, or all.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     pub game_type: Option<String>,
 }
 

@@ -44,8 +44,8 @@ pub(super) struct Actor {
     pub messages_swept: Millis,
     /// What it has taken note of last.
     pub acts_by: Wanted,
-    /// Who waits for a list of rooms.
-    pub asked: Vec<ListQuery>,
+    /// Who waits for a list of rooms, since which batch.
+    pub asked: Vec<(u64, ListQuery)>,
     pub hold: Option<Box<Hold>>,
 }
 

@@ -6,6 +6,7 @@ use super::failure::backoff;
 use super::forwarded::{Arrival, arrival};
 use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::TOPICS;
+use super::lists::note_questions;
 use super::losses::AHEAD_MS_MAX;
 use crate::partition::{JOURNAL_TOPIC, ListAnswer, ListQuery, Partition, Turn};
 use crate::quarantine::{self, Note};
@@ -241,7 +242,11 @@ impl Actor {
         let only = std::slice::from_mut(partition);
         quarantine::keep(only, &mut turn, since, journal)?;
         partition.save(&mut turn, until, most)?;
-        writes.floor = partition.floor().unwrap_or(batch_no + 1);
+        note_questions(outgoing, hold.number, queries);
+        let asked = self.asked_since(&work.answers);
+        let asked = asked.or((!queries.is_empty()).then_some(batch_no));
+        let floor = partition.floor().unwrap_or(batch_no + 1);
+        writes.floor = asked.map_or(floor, |asked| asked.min(floor));
         batch.records.append(&mut outgoing.records);
         for (topic, target, next_seq) in outgoing.outbox_positions() {
             let before = hold.positions.get(&(topic.clone(), target));
@@ -341,7 +346,8 @@ impl Actor {
         }
         *self.shared.decided[hold.number as usize].lock() = hold.next.clone();
         self.shared.commits.send_modify(|count| *count += 1);
-        self.ask_directory(queries);
+        let queries = queries.into_iter();
+        self.ask_directory(queries.map(|query| (batch_no, query)).collect());
     }
 
     /// Whether all of the topics' records up to these ends are decided.

@@ -35,7 +35,11 @@ impl Actor {
                 None => Hold::take_over(&self.shared, self.number),
             };
             match found {
-                Ok(hold) => return Ok(Box::new(hold)),
+                Ok(mut hold) => {
+                    // What this process still knows of from before was answered by those in between, or is among these.
+                    self.asked = std::mem::take(&mut hold.asked);
+                    return Ok(Box::new(hold));
+                }
                 Err(error) => {
                     if u32::is_multiple_of(failures, 16) {
                         tracing::warn!(

@@ -4,11 +4,12 @@
 use super::actor::Actor;
 use super::caution::{Caution, Measure, PUT_OFF_MS};
 use super::horizon::Ends;
+use super::lists::note_asked;
 use super::liveness::Liveness;
 use super::losses::Newest;
 use super::shared::{Offsets, Shared};
 use crate::outgoing::Outgoing;
-use crate::partition::{JOURNAL_TOPIC, Partition, Rules};
+use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Rules};
 use crate::recovery::{RecentBatches, Recovery};
 use crate::steady_clock::SteadyClock;
 use crate::store::postgres::{PartitionState, PgStore};
@@ -59,6 +60,8 @@ pub(super) struct Hold {
     pub failures: u32,
     /// Something was lost of what it reads: what was sent to others may be, too.
     pub has_lost: bool,
+    /// Lists of rooms that an owner before was asked for and has not told, each with the batch that took the question.
+    pub asked: Vec<(u64, ListQuery)>,
     /// Since records were last read anew, rooms of matches were not asked for again.
     pub asks_again: bool,
     /// Nothing is committed since the partition was taken over: deadlines are where the owner before left them.
@@ -116,6 +119,7 @@ impl Hold {
             published_upto: 0,
             failures: 0,
             has_lost: false,
+            asked: Vec::new(),
             asks_again: true,
             is_first: true,
             was_congested: false,
@@ -256,6 +260,7 @@ impl Hold {
             }
         }
         self.recent = RecentBatches::default();
+        self.asked.clear();
         let mut from = floor;
         loop {
             let batches = self.store.batches(from, BATCHES_AT_ONCE)?;
@@ -268,6 +273,7 @@ impl Hold {
                     let at = (number, &mut *partition);
                     recovery.journal(at, batch.batch_no, batch.at, &record.payload)?;
                 }
+                note_asked(&mut self.asked, batch.batch_no, &batch.records)?;
                 self.recent.note(batch.batch_no, batch.records.len());
             }
             from = last + 1;

@@ -1,13 +1,18 @@
 //! Lists of rooms that were asked for: read from the directory beside the batches, and answered by a later batch of
 //! the partition that was asked. Who asks is answered also where that one goes to another owner, or hears that the
-//! list is not to be had.
+//! list is not to be had. A question is journaled by the batch that takes it, so that an owner after a kill finds it.
 
 use super::actor::Actor;
 use super::batch::Work;
 use super::hold::Hold;
 use super::mailbox::Mailbox;
-use crate::partition::{ListAnswer, ListQuery};
+use crate::outgoing::Outgoing;
+use crate::partition::{JOURNAL_TOPIC, JournalRecord, ListAnswer, ListQuery, put_question};
+use crate::store::StoreError;
 use crate::store::postgres::PgDirectory;
+use blazing_sun_backbone::log::{NewRecord, Topic};
+use blazing_sun_backbone::messages::header;
+use blazing_sun_backbone::topics;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -17,6 +22,9 @@ use tokio::time::Instant;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long an owner that is to rest or to end waits for answers: other members wait for it.
 const LAST_ANSWER_WITHIN: Duration = Duration::from_millis(300);
+
+/// How the journal's record of a question begins.
+const QUESTION: &[u8] = br#"{"l":"#;
 
 /// Questions for the directory, each with when it was asked.
 pub(super) type Queries = mpsc::UnboundedSender<(ListQuery, Instant)>;
@@ -44,14 +52,59 @@ pub(super) async fn answer_all(
     }
 }
 
+/// Journals what is asked in a batch.
+pub(super) fn note_questions(outgoing: &mut Outgoing, partition: u32, queries: &[ListQuery]) {
+    for query in queries {
+        let journal = Topic::new(JOURNAL_TOPIC);
+        outgoing.plain(&journal, partition, |out| put_question(out, query));
+    }
+}
+
+/// Takes note of what is asked and what is answered in a batch that was committed.
+pub(super) fn note_asked(
+    asked: &mut Vec<(u64, ListQuery)>,
+    batch_no: u64,
+    records: &[NewRecord],
+) -> Result<(), StoreError> {
+    // Answers stand before the questions of a batch.
+    if !asked.is_empty() {
+        for record in records {
+            if record.topic.as_str() == topics::GAMES_EVENTS
+                && let Some(answered) = record.headers.text(header::CORRELATION_ID)
+            {
+                asked.retain(|(_, query)| query.correlation_id != answered);
+            }
+        }
+    }
+    for record in records {
+        if record.topic.as_str() != JOURNAL_TOPIC || !record.payload.starts_with(QUESTION) {
+            continue;
+        }
+        let journaled = serde_json::from_slice::<JournalRecord>(&record.payload);
+        let journaled = journaled.map_err(|error| {
+            StoreError::Corrupt(format!("journal in batch {batch_no}: {error}"))
+        })?;
+        asked.extend(journaled.question.map(|query| (batch_no, query)));
+    }
+    Ok(())
+}
+
 impl Actor {
-    /// Has the directory asked.
-    pub(super) fn ask_directory(&mut self, queries: Vec<ListQuery>) {
-        for query in queries {
-            self.asked.push(query.clone());
+    /// Has the directory asked; each question is known since its batch.
+    pub(super) fn ask_directory(&mut self, queries: Vec<(u64, ListQuery)>) {
+        for (batch_no, query) in queries {
+            self.asked.push((batch_no, query.clone()));
             // Nobody is there to answer only while the process ends.
             let _ = self.shared.queries.send((query, Instant::now()));
         }
+    }
+
+    /// Since which batch somebody waits for a list who does not get it now.
+    pub(super) fn asked_since(&self, answers: &[ListAnswer]) -> Option<u64> {
+        let is_answered = |query: &ListQuery| answers.iter().any(|(answered, _)| answered == query);
+        let asked = self.asked.iter();
+        let asked = asked.filter(|(_, query)| !is_answered(query));
+        asked.map(|(batch_no, _)| *batch_no).min()
     }
 
     /// Has the directory asked again what an owner before this change of members has not answered.
@@ -64,14 +117,14 @@ impl Actor {
     pub(super) fn awaited(&self, answers: Vec<ListAnswer>) -> Vec<ListAnswer> {
         let awaited = answers.into_iter();
         awaited
-            .filter(|(query, _)| self.asked.contains(query))
+            .filter(|(query, _)| self.asked.iter().any(|(_, asked)| asked == query))
             .collect()
     }
 
     /// These answers are committed.
     pub(super) fn have_answered(&mut self, answers: &[ListAnswer]) {
         for (query, _) in answers {
-            if let Some(at) = self.asked.iter().position(|asked| asked == query) {
+            if let Some(at) = self.asked.iter().position(|(_, asked)| asked == query) {
                 self.asked.swap_remove(at);
             }
         }
@@ -85,7 +138,7 @@ impl Actor {
         let mailbox = self.shared.mailbox(self.number);
         let until = std::time::Instant::now() + LAST_ANSWER_WITHIN;
         let mut answers = self.awaited(mailbox.take_answers(self.asked.len(), until));
-        for query in &self.asked {
+        for (_, query) in &self.asked {
             if !answers.iter().any(|(answered, _)| answered == query) {
                 answers.push((query.clone(), None));
             }

@@ -1,6 +1,7 @@
-//! The journal: what recovery applies to the last snapshots, one record an applied input or given answer.
+//! The journal: what recovery applies to the last snapshots, one record an applied input or given answer; and questions
+//! that an owner may leave to the next one.
 
-use super::{Partition, Turn};
+use super::{ListQuery, Partition, Turn};
 use crate::inbox::Answered;
 use crate::store::Store;
 use blazing_sun_domain::json::push_number;
@@ -11,7 +12,7 @@ use serde_json::value::RawValue;
 /// The topic that carries what recovery applies to the last snapshots.
 pub const JOURNAL_TOPIC: &str = "_journal";
 
-/// One applied input or given answer, as recovery reads it.
+/// One applied input, given answer or open question, as recovery reads it.
 #[derive(Debug, Deserialize)]
 pub struct JournalRecord {
     /// The room, with its input.
@@ -20,6 +21,16 @@ pub struct JournalRecord {
     /// The user, with the answer.
     #[serde(rename = "u", default)]
     pub answer: Option<(UserId, Answered)>,
+    /// A list of rooms was asked for, and is told by a later batch.
+    #[serde(rename = "l", default)]
+    pub question: Option<ListQuery>,
+}
+
+/// Adds the JSON of a [`JournalRecord`] of a question.
+pub fn put_question(out: &mut Vec<u8>, query: &ListQuery) {
+    out.extend_from_slice(br#"{"l":"#);
+    serde_json::to_writer(&mut *out, query).expect("a question is plain JSON values");
+    out.push(b'}');
 }
 
 /// One applied input.

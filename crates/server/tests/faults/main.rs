@@ -7,6 +7,7 @@ mod backlog;
 mod brokers;
 mod commits;
 mod database;
+mod lists;
 mod site;
 mod tables;
 mod takeover;
