@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct GatewayConfig {
     /// This gateway's name in presence records; unique among the running gateways. `gateway-1`.
     pub gateway_id: String,
+    /// Whether other gateways may be on the same log, of which one may have been given the same id. `false`.
+    pub shares_log: bool,
     /// The values of `Origin` that may connect, compared exactly (`https://play.example`). Empty (the
     /// default): only pages of the host that the request itself names, and only if that host is
     /// loopback. A request without `Origin` does not come from a page and is let in.
@@ -92,6 +94,7 @@ impl Default for GatewayConfig {
     fn default() -> GatewayConfig {
         GatewayConfig {
             gateway_id: "gateway-1".to_owned(),
+            shares_log: false,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             limits: Limits::default(),

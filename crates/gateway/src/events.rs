@@ -262,7 +262,7 @@ pub(crate) struct Known<'a> {
     recipients: Option<&'a str>,
     room_id: Option<&'a str>,
     room_seq: Option<&'a str>,
-    event_type: Option<&'a str>,
+    pub(crate) event_type: Option<&'a str>,
     correlation_id: Option<&'a str>,
     membership: Option<&'a [u8]>,
 }

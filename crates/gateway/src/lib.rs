@@ -22,6 +22,7 @@ mod routing;
 mod session;
 mod shared;
 mod socket;
+mod starts;
 mod upgrade;
 
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};

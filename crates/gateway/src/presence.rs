@@ -3,6 +3,7 @@
 
 use crate::shared::{Addressee, Draft, SYSTEM_ACTOR, Shared};
 use crate::socket::{Identity, Socket};
+use crate::starts;
 use blazing_sun_backbone::log::NewRecord;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,6 +143,9 @@ pub(crate) async fn beat(shared: Arc<Shared>, every: Duration) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        if shared.config.shares_log {
+            starts::say(&shared);
+        }
         pay(&shared);
         let record = shared.record(
             &Draft {

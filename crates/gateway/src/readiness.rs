@@ -17,6 +17,11 @@ pub enum NotReady {
     /// It is told to end.
     #[error("the gateway is draining")]
     Draining,
+    /// A later start has its id.
+    #[error(
+        "another gateway has started with this one's `gateway.id`: give each its own, and start this one again"
+    )]
+    Replaced,
     /// The log does not answer.
     #[error("the event log does not answer")]
     Unreachable(#[source] LogError),
@@ -30,6 +35,9 @@ pub(crate) async fn is_at_end(control: &Control) -> Result<(), NotReady> {
     let shared = control.shared();
     if shared.draining.load(Ordering::Acquire) {
         return Err(NotReady::Draining);
+    }
+    if shared.starts.is_replaced() {
+        return Err(NotReady::Replaced);
     }
     if !shared.reading.load(Ordering::Acquire) {
         return Err(NotReady::Starting);

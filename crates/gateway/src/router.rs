@@ -6,6 +6,7 @@ use crate::gateway::ReadPosition;
 use crate::messages;
 use crate::shared::{Answer, Shared};
 use crate::socket::Closing;
+use crate::starts;
 use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::log::{LogError, Record, Start, Subscription, Topic};
 use blazing_sun_backbone::topics;
@@ -272,6 +273,9 @@ async fn route(
                 && bytes < SLICE_BYTES
             {
                 let known = events::known(&record.headers);
+                if starts::is_start(known.event_type) {
+                    starts::hear(shared, record);
+                }
                 if reader.admits(record, known.outbox_seq) {
                     kill_point!(Routed);
                     tables.route(record, known);

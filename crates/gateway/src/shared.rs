@@ -7,6 +7,7 @@ use crate::limits::Addresses;
 use crate::presence::Owed;
 use crate::routing::Tables;
 use crate::socket::Socket;
+use crate::starts::Starts;
 use blazing_sun_backbone::credentials::{PasswordSealer, TokenVerifier};
 use blazing_sun_backbone::envelope::PRODUCER_GATEWAY;
 use blazing_sun_backbone::log::{EventLog, HeadersBuilder, LogError, NewRecord, Topic};
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     /// The event topics are read; before that nobody is let in.
     pub(crate) reading: AtomicBool,
     pub(crate) draining: AtomicBool,
+    /// Who has started with this gateway's id.
+    pub(crate) starts: Starts,
     /// Departures that the log did not take yet.
     pub(crate) owed: Mutex<Owed>,
 }
@@ -140,6 +143,7 @@ impl Shared {
             asked: Notify::new(),
             reading: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            starts: Starts::default(),
             owed: Mutex::default(),
         }
     }

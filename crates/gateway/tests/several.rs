@@ -3,8 +3,8 @@
 mod support;
 
 use blazing_sun_backbone::credentials::Keys;
-use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backbone::log::memory::MemoryLog;
+use blazing_sun_backbone::log::{EventLog, Start, Subscription, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_gateway::{Gateway, GatewayConfig, NotReady};
 use serde_json::json;
@@ -94,11 +94,7 @@ async fn a_command_is_the_same_through_either_gateway() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_gateways_say_of_connections_need_not_be_read_by_gateways() {
     let world = World::start().await;
-    let from = vec![(
-        blazing_sun_backbone::log::Topic::new(topics::SYSTEM_EVENTS),
-        0,
-        blazing_sun_backbone::log::Start::Offset(0),
-    )];
+    let from = vec![(Topic::new(topics::SYSTEM_EVENTS), 0, Start::Offset(0))];
     let mut system = world.log.subscribe(from).unwrap();
     let _client = world.sign_in(1).await;
     let records = tokio::time::timeout(DEADLINE, system.next()).await.unwrap();
@@ -107,6 +103,59 @@ async fn what_gateways_say_of_connections_need_not_be_read_by_gateways() {
         let kind = record.headers.text("event_type");
         assert_eq!(kind, Some("system.event.user_connected"));
     }
+}
+
+/// Waits until so many gateways have said that they start.
+async fn started(system: &mut dyn Subscription, count: usize) {
+    let mut found = 0;
+    while found < count {
+        let records = tokio::time::timeout(DEADLINE, system.next()).await;
+        let records = records
+            .expect("gateways say that they start")
+            .expect("the log reads");
+        let kinds = records
+            .iter()
+            .map(|record| record.headers.text("event_type"));
+        found += kinds
+            .filter(|kind| *kind == Some("system.event.gateway_started"))
+            .count();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_whose_id_a_later_one_has_is_given_no_more_clients() {
+    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
+    let none: [&str; 0] = [];
+    log.ensure_topics(&topics::all(&none, 1)).await.unwrap();
+    let from = vec![(Topic::new(topics::SYSTEM_EVENTS), 0, Start::End)];
+    let mut system = log.subscribe(from).unwrap();
+    let with_id = |id: &str| GatewayConfig {
+        gateway_id: id.to_owned(),
+        shares_log: true,
+        ..GatewayConfig::for_testing()
+    };
+    let ready = async |world: &World| world.gateway.control().is_at_end(DEADLINE).await;
+    let first = World::on(log.clone(), with_id("one")).await;
+    let other = World::on(log.clone(), with_id("other")).await;
+    started(&mut *system, 2).await;
+    ready(&first).await.expect("the other has another id");
+    let mut stays = first.sign_in(1).await;
+
+    let later = World::on(log.clone(), with_id("one")).await;
+    started(&mut *system, 1).await;
+    let replaced = tokio::time::timeout(DEADLINE, async {
+        loop {
+            match ready(&first).await {
+                Ok(()) => tokio::task::yield_now().await,
+                Err(why) => return why,
+            }
+        }
+    });
+    let replaced = replaced.await.expect("not ready");
+    assert!(matches!(replaced, NotReady::Replaced), "{replaced:?}");
+    ready(&later).await.expect("the later one has the id");
+    ready(&other).await.expect("nobody has its id");
+    first.settle(&mut stays).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -294,7 +294,7 @@ pub const KEYS: &[Key] = &[
         "gateway.id",
         "1 to 64 characters",
         "none: a new one at each start",
-        "The gateway's name in presence records, no other's: where two that live have one, backends log an error, and which of the two reads how far is not told apart; where it is set, Kafka's tools see how far it has read as group ws_gateway.<id>, otherwise as ws_gateway",
+        "The gateway's name in presence records, no other's: where two that live have one, backends log an error, the one that started first is not ready, and which of the two reads how far is not told apart; where it is set, Kafka's tools see how far it has read as group ws_gateway.<id>, otherwise as ws_gateway",
     ),
     key(
         "gateway.allowed_origins",

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::late_log::LateLog;
 use anyhow::Context;
 use blazing_sun_backbone::credentials::{GatewayKeys, KeysInUse, TokenVerifier};
-use blazing_sun_gateway::Gateway;
+use blazing_sun_gateway::{Gateway, GatewayConfig};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -34,8 +34,12 @@ impl OnKafka {
         let options = kafka_options(&config.kafka, &id)?;
         let log = LateLog::connect(options.clone(), Some(group))?;
         let (known, are_known) = oneshot::channel();
+        let settings = GatewayConfig {
+            shares_log: true,
+            ..settings::gateway(&config.gateway, id, unlimited)?
+        };
         let gateway = Gateway::start_patiently(
-            settings::gateway(&config.gateway, id, unlimited)?,
+            settings,
             Arc::new(log.clone()),
             verifier.clone(),
             keys.passwords(),
