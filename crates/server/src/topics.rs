@@ -52,7 +52,9 @@ const GROUP_HEADS: [&str; 6] = ["group", "topic", "partition", "committed", "end
 
 /// All topics with what is on them.
 pub async fn topics(data: &DataArgs, games: &Games, json: bool) -> anyhow::Result<String> {
-    let rows = match data.place()? {
+    let place = data.place()?;
+    let is_on_kafka = matches!(place, Place::Cluster(_));
+    let rows = match place {
         Place::Folder(folder) => {
             let described = described(&folder).await?;
             described.into_iter().map(topic_row).collect()
@@ -61,6 +63,13 @@ pub async fn topics(data: &DataArgs, games: &Games, json: bool) -> anyhow::Resul
     };
     if json {
         return Ok(serde_json::to_string_pretty(&rows)?);
+    }
+    if is_on_kafka {
+        let cells = rows.iter().map(|row| {
+            let (partitions, records) = (row.partitions.to_string(), row.records.to_string());
+            [row.topic.clone(), partitions, records]
+        });
+        return Ok(table(["topic", "partitions", "records"], cells.collect()));
     }
     let heads = [
         "topic",
@@ -79,11 +88,7 @@ pub async fn topics(data: &DataArgs, games: &Games, json: bool) -> anyhow::Resul
             row.partitions.to_string(),
             row.records.to_string(),
             text(row.bytes),
-            match (kept, row.bytes) {
-                (Some(days), _) => days.to_string(),
-                (None, Some(_)) => "for ever".to_owned(),
-                (None, None) => text(None),
-            },
+            kept.map_or_else(|| "for ever".to_owned(), |days| days.to_string()),
             instant(&row.oldest),
             instant(&row.newest),
         ]
