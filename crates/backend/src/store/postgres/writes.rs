@@ -63,9 +63,12 @@ fn with_planted(transfers: &[Moved]) -> Vec<Moved> {
             continue;
         }
         all.push((transfer.clone(), *command));
-        if transfer.kind == TransferKind::Fee && is_planted!(TransferDoubled)
-            || transfer.kind == TransferKind::TopUp && is_planted!(CreditDoubled)
-        {
+        let is_doubled = match transfer.kind {
+            TransferKind::Fee => is_planted!(TransferDoubled),
+            TransferKind::TopUp => is_planted!(CreditDoubled),
+            _ => false,
+        };
+        if is_doubled {
             let mut again = transfer.clone();
             again.key.push_str("/again");
             all.push((again, *command));

@@ -178,9 +178,12 @@ impl SqliteStore {
                 batch.batch_no(),
                 writes.now,
             )?;
-            if transfer.kind == TransferKind::Fee && is_planted!(TransferDoubled)
-                || transfer.kind == TransferKind::TopUp && is_planted!(CreditDoubled)
-            {
+            let is_doubled = match transfer.kind {
+                TransferKind::Fee => is_planted!(TransferDoubled),
+                TransferKind::TopUp => is_planted!(CreditDoubled),
+                _ => false,
+            };
+            if is_doubled {
                 let mut again = transfer.clone();
                 again.key.push_str("/again");
                 let batch_no = batch.batch_no();
