@@ -23,6 +23,7 @@ mod readiness;
 mod receipts;
 mod refused;
 mod republish;
+mod retries;
 mod shared;
 mod tails;
 

@@ -28,7 +28,7 @@ pub use offsets::KafkaOffsets;
 pub use options::{
     KafkaOptionError, KafkaOptions, KafkaSecurity, KafkaTls, Password, SaslMechanism,
 };
-pub use paced::{DeliveryContext, PacedProducer};
+pub use paced::{DeliveryContext, GIVEN_BACK, PacedProducer};
 pub use records::{incoming, record_bytes_read};
 
 use super::{Appended, Bounds, EventLog, LogError, NewRecord, Start, Subscription, Topic};

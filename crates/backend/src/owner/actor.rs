@@ -135,7 +135,7 @@ impl Actor {
                             partition = self.number,
                             "another process has taken the partition over"
                         );
-                        self.hold = None;
+                        self.let_go();
                         let partition = self.number;
                         shared.tell(Told::Lost { partition });
                         mailbox.forget_records();
@@ -144,7 +144,7 @@ impl Actor {
                     continue;
                 }
                 Wanted::Nothing => {
-                    self.hold = None;
+                    self.let_go();
                     self.asked.clear();
                 }
                 Wanted::Parked => {
@@ -161,6 +161,12 @@ impl Actor {
             self.tell_held(mailbox.take_held_asked());
             mailbox.wait_for_question(wanted);
         }
+    }
+
+    /// The partition is another's.
+    fn let_go(&mut self) {
+        self.hold = None;
+        self.shared.publisher.lanes().forget(self.number);
     }
 
     pub(super) fn tell_held(&self, asked: Vec<tokio::sync::oneshot::Sender<Held>>) {
@@ -222,6 +228,7 @@ impl Actor {
 
     /// Waits for something, and does it.
     fn step(&mut self, hold: &mut Hold, pace: &mut Pace, wanted: Wanted) -> Result<(), Stopped> {
+        self.look_again(hold)?;
         self.publish_more(hold);
         pace.pass(hold);
         self.ask_for_ends(hold, pace);
@@ -508,6 +515,8 @@ impl Actor {
             // Deadlines are not moved yet: a sign of life would hide the outage from the next owner.
             return;
         }
+        // The next owner looks again where this one can not.
+        let _ = hold.look_again(&self.shared);
         self.publish_more(&mut hold);
         self.shared.publisher.flush_partition(self.number, REST_MAX);
         let now = hold.clock.now();

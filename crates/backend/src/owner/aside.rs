@@ -1,8 +1,13 @@
-//! Clients of the brokers whose end nobody waits for: it may take as long as the brokers like.
+//! Clients of the brokers whose end nobody waits for: it may take as long as the brokers like. So may that of a thread
+//! that uses one.
 
 use std::ops::Deref;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Between looks whether a thread has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Ends a client on a thread of its own. What is given hears of it by the sender's going.
 fn end(client: impl Send + 'static) -> Receiver<()> {
@@ -28,6 +33,18 @@ pub(super) fn end_aside(client: impl Send + 'static) {
 pub(super) fn end_within(client: impl Send + 'static, within: Duration) {
     // Ends by the sender's going.
     let _ = end(client).recv_timeout(within);
+}
+
+/// Waits for a thread, which has nothing to tell, for so long at most; whether it has ended.
+pub(super) fn has_ended(thread: &JoinHandle<()>, within: Duration) -> bool {
+    let until = Instant::now() + within;
+    while !thread.is_finished() {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    true
 }
 
 /// A client that is ended aside on whichever way its user leaves it.
@@ -58,7 +75,6 @@ impl<T: Send + 'static> Drop for Aside<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     /// A client that ends once the other side lets it.
     struct Slow(Receiver<()>);
@@ -67,6 +83,17 @@ mod tests {
         fn drop(&mut self) {
             let _ = self.0.recv();
         }
+    }
+
+    #[test]
+    fn a_thread_that_does_not_end_is_not_waited_for_for_ever() {
+        let (end, ends) = channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let _ = ends.recv();
+        });
+        assert!(!has_ended(&thread, LOOK_AGAIN * 3));
+        drop(end);
+        assert!(has_ended(&thread, Duration::from_secs(30)));
     }
 
     #[test]

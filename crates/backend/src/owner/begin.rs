@@ -83,4 +83,16 @@ impl Actor {
             }
         }
     }
+
+    /// Looks what the topics hold, where a producer has failed.
+    pub(super) fn look_again(&self, hold: &mut Hold) -> Result<(), Stopped> {
+        match hold.look_again(&self.shared) {
+            Ok(()) => Ok(()),
+            Err(StoreError::Fenced { .. }) => Err(Stopped::Fenced),
+            Err(error) => {
+                tracing::debug!(partition = self.number, %error, "what is published was not looked at");
+                Ok(())
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! group's members. Offsets are the owners'; the group's are committed for Kafka's own tools alone.
 
 use super::OwnerError;
-use super::aside::{end_aside, end_within};
+use super::aside::{end_aside, end_within, has_ended};
 use super::member::{Assigned, Member};
 use super::shared::{CONSUMED, Offsets, Shared, Told};
 use blazing_sun_backbone::log::kafka::settings::{self, ClientLog};
@@ -39,8 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The thread's last turn, and the end of its client.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// Between looks whether it has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The consumer's thread.
 pub(super) struct Consumer {
@@ -98,18 +96,6 @@ impl Consumer {
             tracing::warn!("the consumer does not end; it is left behind");
         }
     }
-}
-
-/// Waits for a thread, which has nothing to tell, for so long at most; whether it has ended.
-fn has_ended(thread: &JoinHandle<()>, within: Duration) -> bool {
-    let until = Instant::now() + within;
-    while !thread.is_finished() {
-        if Instant::now() >= until {
-            return false;
-        }
-        std::thread::sleep(LOOK_AGAIN);
-    }
-    true
 }
 
 /// A new member of the group.
@@ -522,17 +508,6 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_thread_that_does_not_end_is_not_waited_for_for_ever() {
-        let (end, ends) = std::sync::mpsc::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            let _ = ends.recv();
-        });
-        assert!(!has_ended(&thread, LOOK_AGAIN * 3));
-        drop(end);
-        assert!(has_ended(&thread, PATIENCE * 6));
-    }
 
     #[test]
     fn what_the_group_has_refused_is_told_again() {

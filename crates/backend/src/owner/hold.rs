@@ -62,6 +62,8 @@ pub(super) struct Hold {
     pub has_lost: bool,
     /// Lists of rooms that an owner before was asked for and has not told, each with the batch that took the question.
     pub asked: Vec<(u64, ListQuery)>,
+    /// How often it was looked in vain what the topics hold since a producer failed.
+    pub looks: u32,
     /// Since records were last read anew, rooms of matches were not asked for again.
     pub asks_again: bool,
     /// Nothing is committed since the partition was taken over: deadlines are where the owner before left them.
@@ -120,6 +122,7 @@ impl Hold {
             failures: 0,
             has_lost: false,
             asked: Vec::new(),
+            looks: 0,
             asks_again: true,
             is_first: true,
             was_congested: false,

@@ -1,23 +1,38 @@
-//! What is on its way to the topics, by partition: committed batches, kept until all their records are acknowledged.
+//! What is on its way to the topics, by partition: the records of committed batches, kept until each is acknowledged. Of
+//! what brokers refuse no more is sent than a trial now and then; all else goes on beside it.
 
-use blazing_sun_backbone::log::NewRecord;
+use super::retries::{Numbered, PAUSE, Retries, Target, Try};
+use blazing_sun_backbone::log::{NewRecord, Topic};
+use blazing_sun_backbone::messages::header;
 use blazing_sun_backbone::{clock, kill_point};
 use blazing_sun_domain::Millis;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Bytes of one partition's records that wait in memory; beyond, its owner reads them again from the store.
 const LANE_BYTES_MAX: usize = 8 << 20;
+
+/// A record that can never be taken is passed over after so many trials: in one of them the library may have sent
+/// another partition's beside it.
+const TRIALS: u32 = 2;
 
 /// A committed batch on its way.
 struct Sent {
     batch_no: u64,
     at: Millis,
-    records: Vec<NewRecord>,
-    bytes: usize,
-    /// Records that are not acknowledged.
+    /// Those that are not acknowledged, at their places in the batch.
+    records: Vec<Option<Outgoing>>,
+    /// How many these are.
     left: usize,
+}
+
+struct Outgoing {
+    record: NewRecord,
+    /// A producer has it.
+    is_under_way: bool,
 }
 
 /// What of one partition is on its way, in the order of its batches.
@@ -25,6 +40,14 @@ struct Sent {
 struct Lane {
     sent: VecDeque<Sent>,
     bytes: usize,
+    under_way: usize,
+    /// The last batch that was put here.
+    newest: u64,
+    /// The highest number of what was acknowledged since the lane began, by where it went.
+    arrived: FxHashMap<Target, u64>,
+    retries: Retries,
+    /// From when on its owner is to look what the topics hold: nothing is sent before.
+    doubted: Option<Instant>,
     /// Grows when what was on its way is forgotten: acknowledgements from before count for nothing.
     epoch: u64,
 }
@@ -52,21 +75,29 @@ pub(super) struct Backlog {
 pub(super) struct Place {
     pub partition: u32,
     pub batch_no: u64,
+    index: u32,
     epoch: u64,
 }
 
-/// A batch to be sent.
-pub(super) struct Parcel {
-    pub place: Place,
-    pub at: Millis,
-    pub records: Vec<NewRecord>,
+/// What became of a record that was to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    UnderWay,
+    /// It is never sent, and nothing waits for it.
+    PassedOver,
+    Refused,
+    /// The producer takes nothing any more.
+    Stays,
 }
+
+/// Hands a record to a producer.
+pub(super) type Hand<'a> = &'a mut dyn FnMut(&NewRecord, Millis, Place) -> Fate;
 
 /// The lanes of all partitions.
 pub(super) struct Lanes {
     lanes: Vec<Mutex<Lane>>,
     progress: Vec<Progress>,
-    /// Told when a partition's acknowledgements have come further.
+    /// Told when a partition's acknowledgements have come further, or it is in doubt.
     wake: Box<dyn Fn(u32) + Send + Sync>,
 }
 
@@ -86,9 +117,11 @@ impl Lanes {
     /// A partition begins anew: nothing of it is on its way, and all batches up to this one are published.
     pub fn begin(&self, partition: u32, published_upto: u64) {
         let mut lane = self.lanes[partition as usize].lock();
-        lane.epoch += 1;
-        lane.sent.clear();
-        lane.bytes = 0;
+        *lane = Lane {
+            epoch: lane.epoch + 1,
+            newest: published_upto,
+            ..Lane::default()
+        };
         let progress = &self.progress[partition as usize];
         progress
             .acknowledged
@@ -96,20 +129,32 @@ impl Lanes {
         progress.waiting.store(0, Ordering::Relaxed);
     }
 
+    /// A partition is another's: nothing more of it is sent.
+    pub fn forget(&self, partition: u32) {
+        self.begin(partition, self.acknowledged(partition));
+    }
+
     /// Whether more of a partition may be on its way.
     pub fn has_room(&self, partition: u32) -> bool {
         self.lanes[partition as usize].lock().bytes < LANE_BYTES_MAX
     }
 
-    /// Whether nothing of a partition is on its way.
-    pub fn is_empty(&self, partition: u32) -> bool {
-        self.lanes[partition as usize].lock().sent.is_empty()
+    /// Whether a partition's acknowledgements come no further by waiting for a moment.
+    pub fn rests(&self, partition: u32) -> bool {
+        let lane = self.lanes[partition as usize].lock();
+        lane.under_way == 0 && lane.sent.iter().all(|sent| sent.is_held(&lane.retries))
     }
 
-    /// Whether any record waits to be acknowledged.
-    pub fn any_waits(&self) -> bool {
-        let mut progress = self.progress.iter();
-        progress.any(|of| of.waiting.load(Ordering::Relaxed) > 0)
+    /// Whether a producer has any record that is not acknowledged.
+    pub fn any_under_way(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.lock().under_way > 0)
+    }
+
+    /// Whether any record is refused.
+    pub fn any_refused(&self) -> bool {
+        self.lanes
+            .iter()
+            .any(|lane| !lane.lock().retries.is_empty())
     }
 
     /// All records of the partition's batches up to this one are acknowledged.
@@ -130,101 +175,294 @@ impl Lanes {
         }
     }
 
-    /// Keeps a batch, which comes after all before, until it is acknowledged; what is to be sent.
-    pub fn put(
-        &self,
-        partition: u32,
-        batch_no: u64,
-        at: Millis,
-        records: Vec<NewRecord>,
-    ) -> Parcel {
+    /// Keeps a batch, which comes after all before, until it is acknowledged.
+    pub fn put(&self, partition: u32, batch_no: u64, at: Millis, records: Vec<NewRecord>) {
         let mut lane = self.lanes[partition as usize].lock();
-        let bytes = records.iter().map(len_of).sum();
-        let progress = &self.progress[partition as usize];
-        progress
-            .waiting
-            .fetch_add(records.len() as u64, Ordering::Relaxed);
-        lane.bytes += bytes;
+        lane.newest = batch_no;
+        if records.is_empty() {
+            return self.tell_progress(partition, &lane);
+        }
+        lane.bytes += records.iter().map(len_of).sum::<usize>();
+        let waiting = &self.progress[partition as usize].waiting;
+        waiting.fetch_add(records.len() as u64, Ordering::Relaxed);
+        let left = records.len();
+        let outgoing = |record| {
+            let is_under_way = false;
+            Some(Outgoing {
+                record,
+                is_under_way,
+            })
+        };
         lane.sent.push_back(Sent {
             batch_no,
             at,
-            left: records.len(),
-            records: records.clone(),
-            bytes,
+            records: records.into_iter().map(outgoing).collect(),
+            left,
         });
-        if records.is_empty() {
-            self.come_further(partition, &mut lane);
-        }
-        Parcel {
-            place: Place {
-                partition,
-                batch_no,
-                epoch: lane.epoch,
-            },
-            at,
-            records,
+    }
+
+    /// Sends what waits of a partition's batches from this one on, but for what is refused.
+    pub fn send(&self, partition: u32, from: u64, now: Instant, hand: Hand<'_>) {
+        let mut lane = self.lanes[partition as usize].lock();
+        self.send_of(partition, &mut lane, from, None, now, hand);
+    }
+
+    /// The topics of which something that was refused is due.
+    pub fn due(&self, now: Instant) -> BTreeSet<Topic> {
+        let lanes = self.lanes.iter();
+        let due = lanes.flat_map(|lane| lane.lock().retries.due(now));
+        due.map(|((topic, _), _)| topic).collect()
+    }
+
+    /// Sends what is due of what was refused.
+    pub fn send_due(&self, partition: u32, now: Instant, hand: Hand<'_>) {
+        let mut lane = self.lanes[partition as usize].lock();
+        for (target, which) in lane.retries.due(now) {
+            if which == Try::All {
+                lane.retries.let_go(&target);
+            }
+            let only = Some((&target, which));
+            let most = self.send_of(partition, &mut lane, 0, only, now, hand);
+            if which == Try::One && most == 0 {
+                lane.retries.let_go(&target);
+            }
         }
     }
 
-    /// All that is on its way of a partition, to be sent again: no record of it counts as acknowledged any more.
-    pub fn take_again(&self, partition: u32) -> Vec<Parcel> {
-        let mut lane = self.lanes[partition as usize].lock();
-        let (epoch, waiting) = (lane.epoch, &self.progress[partition as usize].waiting);
-        let sent = lane.sent.iter_mut();
-        sent.map(|sent| {
-            let acknowledged = sent.records.len() - sent.left;
-            waiting.fetch_add(acknowledged as u64, Ordering::Relaxed);
-            sent.left = sent.records.len();
-            Parcel {
-                place: Place {
+    /// Sends what waits, of one target alone where that is given; how many records that were.
+    fn send_of(
+        &self,
+        partition: u32,
+        lane: &mut Lane,
+        from: u64,
+        only: Option<(&Target, Try)>,
+        now: Instant,
+        hand: Hand<'_>,
+    ) -> usize {
+        if lane.doubted.is_some() {
+            return usize::from(only.is_some());
+        }
+        let (mut count, mut passed_over) = (0, false);
+        let begin = lane.sent.partition_point(|sent| sent.batch_no < from);
+        'all: for at in begin..lane.sent.len() {
+            for index in 0..lane.sent[at].records.len() {
+                let sent = &lane.sent[at];
+                let Some(outgoing) = &sent.records[index] else {
+                    continue;
+                };
+                let record = &outgoing.record;
+                let goes = match only {
+                    Some((target, Try::One)) => is_for(record, target),
+                    Some((target, Try::All)) => is_for(record, target) && !lane.holds(record),
+                    None => !lane.holds(record),
+                };
+                if outgoing.is_under_way || !goes {
+                    continue;
+                }
+                let place = Place {
                     partition,
                     batch_no: sent.batch_no,
-                    epoch,
-                },
-                at: sent.at,
-                records: sent.records.clone(),
+                    index: index as u32,
+                    epoch: lane.epoch,
+                };
+                let (fate, target) = (hand(record, sent.at, place), target_of(record));
+                count += 1;
+                match fate {
+                    Fate::UnderWay => lane.leave(at, index, &target),
+                    Fate::PassedOver => {
+                        self.take(partition, lane, at, index);
+                        passed_over = true;
+                    }
+                    Fate::Refused => {
+                        lane.retries.tried(&target, place.numbered());
+                        lane.retries.refused(target, place.numbered(), now, PAUSE);
+                    }
+                    Fate::Stays => break 'all,
+                }
+                if matches!(only, Some((_, Try::One))) && fate != Fate::PassedOver {
+                    break 'all;
+                }
             }
-        })
-        .collect()
+        }
+        if passed_over {
+            lane.sent.retain(|sent| sent.left > 0);
+            self.tell_progress(partition, lane);
+        }
+        count
     }
 
-    /// One more record there is acknowledged.
+    /// A record is acknowledged.
     pub fn acknowledge(&self, place: Place) {
-        let partition = place.partition as usize;
-        let (Some(lane), Some(progress)) =
-            (self.lanes.get(partition), self.progress.get(partition))
-        else {
-            return;
-        };
-        let mut lane = lane.lock();
-        if lane.epoch != place.epoch {
-            return;
-        }
-        let mut sent = lane.sent.iter_mut();
-        if let Some(sent) = sent.find(|sent| sent.batch_no == place.batch_no) {
-            sent.left = sent.left.saturating_sub(1);
-            progress.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
-        self.come_further(place.partition, &mut lane);
+        self.with(place, |lane, at, index| {
+            let outgoing = lane.sent[at].records[index].as_ref();
+            if let Some(record) = outgoing.map(|outgoing| &outgoing.record) {
+                let target = target_of(record);
+                if let Some(seq) = number_of(record) {
+                    let last = lane.arrived.entry(target.clone()).or_default();
+                    *last = seq.max(*last);
+                }
+                lane.retries.taken(&target, place.numbered());
+                self.take(place.partition, lane, at, index);
+                self.come_further(place.partition, lane, at);
+            }
+        });
     }
 
-    /// Forgets batches that are acknowledged as a whole, the oldest first.
-    fn come_further(&self, partition: u32, lane: &mut Lane) {
-        let mut acknowledged = None;
-        while lane.sent.front().is_some_and(|sent| sent.left == 0) {
-            if let Some(sent) = lane.sent.pop_front() {
-                kill_point!(Acknowledged);
-                lane.bytes -= sent.bytes;
-                acknowledged = Some(sent.batch_no);
+    /// A record is not acknowledged: it is sent again in a while, with all that follows on its way to the same place.
+    /// What can never be taken is passed over instead, once it was refused by itself; whether it was.
+    pub fn refuse(&self, place: Place, is_for_good: bool, now: Instant) -> bool {
+        let refused = self.with(place, |lane, at, index| {
+            let Some(outgoing) = &mut lane.sent[at].records[index] else {
+                return false;
+            };
+            lane.under_way -= usize::from(std::mem::take(&mut outgoing.is_under_way));
+            let target = target_of(&outgoing.record);
+            // Others may have been refused for its sake: which one it was is found at once.
+            let pause = if is_for_good { Duration::ZERO } else { PAUSE };
+            let trials = lane
+                .retries
+                .refused(target.clone(), place.numbered(), now, pause);
+            let is_passed_over = is_for_good && trials >= TRIALS;
+            if is_passed_over {
+                lane.retries.passed_over(&target, now);
+                self.take(place.partition, lane, at, index);
+                self.come_further(place.partition, lane, at);
             }
-        }
-        if let Some(batch_no) = acknowledged {
-            self.progress[partition as usize]
-                .acknowledged
-                .store(batch_no, Ordering::Release);
+            is_passed_over
+        });
+        refused.unwrap_or(false)
+    }
+
+    /// What a producer had is nowhere any more, and what it had acknowledged may be lost: owners look before more is
+    /// sent.
+    pub fn doubt(&self, now: Instant) {
+        for (partition, lane) in (0..).zip(&self.lanes) {
+            let mut lane = lane.lock();
+            lane.doubted = Some(now);
+            lane.under_way = 0;
+            lane.retries.forget_trials(now);
+            let sent = lane.sent.iter_mut();
+            for outgoing in sent.flat_map(|sent| sent.records.iter_mut().flatten()) {
+                outgoing.is_under_way = false;
+            }
+            drop(lane);
             (self.wake)(partition);
         }
     }
+
+    /// Whether a partition's owner is to look now what the topics hold.
+    pub fn is_to_be_looked_at(&self, partition: u32, now: Instant) -> bool {
+        let doubted = self.lanes[partition as usize].lock().doubted;
+        doubted.is_some_and(|from| from <= now)
+    }
+
+    /// It is to look again then.
+    pub fn look_again_at(&self, partition: u32, then: Instant) {
+        let mut lane = self.lanes[partition as usize].lock();
+        lane.doubted = lane.doubted.map(|_| then);
+    }
+
+    /// There is no doubt any more.
+    pub fn trust(&self, partition: u32) {
+        self.lanes[partition as usize].lock().doubted = None;
+    }
+
+    /// Whether anything was acknowledged that has this number in its partition, or a later one.
+    pub fn has_acknowledged(&self, partition: u32, target: &Target, seq: u64) -> bool {
+        let lane = self.lanes[partition as usize].lock();
+        lane.arrived.get(target).is_some_and(|last| *last >= seq)
+    }
+
+    fn with<T>(&self, place: Place, does: impl FnOnce(&mut Lane, usize, usize) -> T) -> Option<T> {
+        let mut lane = self.lanes.get(place.partition as usize)?.lock();
+        if lane.epoch != place.epoch {
+            return None;
+        }
+        let found = lane
+            .sent
+            .binary_search_by_key(&place.batch_no, |sent| sent.batch_no);
+        Some(does(&mut lane, found.ok()?, place.index as usize))
+    }
+
+    /// Nothing waits for a record any more.
+    fn take(&self, partition: u32, lane: &mut Lane, at: usize, index: usize) {
+        let sent = &mut lane.sent[at];
+        if let Some(Outgoing {
+            record,
+            is_under_way,
+        }) = sent.records[index].take()
+        {
+            sent.left -= 1;
+            lane.bytes -= len_of(&record);
+            lane.under_way -= usize::from(is_under_way);
+            let waiting = &self.progress[partition as usize].waiting;
+            waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets the batch there, if it is acknowledged as a whole.
+    fn come_further(&self, partition: u32, lane: &mut Lane, at: usize) {
+        if lane.sent[at].left == 0 {
+            kill_point!(Acknowledged);
+            lane.sent.remove(at);
+            self.tell_progress(partition, lane);
+        }
+    }
+
+    fn tell_progress(&self, partition: u32, lane: &Lane) {
+        let oldest = lane.sent.front().map(|sent| sent.batch_no - 1);
+        let upto = oldest.unwrap_or(lane.newest);
+        let progress = &self.progress[partition as usize];
+        if progress.acknowledged.swap(upto, Ordering::AcqRel) != upto {
+            (self.wake)(partition);
+        }
+    }
+}
+
+impl Lane {
+    /// Whether a record is not sent for now, because of what was refused.
+    fn holds(&self, record: &NewRecord) -> bool {
+        let partition = record.partition.unwrap_or_default();
+        self.retries.hold(&record.topic, partition)
+    }
+
+    /// A producer has a record.
+    fn leave(&mut self, at: usize, index: usize, target: &Target) {
+        let sent = &mut self.sent[at];
+        if let Some(outgoing) = &mut sent.records[index] {
+            outgoing.is_under_way = true;
+            self.under_way += 1;
+            self.retries.tried(target, (sent.batch_no, index as u32));
+        }
+    }
+}
+
+impl Sent {
+    /// Whether all that waits is refused.
+    fn is_held(&self, retries: &Retries) -> bool {
+        let mut waiting = self.records.iter().flatten();
+        waiting.all(|Outgoing { record, .. }| {
+            retries.hold(&record.topic, record.partition.unwrap_or_default())
+        })
+    }
+}
+
+impl Place {
+    fn numbered(self) -> Numbered {
+        (self.batch_no, self.index)
+    }
+}
+
+fn target_of(record: &NewRecord) -> Target {
+    (record.topic.clone(), record.partition.unwrap_or_default())
+}
+
+fn is_for(record: &NewRecord, (topic, partition): &Target) -> bool {
+    record.topic == *topic && record.partition.unwrap_or_default() == *partition
+}
+
+fn number_of(record: &NewRecord) -> Option<u64> {
+    record.headers.text(header::OUTBOX_SEQ)?.parse().ok()
 }
 
 /// What a record takes in memory.
@@ -233,76 +471,4 @@ fn len_of(record: &NewRecord) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use blazing_sun_backbone::log::{Headers, Topic};
-    use bytes::Bytes;
-    use std::sync::Arc;
-
-    fn records(count: usize) -> Vec<NewRecord> {
-        let record = NewRecord {
-            topic: Topic::new("events"),
-            partition: Some(1),
-            key: Bytes::from_static(b"k"),
-            headers: Headers::default(),
-            payload: Bytes::from_static(b"x"),
-        };
-        vec![record; count]
-    }
-
-    fn lanes() -> (Lanes, Arc<AtomicU64>) {
-        let woken = Arc::<AtomicU64>::default();
-        let wakes = Arc::clone(&woken);
-        let wake = move |_| {
-            wakes.fetch_add(1, Ordering::Relaxed);
-        };
-        (Lanes::new(2, wake), woken)
-    }
-
-    fn put(lanes: &Lanes, batch_no: u64, count: usize) -> Place {
-        lanes.put(1, batch_no, Millis(0), records(count)).place
-    }
-
-    #[test]
-    fn a_partition_has_come_as_far_as_its_oldest_batch_that_waits() {
-        let (lanes, woken) = lanes();
-        lanes.begin(1, 4);
-        let (fifth, sixth) = (put(&lanes, 5, 2), put(&lanes, 6, 1));
-        lanes.acknowledge(sixth);
-        lanes.acknowledge(fifth);
-        assert_eq!((lanes.acknowledged(1), lanes.backlog(1).records), (4, 1));
-        lanes.acknowledge(fifth);
-        assert_eq!((lanes.acknowledged(1), lanes.backlog(1).records), (6, 0));
-        assert!(lanes.is_empty(1) && !lanes.any_waits());
-        put(&lanes, 7, 0);
-        assert_eq!((lanes.acknowledged(1), lanes.acknowledged(0)), (7, 0));
-        assert_eq!(woken.load(Ordering::Relaxed), 2);
-    }
-
-    #[test]
-    fn what_is_sent_again_is_acknowledged_again() {
-        let (lanes, _) = lanes();
-        let first = put(&lanes, 1, 2);
-        lanes.acknowledge(first);
-        let again = lanes.take_again(1);
-        assert_eq!((again.len(), again[0].records.len()), (1, 2));
-        assert_eq!(lanes.backlog(1).records, 2);
-        for _ in 0..2 {
-            assert_eq!(lanes.acknowledged(1), 0);
-            lanes.acknowledge(again[0].place);
-        }
-        assert_eq!(lanes.acknowledged(1), 1);
-    }
-
-    #[test]
-    fn what_was_forgotten_is_not_acknowledged_any_more() {
-        let (lanes, _) = lanes();
-        let before = put(&lanes, 1, 1);
-        lanes.begin(1, 0);
-        let now = put(&lanes, 1, 1);
-        lanes.acknowledge(before);
-        assert_eq!((lanes.acknowledged(1), lanes.backlog(1).records), (0, 1));
-        lanes.acknowledge(now);
-        assert_eq!(lanes.acknowledged(1), 1);
-    }
-}
+mod tests;

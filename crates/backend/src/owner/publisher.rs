@@ -1,14 +1,12 @@
 //! From committed batches to topics: one idempotent producer for all partitions of this process. Each
-//! partition's records are sent by its owner's thread, in order; what is not acknowledged yet is kept, and
-//! sent again by a new producer where this one fails for good.
+//! partition's records are sent by its owner's thread, in order; what is not acknowledged yet is kept. What
+//! brokers refuse is tried again by itself; where the producer fails for good a new one sends the rest.
 
-use super::aside::end_aside;
-use super::lanes::{Lanes, Parcel};
-use super::receipts::{Receipt, Receipts, Standing};
+use super::aside::{end_aside, has_ended};
+use super::lanes::{Fate, Lanes, Place};
+use super::receipts::{Receipts, Standing, is_for_good};
 use blazing_sun_backbone::log::NewRecord;
-use blazing_sun_backbone::log::kafka::{
-    DeliveryContext, Hearing, KafkaOffsets, KafkaOptions, PacedProducer,
-};
+use blazing_sun_backbone::log::kafka::{Hearing, KafkaOffsets, KafkaOptions, PacedProducer};
 use blazing_sun_backbone::{is_planted, kill_point};
 use blazing_sun_domain::Millis;
 use parking_lot::{Mutex, RwLock};
@@ -25,6 +23,10 @@ const POLL: Duration = Duration::from_millis(100);
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Between two attempts to begin with a new producer.
 const RENEW_AFTER: Duration = Duration::from_millis(500);
+/// How long the brokers are asked for a topic that refused something: acknowledgements wait meanwhile.
+const LOOK_UP_WITHIN: Duration = Duration::from_millis(300);
+/// The thread's last turn.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 type Client = PacedProducer<Receipts>;
 
@@ -72,31 +74,67 @@ impl Publisher {
     /// Sends the records of a batch, which comes after all before. Called by one thread a partition.
     pub fn publish(&self, partition: u32, batch_no: u64, at: Millis, records: Vec<NewRecord>) {
         let producer = self.producer.read();
-        let lanes = &self.standing.lanes;
-        let parcel = lanes.put(partition, batch_no, at, records);
-        if parcel.records.is_empty() || self.is_held() {
-            return;
+        let has_any = !records.is_empty();
+        self.standing.lanes.put(partition, batch_no, at, records);
+        if has_any {
+            self.send(&producer, partition, batch_no);
+            kill_point!(Produced);
         }
-        for record in &parcel.records {
-            if is_planted!(RelaySkipsOne) {
-                lanes.acknowledge(parcel.place);
-                continue;
-            }
-            let receipt = self.standing.receipt(parcel.place);
-            if !self.send(&producer, record, at, receipt) {
-                break;
-            }
-        }
-        kill_point!(Produced);
     }
 
-    /// Gives a record to the producer; false: it fails for good, and everything is sent again.
-    fn send(&self, producer: &Client, record: &NewRecord, at: Millis, receipt: Receipt) -> bool {
-        let partition = record.partition.unwrap_or_default();
-        if let Err((error, receipt)) = producer.send(partition, record, Some(at), receipt) {
-            producer.context().delivered(Err(error), receipt);
+    /// Sends what waits of a partition, after its owner has looked what the topics hold.
+    pub fn resume(&self, partition: u32) {
+        let producer = self.producer.read();
+        self.standing.lanes.trust(partition);
+        self.send(&producer, partition, 0);
+    }
+
+    /// Sends what waits of a partition from this batch on.
+    fn send(&self, producer: &Client, partition: u32, from: u64) {
+        if !self.is_held() && !self.standing.is_broken() {
+            let lanes = &self.standing.lanes;
+            let mut hand = |record: &NewRecord, at, place| self.hand(producer, record, at, place);
+            lanes.send(partition, from, Instant::now(), &mut hand);
         }
-        !self.standing.is_broken()
+    }
+
+    /// Sends what is due of what was refused.
+    fn send_due(&self) {
+        let (lanes, now) = (&self.standing.lanes, Instant::now());
+        let topics = lanes.due(now);
+        if topics.is_empty() || self.is_held() {
+            return;
+        }
+        let producer = self.producer.read();
+        for topic in &topics {
+            producer.look_up(topic, LOOK_UP_WITHIN);
+        }
+        let mut hand = |record: &NewRecord, at, place| self.hand(&producer, record, at, place);
+        for partition in lanes.partitions() {
+            lanes.send_due(partition, now, &mut hand);
+        }
+    }
+
+    /// Gives a record to the producer.
+    fn hand(&self, producer: &Client, record: &NewRecord, at: Millis, place: Place) -> Fate {
+        if is_planted!(RelaySkipsOne) {
+            return Fate::PassedOver;
+        }
+        let receipt = self.standing.receipt(place);
+        let target = record.partition.unwrap_or_default();
+        let Err((error, _)) = producer.send(target, record, Some(at), receipt) else {
+            return Fate::UnderWay;
+        };
+        let code = error.rdkafka_error_code();
+        if self.standing.is_failed(code) {
+            return Fate::Stays;
+        }
+        if is_for_good(code) {
+            self.standing.tell_passed_over(place, code);
+            return Fate::PassedOver;
+        }
+        self.standing.refuse(code);
+        Fate::Refused
     }
 
     fn is_over(&self) -> bool {
@@ -115,9 +153,9 @@ impl Publisher {
         !self.is_held() && hearing.is_deaf(self.producer.read().client(), None, others)
     }
 
-    /// Whether records wait, and none has been acknowledged for long.
+    /// Whether the producer has records, and none has been acknowledged for long.
     fn is_silent(&self) -> bool {
-        let waits = self.standing.lanes.any_waits();
+        let waits = self.standing.lanes.any_under_way();
         let mut heard = self.standing.heard.lock();
         if !waits || self.is_held() {
             *heard = Instant::now();
@@ -125,7 +163,7 @@ impl Publisher {
         heard.elapsed() > SILENCE_MAX
     }
 
-    /// Begins with a new producer, which is given all that is not acknowledged.
+    /// Begins with a new producer, which is given what is not acknowledged once owners have looked what is lost.
     fn renew(&self) {
         std::thread::sleep(RENEW_AFTER);
         let mut producer = self.producer.write();
@@ -136,48 +174,39 @@ impl Publisher {
                 return;
             }
         };
-        // What is refused by every new one too has been told already.
-        match self.standing.refused.lock().is_on() {
-            true => tracing::debug!("a new producer sends what was refused"),
-            false => {
-                tracing::warn!("the producer has failed; a new one sends what was not acknowledged")
-            }
-        }
+        tracing::warn!("the producer has failed; a new one sends what was not acknowledged");
         self.standing.generation.fetch_add(1, Ordering::AcqRel);
         self.standing.is_broken.store(false, Ordering::Relaxed);
         let failed = std::mem::replace(&mut *producer, renewed);
         failed.give_up();
         end_aside(failed);
-        for partition in self.standing.lanes.partitions() {
-            for Parcel { place, at, records } in self.standing.lanes.take_again(partition) {
-                for record in &records {
-                    if !self.send(&producer, record, at, self.standing.receipt(place)) {
-                        return;
-                    }
-                }
-            }
-        }
+        self.standing.lanes.doubt(Instant::now());
     }
 
-    /// Waits until all that was sent of a partition is acknowledged, at most so long.
+    /// Waits until all of a partition is acknowledged but what is refused, at most so long.
     pub fn flush_partition(&self, partition: u32, within: Duration) {
         let until = Instant::now() + within;
         let lanes = &self.standing.lanes;
-        while !self.is_held() && !lanes.is_empty(partition) && Instant::now() < until {
+        while !self.is_held() && !lanes.rests(partition) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
     /// Hands in what is on its way and ends.
     pub fn stop(&self) {
+        self.stop_within(STOP_WITHIN);
+    }
+
+    fn stop_within(&self, within: Duration) {
         let until = Instant::now() + FLUSH_WITHIN;
         for partition in self.standing.lanes.partitions() {
             self.flush_partition(partition, until.saturating_duration_since(Instant::now()));
         }
         self.is_over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.lock().take() {
-            // It has nothing to tell.
-            let _ = thread.join();
+        if let Some(thread) = self.thread.lock().take()
+            && !has_ended(&thread, within)
+        {
+            tracing::warn!("the publisher does not end; it is left behind");
         }
     }
 
@@ -197,6 +226,7 @@ fn poll_all(polling: &Weak<Publisher>, offsets: &KafkaOffsets) {
         }
         publisher.producer.read().poll(POLL);
         let standing = &publisher.standing;
+        publisher.send_due();
         standing.tell_if_over();
         if standing.is_broken() {
             publisher.renew();
@@ -221,4 +251,30 @@ pub enum PublisherError {
 
 fn client(options: &KafkaOptions, standing: &Arc<Standing>) -> Result<Client, KafkaError> {
     PacedProducer::new(options, Receipts::of(standing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn an_end_waits_for_no_thread_that_does_not_end() {
+        let standing = Standing::new(Lanes::new(1, |_| {}));
+        let options = KafkaOptions::new("127.0.0.1:1");
+        let (_held, hold) = channel::<()>();
+        let stuck = std::thread::spawn(move || {
+            let _ = hold.recv();
+        });
+        let publisher = Publisher {
+            producer: RwLock::new(client(&options, &standing).expect("a producer")),
+            standing,
+            options,
+            is_over: AtomicBool::new(false),
+            is_held: AtomicBool::new(false),
+            thread: Mutex::new(Some(stuck)),
+        };
+        publisher.stop_within(Duration::from_millis(20));
+        assert!(publisher.is_over());
+    }
 }

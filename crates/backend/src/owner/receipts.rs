@@ -3,8 +3,8 @@
 use super::lanes::{Lanes, Place};
 use super::refused::{Refused, Tell};
 use blazing_sun_backbone::log::Position;
-use blazing_sun_backbone::log::kafka::DeliveryContext;
 use blazing_sun_backbone::log::kafka::settings::ClientLog;
+use blazing_sun_backbone::log::kafka::{DeliveryContext, GIVEN_BACK};
 use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -12,6 +12,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
+
+/// Refusals that no attempt would change.
+const FOR_GOOD: [RDKafkaErrorCode; 3] = [
+    RDKafkaErrorCode::MessageSizeTooLarge,
+    RDKafkaErrorCode::InvalidMessageSize,
+    RDKafkaErrorCode::InvalidRecord,
+];
 
 /// Which record an acknowledgement is for.
 pub(super) struct Receipt {
@@ -63,6 +70,8 @@ impl ClientContext for Receipts {
 
 impl DeliveryContext for Receipts {
     type Receipt = Receipt;
+    /// What came behind a refused record would be taken for a repeat once that is published.
+    const GIVES_BACK: bool = true;
 
     fn delivered(&self, outcome: Result<Position, KafkaError>, receipt: Receipt) {
         let standing = &self.standing;
@@ -76,25 +85,26 @@ impl DeliveryContext for Receipts {
                 standing.has_come.store(true, Ordering::Relaxed);
                 standing.lanes.acknowledge(receipt.place);
             }
-            Err(error) => match error.rdkafka_error_code() {
-                Some(
-                    code @ (RDKafkaErrorCode::MessageSizeTooLarge
-                    | RDKafkaErrorCode::InvalidMessageSize
-                    | RDKafkaErrorCode::InvalidRecord),
-                ) => {
-                    // No attempt would help, and all that follows must not wait for it.
-                    tracing::error!(
-                        partition = receipt.place.partition,
-                        batch_no = receipt.place.batch_no,
-                        kafka.error = %code,
-                        "a committed record is never published: the brokers do not take it"
-                    );
-                    standing.lanes.acknowledge(receipt.place);
+            Err(error) => {
+                let code = error.rdkafka_error_code();
+                if standing.is_failed(code) {
+                    return;
                 }
-                code => standing.refuse(code),
-            },
+                let is_for_good = is_for_good(code);
+                let (place, now) = (receipt.place, Instant::now());
+                if standing.lanes.refuse(place, is_for_good, now) {
+                    standing.tell_passed_over(place, code);
+                } else if !is_for_good {
+                    standing.refuse(code);
+                }
+            }
         }
     }
+}
+
+/// Whether no attempt would help.
+pub(super) fn is_for_good(code: Option<RDKafkaErrorCode>) -> bool {
+    code.is_some_and(|code| FOR_GOOD.contains(&code))
 }
 
 impl Standing {
@@ -120,22 +130,45 @@ impl Standing {
         }
     }
 
-    /// A record was not taken: another producer sends it and all since again.
+    /// Whether a record was not taken because the producer fails for good.
+    pub fn is_failed(&self, code: Option<RDKafkaErrorCode>) -> bool {
+        if code == Some(RDKafkaErrorCode::Fatal) {
+            self.is_broken.store(true, Ordering::Relaxed);
+        }
+        self.is_broken()
+    }
+
+    /// A record was not taken.
     pub fn refuse(&self, code: Option<RDKafkaErrorCode>) {
+        if code == Some(GIVEN_BACK) {
+            return;
+        }
         match self.refused.lock().refused(Instant::now()) {
             Some(Tell::First) => {
-                tracing::warn!(kafka.error = ?code, "a record was not published; all since are sent again");
+                tracing::warn!(kafka.error = ?code, "a record was not published; it is tried again");
             }
             Some(Tell::More(records)) => {
                 tracing::warn!(kafka.error = ?code, records, "records are still not published");
             }
             Some(Tell::Over(..)) | None => {}
         }
-        self.is_broken.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells that a record is never sent: all that follows must not wait for it.
+    pub fn tell_passed_over(&self, place: Place, code: Option<RDKafkaErrorCode>) {
+        tracing::error!(
+            partition = place.partition,
+            batch_no = place.batch_no,
+            kafka.error = ?code,
+            "a committed record is never published: the brokers do not take it"
+        );
     }
 
     /// Tells once that records are published again.
     pub fn tell_if_over(&self) {
+        if self.lanes.any_refused() {
+            return;
+        }
         if let Some(Tell::Over(attempts, took)) = self.refused.lock().look(Instant::now()) {
             let outage_ms = took.as_millis() as u64;
             tracing::warn!(attempts, outage_ms, "records are published again");

@@ -71,11 +71,6 @@ impl Refused {
         let outage = self.0.take_if(|_| is_over)?;
         Some(Tell::Over(outage.all, outage.last - outage.first))
     }
-
-    /// Whether it has been told, and is not over.
-    pub fn is_on(&self) -> bool {
-        self.0.is_some()
-    }
 }
 
 #[cfg(test)]
@@ -92,7 +87,6 @@ mod tests {
             .collect();
         let more = |ms| (ms, Tell::More(10_000));
         assert_eq!(told, [(0, Tell::First), more(10_000), more(20_000)]);
-        assert!(refused.is_on());
         assert_eq!(refused.look(at(60_000)), None, "nothing is published");
         refused.published();
         assert_eq!(refused.look(at(25_100)), None, "the next may be refused");

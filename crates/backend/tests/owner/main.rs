@@ -15,6 +15,7 @@ mod refused;
 mod rig;
 mod texts;
 mod transactions;
+mod unpublished;
 
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions};

@@ -102,6 +102,17 @@ impl Rig {
         self.seen.clear();
     }
 
+    /// Changes a topic's settings.
+    pub async fn configure(&self, kafka: &'static TestKafka, topic: &str, how: &str, what: &str) {
+        let topic = self.kafka.full_name(topic);
+        let (how, what) = (how.to_owned(), what.to_owned());
+        let change = move || {
+            let change = ["--alter", "--topic", &topic, &how, &what];
+            kafka.tool("kafka-configs", &change)
+        };
+        tokio::task::spawn_blocking(change).await.unwrap();
+    }
+
     /// Has the brokers delete a partition's records before this offset.
     pub async fn delete_before(
         &self,

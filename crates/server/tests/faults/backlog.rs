@@ -118,6 +118,16 @@ async fn a_backlog_of_events_closes_paid_games_until_it_is_gone_and_running_ones
     decided(&site, before).await;
 
     may_be_written(&kafka, &topic, true).await;
+    // Partitions are tried again within half a minute, and it is told once none is refused.
+    let over = async {
+        let told = |what: &str| site.cluster.logs().matches(what).count();
+        while told("records are published again") < told("a record was not published") {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    let over = tokio::time::timeout(CONGESTED_WITHIN, over).await;
+    let logs = site.cluster.logs();
+    over.unwrap_or_else(|_| panic!("it is not told that it is over: {logs}"));
     assert_eq!(late.refusal(refused).await, "unavailable");
     let rolled = answer_to(first, roll).await;
     // Its turn may have been over before it came: changing rules takes a tool of Kafka's seconds.
@@ -134,14 +144,6 @@ async fn a_backlog_of_events_closes_paid_games_until_it_is_gone_and_running_ones
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     tokio::join!(host.play(&running), other.play(&running));
-    let over = async {
-        while !site.cluster.logs().contains("records are published again") {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-    };
-    let over = tokio::time::timeout(WITHIN, over).await;
-    let logs = site.cluster.logs();
-    over.unwrap_or_else(|_| panic!("it is not told that it is over: {logs}"));
     let told = logs.matches("a record was not published").count();
     assert!((1..=4).contains(&told), "told {told} times: {logs}");
     site.close(Vec::new()).await;

@@ -28,10 +28,17 @@ const MANY: usize = 16;
 /// … and the library gets so many.
 const BATCH: usize = 1_000;
 
+/// The error of a record that was not sent because one before it was refused.
+pub const GIVEN_BACK: RDKafkaErrorCode = RDKafkaErrorCode::PurgeQueue;
+
 /// Hears what became of the records. Nothing of the producer's is locked meanwhile.
 pub trait DeliveryContext: ClientContext + 'static {
     /// Says which record it was.
     type Receipt: Send + Sync + 'static;
+
+    /// Whether what waits behind a record that is not taken is given back, as [`GIVEN_BACK`] says, and all that is
+    /// given until the library has nothing more of that partition. Otherwise it is sent.
+    const GIVES_BACK: bool;
 
     /// A record is durable, or will not be sent.
     fn delivered(&self, outcome: Result<Position, KafkaError>, receipt: Self::Receipt);
@@ -56,6 +63,8 @@ struct Load<R> {
     under_way: usize,
     /// Those that it gets next. There are none while it has none.
     waiting: VecDeque<(NewRecord, Option<Millis>, R)>,
+    /// Nothing is sent until the library has none.
+    gives_back: bool,
 }
 
 /// What the library carries with a record.
@@ -92,10 +101,11 @@ impl<C: DeliveryContext> ProducerContext for Paced<C> {
             Err((error, _)) => Err(error.clone()),
         };
         let Ticket { lane, receipt } = *ticket;
+        let is_refused = outcome.is_err();
         self.context.delivered(outcome, receipt);
         // Gone where the producer is being dropped: nothing more is sent.
         if let Some(client) = self.client.get().and_then(Weak::upgrade) {
-            for (error, receipt) in lane.arrived(&client) {
+            for (error, receipt) in lane.arrived(&client, is_refused) {
                 self.context.delivered(Err(error), receipt);
             }
         }
@@ -103,14 +113,19 @@ impl<C: DeliveryContext> ProducerContext for Paced<C> {
 }
 
 impl<R: Send + Sync + 'static> Lane<R> {
-    /// A record has arrived; once all have, the next ones go. Gives those that the library does not take.
-    fn arrived<C>(self: &Arc<Self>, client: &BaseProducer<Paced<C>>) -> Vec<(KafkaError, R)>
+    /// A record has arrived, or was refused; once none is on its way, the next ones go. Gives those that are not sent.
+    fn arrived<C>(
+        self: &Arc<Self>,
+        client: &BaseProducer<Paced<C>>,
+        is_refused: bool,
+    ) -> Vec<(KafkaError, R)>
     where
         C: DeliveryContext<Receipt = R>,
     {
         let mut load = self.load.lock();
         load.under_way = load.under_way.saturating_sub(1);
-        let mut refused = Vec::new();
+        load.gives_back |= is_refused && C::GIVES_BACK;
+        let mut refused = load.give_back();
         while load.under_way == 0 && !load.waiting.is_empty() {
             let count = match load.waiting.len() {
                 many if many > MANY => many.min(BATCH),
@@ -122,7 +137,11 @@ impl<R: Send + Sync + 'static> Lane<R> {
                 };
                 match self.hand_over(client, &record, at, receipt) {
                     Ok(()) => load.under_way += 1,
-                    Err(error) => refused.push(error),
+                    Err((error, receipt)) => {
+                        load.gives_back |= C::GIVES_BACK;
+                        refused.push((error, receipt));
+                        refused.append(&mut load.give_back());
+                    }
                 }
             }
         }
@@ -152,6 +171,18 @@ impl<R: Send + Sync + 'static> Lane<R> {
         client
             .send(outgoing)
             .map_err(|(error, outgoing)| (error, outgoing.delivery_opaque.receipt))
+    }
+}
+
+impl<R> Load<R> {
+    /// What is not sent because a record before it was refused.
+    fn give_back(&mut self) -> Vec<(KafkaError, R)> {
+        if !self.gives_back {
+            return Vec::new();
+        }
+        self.gives_back = self.under_way > 0;
+        let given_back = |(_, _, receipt)| (KafkaError::MessageProduction(GIVEN_BACK), receipt);
+        self.waiting.drain(..).map(given_back).collect()
     }
 }
 
@@ -185,6 +216,9 @@ impl<C: DeliveryContext> PacedProducer<C> {
     ) -> Result<(), (KafkaError, C::Receipt)> {
         let lane = self.lane(&record.topic, partition);
         let mut load = lane.load.lock();
+        if load.gives_back {
+            return Err((KafkaError::MessageProduction(GIVEN_BACK), receipt));
+        }
         if load.waiting.is_empty() && load.under_way < UNDER_WAY {
             lane.hand_over(&self.client, record, at, receipt)?;
             load.under_way += 1;
@@ -206,6 +240,7 @@ impl<C: DeliveryContext> PacedProducer<C> {
                 load: Mutex::new(Load {
                     under_way: 0,
                     waiting: VecDeque::new(),
+                    gives_back: false,
                 }),
             })
         });
@@ -225,6 +260,14 @@ impl<C: DeliveryContext> PacedProducer<C> {
     /// The library's client, to be asked.
     pub fn client(&self) -> &Client<impl ClientContext + use<C>> {
         self.client.client()
+    }
+
+    /// Has the library look what the brokers say of a topic now: what it was told before it believes for minutes.
+    pub fn look_up(&self, topic: &Topic, within: Duration) {
+        let name = format!("{}{topic}", self.topic_prefix);
+        if let Err(error) = self.client.client().fetch_metadata(Some(&name), within) {
+            tracing::debug!(%error, kafka.topic = name, "a topic was not looked up");
+        }
     }
 
     /// Sends nothing more.

@@ -77,6 +77,8 @@ impl ClientContext for Deliveries {
 
 impl DeliveryContext for Deliveries {
     type Receipt = Delivery;
+    /// Appends are of many callers: each is taken or refused by itself.
+    const GIVES_BACK: bool = false;
 
     fn delivered(&self, outcome: Result<Position, KafkaError>, delivery: Delivery) {
         if outcome.is_ok() {
