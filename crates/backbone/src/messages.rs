@@ -19,9 +19,9 @@ pub use checkout::{
     CheckoutDispute, CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP,
 };
 pub use commands::{
-    CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, ROOM_NAME_CHARS_MAX, credit,
-    demo_grant, member_asked, parse_command, player_disconnected, sync_room, sync_user,
-    with_room_id,
+    CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, ROOM_NAME_CHARS_MAX,
+    close_guest, credit, demo_grant, member_asked, parse_command, player_disconnected, sync_room,
+    sync_user, with_room_id,
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
@@ -89,6 +89,9 @@ pub const DEMO_GRANT: &str = "wallet.command.demo_grant";
 /// Internal: demo money that an operator gives.
 pub const CREDIT: &str = "wallet.command.credit";
 
+/// Internal: what a guest has whose account was closed goes back.
+pub const CLOSE_GUEST: &str = "wallet.command.close_guest";
+
 /// Commands that clients send, beside the games' own. A command in none of the two lists is never read.
 pub const CLIENT_COMMANDS: &[&str] = &[
     "games.command.create_room",
@@ -142,4 +145,5 @@ pub const INTERNAL_COMMANDS: &[&str] = &[
     MEMBER_ASKED,
     DEMO_GRANT,
     CREDIT,
+    CLOSE_GUEST,
 ];

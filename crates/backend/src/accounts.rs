@@ -3,6 +3,7 @@
 
 mod demo_grant;
 mod house_bots;
+mod idle_guests;
 mod ledger_commands;
 mod operator;
 mod passwords;
@@ -10,6 +11,7 @@ mod recovery;
 mod rules;
 mod tokens;
 
+pub use idle_guests::CLOSED_AT_ONCE;
 pub use operator::{
     Credited, OperatorError, OperatorToken, Profile, ROLES, TOKEN_MINUTES_MAX, UserRef, Wanted,
 };
@@ -50,6 +52,8 @@ pub struct AccountsConfig {
     pub demo_grants: bool,
     /// Whether one may play without registering: in a demo deployment alone. `true`.
     pub allow_guests: bool,
+    /// After how long without a visit a guest's account is closed. 30 days.
+    pub guests_idle_max: Duration,
     /// How long an access token is good. 15 min.
     pub access_token_life: Duration,
     /// How long a refresh token is good. 30 days.
@@ -64,6 +68,7 @@ impl Default for AccountsConfig {
             currency: "eur".to_owned(),
             demo_grants: true,
             allow_guests: true,
+            guests_idle_max: Duration::from_secs(30 * 24 * 60 * 60),
             access_token_life: Duration::from_secs(15 * 60),
             refresh_token_life: Duration::from_secs(30 * 24 * 60 * 60),
             grant_wait: Duration::from_secs(5),

@@ -92,11 +92,13 @@ pub enum TransferKind {
     WithdrawalRelease,
     /// The same, paid out.
     WithdrawalSettle,
+    /// What a guest had whose account was closed.
+    GuestClosed,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [TransferKind; 16] = [
+    pub const ALL: [TransferKind; 17] = [
         TransferKind::DemoGrant,
         TransferKind::Fee,
         TransferKind::Refund,
@@ -113,6 +115,7 @@ impl TransferKind {
         TransferKind::WithdrawalHold,
         TransferKind::WithdrawalRelease,
         TransferKind::WithdrawalSettle,
+        TransferKind::GuestClosed,
     ];
 
     /// As it stands in keys and in `balance_changed`.
@@ -134,6 +137,7 @@ impl TransferKind {
             TransferKind::WithdrawalHold => "withdrawal_hold",
             TransferKind::WithdrawalRelease => "withdrawal_release",
             TransferKind::WithdrawalSettle => "withdrawal_settle",
+            TransferKind::GuestClosed => "guest_closed",
         }
     }
 }
@@ -142,7 +146,7 @@ impl TransferKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
     /// `fee/room/user/n` and `refund/room/user/n` for the n-th selection of that player in that
-    /// room; `prize/room/user`, `rake/room`, `demo_grant/user`, `credit/command`; for money from outside see
+    /// room; `prize/room/user`, `rake/room`, `demo_grant/user`, `credit/command`, `guest_closed/command`; for money from outside see
     /// [`crate::wallet`].
     pub key: String,
     /// Why.
@@ -183,6 +187,20 @@ impl Transfer {
             kind: TransferKind::Credit,
             from: Account::DemoMint,
             to: Account::Player(player.user_id),
+            amount,
+            room_id: None,
+            player: Some(player),
+            total_players: None,
+        }
+    }
+
+    /// What a guest had whose account was closed, given back by this command.
+    pub fn guest_closed(player: SeatedPlayer, command: CommandId, amount: Cents) -> Transfer {
+        Transfer {
+            key: format!("guest_closed/{command}"),
+            kind: TransferKind::GuestClosed,
+            from: Account::Player(player.user_id),
+            to: Account::DemoMint,
             amount,
             room_id: None,
             player: Some(player),
@@ -280,6 +298,7 @@ mod tests {
             Transfer::prize(room.clone(), ann(), Cents(1_600), 2),
             Transfer::rake(room, Cents(400)),
             Transfer::credit(ann(), CommandId(uuid::Uuid::from_u128(7)), Cents(250)),
+            Transfer::guest_closed(ann(), CommandId(uuid::Uuid::from_u128(8)), Cents(4_250)),
         ];
         assert_eq!(
             all.each_ref().map(told),
@@ -290,6 +309,7 @@ mod tests {
                 "prize/r/7: escrow/r -> player/7 1600",
                 "rake/r: escrow/r -> house/rake 400",
                 "credit/00000000-0000-0000-0000-000000000007: demo/mint -> player/7 250",
+                "guest_closed/00000000-0000-0000-0000-000000000008: player/7 -> demo/mint 4250",
             ]
         );
         assert_eq!(all[3].total_players, Some(2));
@@ -299,6 +319,6 @@ mod tests {
             .flat_map(|t| [&t.from, &t.to])
             .filter(|a| a.is_bounded())
             .count();
-        assert_eq!(bounded, 9);
+        assert_eq!(bounded, 10);
     }
 }

@@ -143,7 +143,7 @@ impl Operator {
     }
 
     /// Refused first, closed then: who signs in between is refused by the gateway's second look.
-    fn shut_out(&self, user: UserId) {
+    pub(crate) fn shut_out(&self, user: UserId) {
         if let Edge::Here {
             verifier, gateway, ..
         } = &self.edge

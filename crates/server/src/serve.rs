@@ -7,6 +7,7 @@ mod distributed;
 mod embedded;
 mod front;
 mod gateway;
+mod idle_guests;
 mod keys_in_use;
 mod parts;
 mod payments;
@@ -254,6 +255,12 @@ impl Site {
             }),
             _ => None,
         };
+        let idle_guests = match (parts.accounts(), parts.operator()) {
+            (Some(accounts), Some(operator)) => {
+                Some(tokio::spawn(idle_guests::close(accounts.clone(), operator)))
+            }
+            _ => None,
+        };
         serving()?;
         let outcome = tokio::select! {
             asked = asked_to_stop() => asked,
@@ -261,6 +268,11 @@ impl Site {
             ended = &mut http => Err(anyhow::anyhow!("the listener ended: {ended:?}")),
         };
         tracing::info!("stopping");
+        if let Some(idle_guests) = idle_guests {
+            idle_guests.abort();
+            // Its part in the accounts goes with it.
+            let _ = idle_guests.await;
+        }
         if let Some(house_bot) = house_bot {
             house_bot.stop().await;
         }

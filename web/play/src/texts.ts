@@ -427,6 +427,7 @@ export const text = {
     kinds: {
       demo_grant: "Demo money to start with",
       credit: "Demo money from the house",
+      guest_closed: "Demo money given back",
       fee: "Entry fee",
       refund: "Entry fee returned",
       prize: "Prize",

@@ -5,8 +5,8 @@ use super::fields::{Fields, InvalidField};
 use super::quick_match::QuickMatch;
 use super::wallet::WalletCommand;
 use super::{
-    CLIENT_COMMANDS, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN, INTERNAL_COMMANDS,
-    MEMBER_ASKED, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
+    CLIENT_COMMANDS, CLOSE_GUEST, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN,
+    INTERNAL_COMMANDS, MEMBER_ASKED, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
 };
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::room::{Channel, Measure};
@@ -224,6 +224,11 @@ pub enum Command {
         /// From 1 to [`CREDIT_CENTS_MAX`].
         amount: Cents,
     },
+    /// Internal.
+    CloseGuest {
+        /// Whose account was closed.
+        user_id: UserId,
+    },
 }
 
 /// `create_room`. Its `Debug` shows no password.
@@ -306,7 +311,8 @@ impl Command {
             | Command::Wallet(_)
             | Command::SyncUser { .. }
             | Command::DemoGrant { .. }
-            | Command::Credit { .. } => None,
+            | Command::Credit { .. }
+            | Command::CloseGuest { .. } => None,
             Command::StopSpectating { room_id }
             | Command::BecomeSpectator { room_id, .. }
             | Command::BecomePlayer { room_id, .. }
@@ -386,6 +392,10 @@ fn read(
             });
         }
         return Ok(Some(Command::Credit { user_id, amount }));
+    }
+    if event_type == CLOSE_GUEST {
+        let user_id = f.required("user_id")?;
+        return Ok(Some(Command::CloseGuest { user_id }));
     }
     if let Some(quick) = QuickMatch::read(event_type, payload, f)? {
         return Ok(Some(Command::QuickMatch(quick)));
@@ -645,6 +655,11 @@ pub fn credit(
         payload["reason"] = reason.into();
     }
     raw(&payload)
+}
+
+/// The payload of [`CLOSE_GUEST`].
+pub fn close_guest(command_id: Uuid, user: UserId) -> Box<RawValue> {
+    raw(&json!({ "command_id": command_id, "user_id": user }))
 }
 
 /// A payload with the room that its `room_name` was found to be.

@@ -425,6 +425,7 @@ fn internal_commands_read_what_they_are_written_as() {
             credit(id, user, Cents(5), Some("won a bet")),
             "Credit",
         ),
+        (CLOSE_GUEST, close_guest(id, user), "CloseGuest"),
     ] {
         let (command_id, command) = parse_command(event_type, &payload).unwrap();
         assert_eq!(command_id, Some(CommandId(id)));

@@ -21,6 +21,9 @@ pub const ROLES: [&str; 5] = ["player", "guest", "bot", "moderator", "admin"];
 /// The longest that an operator's token lives, in minutes.
 pub const TOKEN_MINUTES_MAX: u32 = 24 * 60;
 
+/// Longer than any access token is good, where clocks differ.
+const TOKEN_MS_MAX: i64 = (TOKEN_MINUTES_MAX as i64 + 10) * 60_000;
+
 /// How an operator names a user: an id, an email, or `@` and a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
@@ -360,9 +363,10 @@ impl Accounts {
         self.profile(&UserRef::Id(user.id)).await
     }
 
-    /// All who may not sign in.
+    /// All who may not sign in, and for whom there may be an access token yet.
     pub async fn forbidden(&self) -> Result<Vec<UserId>, OperatorError> {
-        Ok(self.store.forbidden_users().await?)
+        let closed_since = self.now().plus(-TOKEN_MS_MAX);
+        Ok(self.store.forbidden_users(closed_since).await?)
     }
 
     /// An access token for a program; none given: as long as those of a sign-in.

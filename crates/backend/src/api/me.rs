@@ -42,7 +42,7 @@ pub struct Transaction {
     /// Its own for ever; `?cursor=` with it reads on after it.
     pub id: String,
     /// `demo_grant`, `credit`, `fee`, `refund`, `prize`, `top_up`, `top_up_refund`, `receivable_paid`, `dispute_hold`,
-    /// `dispute_release`, `dispute_reinstated`, `withdrawal_hold`, `withdrawal_release`.
+    /// `dispute_release`, `dispute_reinstated`, `withdrawal_hold`, `withdrawal_release`, `guest_closed`.
     pub kind: String,
     /// Above 0 what came in, below 0 what went out.
     pub change_cents: Cents,

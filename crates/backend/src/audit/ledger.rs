@@ -97,12 +97,15 @@ impl TransferRow {
                 Ok(Transfer::prize(room(at)?, player(user)?, amount, 0))
             }
             (TransferKind::Rake, [_, at]) => Ok(Transfer::rake(room(at)?, amount)),
-            (TransferKind::Credit, [_, command]) => {
+            (TransferKind::Credit | TransferKind::GuestClosed, [_, command]) => {
                 let command = command
                     .parse::<CommandId>()
                     .map_err(|_| "its key names no command")?;
                 let user = self.user.ok_or("it is for no user")?.to_string();
-                Ok(Transfer::credit(player(&user)?, command, amount))
+                Ok(match kind {
+                    TransferKind::Credit => Transfer::credit(player(&user)?, command, amount),
+                    _ => Transfer::guest_closed(player(&user)?, command, amount),
+                })
             }
             (
                 TransferKind::Fee
@@ -110,7 +113,8 @@ impl TransferRow {
                 | TransferKind::Prize
                 | TransferKind::Rake
                 | TransferKind::DemoGrant
-                | TransferKind::Credit,
+                | TransferKind::Credit
+                | TransferKind::GuestClosed,
                 _,
             ) => Err("its key is not of its kind's form"),
             _ => self.rightful_payment(kind, clearing),

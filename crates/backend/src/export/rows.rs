@@ -10,7 +10,7 @@ use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 /// Tables that are copied as they are: name, columns, and the order of the rows where their place is the order.
-const TABLES: [(&str, &str, &str); 13] = [
+const TABLES: [(&str, &str, &str); 15] = [
     ("deployment", "name, value", ""),
     ("account_balance", "account, balance", ""),
     ("room_journal", "room_id, part, inputs", ""),
@@ -28,9 +28,11 @@ const TABLES: [(&str, &str, &str); 13] = [
     ("quick_queue", "game_type, state", ""),
     (
         "users",
-        "id, email, username, roles, password_hash, status, ban_reason, created_ms, last_seen_ms",
+        "id, email, username, roles, password_hash, status, ban_reason, created_ms, last_seen_ms, closed_ms",
         "",
     ),
+    ("user_online", "user_id, last_ms", ""),
+    ("guest_closing", "user_id, tried_ms", ""),
     (
         "direct_message",
         "id, message_id, sender_id, sender_username, recipient_id, recipient_username, content, sent_ms, read_ms",

@@ -226,6 +226,10 @@ impl Partition {
                 self.credit(turn, asked, user_id, amount)?;
                 return Ok(Outcome::NotKept);
             }
+            Command::CloseGuest { user_id } => {
+                self.close_guest(turn, asked, user_id)?;
+                return Ok(Outcome::NotKept);
+            }
             Command::SyncRoom { room_id, user_id } => {
                 self.tell_state(turn, asked, &room_id, user_id)?;
                 return Ok(Outcome::NotKept);
@@ -657,7 +661,9 @@ fn home_of(command: &Command, asker: UserId) -> Option<UserId> {
     match command {
         Command::Chat(_) | Command::Wallet(_) => Some(asker),
         Command::JoinRoom(join) | Command::Spectate(join) if join.room_id.is_none() => Some(asker),
-        Command::DemoGrant { user_id, .. } | Command::Credit { user_id, .. } => Some(*user_id),
+        Command::DemoGrant { user_id, .. }
+        | Command::Credit { user_id, .. }
+        | Command::CloseGuest { user_id } => Some(*user_id),
         _ => None,
     }
 }

@@ -89,6 +89,14 @@ impl Partition {
                 let credit = Transfer::credit(player, id, Cents::ZERO);
                 needed.transfers.extend([grant.key, credit.key]);
             }
+            Command::CloseGuest { user_id } => {
+                needed.accounts.insert(*user_id);
+                needed.rooms_of.insert(*user_id);
+                let id = command_id.unwrap_or(CommandId(Uuid::nil()));
+                let player = SeatedPlayer::person(*user_id, "");
+                let returned = Transfer::guest_closed(player, id, Cents::ZERO);
+                needed.transfers.insert(returned.key);
+            }
             Command::SyncRoom { room_id, .. } if !self.rooms.contains_key(room_id) => {
                 needed.ended_rooms.insert(room_id.clone());
             }

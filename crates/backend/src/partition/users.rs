@@ -194,6 +194,31 @@ impl Partition {
         self.move_once(turn, asked, Transfer::credit(player, command_id, amount))
     }
 
+    /// What a guest has whose account was closed goes back to where it came from. Whoever is there all the same, or in
+    /// a room, keeps it until another command finds them gone.
+    pub(super) fn close_guest<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        user: UserId,
+    ) -> Taken {
+        let Some(command_id) = asked.command_id else {
+            return Ok(());
+        };
+        if turn.rules.wallet.is_real {
+            tracing::warn!(user.id = %user, "a guest's money was not taken back: the money here is real");
+            return Ok(());
+        }
+        let is_there = self.connections.contains_key(&user);
+        let amount = turn.balance(user)?;
+        if is_there || amount <= Cents::ZERO || !self.rooms_of(turn, user)?.is_empty() {
+            return Ok(());
+        }
+        let player = SeatedPlayer::person(user, "");
+        let transfer = Transfer::guest_closed(player, command_id, amount);
+        self.move_once(turn, asked, transfer)
+    }
+
     fn move_once<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,

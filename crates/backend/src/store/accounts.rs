@@ -306,6 +306,23 @@ pub trait AccountStore: Send + Sync + 'static {
         username: Option<String>,
     ) -> Result<Upgrade, StoreError>;
 
-    /// All who may not sign in.
-    async fn forbidden_users(&self) -> Result<Vec<UserId>, StoreError>;
+    /// All who may not sign in, but guests who were closed as idle before `closed_since`.
+    async fn forbidden_users(&self, closed_since: Millis) -> Result<Vec<UserId>, StoreError>;
+
+    /// Closes at most so many guests, the longest unseen first, and answers with them: who has no other role, and since
+    /// `idle_since` has neither signed in nor been connected nor moved money, and who now is not connected, in no room, and
+    /// has no open payment. Their refresh tokens stay, and are refused as those of a closed account.
+    async fn close_idle_guests(
+        &self,
+        idle_since: Millis,
+        limit: u32,
+        now: Millis,
+    ) -> Result<Vec<UserId>, StoreError>;
+
+    /// At most so many of the closed guests who still have money, those who were answered longest ago first.
+    async fn closed_guests_with_money(
+        &self,
+        limit: u32,
+        now: Millis,
+    ) -> Result<Vec<UserId>, StoreError>;
 }

@@ -59,3 +59,63 @@ async fn a_credit_on_the_log_counts_once_and_for_players_alone() {
     assert!(report.is_clean(), "{report:#?}");
     assert_eq!(report.totals.mint_cents, -10_072);
 }
+
+#[tokio::test]
+async fn what_a_closed_guest_has_goes_back_once_they_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(dir.path());
+    for user in [1, 2, 3] {
+        rig.grant(user).await;
+    }
+    let close = async |rig: &Rig, user: u64| {
+        let fields = json!({ "user_id": user.to_string() });
+        let id = Uuid::now_v7();
+        rig.send_as(0, "wallet.command.close_guest", fields, id, "")
+            .await;
+        id
+    };
+    rig.presence("user_online", 1, ("g", "b"), "s").await;
+    rig.beat(("g", "b")).await;
+    rig.send(
+        2,
+        "create_room",
+        json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "R" }),
+    )
+    .await;
+    rig.expect("games.event.room_created").await;
+    // One is connected, one in a room, and nobody has no money.
+    for user in [1, 2, 99] {
+        close(&rig, user).await;
+    }
+    let id = close(&rig, 3).await;
+    close(&rig, 3).await;
+    assert_eq!(balance(&mut rig).await, ("3".to_owned(), 0));
+    let key = format!("guest_closed/{id}");
+    let query = format!(
+        "SELECT from_account || ' ' || to_account, amount_cents FROM ledger_transfer WHERE key = '{key}'"
+    );
+    assert_eq!(
+        rig.row(&query).await,
+        ("player/3 demo/mint".to_owned(), 5_000)
+    );
+
+    rig.presence("user_offline", 1, ("g", "b"), "s").await;
+    rig.send(2, "leave_room", json!({ "room_id": "r" })).await;
+    rig.expect("games.event.room_removed").await;
+    close(&rig, 2).await;
+    assert_eq!(balance(&mut rig).await, ("2".to_owned(), 0));
+    while rig
+        .row("SELECT '', count(*) FROM user_online WHERE user_id = 1")
+        .await
+        .1
+        == 0
+    {
+        tokio::task::yield_now().await;
+    }
+    close(&rig, 1).await;
+    assert_eq!(balance(&mut rig).await, ("1".to_owned(), 0));
+    rig.engine.stop();
+    let report = audit(&options(dir.path()).path).unwrap();
+    assert!(report.is_clean(), "{report:#?}");
+    assert_eq!(report.totals.mint_cents, 0);
+}

@@ -387,6 +387,12 @@ pub const KEYS: &[Key] = &[
         "New guests from one address in an hour",
     ),
     key(
+        "accounts.guests_idle_days",
+        "whole days, 1 to 3650",
+        "30",
+        "After how many days without a visit a guest's account is closed; its demo money goes back",
+    ),
+    key(
         "accounts.attempts_per_quarter_hour",
         RATE,
         "30",

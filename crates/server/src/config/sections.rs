@@ -117,6 +117,8 @@ pub struct Accounts {
     pub allow_guests: Option<bool>,
     /// New guests from one address in an hour.
     pub guests_per_hour: NonZeroU32,
+    /// After how many days without a visit a guest's account is closed.
+    pub guests_idle_days: u32,
     /// Registrations and sign-ins from one address in a quarter of an hour.
     pub attempts_per_quarter_hour: NonZeroU32,
     /// How long an access token lives.
@@ -345,6 +347,7 @@ impl Default for Accounts {
         Accounts {
             allow_guests: None,
             guests_per_hour: count(10),
+            guests_idle_days: 30,
             attempts_per_quarter_hour: count(30),
             access_token_minutes: 15,
         }
@@ -513,6 +516,10 @@ impl Config {
                 "gateway.limits.address.per_second",
             ),
             (limits.address.burst > 0, "gateway.limits.address.burst"),
+            (
+                (1..=3_650).contains(&accounts.guests_idle_days),
+                "accounts.guests_idle_days",
+            ),
             (
                 (1..=1_440).contains(&accounts.access_token_minutes),
                 "accounts.access_token_minutes",

@@ -177,6 +177,7 @@ pub fn accounts(
             currency: config.money.currency().to_owned(),
             demo_grants: !config.money.is_real(),
             allow_guests: settings.allow_guests.unwrap_or(true) && !config.money.is_real(),
+            guests_idle_max: Duration::from_secs(86_400 * u64::from(settings.guests_idle_days)),
             access_token_life: Duration::from_secs(60 * u64::from(settings.access_token_minutes)),
             ..AccountsConfig::default()
         },

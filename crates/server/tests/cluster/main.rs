@@ -4,6 +4,7 @@ mod backends;
 mod bench;
 mod games;
 mod gateways;
+mod guests;
 mod house_bot;
 mod operators;
 mod payments;

@@ -4,6 +4,7 @@ mod chat;
 mod command_table;
 mod crashes;
 mod games;
+mod guests;
 mod hostile_disk;
 mod hostile_http;
 mod hostile_sockets;

@@ -1,5 +1,6 @@
 //! What every account store does. An adapter's test calls [`all`] with a fresh, empty store.
 
+pub mod idle;
 mod links;
 
 use super::*;
@@ -305,7 +306,7 @@ async fn who_is_banned_keeps_no_family(store: &dyn AccountStore) {
             (found.status, found.ban_reason.as_deref()),
             (status, Some("cheated"))
         );
-        assert!(store.forbidden_users().await.unwrap().contains(&user.id));
+        assert!(store.forbidden_users(NOW).await.unwrap().contains(&user.id));
         let opened = store
             .open_family(user.id, Uuid::new_v4(), token(hash()), NOW.plus(9))
             .await;
@@ -319,7 +320,7 @@ async fn who_is_banned_keeps_no_family(store: &dyn AccountStore) {
             .unwrap()
     );
     assert_eq!(store.user(user.id).await.unwrap().unwrap().ban_reason, None);
-    assert!(!store.forbidden_users().await.unwrap().contains(&user.id));
+    assert!(!store.forbidden_users(NOW).await.unwrap().contains(&user.id));
     assert_eq!(rotate(store, first, NOW).await.0, Rotation::Unknown);
     assert_eq!(store.user(user.id).await.unwrap().unwrap().last_seen, NOW);
     let nobody = UserId::new((1 << 53) - 1).unwrap();

@@ -1,5 +1,6 @@
 //! Users and refresh tokens in PostgreSQL.
 
+mod idle;
 mod links;
 
 use super::pool::PgPool;
@@ -280,14 +281,38 @@ impl AccountStore for PgAccounts {
         }
     }
 
-    async fn forbidden_users(&self) -> Result<Vec<UserId>, StoreError> {
-        let sql = "SELECT id FROM users WHERE status <> 'active'";
-        let rows = self.pool.rows(sql, &[]).await?;
-        let ids = rows.iter().map(|row| row.try_get::<_, i64>(0));
-        let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
-        let id = |id| u64::try_from(id).ok().and_then(UserId::new);
-        Ok(ids.into_iter().filter_map(id).collect())
+    async fn forbidden_users(&self, closed_since: Millis) -> Result<Vec<UserId>, StoreError> {
+        let sql =
+            "SELECT id FROM users WHERE status <> 'active' AND coalesce(closed_ms >= $1, TRUE)";
+        user_ids(&self.pool.rows(sql, &[&closed_since.0]).await?)
     }
+
+    async fn close_idle_guests(
+        &self,
+        idle_since: Millis,
+        limit: u32,
+        now: Millis,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let parameters: [&(dyn ToSql + Sync); 3] = [&idle_since.0, &i64::from(limit), &now.0];
+        user_ids(&self.pool.rows(idle::CLOSE, &parameters).await?)
+    }
+
+    async fn closed_guests_with_money(
+        &self,
+        limit: u32,
+        now: Millis,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.pool.rows(idle::FORGET, &[]).await?;
+        let parameters: [&(dyn ToSql + Sync); 2] = [&now.0, &i64::from(limit)];
+        user_ids(&self.pool.rows(idle::WITH_MONEY, &parameters).await?)
+    }
+}
+
+fn user_ids(rows: &[Row]) -> Result<Vec<UserId>, StoreError> {
+    let ids = rows.iter().map(|row| row.try_get::<_, i64>(0));
+    let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+    let id = |id| u64::try_from(id).ok().and_then(UserId::new);
+    Ok(ids.into_iter().filter_map(id).collect())
 }
 
 /// Whether nothing in the database can be this: PostgreSQL's texts have no U+0000, and it refuses to compare with one.

@@ -130,6 +130,9 @@ statements! {
     RemovePresence => "DELETE FROM presence USING unnest($2::bigint[], $3::text[]) AS given (user_id, connection_id)
         WHERE presence.partition = $1 AND presence.user_id = given.user_id
           AND presence.connection_id = given.connection_id",
+    PutLastOnline => "INSERT INTO user_online (user_id, last_ms) SELECT DISTINCT user_id, $2::bigint
+        FROM unnest($1::bigint[]) AS given (user_id)
+        ON CONFLICT (user_id) DO UPDATE SET last_ms = greatest(user_online.last_ms, excluded.last_ms)",
     DirectMessages => "INSERT INTO direct_message (message_id, sender_id, sender_username, recipient_id,
                                     recipient_username, content, sent_ms)
         SELECT message_id, sender_id, sender_username, recipient_id, recipient_username, content, sent_ms

@@ -40,7 +40,7 @@ pub(super) fn calls<'a>(
     put_listings(&mut calls, writes);
     put_queues(&mut calls, &writes.queues);
     put_inboxes(&mut calls, writes);
-    put_presence(&mut calls, partition, &writes.presence);
+    put_presence(&mut calls, partition, writes);
     put_direct_messages(&mut calls, &writes.direct_messages);
     put_lobby_messages(&mut calls, &writes.lobby_messages);
     put_messages_read(&mut calls, writes);
@@ -466,8 +466,8 @@ fn put_inboxes<'a>(calls: &mut Calls<'a>, writes: &'a Writes) {
     }
 }
 
-fn put_presence<'a>(calls: &mut Calls<'a>, partition: i32, presence: &'a [PresenceChange]) {
-    let last = last_of(presence.iter().map(|change| match change {
+fn put_presence<'a>(calls: &mut Calls<'a>, partition: i32, writes: &'a Writes) {
+    let last = last_of(writes.presence.iter().map(|change| match change {
         PresenceChange::Put(there) => (
             (stored(&there.user), there.connection_id.as_str()),
             Some(there),
@@ -496,6 +496,7 @@ fn put_presence<'a>(calls: &mut Calls<'a>, partition: i32, presence: &'a [Presen
         );
     }
     if !users.is_empty() {
+        calls.push(Sql::PutLastOnline, parameters![users.clone(), writes.now.0]);
         calls.push(
             Sql::RemovePresence,
             parameters![partition, users, connections],

@@ -1,5 +1,6 @@
 //! Users and refresh tokens in the embedded store.
 
+mod idle;
 mod links;
 
 use super::SqliteAccess;
@@ -11,7 +12,7 @@ use crate::store::accounts::{
 use async_trait::async_trait;
 use blazing_sun_backbone::envelope::BOT_ROLE;
 use blazing_sun_domain::{Millis, UserId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
 /// Expired tokens that each new one clears away at most, so that none pays for all.
@@ -241,17 +242,47 @@ impl AccountStore for SqliteAccounts {
             .await
     }
 
-    async fn forbidden_users(&self) -> Result<Vec<UserId>, StoreError> {
-        let find = |connection: &Connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT id FROM users WHERE status <> 'active'")?;
-            let ids = statement.query_map([], |row| row.get::<_, i64>(0))?;
-            let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
-            let id = |id| u64::try_from(id).ok().and_then(UserId::new);
-            Ok(ids.into_iter().filter_map(id).collect())
+    async fn forbidden_users(&self, closed_since: Millis) -> Result<Vec<UserId>, StoreError> {
+        let find = move |connection: &Connection| {
+            let sql = "SELECT id FROM users
+                       WHERE status <> 'active' AND ifnull(closed_ms >= ?1, TRUE)";
+            user_ids(connection, sql, params![closed_since.0])
         };
         self.access.read(find).await
     }
+
+    async fn close_idle_guests(
+        &self,
+        idle_since: Millis,
+        limit: u32,
+        now: Millis,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.access
+            .write(move |connection| idle::close(connection, idle_since, limit, now))
+            .await
+    }
+
+    async fn closed_guests_with_money(
+        &self,
+        limit: u32,
+        now: Millis,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.access
+            .write(move |connection| idle::with_money(connection, limit, now))
+            .await
+    }
+}
+
+fn user_ids(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+) -> Result<Vec<UserId>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let ids = statement.query_map(parameters, |row| row.get::<_, i64>(0))?;
+    let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
+    let id = |id| u64::try_from(id).ok().and_then(UserId::new);
+    Ok(ids.into_iter().filter_map(id).collect())
 }
 
 fn json_of(roles: &[String]) -> String {
@@ -523,13 +554,46 @@ fn delete_families(connection: &Connection, user: UserId) -> Result<(), StoreErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::accounts::conformance;
+    use crate::store::accounts::conformance::{self, idle::Planted};
     use std::sync::Arc;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn conforms() {
         let folder = tempfile::tempdir().unwrap();
         let access = SqliteAccess::standalone(&folder.path().join("store.db")).unwrap();
-        conformance::all(Arc::new(SqliteAccounts::new(access))).await;
+        let store = Arc::new(SqliteAccounts::new(access.clone()));
+        conformance::all(store.clone()).await;
+        let plant = async |user: UserId, planted| {
+            let sql = planted_sql(stored(user), planted);
+            let run = move |connection: &Connection| Ok(connection.execute_batch(&sql)?);
+            access.write(run).await.unwrap();
+        };
+        conformance::idle::all(store, plant).await;
+    }
+
+    fn planted_sql(user: i64, planted: Planted) -> String {
+        match planted {
+            Planted::Connected => format!(
+                "INSERT INTO presence (user_id, gateway_id, boot_id, connection_id) VALUES ({user}, 'g', 'b', 'c')"
+            ),
+            Planted::WasConnected(at) => {
+                format!("INSERT INTO user_online (user_id, last_ms) VALUES ({user}, {})", at.0)
+            }
+            Planted::InRoom => format!(
+                "INSERT INTO room_member (user_id, room_id, membership) VALUES ({user}, 'r', 'player')"
+            ),
+            Planted::OpenPayment => format!(
+                "INSERT INTO top_up (request_id, user_id, amount_cents, currency, status, refunded_cents, requested_ms)
+                 VALUES (randomblob(16), {user}, 500, 'eur', 'session_created', 0, 0)"
+            ),
+            Planted::Moved(at) => format!(
+                "INSERT INTO ledger_transfer (key, kind, from_account, to_account, amount_cents, user_id, batch_no, at_ms)
+                 VALUES ('planted/{user}', 'credit', 'demo/mint', 'player/{user}', 1, {user}, 1, {})",
+                at.0
+            ),
+            Planted::Money(cents) => format!(
+                "INSERT OR REPLACE INTO account_balance (account, balance) VALUES ('player/{user}', {cents})"
+            ),
+        }
     }
 }

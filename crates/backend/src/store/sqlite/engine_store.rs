@@ -226,7 +226,7 @@ impl SqliteStore {
                 .execute(params![partition, user.get() as i64])?;
         }
         for change in &writes.presence {
-            write_presence(&transaction, change)?;
+            write_presence(&transaction, change, writes.now)?;
         }
         messages::write(&transaction, writes)?;
         wallet::write(&transaction, writes)?;
@@ -657,7 +657,11 @@ fn write_queue(
     Ok(())
 }
 
-fn write_presence(connection: &Connection, change: &PresenceChange) -> Result<(), StoreError> {
+fn write_presence(
+    connection: &Connection,
+    change: &PresenceChange,
+    now: Millis,
+) -> Result<(), StoreError> {
     match change {
         PresenceChange::Put(there) => connection
             .prepare_cached(
@@ -673,9 +677,17 @@ fn write_presence(connection: &Connection, change: &PresenceChange) -> Result<()
         PresenceChange::Remove {
             user,
             connection_id,
-        } => connection
-            .prepare_cached("DELETE FROM presence WHERE user_id = ?1 AND connection_id = ?2")?
-            .execute(params![user.get() as i64, connection_id])?,
+        } => {
+            connection
+                .prepare_cached("DELETE FROM presence WHERE user_id = ?1 AND connection_id = ?2")?
+                .execute(params![user.get() as i64, connection_id])?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO user_online (user_id, last_ms) VALUES (?1, ?2)
+                     ON CONFLICT (user_id) DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)",
+                )?
+                .execute(params![user.get() as i64, now.0])?
+        }
     };
     Ok(())
 }

@@ -1,10 +1,12 @@
 use super::*;
 use crate::directory::ROOMS_MAX;
 use crate::partition::ListQuery;
+use crate::store::accounts::conformance::idle::Planted;
 use crate::store::conformance::{self, PARTITION, Subject};
 use crate::store::postgres::{PgAccounts, PgDirectory, PgReads};
 use crate::store::reads::ReadSide;
 use crate::store::{Listing, ListingChange, Standing, accounts};
+use blazing_sun_domain::UserId;
 use blazing_sun_domain::room::Membership;
 use serde_json::json;
 use std::sync::Arc;
@@ -49,7 +51,44 @@ fn the_store_conforms() {
 fn the_accounts_conform() {
     let database = Database::new();
     let store = Arc::new(PgAccounts::new(database.pool.clone()));
-    database.runtime.block_on(accounts::conformance::all(store));
+    let plant = async |user: UserId, planted| {
+        let sql = planted_sql(user, planted);
+        let client = database.pool.get().await.unwrap();
+        client.batch_execute(&sql).await.unwrap();
+    };
+    database.runtime.block_on(async {
+        accounts::conformance::all(store.clone()).await;
+        accounts::conformance::idle::all(store, plant).await;
+    });
+}
+
+fn planted_sql(user: UserId, planted: Planted) -> String {
+    match planted {
+        Planted::Connected => format!(
+            "INSERT INTO presence (partition, user_id, gateway_id, boot_id, connection_id)
+             VALUES (1, {user}, 'g', 'b', 'c')"
+        ),
+        Planted::WasConnected(at) => {
+            format!("INSERT INTO user_online (user_id, last_ms) VALUES ({user}, {})", at.0)
+        }
+        Planted::InRoom => format!(
+            "INSERT INTO room_member (user_id, room_id, membership) VALUES ({user}, 'r', 'player')"
+        ),
+        Planted::OpenPayment => format!(
+            "INSERT INTO top_up (request_id, user_id, amount_cents, currency, status, refunded_cents, requested_ms)
+             VALUES (gen_random_uuid(), {user}, 500, 'eur', 'session_created', 0, 0)"
+        ),
+        Planted::Moved(at) => format!(
+            "INSERT INTO ledger_transfer (key, kind, from_account, to_account, amount_cents, user_id, partition,
+                                          batch_no, at_ms)
+             VALUES ('planted/{user}', 'credit', 'demo/mint', 'player/{user}', 1, {user}, 1, 1, {})",
+            at.0
+        ),
+        Planted::Money(cents) => format!(
+            "INSERT INTO account_balance (account, balance) VALUES ('player/{user}', {cents})
+             ON CONFLICT (account) DO UPDATE SET balance = excluded.balance"
+        ),
+    }
 }
 
 #[test]
