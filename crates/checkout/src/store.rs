@@ -174,6 +174,15 @@ pub enum Find<'a> {
     PaymentIntent(&'a str),
 }
 
+/// What a payment is due for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueFor {
+    /// Its page: a player waits.
+    Page,
+    /// A look at how it stands.
+    Look,
+}
+
 /// How much there is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
@@ -215,8 +224,13 @@ pub trait PaymentStore: Send + Sync + 'static {
     /// A payment.
     async fn payment(&self, find: Find<'_>) -> Result<Option<Payment>, StoreError>;
 
-    /// Payments that are due, the longest due first.
-    async fn due_payments(&self, now: Millis, limit: u32) -> Result<Vec<Payment>, StoreError>;
+    /// Payments that are due for this, the longest due first.
+    async fn due_payments(
+        &self,
+        what: DueFor,
+        now: Millis,
+        limit: u32,
+    ) -> Result<Vec<Payment>, StoreError>;
 
     /// Changes a payment, which nobody else changes meanwhile, and finishes the event that led to it. Nothing if there
     /// is no such payment.
@@ -231,7 +245,8 @@ pub trait PaymentStore: Send + Sync + 'static {
     /// Adds events; how many of them are new.
     async fn add_events(&self, events: Vec<NewEvent>) -> Result<u64, StoreError>;
 
-    /// Events that are due, the longest due first.
+    /// Events that are due, the longest due first. One that was never tried is due whenever it says that it came: another
+    /// process took it, by a clock of its own.
     async fn due_events(&self, now: Millis, limit: u32) -> Result<Vec<WaitingEvent>, StoreError>;
 
     /// Tries an event again, not before `due_at`.

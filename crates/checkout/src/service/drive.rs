@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::store::StoreError;
 use futures_util::FutureExt;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// How many are worked on at a time.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// What may be due.
 pub(super) trait Due: Send + Sync + 'static {
@@ -24,6 +24,14 @@ pub(super) trait Due: Send + Sync + 'static {
 
     /// What it is called, for people.
     const NAME: &'static str;
+
+    /// How many of one lane are worked on at a time: less than all where others must not wait for them.
+    const OF_A_LANE: usize = AT_ONCE;
+
+    /// Which lane it is of.
+    fn lane(_: &Self::Item) -> u8 {
+        0
+    }
 
     /// Which it is.
     fn key(item: &Self::Item) -> Self::Key;
@@ -46,7 +54,8 @@ pub(super) trait Due: Send + Sync + 'static {
 
 /// Works on what is due for as long as this process leads.
 pub(super) async fn run<D: Due>(shared: Arc<Shared>) {
-    let mut busy: HashSet<D::Key> = HashSet::new();
+    // With their lanes.
+    let mut busy: HashMap<D::Key, u8> = HashMap::new();
     // What could not be worked on, until when: it is due still, and must not keep others from their turn.
     let mut aside: HashMap<D::Key, Instant> = HashMap::new();
     let mut tasks: JoinSet<(D::Key, Option<Duration>)> = JoinSet::new();
@@ -57,9 +66,11 @@ pub(super) async fn run<D: Due>(shared: Arc<Shared>) {
         match D::due(&shared, u32::try_from(limit).unwrap_or(u32::MAX)).await {
             Ok(due) => {
                 for item in due {
-                    let key = D::key(&item);
-                    let is_free = busy.len() < AT_ONCE && !aside.contains_key(&key);
-                    if is_free && busy.insert(key.clone()) {
+                    let (key, lane) = (D::key(&item), D::lane(&item));
+                    let of_its_lane = busy.values().filter(|busy| **busy == lane).count();
+                    let is_free = busy.len() < AT_ONCE && of_its_lane < D::OF_A_LANE;
+                    if is_free && !aside.contains_key(&key) && !busy.contains_key(&key) {
+                        busy.insert(key.clone(), lane);
                         tasks.spawn(work::<D>(Arc::clone(&shared), key, item));
                     }
                 }

@@ -6,7 +6,7 @@ use super::{Shared, ms};
 use crate::clean::clean;
 use crate::store::{EventSource, NewEvent, StoreError};
 use crate::stripe::{EventFilter, StripeError, is_id};
-use blazing_sun_domain::Millis;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// When the list was read last, in seconds by this server's clock.
@@ -14,6 +14,13 @@ const LISTED: &str = "events_listed_s";
 /// When the newest event came into the list that was read, in seconds by the provider's clock: from where to read on
 /// must not depend on what ours shows.
 const NEWEST: &str = "events_newest_s";
+
+/// When what was published or dealt with long ago was forgotten.
+const FORGOTTEN: &str = "forgotten_s";
+/// So often.
+const FORGET_EVERY_S: i64 = 3_600;
+/// Events that can not be read are named once each, as long as there are no more of them than this.
+const NAMED_MAX: usize = 1_000;
 
 /// When it was read with all that may have come into it late.
 const LISTED_WIDELY: &str = "events_listed_widely_s";
@@ -41,10 +48,15 @@ enum ListError {
 
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut failures = 0;
+    let mut named = BTreeSet::new();
     while shared.until_leading().await {
+        // Whatever the provider says.
+        if let Err(error) = forget_if_due(&shared).await {
+            tracing::warn!(%error, "the checkout could not forget what is long over");
+        }
         let listed = tokio::select! {
             () = shared.until_not_leading() => continue,
-            listed = list_if_due(&shared) => listed,
+            listed = list_if_due(&shared, &mut named) => listed,
         };
         let pause = match listed {
             Ok(()) => {
@@ -63,7 +75,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn list_if_due(shared: &Shared) -> Result<(), ListError> {
+async fn list_if_due(shared: &Shared, named: &mut BTreeSet<String>) -> Result<(), ListError> {
     let now = shared.now();
     let now_s = now.0.div_euclid(1000);
     let every_s = ms(shared.options.pace.list_every) / 1000;
@@ -74,13 +86,12 @@ async fn list_if_due(shared: &Shared) -> Result<(), ListError> {
     let overlap_s = if is_wide { WIDE_OVERLAP_S } else { OVERLAP_S };
     let newest_s = shared.store.mark(NEWEST).await?;
     let from_s = newest_s.map_or(now_s - FIRST_S, |newest_s| newest_s - overlap_s);
-    let found_s = list(shared, from_s).await?;
+    let found_s = list(shared, from_s, named).await?;
     if let Some(found_s) = found_s.max(newest_s) {
         shared.store.set_mark(NEWEST, found_s).await?;
     }
     if is_wide {
         shared.store.set_mark(LISTED_WIDELY, now_s).await?;
-        forget(shared, now).await?;
     }
     Ok(shared.store.set_mark(LISTED, now_s).await?)
 }
@@ -94,18 +105,27 @@ async fn is_due(shared: &Shared, mark: &str, now_s: i64, every_s: i64) -> Result
 }
 
 /// Forgets what nobody asks for any more, some of it at a time.
-async fn forget(shared: &Shared, now: Millis) -> Result<(), StoreError> {
+async fn forget_if_due(shared: &Shared) -> Result<(), StoreError> {
+    let now = shared.now();
+    let now_s = now.0.div_euclid(1000);
+    if !is_due(shared, FORGOTTEN, now_s, FORGET_EVERY_S).await? {
+        return Ok(());
+    }
     let pace = shared.options.pace;
     let published_from = now.plus(-ms(pace.keep_published));
     let finished_from = now.plus(-ms(pace.keep_events));
     let (store, limit) = (&shared.store, FORGOTTEN_AT_ONCE);
     while store.forget_published(published_from, limit).await? == u64::from(limit) {}
     while store.forget_events(finished_from, limit).await? == u64::from(limit) {}
-    Ok(())
+    store.set_mark(FORGOTTEN, now_s).await
 }
 
 /// Reads the list; when the newest event in it came.
-async fn list(shared: &Shared, created_from_s: i64) -> Result<Option<i64>, ListError> {
+async fn list(
+    shared: &Shared,
+    created_from_s: i64,
+    named: &mut BTreeSet<String>,
+) -> Result<Option<i64>, ListError> {
     let (mut before, mut newest_s) = (None, None);
     loop {
         let filter = EventFilter {
@@ -114,7 +134,10 @@ async fn list(shared: &Shared, created_from_s: i64) -> Result<Option<i64>, ListE
             before: before.clone(),
         };
         let page = shared.stripe.list_events(&filter).await?;
-        let last = page.events.last().map(|event| event.object.id.clone());
+        let last = page.last;
+        for (id, why) in page.unreadable {
+            name_unreadable(named, id.unwrap_or_default(), &why);
+        }
         newest_s = newest_s.max(page.events.iter().map(|event| event.object.created).max());
         let received_at = shared.now();
         let events = page
@@ -143,5 +166,17 @@ async fn list(shared: &Shared, created_from_s: i64) -> Result<Option<i64>, ListE
             return Err(ListError::Endless);
         }
         before = last;
+    }
+}
+
+/// Its webhook, or a look at its payment, may tell the same.
+fn name_unreadable(named: &mut BTreeSet<String>, id: String, why: &str) {
+    let id = clean(&id);
+    if named.len() < NAMED_MAX && named.insert(id.clone()) {
+        tracing::warn!(
+            event.id = id,
+            why,
+            "an event in the payment provider's list can not be read and is passed over"
+        );
     }
 }

@@ -6,7 +6,7 @@ use crate::clean::clean;
 use crate::payment::{
     Change, Payment, PaymentState, given_up, looked_in_vain, session_seen, unknown_to_provider,
 };
-use crate::store::{Decide, StoreError};
+use crate::store::{Decide, DueFor, StoreError};
 use crate::stripe::{Fetched, NewSession, Session, StripeError};
 use blazing_sun_backbone::kill_point;
 use blazing_sun_domain::Millis;
@@ -24,6 +24,7 @@ impl Due for Payments {
     type Item = Payment;
     type Key = Uuid;
     const NAME: &'static str = "payments";
+    const OF_A_LANE: usize = drive::AT_ONCE * 3 / 4;
 
     fn key(payment: &Payment) -> Uuid {
         payment.request_id
@@ -33,8 +34,16 @@ impl Due for Payments {
         &shared.payments_due
     }
 
+    /// Players who wait for a page are held up by no number of pages that are to be looked at, and the other way round.
+    fn lane(payment: &Payment) -> u8 {
+        u8::from(payment.session_id.is_some())
+    }
+
     async fn due(shared: &Shared, limit: u32) -> Result<Vec<Payment>, StoreError> {
-        shared.store.due_payments(shared.now(), limit).await
+        let (store, now) = (&shared.store, shared.now());
+        let mut due = store.due_payments(DueFor::Page, now, limit).await?;
+        due.extend(store.due_payments(DueFor::Look, now, limit).await?);
+        Ok(due)
     }
 
     async fn work(shared: &Shared, payment: Payment) -> Result<(), StoreError> {

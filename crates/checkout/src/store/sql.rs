@@ -2,7 +2,7 @@
 
 use super::database::{Database, Row, Transaction, Value, unexpected};
 use super::{
-    Backlog, Decide, Find, Finished, JournalRow, NewEvent, NewRequest, PaymentStore, Place,
+    Backlog, Decide, DueFor, Find, Finished, JournalRow, NewEvent, NewRequest, PaymentStore, Place,
     StoreError, Taken, Waiting, WaitingEvent,
 };
 use crate::payment::{Outgoing, Payment, PaymentState, ToldStage};
@@ -37,7 +37,7 @@ const ADD_EVENT: &str =
     VALUES ($1, $2, $3, $4, $5, 0, $5) ON CONFLICT DO NOTHING";
 
 const DUE_EVENTS: &str = "SELECT event_id, kind, body, attempts, received_ms FROM provider_event
-    WHERE due_ms <= $1 ORDER BY due_ms, event_id LIMIT $2";
+    WHERE due_ms IS NOT NULL AND (due_ms <= $1 OR attempts = 0) ORDER BY due_ms, event_id LIMIT $2";
 
 const POSTPONE_EVENT: &str =
     "UPDATE provider_event SET due_ms = $2, outcome = $3, attempts = attempts + 1
@@ -124,8 +124,19 @@ impl<D: Database> PaymentStore for SqlStore<D> {
         rows.into_iter().next().map(read_payment).transpose()
     }
 
-    async fn due_payments(&self, now: Millis, limit: u32) -> Result<Vec<Payment>, StoreError> {
-        let sql = format!("{PAYMENT} WHERE due_ms <= $1 ORDER BY due_ms, request_id LIMIT $2");
+    async fn due_payments(
+        &self,
+        what: DueFor,
+        now: Millis,
+        limit: u32,
+    ) -> Result<Vec<Payment>, StoreError> {
+        let is_meant = match what {
+            DueFor::Page => "session_id IS NULL",
+            DueFor::Look => "session_id IS NOT NULL",
+        };
+        let sql = format!(
+            "{PAYMENT} WHERE due_ms <= $1 AND {is_meant} ORDER BY due_ms, request_id LIMIT $2"
+        );
         let rows = self.rows(sql, vec![now.0.into(), limit.into()]).await?;
         rows.into_iter().map(read_payment).collect()
     }

@@ -2,7 +2,7 @@
 
 use super::error::{StripeError, StripeOptionsError};
 use super::form;
-use super::objects::{Dispute, Event, EventPage, Fetched, PaymentIntent, Session, is_id};
+use super::objects::{Dispute, EventPage, Fetched, PaymentIntent, Session, is_id};
 use super::transport::{Answer, Call, Transport};
 use crate::secret::Secret;
 use blazing_sun_domain::{Cents, UserId};
@@ -214,6 +214,10 @@ impl StripeClient {
             #[serde(default)]
             has_more: bool,
         }
+        #[derive(Deserialize)]
+        struct Named {
+            id: String,
+        }
         let parameters = json!({
             "limit": EVENTS_A_PAGE,
             "created": { "gte": filter.created_from_s },
@@ -221,9 +225,22 @@ impl StripeClient {
             "starting_after": filter.before,
         });
         let page: Fetched<Page> = self.get("/v1/events", &parameters).await?;
-        let events = page.object.data.iter().map(|raw| read::<Event>(raw.get()));
+        let (mut events, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
+        for raw in &page.object.data {
+            let id = serde_json::from_str(raw.get()).ok().map(|Named { id }| id);
+            last = id.clone().or(last);
+            match serde_json::from_str(raw.get()) {
+                Ok(object) => events.push(Fetched {
+                    object,
+                    raw: raw.get().to_owned(),
+                }),
+                Err(error) => unreadable.push((id, error.to_string())),
+            }
+        }
         Ok(EventPage {
-            events: events.collect::<Result<_, _>>()?,
+            events,
+            unreadable,
+            last,
             has_more: page.object.has_more,
         })
     }

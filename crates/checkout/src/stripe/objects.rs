@@ -304,6 +304,10 @@ pub struct EventPayment {
 pub struct EventPage {
     /// The events.
     pub events: Vec<Fetched<Event>>,
+    /// Those that can not be read: the id, as far as there is one, and why.
+    pub unreadable: Vec<(Option<String>, String)>,
+    /// The id of the last one, after which the list goes on.
+    pub last: Option<String>,
     /// Whether there are older ones.
     pub has_more: bool,
 }

@@ -4,6 +4,7 @@ use crate::rig::{Rig, SECRET, until};
 use blazing_sun_backbone::messages::CheckoutFinished;
 use blazing_sun_checkout::bank::{DisputeStage, Misbehaviour, Settlement, Way};
 use blazing_sun_checkout::secret::Secret;
+use blazing_sun_checkout::store::DueFor;
 use blazing_sun_domain::Cents;
 use std::time::Duration;
 
@@ -193,7 +194,7 @@ async fn another_amount_or_currency_is_never_a_success() {
         rig.until_idle().await;
         let looks_again = || async {
             rig.store
-                .due_payments(rig.now(), 9)
+                .due_payments(DueFor::Look, rig.now(), 9)
                 .await
                 .unwrap()
                 .is_empty()

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use blazing_sun_checkout::payment::{Outgoing, Payment};
 use blazing_sun_checkout::store::{
-    Backlog, Decide, Find, Finished, JournalRow, NewEvent, PaymentStore, Place, StoreError, Taken,
-    Waiting, WaitingEvent,
+    Backlog, Decide, DueFor, Find, Finished, JournalRow, NewEvent, PaymentStore, Place, StoreError,
+    Taken, Waiting, WaitingEvent,
 };
 use blazing_sun_domain::{Millis, UserId};
 use std::sync::Arc;
@@ -62,8 +62,13 @@ impl PaymentStore for Mortal {
     async fn payment(&self, find: Find<'_>) -> Result<Option<Payment>, StoreError> {
         self.alive()?.payment(find).await
     }
-    async fn due_payments(&self, now: Millis, limit: u32) -> Result<Vec<Payment>, StoreError> {
-        self.alive()?.due_payments(now, limit).await
+    async fn due_payments(
+        &self,
+        what: DueFor,
+        now: Millis,
+        limit: u32,
+    ) -> Result<Vec<Payment>, StoreError> {
+        self.alive()?.due_payments(what, now, limit).await
     }
     async fn change(
         &self,

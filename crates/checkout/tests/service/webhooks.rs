@@ -188,6 +188,21 @@ async fn an_event_that_is_forgotten_and_comes_again_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_by_a_clock_that_is_ahead_waits_for_nobodys() {
+    let mut rig = Rig::new().await;
+    let ahead = NewEvent {
+        event_id: "evt_ahead".to_owned(),
+        kind: "checkout.session.completed".to_owned(),
+        body: event("evt_ahead"),
+        source: EventSource::Webhook,
+        received_at: rig.now().plus(300_000),
+    };
+    rig.store.add_events(vec![ahead]).await.unwrap();
+    let letter = rig.letter(1).await;
+    assert!(letter.contains("evt_ahead"), "{letter}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_provider_does_not_know_is_put_aside() {
     let mut rig = Rig::new().await;
     let live = event("evt_2").replace(r#""livemode":false"#, r#""livemode":true"#);

@@ -279,7 +279,34 @@ async fn events_come_with_their_text() {
         page.events[0].object.data.object.id.as_deref(),
         Some("cs_1")
     );
+    assert_eq!(
+        (page.unreadable, page.last.as_deref()),
+        (vec![], Some("evt_2"))
+    );
     assert!(
         page.events[0].raw.starts_with(r#"{"id":"evt_2""#) && page.events[0].raw.contains("odd")
     );
+}
+
+#[tokio::test]
+async fn an_event_that_can_not_be_read_keeps_none_of_the_others_from_being_read() {
+    const PAGE: &str = r#"{"data":[
+        {"id":"evt_3","type":7},
+        {"id":"evt_2","type":"x","created":2,"livemode":false,"data":{"object":{"id":"cs_1"}}},
+        [], {"id":"evt_1"}]}"#;
+    let (client, _) = provider(&[Scripted::Status(200, &[], PAGE)]).await;
+    let page = client.list_events(&EventFilter::default()).await.unwrap();
+    let read: Vec<&str> = page
+        .events
+        .iter()
+        .map(|event| event.object.id.as_str())
+        .collect();
+    assert_eq!(read, ["evt_2"]);
+    let ids: Vec<Option<&str>> = page
+        .unreadable
+        .iter()
+        .map(|(id, _)| id.as_deref())
+        .collect();
+    assert_eq!(ids, [Some("evt_3"), None, Some("evt_1")]);
+    assert_eq!(page.last.as_deref(), Some("evt_1"));
 }

@@ -439,6 +439,7 @@ pub async fn general_refusals(row: Row) -> Ended {
         "gateway_seen",
         "wallet.command.demo_grant",
         "wallet.command.credit",
+        "wallet.command.close_guest",
         "Ready",
         "system.command.x",
     ] {
