@@ -64,7 +64,7 @@ grant gateway Read group prefixed "${named[@]}"
 
 # Backends make the topics. What they publish they also read: an owner that takes over looks how far it came.
 backend_writes=(games.commands games.events chat.commands chat.events system.events checkout.requests
-  checkout.finished events.dead_letter
+  checkout.cancellations checkout.finished events.dead_letter
   "${payment_topics[@]}")
 may backend Write "${backend_writes[@]}"
 may backend Read,Create,DescribeConfigs,AlterConfigs "${backend_writes[@]}" gateway.presence
@@ -72,7 +72,7 @@ with_prefix blazing_sun
 grant backend Read group literal "${named[@]}"
 
 may checkout Write checkout.finished events.dead_letter
-may checkout Read checkout.requests "${payment_topics[@]}"
+may checkout Read checkout.requests checkout.cancellations "${payment_topics[@]}"
 with_prefix checkout-service
 grant checkout Read group literal "${named[@]}"
 

@@ -6,8 +6,8 @@ use crate::envelope::EventEnvelope;
 use crate::log::Headers;
 use crate::log::sqlite::codec;
 use crate::messages::{
-    CheckoutFinished, CheckoutRequest, Command, Entries, parse_command, parse_presence,
-    parse_timestamp,
+    CheckoutCancellation, CheckoutFinished, CheckoutRequest, Command, Entries, parse_command,
+    parse_presence, parse_timestamp,
 };
 use blazing_sun_domain::{Millis, UserId};
 use bytes::Bytes;
@@ -76,9 +76,10 @@ fn reads_as_written<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debu
     }
 }
 
-/// A record of `checkout.requests` or `checkout.finished`.
+/// A record of `checkout.requests`, `checkout.cancellations` or `checkout.finished`.
 pub fn checkout(bytes: &[u8]) {
     reads_as_written::<CheckoutRequest>(bytes);
+    reads_as_written::<CheckoutCancellation>(bytes);
     reads_as_written::<CheckoutFinished>(bytes);
 }
 

@@ -16,7 +16,8 @@ pub use chat::{
     chat_history_body, messages_read_body, typing_body,
 };
 pub use checkout::{
-    CheckoutDispute, CheckoutFinished, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP,
+    CancelReason, CheckoutCancellation, CheckoutDispute, CheckoutFinished, CheckoutRequest,
+    CheckoutStatus, PURPOSE_TOP_UP,
 };
 pub use commands::{
     CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, ROOM_NAME_CHARS_MAX,
@@ -32,8 +33,8 @@ pub use quick_match::{
 };
 pub use replies::{BalanceChanged, DeadLetter, command_applied_body, error_body, gone_room_body};
 pub use wallet::{
-    LimitTold, LimitsTold, PendingTold, TOP_UP, TopUpChanged, WalletCommand, top_up,
-    top_up_request_id,
+    CANCEL_TOP_UP, LimitTold, LimitsTold, PendingTold, TOP_UP, TopUpChanged, WalletCommand,
+    cancel_top_up, top_up, top_up_request_id,
 };
 
 /// Names of record headers.
@@ -127,6 +128,7 @@ pub const CLIENT_COMMANDS: &[&str] = &[
     "chat.command.typing",
     "chat.command.mark_read",
     TOP_UP,
+    CANCEL_TOP_UP,
     "wallet.command.set_deposit_limit",
     "wallet.command.exclude_self",
 ];

@@ -15,6 +15,8 @@ pub const SYSTEM_EVENTS: &str = "system.events";
 pub const GATEWAY_PRESENCE: &str = "gateway.presence";
 /// Checkout sessions to open.
 pub const CHECKOUT_REQUESTS: &str = "checkout.requests";
+/// Payments that are not to be made any more.
+pub const CHECKOUT_CANCELLATIONS: &str = "checkout.cancellations";
 /// What became of them.
 pub const CHECKOUT_FINISHED: &str = "checkout.finished";
 /// Records that nobody could read.
@@ -116,6 +118,7 @@ pub const TOPICS: &[TopicRow] = &[
         7,
     ),
     row(CHECKOUT_REQUESTS, BACKEND, CHECKOUT, KeyRule::User, 7),
+    row(CHECKOUT_CANCELLATIONS, BACKEND, CHECKOUT, KeyRule::User, 7),
     // A backend passes on what stands under the wrong key.
     row(CHECKOUT_FINISHED, PAYERS, BACKEND, KeyRule::User, 7),
     row(DEAD_LETTER, ALL, &[], KeyRule::Original, 7),
@@ -276,6 +279,7 @@ mod tests {
             }
         }
         assert!(read_by(Party::Backend, &[""; 0]).contains(&"checkout.finished".to_owned()));
+        assert!(read_by(Party::Checkout, &[""; 0]).contains(&"checkout.cancellations".to_owned()));
     }
 
     #[test]

@@ -155,6 +155,10 @@ pub fn router(state: ApiState) -> Router {
         )
         .route("/checkout/terms", get(payments::terms))
         .route("/checkout/sessions/{request_id}", get(payments::payment))
+        .route(
+            "/checkout/sessions/{request_id}/cancel",
+            post(payments::cancel),
+        )
         .route("/lobbies/{lobby_id}/messages", get(messages::of_lobby))
         .route("/games", get(lists::games))
         .route("/rooms", get(lists::rooms))

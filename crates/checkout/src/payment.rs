@@ -8,7 +8,7 @@ use crate::stripe::{
     SessionStatus, is_id,
 };
 use blazing_sun_backbone::is_planted;
-use blazing_sun_backbone::messages::CheckoutStatus;
+use blazing_sun_backbone::messages::{CancelReason, CheckoutStatus};
 use blazing_sun_domain::wallet::{DisputeOutcome, DisputeStage};
 use blazing_sun_domain::{Cents, Millis, UserId};
 use uuid::Uuid;
@@ -45,6 +45,8 @@ pub struct Payment {
     pub error: Option<String>,
     /// Why nothing is told of what the provider says: it differs from what was asked for.
     pub held: Option<String>,
+    /// Why it is not to be made any more; none once the payer is done all the same.
+    pub cancelled: Option<CancelReason>,
     /// When it was taken from the topic.
     pub requested_at: Millis,
     /// When it came to its end.
@@ -245,6 +247,13 @@ pub fn session_seen(
     change
 }
 
+/// It was cancelled before the provider was asked for a page.
+pub fn cancelled_unasked(payment: &Payment, terms: Terms, now: Millis) -> Change {
+    let mut change = Change::none(payment);
+    end(&mut change, PaymentState::Expired, None, terms, now);
+    change
+}
+
 /// How a page ended on which nothing was paid.
 fn unpaid_end(session: &Session) -> Option<(PaymentState, Option<String>)> {
     let paid_with = session.payment_intent.as_ref().and_then(Expandable::object);
@@ -370,7 +379,8 @@ const STAGES: [DisputeStage; 4] = [
 ];
 
 fn opened(change: &mut Change, session: &Session, terms: Terms, now: Millis) {
-    if change.payment.status != PaymentState::Requested {
+    // Nobody is sent to a page that is about to be closed.
+    if change.payment.status != PaymentState::Requested || change.payment.cancelled.is_some() {
         return;
     }
     change.payment.status = PaymentState::SessionCreated;
@@ -378,9 +388,10 @@ fn opened(change: &mut Change, session: &Session, terms: Terms, now: Millis) {
     change.tell(CheckoutStatus::SessionCreated, terms, now);
 }
 
-/// The payer is done: told once, from when on there is no page to go to.
+/// The payer is done: told once, from when on there is no page to go to, and nothing to cancel.
 fn processing(change: &mut Change, terms: Terms, now: Millis) {
     let payment = &mut change.payment;
+    payment.cancelled = None;
     let is_told = payment.status == PaymentState::SessionCreated && payment.session_url.is_none();
     if payment.status.is_open() && !is_told {
         payment.status = PaymentState::SessionCreated;
@@ -425,7 +436,9 @@ fn end(
         return;
     }
     change.payment.status = status;
-    change.payment.error = error;
+    let is_expired = status == PaymentState::Expired;
+    let cancelled = change.payment.cancelled.filter(|_| is_expired);
+    change.payment.error = error.or(cancelled.map(|reason| why_cancelled(reason).to_owned()));
     change.payment.finished_at = Some(now);
     let told = match status {
         PaymentState::Expired => CheckoutStatus::Expired,
@@ -434,8 +447,19 @@ fn end(
     change.tell(told, terms, now);
 }
 
-/// The older it is the more seldom: after a sixtieth of its age.
+fn why_cancelled(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::Cancelled => "the payment was cancelled",
+        CancelReason::SelfExcluded => "the payment was cancelled: its player is self-excluded",
+    }
+}
+
+/// The older it is the more seldom: after a sixtieth of its age. What is cancelled stays due.
 fn look_again(change: &mut Change, terms: Terms, now: Millis) {
+    if change.payment.cancelled.is_some() && change.payment.status.is_open() {
+        change.payment.due_at.get_or_insert(now);
+        return;
+    }
     let age_ms = now.0.saturating_sub(change.payment.requested_at.0);
     let pause_ms = terms.look_every_ms.max(age_ms / 60);
     let first = change.payment.requested_at.plus(terms.look_after_ms);

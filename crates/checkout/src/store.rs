@@ -15,6 +15,7 @@ pub use sqlite::SqlitePaymentStore;
 
 use crate::payment::{Change, Outgoing, Payment, ToldStage};
 use async_trait::async_trait;
+use blazing_sun_backbone::messages::CancelReason;
 use blazing_sun_backbone::postgres::PgFailure;
 use blazing_sun_domain::{Millis, UserId};
 use std::time::Duration;
@@ -69,6 +70,8 @@ pub struct Place {
 pub struct Taken {
     /// Payments asked for.
     pub requests: Vec<NewRequest>,
+    /// Payments that are not to be made any more.
+    pub cancellations: Vec<NewCancellation>,
     /// Payment records of games.
     pub journal: Vec<JournalRow>,
     /// What is told besides: dead letters.
@@ -85,6 +88,19 @@ pub struct NewRequest {
     /// What is told if it is new.
     pub outgoing: Vec<Outgoing>,
     /// What is told if it is known with another user, amount or currency.
+    pub if_other: Outgoing,
+}
+
+/// A payment that is not to be made any more; its request may come later than this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCancellation {
+    /// The request.
+    pub request_id: Uuid,
+    /// Who asked for it.
+    pub user_id: UserId,
+    /// Why.
+    pub reason: CancelReason,
+    /// What is told if it is known with another user.
     pub if_other: Outgoing,
 }
 

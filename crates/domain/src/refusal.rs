@@ -60,6 +60,8 @@ refusal_codes! {
     LobbyNotFound => "lobby_not_found", "There is no such lobby";
     /// No such user.
     UserNotFound => "user_not_found", "There is no such user";
+    /// No payment of one's own.
+    PaymentNotFound => "payment_not_found", "You have asked for no such payment";
     /// The other's account is closed or banned.
     AccountClosed => "account_closed", "This account is closed; it gets no messages any more";
     /// Banned from this room.
@@ -94,6 +96,8 @@ refusal_codes! {
     NotSelected => "not_selected", "The player is not selected";
     /// The revealed seed is not the one committed to.
     SeedMismatch => "seed_mismatch", "The seed does not match its commitment";
+    /// The payment is paid, on its way, or at its end.
+    PaymentNotOpen => "payment_not_open", "The payment can not be cancelled any more";
     /// Somebody selected is not ready.
     NotAllReady => "not_all_ready", "Not all selected players are ready";
     /// Fewer players than the game needs.

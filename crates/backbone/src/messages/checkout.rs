@@ -32,6 +32,41 @@ pub struct CheckoutRequest {
     pub cancel_url: Option<String>,
 }
 
+/// A record on `checkout.cancellations`: the payment is not to be made any more, if it still can be kept from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckoutCancellation {
+    /// The request.
+    pub request_id: Uuid,
+    /// Who asked for it.
+    #[serde(serialize_with = "as_number")]
+    pub user_id: UserId,
+    /// Why.
+    pub reason: CancelReason,
+}
+
+/// Why a payment is not to be made any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// Its player wants so.
+    Cancelled,
+    /// Its player wants to be kept from playing.
+    SelfExcluded,
+}
+
+impl CancelReason {
+    /// All of them.
+    pub const ALL: [CancelReason; 2] = [CancelReason::Cancelled, CancelReason::SelfExcluded];
+
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CancelReason::Cancelled => "cancelled",
+            CancelReason::SelfExcluded => "self_excluded",
+        }
+    }
+}
+
 /// A record on `checkout.finished`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckoutFinished {
@@ -181,6 +216,19 @@ mod tests {
         let finished: CheckoutFinished = serde_json::from_str(FINISHED).unwrap();
         assert_eq!(finished.status, CheckoutStatus::Success);
         assert_eq!(serde_json::to_string(&finished).unwrap(), FINISHED);
+    }
+
+    #[test]
+    fn a_cancellation_is_pinned_and_reads_back() {
+        for reason in CancelReason::ALL {
+            let written = format!(
+                r#"{{"request_id":"00000000-0000-0000-0000-000000000007","user_id":123,"reason":"{}"}}"#,
+                reason.as_str()
+            );
+            let read: CheckoutCancellation = serde_json::from_str(&written).unwrap();
+            assert_eq!((read.user_id.get(), read.reason), (123, reason));
+            assert_eq!(serde_json::to_string(&read).unwrap(), written);
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ use uuid::Uuid;
 /// `wallet.command.top_up`: a payment of one's own.
 pub const TOP_UP: &str = "wallet.command.top_up";
 
+/// `wallet.command.cancel_top_up`: a payment that is not to be made any more.
+pub const CANCEL_TOP_UP: &str = "wallet.command.cancel_top_up";
+
 /// How long a return address may be.
 const URL_BYTES_MAX: usize = 2_048;
 
@@ -27,6 +30,11 @@ pub enum WalletCommand {
         success_url: Option<String>,
         /// Where to go instead.
         cancel_url: Option<String>,
+    },
+    /// `cancel_top_up`
+    CancelTopUp {
+        /// The payment's request.
+        request_id: Uuid,
     },
     /// `set_deposit_limit`
     SetDepositLimit {
@@ -50,6 +58,9 @@ impl WalletCommand {
                 amount: f.required("amount_cents")?,
                 success_url: url(f, "success_url")?,
                 cancel_url: url(f, "cancel_url")?,
+            },
+            "cancel_top_up" => WalletCommand::CancelTopUp {
+                request_id: f.required("request_id")?,
             },
             "set_deposit_limit" => WalletCommand::SetDepositLimit {
                 period: f.required("period")?,
@@ -109,6 +120,11 @@ pub fn top_up(
         "command_id": command_id, "amount_cents": amount,
         "success_url": success_url, "cancel_url": cancel_url,
     }))
+}
+
+/// The payload of [`CANCEL_TOP_UP`], as a gateway writes it.
+pub fn cancel_top_up(command_id: Uuid, request_id: Uuid) -> Box<RawValue> {
+    super::commands::raw(&json!({ "command_id": command_id, "request_id": request_id }))
 }
 
 /// `wallet.event.top_up`: how a payment stands.
@@ -229,6 +245,14 @@ mod tests {
             read("exclude_self", r#"{"days":1825}"#),
             Ok(WalletCommand::ExcludeSelf { days: 1_825 })
         );
+        let request_id = Uuid::from_u128(9);
+        assert_eq!(
+            read(
+                "cancel_top_up",
+                cancel_top_up(Uuid::nil(), request_id).get()
+            ),
+            Ok(WalletCommand::CancelTopUp { request_id })
+        );
         let command = CommandId(Uuid::from_u128(7));
         let id = |user| top_up_request_id(UserId::new(user).unwrap(), command);
         assert_eq!(id(1), id(1));
@@ -252,6 +276,12 @@ mod tests {
         );
         for (name, payload, expected) in [
             ("top_up", "{}", "`amount_cents` is missing"),
+            ("cancel_top_up", "{}", "`request_id` is missing"),
+            (
+                "cancel_top_up",
+                r#"{"request_id":"7"}"#,
+                "`request_id`: UUID parsing failed",
+            ),
             (
                 "top_up",
                 r#"{"amount_cents":"5"}"#,

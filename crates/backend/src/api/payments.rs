@@ -11,7 +11,9 @@ use axum::http::{HeaderMap, StatusCode};
 use blazing_sun_backbone::credentials::Claims;
 use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Topic};
-use blazing_sun_backbone::messages::{TOP_UP, parse_command, top_up, top_up_request_id};
+use blazing_sun_backbone::messages::{
+    CANCEL_TOP_UP, TOP_UP, cancel_top_up, parse_command, top_up, top_up_request_id,
+};
 use blazing_sun_backbone::topics::GAMES_COMMANDS;
 use blazing_sun_domain::{Cents, CommandId};
 use serde::Serialize;
@@ -22,7 +24,7 @@ use uuid::Uuid;
 const APPEND_WITHIN: Duration = Duration::from_secs(5);
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// `POST checkout/sessions`
+/// `POST checkout/sessions` and `POST checkout/sessions/{request_id}/cancel`
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct PaymentRequested {
     /// For `GET checkout/sessions/{request_id}`, and in `wallet.event.top_up`.
@@ -130,18 +132,51 @@ pub(super) async fn request(
         return Err(Problem::invalid_format(invalid.refusal.message));
     }
     state.0.limits.payment(claims.sub)?;
-    let record = record(&state, &claims, command_id, &payload);
+    command(&state, &claims, command_id, TOP_UP, &payload).await?;
+    Ok(accepted(top_up_request_id(
+        claims.sub,
+        CommandId(command_id),
+    )))
+}
+
+/// Whether there is such a payment is not looked up: it may have been asked for a moment ago.
+pub(super) async fn cancel(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+    Path(request_id): Path<String>,
+    headers: HeaderMap,
+) -> Result<(StatusCode, Json<PaymentRequested>), Problem> {
+    let request_id = Uuid::try_parse(&request_id).map_err(|_| not_found())?;
+    let command_id = command_id(&headers)?;
+    state.0.limits.payment(claims.sub)?;
+    let payload = cancel_top_up(command_id, request_id);
+    command(&state, &claims, command_id, CANCEL_TOP_UP, &payload).await?;
+    Ok(accepted(request_id))
+}
+
+fn accepted(request_id: Uuid) -> (StatusCode, Json<PaymentRequested>) {
+    let request_id = request_id.to_string();
+    (StatusCode::ACCEPTED, Json(PaymentRequested { request_id }))
+}
+
+/// Appends the command as a gateway would.
+async fn command(
+    state: &ApiState,
+    claims: &Claims,
+    command_id: Uuid,
+    event_type: &str,
+    payload: &RawValue,
+) -> Result<(), Problem> {
+    let record = record(state, claims, command_id, event_type, payload);
     let append = state.0.log.append_and_wait(vec![record]);
     match tokio::time::timeout(APPEND_WITHIN, append).await {
-        Ok(Ok(_)) => {}
+        Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => {
-            tracing::warn!(%error, "a payment could not be asked for");
-            return Err(Problem::unavailable());
+            tracing::warn!(%error, event_type, "a command about a payment could not be appended");
+            Err(Problem::unavailable())
         }
-        Err(_) => return Err(Problem::unavailable()),
+        Err(_) => Err(Problem::unavailable()),
     }
-    let request_id = top_up_request_id(claims.sub, CommandId(command_id)).to_string();
-    Ok((StatusCode::ACCEPTED, Json(PaymentRequested { request_id })))
 }
 
 /// The command's id as the client chose it, so that asking again asks for the same payment.
@@ -154,11 +189,17 @@ fn command_id(headers: &HeaderMap) -> Result<Uuid, Problem> {
 }
 
 /// The command as a gateway writes it.
-fn record(state: &ApiState, claims: &Claims, command_id: Uuid, payload: &RawValue) -> NewRecord {
+fn record(
+    state: &ApiState,
+    claims: &Claims,
+    command_id: Uuid,
+    event_type: &str,
+    payload: &RawValue,
+) -> NewRecord {
     let id_text = command_id.to_string();
     let envelope = EventEnvelope {
         event_id: id_text.as_str().into(),
-        event_type: TOP_UP.into(),
+        event_type: event_type.into(),
         timestamp: (state.0.clock)().to_string().into(),
         correlation_id: Some(id_text.as_str().into()),
         producer: PRODUCER_BACKEND.into(),
@@ -178,7 +219,7 @@ fn record(state: &ApiState, claims: &Claims, command_id: Uuid, payload: &RawValu
     let mut headers = HeadersBuilder::default();
     headers
         .push("event_id", &id_text)
-        .push("event_type", TOP_UP)
+        .push("event_type", event_type)
         .push("correlation_id", &id_text);
     NewRecord {
         topic: Topic::new(GAMES_COMMANDS),
@@ -200,11 +241,13 @@ pub(super) async fn payment(
     };
     match found.filter(|top_up| top_up.user == claims.sub) {
         Some(top_up) => Ok(Json(shown(&top_up))),
-        None => {
-            let detail = "You have asked for no such payment.";
-            Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail))
-        }
+        None => Err(not_found()),
     }
+}
+
+fn not_found() -> Problem {
+    let detail = "You have asked for no such payment.";
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
 }
 
 pub(super) async fn terms(State(state): State<ApiState>) -> Json<PaymentTerms> {

@@ -64,9 +64,15 @@ impl Partition {
             Command::Wallet(command) => {
                 needed.wallets.insert(user);
                 needed.counted.insert(user, counted_from(record.timestamp));
-                if let (WalletCommand::TopUp { .. }, Some(id)) = (command, command_id) {
-                    needed.users.insert(user);
-                    needed.top_ups.insert(top_up_request_id(user, id));
+                match (command, command_id) {
+                    (WalletCommand::TopUp { .. }, Some(id)) => {
+                        needed.users.insert(user);
+                        needed.top_ups.insert(top_up_request_id(user, id));
+                    }
+                    (WalletCommand::CancelTopUp { request_id }, _) => {
+                        needed.top_ups.insert(*request_id);
+                    }
+                    _ => {}
                 }
             }
             Command::QuickMatch(QuickMatch::Asked { cancel: false, .. }) => {

@@ -12,9 +12,11 @@ use crate::outgoing::{Cause, Event, Family};
 use crate::store::wallet::{DisputeRow, TopUp, TopUpStatus, Wallet, counted_since};
 use crate::store::{Store, StoreError};
 use crate::wallet::OPEN_MAX;
+use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::messages::{
-    CheckoutRequest, Command, PURPOSE_TOP_UP, TopUpChanged, WalletCommand, top_up_request_id,
+    CancelReason, CheckoutCancellation, CheckoutRequest, Command, PURPOSE_TOP_UP, TopUpChanged,
+    WalletCommand, top_up_request_id,
 };
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::room::{Membership, Order};
@@ -53,13 +55,19 @@ impl<S: Store> Turn<'_, S> {
         Ok(rows)
     }
 
-    /// What counts against a user's limits, and how many requests are open.
-    fn deposits(&mut self, user: UserId) -> Result<(Vec<Deposit>, usize), StoreError> {
+    /// A user's payments that count against limits, those that are open among them.
+    fn counted(&mut self, user: UserId) -> Result<BTreeMap<Uuid, TopUp>, StoreError> {
         let stored = self.store.counted_top_ups(user, counted_since(self.now))?;
         let stored = stored.into_iter().map(|row| (row.request_id, row));
         let mut rows: BTreeMap<Uuid, TopUp> = stored.collect();
         let changed = self.writes.top_ups.values().filter(|row| row.user == user);
         rows.extend(changed.map(|row| (row.request_id, row.clone())));
+        Ok(rows)
+    }
+
+    /// What counts against a user's limits, and how many requests are open.
+    fn deposits(&mut self, user: UserId) -> Result<(Vec<Deposit>, usize), StoreError> {
+        let rows = self.counted(user)?;
         let open = rows.values().filter(|row| row.status.is_open()).count();
         Ok((rows.values().filter_map(TopUp::deposit).collect(), open))
     }
@@ -130,6 +138,18 @@ impl Partition {
                     }
                     self.request_payment(turn, asked, request_id, amount, urls);
                 }
+                self.tell_top_up(turn, asked, request_id)?;
+                self.keep(turn, asked.user, command_id, Answer::TopUp(request_id));
+            }
+            WalletCommand::CancelTopUp { request_id } => {
+                let top_up = turn.top_up(request_id)?;
+                let Some(top_up) = top_up.filter(|row| row.user == asked.user) else {
+                    return Ok(Outcome::Refused(None, RefusalCode::PaymentNotFound.into()));
+                };
+                if !top_up.can_be_cancelled() {
+                    return Ok(Outcome::Refused(None, not_open(&top_up)));
+                }
+                self.cancel_payment(turn, &top_up, CancelReason::Cancelled);
                 self.tell_top_up(turn, asked, request_id)?;
                 self.keep(turn, asked.user, command_id, Answer::TopUp(request_id));
             }
@@ -221,6 +241,26 @@ impl Partition {
         turn.writes.top_ups.insert(request_id, top_up);
     }
 
+    /// Asks the checkout to keep a payment from being made. It stays open, and counts, until the checkout says how it
+    /// ended: meanwhile it may be paid.
+    fn cancel_payment<S: Store>(
+        &self,
+        turn: &mut Turn<'_, S>,
+        top_up: &TopUp,
+        reason: CancelReason,
+    ) {
+        let cancellation = CheckoutCancellation {
+            request_id: top_up.request_id,
+            user_id: top_up.user,
+            reason,
+        };
+        let key = top_up.user.to_string().into();
+        let event_id = derived_id([b"cancellation/".as_slice(), top_up.request_id.as_bytes()]);
+        let (topic, event_id) = (topics::CHECKOUT_CANCELLATIONS, event_id.to_string());
+        turn.outgoing
+            .raw(self.number, topic, key, &event_id, &cancellation);
+    }
+
     /// Tells the asker how a payment stands.
     pub(super) fn tell_top_up<S: Store>(
         &self,
@@ -269,7 +309,7 @@ impl Partition {
         self.tell_limits(turn, asked)
     }
 
-    /// Running play goes on; a place in a queue is given up.
+    /// Running play goes on; a place in a queue is given up, and so is what is not paid yet.
     fn exclude<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
@@ -281,6 +321,10 @@ impl Partition {
         wallet.excluded_until = wallet.excluded_until.max(Some(until));
         turn.writes.wallets.insert(asked.user, wallet);
         self.give_up_places_of(turn, asked.user);
+        let open = turn.counted(asked.user)?;
+        for top_up in open.values().filter(|row| row.can_be_cancelled()) {
+            self.cancel_payment(turn, top_up, CancelReason::SelfExcluded);
+        }
         self.tell_limits(turn, asked)
     }
 
@@ -296,6 +340,19 @@ impl Partition {
         self.answer(turn, asked, (Family::Wallet, "limits"), None, &body);
         Ok(())
     }
+}
+
+/// Why a payment can not be cancelled.
+fn not_open(top_up: &TopUp) -> Refusal {
+    let why = match top_up.status {
+        TopUpStatus::Requested | TopUpStatus::SessionCreated => {
+            "The payment is made already, and the money is on its way"
+        }
+        TopUpStatus::Failed => "The payment has failed already",
+        TopUpStatus::Expired => "The payment has expired already",
+        TopUpStatus::Success | TopUpStatus::Refunded => "The payment is paid already",
+    };
+    Refusal::because(RefusalCode::PaymentNotOpen, why)
 }
 
 /// What follows from the checkout's word, and answers nobody's command.

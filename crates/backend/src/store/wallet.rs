@@ -89,6 +89,15 @@ pub struct TopUp {
 }
 
 impl TopUp {
+    /// Whether the checkout may still keep it from being paid: its payer is not done.
+    pub fn can_be_cancelled(&self) -> bool {
+        match self.status {
+            TopUpStatus::Requested => true,
+            TopUpStatus::SessionCreated => self.session_url.is_some(),
+            _ => false,
+        }
+    }
+
     /// What counts of it against limits.
     pub fn deposit(&self) -> Option<Deposit> {
         let paid = self.payment.is_some().then_some(self.finished).flatten();

@@ -27,6 +27,7 @@ fn asked() -> Payment {
         refunded: Cents::ZERO,
         error: None,
         held: None,
+        cancelled: None,
         requested_at: NOW,
         finished_at: None,
         attempts: 1,

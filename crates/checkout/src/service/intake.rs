@@ -1,18 +1,21 @@
-//! Takes what is asked and told on topics: requests for payments, and payment records of games for the journal. What
+//! Takes what is asked and told on topics: requests for payments, their cancellations, and payment records of games for the journal. What
 //! was read, and how far, is kept in one transaction.
 
 use super::Shared;
 use crate::clean::clean;
 use crate::finished::{self, Origin, dead_letter};
 use crate::payment::{Outgoing, Payment, PaymentState};
-use crate::store::{JournalRow, NewRequest, Place, StoreError, Taken};
+use crate::store::{JournalRow, NewCancellation, NewRequest, Place, StoreError, Taken};
 use blazing_sun_backbone::log::{LogError, Record, Start, Topic};
-use blazing_sun_backbone::messages::{CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP};
-use blazing_sun_backbone::topics::{self, CHECKOUT_REQUESTS, Party};
+use blazing_sun_backbone::messages::{
+    CheckoutCancellation, CheckoutRequest, CheckoutStatus, PURPOSE_TOP_UP,
+};
+use blazing_sun_backbone::topics::{self, CHECKOUT_CANCELLATIONS, CHECKOUT_REQUESTS, Party};
 use blazing_sun_domain::{Cents, Millis, UserId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// How long texts of a request may be, and ids of payment records.
 const URL_BYTES_MAX: usize = 2_048;
@@ -105,6 +108,9 @@ fn taken(shared: &Shared, records: &[Record], now: Millis) -> Taken {
             CHECKOUT_REQUESTS => request(shared, record, now).map(|asked| {
                 taken.requests.push(asked);
             }),
+            CHECKOUT_CANCELLATIONS => cancellation(record, now).map(|told| {
+                taken.cancellations.push(told);
+            }),
             _ => journal_row(record).map(|row| taken.journal.push(row)),
         };
         if let Err(error) = read {
@@ -160,34 +166,55 @@ fn request(shared: &Shared, record: &Record, now: Millis) -> Result<NewRequest, 
         refunded: Cents::ZERO,
         error: refused.clone(),
         held: None,
+        cancelled: None,
         requested_at: now,
         finished_at: refused.as_ref().map(|_| now),
         attempts: 0,
         due_at: refused.is_none().then_some(now),
     };
+    let of_it = (payment.request_id, payment.user_id);
     let mut outgoing = Vec::new();
     if let Some(why) = &refused {
         tracing::warn!(payment.request_id = %payment.request_id, why, "a request for a payment is refused");
         let livemode = shared.options.livemode;
         let failed = finished::record(&payment, CheckoutStatus::Failed, livemode, now);
-        outgoing = vec![
-            finished::outgoing(&failed),
-            letter(record, &payment, why, now),
-        ];
+        outgoing = vec![finished::outgoing(&failed), letter(record, of_it, why, now)];
     }
     let other = "it came before with another user, amount or currency";
     Ok(NewRequest {
         outgoing,
-        if_other: letter(record, &payment, other, now),
+        if_other: letter(record, of_it, other, now),
         payment,
     })
 }
 
-fn letter(record: &Record, payment: &Payment, why: &str, now: Millis) -> Outgoing {
-    let error = format!("request {}: {why}", payment.request_id);
+fn cancellation(record: &Record, now: Millis) -> Result<NewCancellation, String> {
+    let told: CheckoutCancellation = serde_json::from_slice(&record.payload)
+        .map_err(|error| format!("no cancellation of a payment: {error}"))?;
+    let CheckoutCancellation {
+        request_id,
+        user_id,
+        reason,
+    } = told;
+    let other = "another user asked for it than cancels it";
+    Ok(NewCancellation {
+        request_id,
+        user_id,
+        reason,
+        if_other: letter(record, (request_id, user_id), other, now),
+    })
+}
+
+fn letter(
+    record: &Record,
+    (request_id, user_id): (Uuid, UserId),
+    why: &str,
+    now: Millis,
+) -> Outgoing {
+    let error = format!("request {request_id}: {why}");
     dead_letter(
         Origin::Log(record),
-        Some(payment.user_id),
+        Some(user_id),
         &error,
         &record.payload,
         now,

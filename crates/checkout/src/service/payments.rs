@@ -1,10 +1,12 @@
-//! Payments that are due: asks the provider for a page, and looks whether a page was paid whose webhook did not come.
+//! Payments that are due: asks the provider for a page, looks whether a page was paid whose webhook did not come, and
+//! ends the pages of those that are cancelled.
 
 use super::Shared;
 use super::drive::{self, Due};
 use crate::clean::clean;
 use crate::payment::{
-    Change, Payment, PaymentState, given_up, looked_in_vain, session_seen, unknown_to_provider,
+    Change, Payment, PaymentState, cancelled_unasked, given_up, looked_in_vain, session_seen,
+    unknown_to_provider,
 };
 use crate::store::{Decide, DueFor, StoreError};
 use crate::stripe::{Fetched, NewSession, Session, StripeError};
@@ -48,7 +50,9 @@ impl Due for Payments {
 
     async fn work(shared: &Shared, payment: Payment) -> Result<(), StoreError> {
         let session_id = payment.session_id.clone();
+        let is_to_end = payment.cancelled.is_some() && payment.status.is_open();
         match session_id {
+            Some(session_id) if is_to_end => cancel(shared, &payment, &session_id).await,
             Some(session_id) => look(shared, &payment, &session_id).await,
             None => ask(shared, payment).await,
         }
@@ -60,7 +64,7 @@ async fn ask(shared: &Shared, payment: Payment) -> Result<(), StoreError> {
     let Some(payment) = note_attempt(shared, payment.request_id).await? else {
         return Ok(());
     };
-    // Meanwhile it may have come by a webhook.
+    // Meanwhile it may have come by a webhook, or was cancelled before anybody asked.
     if payment.status != PaymentState::Requested || payment.session_id.is_some() {
         return Ok(());
     }
@@ -84,11 +88,18 @@ async fn ask(shared: &Shared, payment: Payment) -> Result<(), StoreError> {
     }
 }
 
-/// Writes down, before the provider is asked, what it is asked: then it is the same every time.
+/// Writes down, before the provider is asked, what it is asked: then it is the same every time. What is cancelled by
+/// then ends here; later than that there may be a page, which has to be known to be ended.
 async fn note_attempt(shared: &Shared, request_id: Uuid) -> Result<Option<Payment>, StoreError> {
     let now = shared.now();
-    let page_open_s = shared.options.pace.page_open.as_secs() as i64;
+    let (terms, page_open_s) = (
+        shared.terms(),
+        shared.options.pace.page_open.as_secs() as i64,
+    );
     let decide: Decide = Box::new(move |payment, _| {
+        if payment.cancelled.is_some() && payment.expires_at_s.is_none() {
+            return cancelled_unasked(payment, terms, now);
+        }
         let mut change = Change::none(payment);
         change.payment.attempts = payment.attempts.saturating_add(1);
         let expires_at_s = now.0.div_euclid(1000).saturating_add(page_open_s);
@@ -98,7 +109,35 @@ async fn note_attempt(shared: &Shared, request_id: Uuid) -> Result<Option<Paymen
         }
         change
     });
-    shared.store.change(request_id, None, now, decide).await
+    let noted = shared.store.change(request_id, None, now, decide).await?;
+    shared.outgoing_due.notify_one();
+    Ok(noted)
+}
+
+/// Ends the page. The provider refuses that where it is paid or has expired: then it is what it is.
+async fn cancel(shared: &Shared, payment: &Payment, session_id: &str) -> Result<(), StoreError> {
+    // Another key for another attempt: a failure would be repeated under the same.
+    let key = format!("bs-{}-expire-{}", payment.request_id, payment.attempts);
+    let ended = shared.stripe.expire_session(session_id, &key).await;
+    kill_point!(ProviderAnswered);
+    match ended {
+        Ok(session) => apply(shared, payment, session).await,
+        Err(error) => {
+            tracing::info!(payment.request_id = %payment.request_id, %error, "a payment's page could not be ended; it is looked at");
+            look(shared, payment, session_id).await
+        }
+    }
+}
+
+/// What is cancelled and could not be ended is tried again after a pause.
+fn paused(mut change: Change, now: Millis, pause_ms: i64) -> Change {
+    let payment = &mut change.payment;
+    let is_to_end = payment.cancelled.is_some() && payment.status.is_open();
+    if is_to_end && payment.held.is_none() {
+        payment.attempts = payment.attempts.saturating_add(1);
+        payment.due_at = Some(now.plus(pause_ms));
+    }
+    change
 }
 
 fn new_session(shared: &Shared, payment: &Payment) -> NewSession {
@@ -195,9 +234,13 @@ async fn look(shared: &Shared, payment: &Payment, session_id: &str) -> Result<()
             tracing::warn!(payment.request_id = %payment.request_id, %error, "a payment's page could not be looked at");
             let (now, terms) = (shared.now(), shared.terms());
             let is_missing = error.is_missing();
-            let decide: Decide = Box::new(move |payment, _| match is_missing {
-                true => unknown_to_provider(payment, terms, now),
-                false => looked_in_vain(payment, terms, now),
+            let pause_ms = super::ms(shared.pause(payment.attempts));
+            let decide: Decide = Box::new(move |payment, _| {
+                let change = match is_missing {
+                    true => unknown_to_provider(payment, terms, now),
+                    false => looked_in_vain(payment, terms, now),
+                };
+                paused(change, now, pause_ms)
             });
             let request_id = payment.request_id;
             shared.store.change(request_id, None, now, decide).await?;
@@ -213,8 +256,10 @@ async fn apply(
     session: Fetched<Session>,
 ) -> Result<(), StoreError> {
     let (now, terms) = (shared.now(), shared.terms());
+    let pause_ms = super::ms(shared.pause(payment.attempts));
     let decide: Decide = Box::new(move |payment, _| {
-        session_seen(payment, &session.object, &session.raw, terms, now)
+        let change = session_seen(payment, &session.object, &session.raw, terms, now);
+        paused(change, now, pause_ms)
     });
     shared
         .store

@@ -51,6 +51,7 @@ macro_rules! on_both {
 
 on_both!(
     a_request_is_one_payment_however_often_it_comes,
+    a_cancellation_is_kept_before_and_after_its_request,
     a_change_is_one_transaction,
     changes_of_one_payment_wait_for_each_other,
     payments_are_found,
@@ -80,6 +81,7 @@ fn payment(id: u128) -> Payment {
         refunded: Cents::ZERO,
         error: None,
         held: None,
+        cancelled: None,
         requested_at: NOW,
         finished_at: None,
         attempts: 0,
@@ -105,6 +107,56 @@ fn asked(payment: Payment) -> Taken {
         }],
         ..Taken::default()
     }
+}
+
+fn cancelled(id: u128, user: u64) -> Taken {
+    Taken {
+        cancellations: vec![NewCancellation {
+            request_id: Uuid::from_u128(id),
+            user_id: UserId::new(user).unwrap(),
+            reason: CancelReason::SelfExcluded,
+            if_other: outgoing("other"),
+        }],
+        ..Taken::default()
+    }
+}
+
+async fn a_cancellation_is_kept_before_and_after_its_request(storage: Storage) {
+    let store = storage.open().await;
+    let later = NOW.plus(5_000);
+    let kept = async |id| {
+        let payment = store.payment(Find::Request(Uuid::from_u128(id))).await;
+        let payment = payment.unwrap().unwrap();
+        (payment.cancelled, payment.due_at)
+    };
+    let reason = Some(CancelReason::SelfExcluded);
+    for _ in 0..2 {
+        store.take(cancelled(1, 123), later).await.unwrap();
+        store.take(cancelled(2, 124), later).await.unwrap();
+    }
+    for id in [1, 2, 3, 4] {
+        store.take(asked(payment(id)), NOW).await.unwrap();
+    }
+    assert_eq!(kept(1).await, (reason, Some(NOW)));
+    // Another's, before and after.
+    assert_eq!(kept(2).await, (None, Some(NOW)));
+    store.take(cancelled(4, 124), later).await.unwrap();
+    assert_eq!(kept(4).await, (None, Some(NOW)));
+    let telling = told(&store).await;
+    assert_eq!(telling, ["new", "new", "new", "new", "other"]);
+    store.take(cancelled(3, 123), later).await.unwrap();
+    assert_eq!(kept(3).await, (reason, Some(later)));
+    // Said again it is not due at once again; at its end it is not due at all.
+    store.take(cancelled(3, 123), later.plus(1)).await.unwrap();
+    assert_eq!(kept(3).await, (reason, Some(later)));
+    let ended = Payment {
+        status: PaymentState::Success,
+        due_at: None,
+        ..payment(5)
+    };
+    store.take(asked(ended), NOW).await.unwrap();
+    store.take(cancelled(5, 123), later).await.unwrap();
+    assert_eq!(kept(5).await, (None, None));
 }
 
 fn event(id: &str, received_at: Millis) -> NewEvent {

@@ -2,28 +2,37 @@
 
 use super::database::{Database, Row, Transaction, Value, unexpected};
 use super::{
-    Backlog, Decide, DueFor, Find, Finished, JournalRow, NewEvent, NewRequest, PaymentStore, Place,
-    StoreError, Taken, Waiting, WaitingEvent,
+    Backlog, Decide, DueFor, Find, Finished, JournalRow, NewCancellation, NewEvent, NewRequest,
+    PaymentStore, Place, StoreError, Taken, Waiting, WaitingEvent,
 };
 use crate::payment::{Outgoing, Payment, PaymentState, ToldStage};
 use async_trait::async_trait;
+use blazing_sun_backbone::messages::CancelReason;
 use blazing_sun_domain::wallet::{DisputeOutcome, DisputeStage};
 use blazing_sun_domain::{Cents, Millis, UserId};
 use std::time::Duration;
 use uuid::Uuid;
 
 pub(super) const PAYMENT: &str = "SELECT request_id, user_id, amount_cents, currency, success_url, cancel_url, status,
-    session_id, session_url, expires_at_s, payment_intent_id, refunded_cents, error, held, requested_ms, finished_ms,
-    attempts, due_ms FROM payment";
+    session_id, session_url, expires_at_s, payment_intent_id, refunded_cents, error, held, cancelled, requested_ms,
+    finished_ms, attempts, due_ms FROM payment";
 
 const ADD_PAYMENT: &str = "INSERT INTO payment (request_id, user_id, amount_cents, currency, success_url,
     cancel_url, status, session_id, session_url, expires_at_s, payment_intent_id, refunded_cents, error, held,
-    requested_ms, finished_ms, attempts, due_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
+    cancelled, requested_ms, finished_ms, attempts, due_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING";
 
 const SET_PAYMENT: &str = "UPDATE payment SET status = $2, session_id = $3, session_url = $4, expires_at_s = $5,
-    payment_intent_id = $6, refunded_cents = $7, error = $8, held = $9, finished_ms = $10, attempts = $11, due_ms = $12
-    WHERE request_id = $1";
+    payment_intent_id = $6, refunded_cents = $7, error = $8, held = $9, finished_ms = $10, attempts = $11, due_ms = $12,
+    cancelled = $13 WHERE request_id = $1";
+
+const ADD_CANCELLATION: &str =
+    "INSERT INTO cancellation (request_id, user_id, reason, written_ms) VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING";
+
+const CANCELLATION: &str = "SELECT reason FROM cancellation WHERE request_id = $1 AND user_id = $2";
+
+const CANCEL: &str = "UPDATE payment SET cancelled = $2, due_ms = $3 WHERE request_id = $1";
 
 const STAGES: &str =
     "SELECT dispute_id, stage, amount_cents, outcome FROM dispute_stage WHERE request_id = $1";
@@ -303,6 +312,9 @@ async fn take(tx: &mut dyn Transaction, taken: Taken, now: Millis) -> Result<(),
     for request in taken.requests {
         take_request(tx, request, now).await?;
     }
+    for cancellation in taken.cancellations {
+        take_cancellation(tx, cancellation, now).await?;
+    }
     let journal = taken.journal.into_iter().map(|row| {
         vec![
             row.event_id.into(),
@@ -333,7 +345,14 @@ async fn take_request(
     request: NewRequest,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let asked = request.payment;
+    let mut asked = request.payment;
+    let of_it = [
+        asked.request_id.to_string().into(),
+        stored_user(asked.user_id).into(),
+    ];
+    if let Some(mut row) = tx.rows(CANCELLATION, &of_it).await?.into_iter().next() {
+        asked.cancelled = Some(read_reason(&row.text()?)?);
+    }
     if tx.each(ADD_PAYMENT, vec![all_columns(&asked)]).await? > 0 {
         return tell(tx, request.outgoing, now).await;
     }
@@ -345,6 +364,29 @@ async fn take_request(
     match is_same {
         true => Ok(()),
         false => tell(tx, vec![request.if_other], now).await,
+    }
+}
+
+/// Notes on the payment that it is not to be made. One whose request has not come yet is kept until it does.
+async fn take_cancellation(
+    tx: &mut dyn Transaction,
+    told: NewCancellation,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let request_id = told.request_id.to_string();
+    let reason = told.reason.as_str();
+    match locked_payment(tx, told.request_id).await? {
+        None => {
+            let user = stored_user(told.user_id);
+            let row = vec![request_id.into(), user.into(), reason.into(), now.0.into()];
+            tx.each(ADD_CANCELLATION, vec![row]).await.map(drop)
+        }
+        Some(known) if known.user_id != told.user_id => tell(tx, vec![told.if_other], now).await,
+        Some(known) if known.status.is_open() && known.cancelled.is_none() => {
+            let row = vec![request_id.into(), reason.into(), now.0.into()];
+            tx.each(CANCEL, vec![row]).await.map(drop)
+        }
+        Some(_) => Ok(()),
     }
 }
 
@@ -434,6 +476,7 @@ fn all_columns(payment: &Payment) -> Vec<Value> {
         payment.refunded.0.into(),
         payment.error.clone().into(),
         payment.held.clone().into(),
+        payment.cancelled.map(CancelReason::as_str).into(),
         payment.requested_at.0.into(),
         payment.finished_at.map(|at| at.0).into(),
         payment.attempts.into(),
@@ -455,6 +498,7 @@ fn changing_columns(payment: &Payment) -> Vec<Value> {
         payment.finished_at.map(|at| at.0).into(),
         payment.attempts.into(),
         payment.due_at.map(|at| at.0).into(),
+        payment.cancelled.map(CancelReason::as_str).into(),
     ]
 }
 
@@ -474,6 +518,7 @@ pub(super) fn read_payment(mut row: Row) -> Result<Payment, StoreError> {
         refunded: Cents(row.int()?),
         error: row.maybe_text()?,
         held: row.maybe_text()?,
+        cancelled: row.maybe_text()?.as_deref().map(read_reason).transpose()?,
         requested_at: Millis(row.int()?),
         finished_at: row.maybe_int()?.map(Millis),
         attempts: row.unsigned()?,
@@ -538,6 +583,12 @@ fn read_status(text: &str) -> Result<PaymentState, StoreError> {
         .into_iter()
         .find(|state| state.as_str() == text);
     found.ok_or_else(|| unexpected("a payment's status"))
+}
+
+fn read_reason(text: &str) -> Result<CancelReason, StoreError> {
+    let mut all = CancelReason::ALL.into_iter();
+    let found = all.find(|reason| reason.as_str() == text);
+    found.ok_or_else(|| unexpected("why a payment was cancelled"))
 }
 
 fn read_uuid(text: &str) -> Result<Uuid, StoreError> {

@@ -134,7 +134,7 @@ async fn befalls(steps: i64) -> bool {
 }
 
 /// Waits for this to be told, and starts another checkout where the first has ended.
-async fn go_on(
+pub async fn go_on(
     rig: &mut Rig,
     mortal: &Mortal,
     what: &str,
@@ -153,7 +153,7 @@ async fn go_on(
     }
 }
 
-async fn restart(rig: &mut Rig) {
+pub async fn restart(rig: &mut Rig) {
     rig.stop().await;
     // What is asked again is asked later.
     rig.move_on(Duration::from_secs(3));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cancellations;
 mod hold_ups;
 mod intake;
 mod kills;

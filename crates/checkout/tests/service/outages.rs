@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
-const DROP_ALL: Misbehaviour = Misbehaviour {
+pub const DROP_ALL: Misbehaviour = Misbehaviour {
     drop: 1.0,
     seed: 0,
     duplicates: 0.0,

@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use blazing_sun_backbone::clock;
 use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
 use blazing_sun_backbone::log::{EventLog, Headers, NewRecord, Record, Start, Subscription, Topic};
-use blazing_sun_backbone::messages::{CheckoutFinished, CheckoutRequest, PURPOSE_TOP_UP};
+use blazing_sun_backbone::messages::{
+    CancelReason, CheckoutCancellation, CheckoutFinished, CheckoutRequest, PURPOSE_TOP_UP,
+};
 use blazing_sun_backbone::topics;
 use blazing_sun_checkout::bank::{
     Bank, BankHandle, BankOptions, Delivery, DeliveryState, Misbehaviour, Way, WebhookRetries,
@@ -287,6 +289,16 @@ impl Rig {
     pub async fn ask(&self, request: &CheckoutRequest) {
         let payload = serde_json::to_vec(request).unwrap();
         self.put(topics::CHECKOUT_REQUESTS, payload).await;
+    }
+
+    pub async fn cancel(&self, id: u128, reason: CancelReason) {
+        let cancellation = CheckoutCancellation {
+            request_id: Uuid::from_u128(id),
+            user_id: UserId::new(USER).unwrap(),
+            reason,
+        };
+        let payload = serde_json::to_vec(&cancellation).unwrap();
+        self.put(topics::CHECKOUT_CANCELLATIONS, payload).await;
     }
 
     /// Asks for a payment of 25.00 and waits for its page; the session's id.

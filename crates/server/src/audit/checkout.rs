@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::serve::CHECKOUT_DATABASE;
 use anyhow::Context;
 use blazing_sun_backbone::log::{EventLog, LogError, Start, Topic};
-use blazing_sun_backbone::topics::{self, CHECKOUT_REQUESTS, Party};
+use blazing_sun_backbone::topics::{self, CHECKOUT_CANCELLATIONS, CHECKOUT_REQUESTS, Party};
 use blazing_sun_backend::audit::{AuditCheck, BookedTopUp, BookedTransfer, LedgerBooks};
 use blazing_sun_checkout::payment::{Payment, PaymentState};
 use blazing_sun_checkout::store::{
@@ -80,7 +80,7 @@ impl OnTopics {
         let games: Vec<&str> = games.iter().map(|game| game.name).collect();
         let mut found = HashMap::new();
         for name in topics::read_by(Party::Checkout, &games) {
-            if name != CHECKOUT_REQUESTS {
+            if ![CHECKOUT_REQUESTS, CHECKOUT_CANCELLATIONS].contains(&name.as_str()) {
                 let read = read_topic(log, &Topic::new(&name), &mut found).await;
                 read.with_context(|| format!("cannot read the topic {name}"))?;
             }

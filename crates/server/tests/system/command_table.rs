@@ -62,6 +62,7 @@ rows! {
     chat::mark_read: "chat.command.mark_read";
     wallet::top_up: "wallet.command.top_up";
     wallet::top_up_without_a_checkout: "wallet.command.top_up";
+    wallet::cancel_top_up: "wallet.command.cancel_top_up";
     wallet::set_deposit_limit: "wallet.command.set_deposit_limit";
     wallet::exclude_self: "wallet.command.exclude_self" "quick_match" "create_room";
     games::roll: "bigger_dice.roll";

@@ -165,6 +165,46 @@ async fn only_what_is_paid_is_credited() {
 }
 
 #[tokio::test]
+async fn what_is_cancelled_is_told_as_expired_and_can_not_be_paid() {
+    let (server, mut one, mut other) = start().await;
+    let used = async |server: &TestServer, guest: &Guest| {
+        let answer = server.http().get(server.url("/api/v1/me/limits"));
+        let answer = answer.bearer_auth(&guest.token).send().await;
+        let limits: Value = answer.expect("an answer").json().await.expect("JSON");
+        limits["limits"][0]["used_cents"].clone()
+    };
+    let by_socket = asked(&mut one).await;
+    page(&mut one, &by_socket).await;
+    let by_http = asked(&mut one).await;
+    page(&mut one, &by_http).await;
+    let by_break = asked(&mut one).await;
+    page(&mut one, &by_break).await;
+    let guest = one.guest.clone();
+    assert_eq!(used(&server, &guest).await, 3 * AMOUNT);
+
+    one.send(json!({
+        "type": "wallet.command.cancel_top_up", "command_id": Uuid::now_v7(), "request_id": by_socket,
+    }))
+    .await;
+    told(&mut other, &by_socket, "expired").await;
+    let path = format!("/api/v1/checkout/sessions/{by_http}/cancel");
+    let answer = server.http().post(server.url(&path));
+    let answer = answer.bearer_auth(&guest.token).send().await;
+    assert_eq!(answer.expect("an answer").status(), 202);
+    told(&mut other, &by_http, "expired").await;
+    one.send(json!({
+        "type": "wallet.command.exclude_self", "command_id": Uuid::now_v7(), "days": 1,
+    }))
+    .await;
+    let told = told(&mut other, &by_break, "expired").await;
+    let why = text(&told["error_message"]);
+    assert!(why.contains("self-excluded"), "{why}");
+    assert_eq!(used(&server, &guest).await, 0);
+    assert_eq!(server.balance_cents(&guest).await, 5_000);
+    assert_clean(&server).await;
+}
+
+#[tokio::test]
 async fn a_restart_or_a_kill_between_the_steps_loses_and_doubles_nothing() {
     let (mut server, mut one, _other) = start().await;
     let guest = one.guest.clone();

@@ -95,6 +95,40 @@ async fn a_payment_is_asked_for_by_a_command_like_a_gateways() {
 }
 
 #[tokio::test]
+async fn a_payment_is_cancelled_by_a_command_like_a_gateways() {
+    let world = world().await;
+    let token = world.post(GUEST, &json!({})).await.access_token();
+    let bearer = format!("Bearer {token}");
+    let (key, request) = (Uuid::now_v7(), Uuid::from_u128(7));
+    let key_text = key.to_string();
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("idempotency-key", &key_text),
+    ];
+    let path = format!("{SESSIONS}/{request}/cancel");
+    for _ in 0..2 {
+        let answer = world.post_with(&path, &headers, &json!({})).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        assert_eq!(answer.json(), json!({ "request_id": request }));
+    }
+    let commands = world.commands().await;
+    assert_eq!(commands.len(), 2);
+    assert_eq!(commands[0].key, "1");
+    let envelope = EventEnvelope::parse(&commands[0].payload).unwrap();
+    assert_eq!(envelope.event_type, "wallet.command.cancel_top_up");
+    let payload: Value = serde_json::from_str(envelope.payload.get()).unwrap();
+    assert_eq!(payload, json!({ "command_id": key, "request_id": request }));
+    let bad_key = [headers[0], ("idempotency-key", "again")];
+    let refused = world.post_with(&path, &bad_key, &json!({})).await;
+    refused.problem(400, "invalid_format");
+    let nameless = format!("{SESSIONS}/7%00/cancel");
+    let refused = world.post_with(&nameless, &headers, &json!({})).await;
+    refused.problem(404, "not_found");
+    let stranger = world.post(&path, &json!({})).await;
+    stranger.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
 async fn payments_and_limits_are_read_by_whose_they_are() {
     let world = world().await;
     let ada = world.post(GUEST, &json!({})).await.access_token();

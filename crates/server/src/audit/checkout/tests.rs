@@ -52,6 +52,7 @@ fn payment(status: PaymentState) -> Payment {
         refunded: Cents(500),
         error: None,
         held: None,
+        cancelled: None,
         requested_at: Millis(1),
         finished_at: None,
         attempts: 0,

@@ -65,6 +65,42 @@ pub async fn top_up_without_a_checkout(row: Row) -> Ended {
     scene.ends().await
 }
 
+pub async fn cancel_top_up(row: Row) -> Ended {
+    let environment = [
+        ("DEPOSITS__ENABLED", "true"),
+        ("PAYMENTS__PROVIDER", "none"),
+    ];
+    let mut scene = row.scene_with(&["ann", "ann+", "bob"], &environment).await;
+    let told = "wallet.top_up user: ann ann+";
+    let fields = json!({ "amount_cents": 2_500 });
+    let id = scene
+        .does("ann", "wallet.command.top_up", fields, told)
+        .await;
+    let asked = scene.event("ann", &id, "wallet.top_up").await;
+    let fields = json!({ "request_id": asked["request_id"] });
+    let id = scene
+        .does("ann", "wallet.command.cancel_top_up", fields.clone(), told)
+        .await;
+    // It is open until the checkout says how it ended.
+    let answer = scene.event("ann", &id, "wallet.top_up").await;
+    assert_eq!(
+        json!([answer["request_id"], answer["status"]]),
+        json!([asked["request_id"], "requested"])
+    );
+    let cancelled = scene.records("checkout.cancellations").await;
+    assert_eq!(cancelled.len(), 1, "{cancelled:?}");
+    assert_eq!(cancelled[0]["request_id"], asked["request_id"]);
+    for (who, fields, code) in [
+        ("bob", fields, "payment_not_found"),
+        ("ann", json!({ "request_id": 7 }), "invalid_format"),
+    ] {
+        scene
+            .refused(who, "wallet.command.cancel_top_up", fields, code)
+            .await;
+    }
+    scene.ends().await
+}
+
 pub async fn set_deposit_limit(row: Row) -> Ended {
     let mut scene = row.scene(&["ann", "ann+"]).await;
     let fields = json!({ "period": "week", "amount_cents": 5_000 });
