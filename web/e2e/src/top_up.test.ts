@@ -103,7 +103,7 @@ play("an abandoned payment is listed until its page expires", async () => {
   await cameBack(page, "unpaid");
   await page.getByTestId("payment-dismiss").click();
   const open = page.getByTestId("open-payment");
-  await open.getByRole("button").waitFor();
+  await open.getByTestId("payment-cancel").waitFor();
   // It may still be paid, so it counts.
   await page.locator('[data-testid="limit-month"][data-used="2000"]').waitFor();
   await shot(page, "top-up-open-phone-light");
@@ -111,6 +111,29 @@ play("an abandoned payment is listed until its page expires", async () => {
   await page.locator('[data-testid="open-payment"][data-status="expired"]').waitFor();
   await page.locator('[data-testid="limit-month"][data-used="0"]').waitFor();
   expect(await open.getByRole("button").count()).toBe(0);
+  await balanceReaches(page, 5_000);
+  expect(await fits(page)).toBe(true);
+  expect(complaints).toEqual([]);
+});
+
+play("a payment that is cancelled is over at once, and counts no more", async () => {
+  const { page, complaints } = await inWallet({ viewport: { width: 390, height: 844 }, colorScheme: "light" });
+  for (const from of ["followed", "list"]) {
+    await goToPay(page);
+    await pressAtBank(page, "abandon");
+    await cameBack(page, "unpaid");
+    await page.locator('[data-testid="limit-month"][data-used="2000"]').waitFor();
+    if (from === "list") await page.getByTestId("payment-dismiss").click();
+    await page.getByTestId("payment-cancel").click();
+    const over = from === "list" ? page.getByTestId("open-payment") : page.locator('[data-state="cancelled"]');
+    await over
+      .getByText(/cancelled/i)
+      .first()
+      .waitFor();
+    await page.locator('[data-testid="limit-month"][data-used="0"]').waitFor();
+    expect(await page.getByTestId("payment-cancel").count()).toBe(0);
+    await shot(page, `top-up-cancelled-${from}-phone-light`);
+  }
   await balanceReaches(page, 5_000);
   expect(await fits(page)).toBe(true);
   expect(complaints).toEqual([]);

@@ -1,4 +1,12 @@
-import { ApiProblem, type Client, isOpen, type Payment, type PaymentTerms, type Period } from "@blazing-sun/client";
+import {
+  ApiProblem,
+  type Client,
+  isOnItsWay,
+  isOpen,
+  type Payment,
+  type PaymentTerms,
+  type Period,
+} from "@blazing-sun/client";
 import { dayAndTime, money } from "./format.js";
 import type { Play } from "./play.js";
 import { text } from "./texts.js";
@@ -42,6 +50,8 @@ export class Wallet {
 
   private isShown = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** What this page was told to cancel. */
+  private readonly cancelled = new Set<string>();
 
   constructor(private readonly play: Play) {
     // Also the browser's way back may show the page as it was left.
@@ -87,6 +97,7 @@ export class Wallet {
   clear(): void {
     this.isAsking = false;
     this.problem = "";
+    this.cancelled.clear();
     this.dismiss();
   }
 
@@ -131,7 +142,37 @@ export class Wallet {
   }
 
   canPay(payment: Payment): boolean {
-    return isOpen(payment) && Boolean(payment.session_url) && this.breakUntil === undefined;
+    const hasPage = isOpen(payment) && Boolean(payment.session_url);
+    return hasPage && this.breakUntil === undefined && !this.isCancelling(payment);
+  }
+
+  canCancel(payment: Payment): boolean {
+    return isOpen(payment) && !isOnItsWay(payment);
+  }
+
+  /** It is to be cancelled, and not over yet. */
+  isCancelling(payment: Payment): boolean {
+    return this.canCancel(payment) && this.cancelled.has(payment.request_id);
+  }
+
+  wasCancelled({ request_id, status }: Payment): boolean {
+    return status === "expired" && this.cancelled.has(request_id);
+  }
+
+  /** Until it is told to be over it may still be paid. */
+  async cancel({ request_id }: Payment): Promise<void> {
+    const { client } = this.play;
+    if (!client || this.cancelled.has(request_id)) return;
+    this.cancelled.add(request_id);
+    this.play.changed();
+    try {
+      await client.wallet.cancelTopUp(request_id);
+    } catch (error) {
+      if (this.play.client !== client) return;
+      this.cancelled.delete(request_id);
+      this.play.complain(wordsFor(error));
+      this.play.changed();
+    }
   }
 
   /** Goes to where a payment is paid. */
@@ -186,7 +227,8 @@ export class Wallet {
 
   private goIfReady(): void {
     const { followed, payment } = this;
-    if (followed?.how === "opening" && payment?.session_url && isOpen(payment)) this.pay(payment);
+    if (followed?.how !== "opening" || !payment?.session_url || !isOpen(payment)) return;
+    if (!this.isCancelling(payment)) this.pay(payment);
   }
 
   private announce({ status, amount_cents, currency }: Payment): void {

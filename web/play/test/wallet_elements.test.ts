@@ -25,6 +25,7 @@ function stub(limits: DepositLimits = { limits: [] }) {
         return this.known.find((each) => each.request_id === id);
       },
       topUp: vi.fn(async (_cents: number) => ({ request_id: "p1" })),
+      cancelTopUp: vi.fn(async (_id: string) => {}),
       setDepositLimit: vi.fn(async (_period: string, _cents: number | null) => {}),
       excludeSelf: vi.fn(async (_days: number) => {}),
     },
@@ -228,6 +229,42 @@ it("lists the other payments that are open, and what becomes of them", async () 
   ]);
   all("open-payment")[0]?.querySelector("button")?.click();
   expect(play.leaveFor).toHaveBeenCalledWith("https://pay.example/2");
+});
+
+it("cancels a payment that is not paid, waits until it is over, and says so", async () => {
+  const { play, client } = stub();
+  const open = payment("p1", "session_created", { session_url: "https://pay.example" });
+  client.wallet.known = [open, payment("p2", "session_created", { session_url: null })];
+  play.wallet.followed = { requestId: "p1", how: "unpaid" };
+  const { element, all, find, press } = await drawn(new FollowedPayment(), play);
+  await press("payment-cancel");
+  expect(client.wallet.cancelTopUp).toHaveBeenCalledWith("p1");
+  expect(find("payment").dataset.state).toBe("cancelling");
+  expect([...all("payment-cancel"), ...all("payment-go-on")]).toEqual([]);
+  client.wallet.known = [{ ...open, status: "expired" }];
+  play.changed();
+  await settled(element);
+  expect(find("payment").dataset.state).toBe("cancelled");
+});
+
+it("offers to cancel in the list too, and again where it was refused", async () => {
+  const { play, client } = stub();
+  const open = payment("p1", "session_created", { session_url: "https://pay.example" });
+  client.wallet.known = [open, payment("p2", "session_created", { session_url: null }), payment("p3", "requested")];
+  const { element, all, find, press } = await drawn(new Payments(), play);
+  expect(all("payment-cancel")).toHaveLength(2);
+  client.wallet.cancelTopUp.mockRejectedValueOnce(new Error("offline"));
+  await press("payment-cancel");
+  expect(play.complain).toHaveBeenCalledTimes(1);
+  expect(find("payment-cancel").hasAttribute("disabled")).toBe(false);
+  await press("payment-cancel");
+  expect(find("payment-cancel").hasAttribute("disabled")).toBe(true);
+  expect(words(find("payment-cancel"))).toBe("Being cancelled…");
+  client.wallet.known = [{ ...open, status: "expired" }];
+  play.changed();
+  await settled(element);
+  expect(all("payment-cancel")).toEqual([]);
+  expect(words(find("open-payment"))).toContain("Cancelled");
 });
 
 it("shows what has moved, page by page, and what is new without losing the rest", async () => {

@@ -92,6 +92,11 @@ export class Wallet {
     return this.client.command("wallet.command.top_up", { amount_cents, ...addresses });
   }
 
+  /** Cancels a payment that is not paid yet; `onChange` tells when it is `expired`, until when it may still be paid. */
+  cancelTopUp(request_id: string): CommandHandle<Answer<"wallet.command.cancel_top_up">> {
+    return this.client.command("wallet.command.cancel_top_up", { request_id });
+  }
+
   setDepositLimit(
     period: Period,
     amount_cents: Cents | null,

@@ -410,6 +410,8 @@ export interface Commands {
   "chat.command.typing": { recipient_id: UserId };
   "chat.command.mark_read": { message_ids: string[] };
   "wallet.command.top_up": { amount_cents: Cents; success_url?: string; cancel_url?: string };
+  /** The payment stays open until it is told to be `expired`. */
+  "wallet.command.cancel_top_up": { request_id: string };
   /** Null: no limit. A lower one counts at once, a higher one a day later. */
   "wallet.command.set_deposit_limit": { period: Period; amount_cents: Cents | null };
   /** 1 to 1825 days, which nobody shortens. */
@@ -435,6 +437,7 @@ export const ANSWERS = {
   "chat.command.send_lobby_message": ["chat.event.lobby_message"],
   "chat.command.mark_read": ["chat.event.messages_read"],
   "wallet.command.top_up": ["wallet.event.top_up"],
+  "wallet.command.cancel_top_up": ["wallet.event.top_up"],
   "wallet.command.set_deposit_limit": ["wallet.event.limits"],
   "wallet.command.exclude_self": ["wallet.event.limits"],
 } as const satisfies Partial<Record<CommandType, readonly EventType[]>>;

@@ -71,6 +71,19 @@ it("asks for a payment, and follows what becomes of it", async () => {
   expect(moves).toEqual(["requested", "requested", "session_created", "success"]);
 });
 
+it("cancels a payment, which is open until it is told to be over", async () => {
+  connection.send(topUp("session_created", { session_url: "https://pay.example/1" }));
+  const cancelled = client.wallet.cancelTopUp("p1");
+  const command = await connection.frame("wallet.command.cancel_top_up");
+  expect(command.request_id).toBe("p1");
+  connection.send(
+    topUp("session_created", { session_url: "https://pay.example/1", correlation_id: command.command_id }),
+  );
+  expect(await cancelled).toMatchObject({ status: "session_created" });
+  connection.send(topUp("expired", { error_message: "the payment was cancelled" }));
+  await eventually(() => expect(statuses()).toEqual(["p1 expired"]));
+});
+
 it("takes nothing back that it knows, whatever the API read before", async () => {
   const moves = vi.fn();
   client.wallet.onPayment(moves);

@@ -2,9 +2,19 @@ import { isOnItsWay, isOpen, type Payment } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { dayAndTime, money } from "../format.js";
+import type { Play } from "../play.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import { PlayElement } from "./element.js";
+
+/** Takes back a payment that nobody has paid yet. */
+function cancelButton({ wallet }: Play, payment: Payment): TemplateResult | typeof nothing {
+  if (!wallet.canCancel(payment)) return nothing;
+  const words = wallet.isCancelling(payment) ? text.wallet.cancelling : text.wallet.cancel;
+  const amount = money(payment.amount_cents, payment.currency);
+  return html`<button class="small" data-testid="payment-cancel" aria-label="${words}: ${amount}"
+    ?disabled=${wallet.isCancelling(payment)} @click=${() => wallet.cancel(payment)}>${words}</button>`;
+}
 
 type Kind = "good" | "bad" | "warn" | "wait";
 
@@ -37,6 +47,7 @@ export class FollowedPayment extends PlayElement {
             ? html`<button class="primary" data-testid="payment-go-on" @click=${() => this.play.wallet.pay(payment)}>${text.wallet.goOn}</button>`
             : nothing
         }
+        ${state === "unpaid" || state === "slow" ? cancelButton(this.play, payment) : nothing}
         ${
           kind === "wait"
             ? nothing
@@ -55,6 +66,9 @@ export class FollowedPayment extends PlayElement {
       case "failed":
         return ["failed", "bad", words.failed(amount), words.failedLead];
       case "expired":
+        if (this.play.wallet.wasCancelled(payment)) {
+          return ["cancelled", "good", words.cancelled(amount), words.cancelledLead];
+        }
         return ["expired", "warn", words.expired(amount), words.expiredLead];
       case "refunded": {
         const back = money(payment.refunded_cents || payment.amount_cents, payment.currency);
@@ -71,6 +85,9 @@ export class FollowedPayment extends PlayElement {
     const words = text.wallet.state;
     // Wherever it was paid: what the server says of it goes before what this tab remembers.
     if (isOnItsWay(payment)) return ["on-its-way", "warn", words.onItsWay(amount), words.onItsWayLead];
+    if (this.play.wallet.isCancelling(payment)) {
+      return ["cancelling", "wait", words.cancelling(amount), words.cancellingLead];
+    }
     switch (this.play.wallet.followed?.how) {
       case "paid":
         return ["confirming", "wait", words.confirming(amount), words.confirmingLead];
@@ -198,9 +215,9 @@ export class Payments extends PlayElement {
     const amount = money(payment.amount_cents, payment.currency);
     return html`<li data-testid="open-payment" data-request-id=${payment.request_id} data-status=${status}>
       <div class="grow">
-        <p class="row"><b class="number">${amount}</b><span class="chip ${CHIPS[status]}">${
-          isOnItsWay(payment) ? text.wallet.onItsWay : text.wallet.chips[status]
-        }</span></p>
+        <p class="row"><b class="number">${amount}</b><span class="chip ${CHIPS[status]}">${this.chip(
+          payment,
+        )}</span></p>
         ${requested_at ? html`<p class="soft">${text.wallet.askedAt(dayAndTime(requested_at))}</p>` : nothing}
         ${status === "failed" && error_message ? html`<p class="soft">${error_message}</p>` : nothing}
       </div>
@@ -210,7 +227,14 @@ export class Payments extends PlayElement {
               @click=${() => this.play.wallet.pay(payment)}>${text.wallet.goOn}</button>`
           : nothing
       }
+      ${cancelButton(this.play, payment)}
     </li>`;
+  }
+
+  private chip(payment: Payment): string {
+    if (isOnItsWay(payment)) return text.wallet.onItsWay;
+    if (this.play.wallet.wasCancelled(payment)) return text.wallet.cancelled;
+    return text.wallet.chips[payment.status];
   }
 
   static override styles = [
