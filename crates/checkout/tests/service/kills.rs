@@ -47,9 +47,11 @@ async fn what_was_asked_before_the_end_is_asked_alike_after_it() {
             }
         })
         .await;
-        // Nor is there a list to read, which is a change too.
+        // Nor is there a list to read, or anything to forget, which are changes too.
         let now_s = rig.now().0 / 1_000;
-        rig.store.set_mark("events_listed_s", now_s).await.unwrap();
+        for mark in ["events_listed_s", "forgotten_s"] {
+            rig.store.set_mark(mark, now_s).await.unwrap();
+        }
         rig.start_on(Arc::clone(&mortal) as _);
         let mut request = rig.request(1, 2_500);
         request.success_url = None;
