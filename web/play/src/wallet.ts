@@ -1,6 +1,7 @@
 import {
   ApiProblem,
   type Client,
+  type DepositLimits,
   isOnItsWay,
   isOpen,
   type Payment,
@@ -50,6 +51,9 @@ export class Wallet {
 
   private isShown = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private limitsAsked = 0;
+  /** The newest limits that were read, and as the how manieth they were asked for. */
+  private limitsRead: { readonly nth: number; readonly limits: DepositLimits } | undefined;
   /** What this page was told to cancel. */
   private readonly cancelled = new Set<string>();
 
@@ -291,10 +295,15 @@ export class Wallet {
 
   private async rereadLimits(client: Client): Promise<void> {
     const before = client.wallet.limits;
+    const nth = ++this.limitsAsked;
     try {
       const limits = await this.play.session.limits();
-      // What was told in the meantime is newer than what was read.
-      if (client.wallet.limits === before) client.wallet.setLimits(limits);
+      const known = client.wallet.limits;
+      // What was told in the meantime, or asked for later, is newer than what was read.
+      const wasTold = known !== before && known !== this.limitsRead?.limits;
+      if (wasTold || nth < (this.limitsRead?.nth ?? 0)) return;
+      this.limitsRead = { nth, limits };
+      client.wallet.setLimits(limits);
     } catch {
       // They are read again at the next sign-in.
     }

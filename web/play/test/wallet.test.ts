@@ -1,4 +1,4 @@
-import type { Payment } from "@blazing-sun/client";
+import type { DepositLimits, Payment } from "@blazing-sun/client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Play } from "../src/play.js";
 import { FakeSocket, stubServer, user } from "./fake_server.js";
@@ -262,6 +262,34 @@ it("knows when it could not ask, and forgets that once it could", async () => {
   play.wallet.online();
   await vi.waitFor(() => expect(play.wallet.terms).toEqual(TERMS));
   expect(play.wallet.isUnreachable).toBe(false);
+});
+
+it("keeps the limits that were asked for last, in whichever order the answers come", async () => {
+  play.wallet.enter("");
+  await vi.waitFor(() => expect(play.client?.wallet.limits?.limits[0]?.used_cents).toBe(0));
+  for (const order of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    const answer: ((limits: DepositLimits) => void)[] = [];
+    vi.spyOn(play.session, "limits").mockImplementation(() => new Promise((resolve) => answer.push(resolve)));
+    told("session_created", { request_id: `p${order}` });
+    told("expired", { request_id: `p${order}` });
+    await vi.waitFor(() => expect(answer).toHaveLength(2));
+    const used = [2_000, 700];
+    for (const nth of order) {
+      answer[nth]?.(limits(used[nth] ?? 0) as DepositLimits);
+      await Promise.resolve();
+    }
+    await vi.waitFor(() => expect(play.client?.wallet.limits?.limits[0]?.used_cents).toBe(700));
+    // What is read while they are told otherwise is older.
+    told("success", { request_id: `q${order}` });
+    await vi.waitFor(() => expect(answer).toHaveLength(3));
+    server.says({ type: "wallet.event.limits", ...limits(900) });
+    answer[2]?.(limits(100) as DepositLimits);
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(play.client?.wallet.limits?.limits[0]?.used_cents).toBe(900);
+  }
 });
 
 it("reads the limits again as payments move", async () => {

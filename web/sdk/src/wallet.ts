@@ -24,16 +24,21 @@ export interface ReturnAddresses {
   cancel_url?: string;
 }
 
-/** How far a payment has come; what follows on being paid comes in any order. */
 const STEP: Readonly<Record<PaymentStatus, number>> = {
   requested: 0,
   session_created: 1,
-  failed: 2,
-  expired: 3,
-  success: 4,
-  refunded: 4,
-  disputed: 4,
+  failed: 3,
+  expired: 4,
+  success: 5,
+  refunded: 5,
+  disputed: 5,
 };
+const STEP_ON_ITS_WAY = 2;
+
+/** How far a payment has come; what follows on being paid comes in any order. */
+function stepOf(payment: Payment): number {
+  return isOnItsWay(payment) ? STEP_ON_ITS_WAY : STEP[payment.status];
+}
 
 /** Whether it may still be paid, or is on its way. */
 export function isOpen({ status }: PaymentChange): boolean {
@@ -122,7 +127,7 @@ export class Wallet {
   /** The payment as it is then; undefined where more was known already. */
   private put(payment: Payment): Payment | undefined {
     const known = this.byId.get(payment.request_id);
-    if (known && STEP[payment.status] < STEP[known.status]) return undefined;
+    if (known && stepOf(payment) < stepOf(known)) return undefined;
     const requested_at = known?.requested_at ?? payment.requested_at;
     const kept = { ...payment, ...(requested_at === undefined ? {} : { requested_at }) };
     this.byId.set(payment.request_id, kept);

@@ -104,6 +104,17 @@ it("takes nothing back that it knows, whatever the API read before", async () =>
   expect(moves).toHaveBeenCalledTimes(3);
 });
 
+it("does not take a payment's page back from a payer who is done there", async () => {
+  const session_url = "https://pay.example/1";
+  connection.send(topUp("session_created", { session_url }));
+  connection.send(topUp("session_created"));
+  await eventually(() => expect(client.wallet.payment("p1")?.session_url).toBeNull());
+  client.wallet.addPayments([kept("session_created", { session_url })]);
+  expect(client.wallet.payment("p1")?.session_url).toBeNull();
+  client.wallet.addPayments([kept("failed")]);
+  expect(statuses()).toEqual(["p1 failed"]);
+});
+
 it("knows the limits as they were set or told last", async () => {
   const changes = vi.fn();
   client.wallet.onChange(changes);
