@@ -95,7 +95,14 @@ impl Rig {
         self.log = log.await.unwrap().unwrap();
         let names: Vec<&str> = self.games.iter().map(|game| game.name).collect();
         let topics = topics::all(&names, PARTITIONS);
-        self.log.ensure_topics(&topics).await.unwrap();
+        // While brokers still tell of what is deleted, it is not made anew.
+        let (log, lost) = (&self.log, Topic::new(topic));
+        until("the topic is another", async || {
+            log.ensure_topics(&topics).await.unwrap();
+            let bounds = log.bounds(&lost).await.unwrap_or_default();
+            !bounds.is_empty() && bounds.iter().all(|bounds| bounds.end == 0)
+        })
+        .await;
         self.events = events_of(&self.log);
         self.last.clear();
         self.queue.clear();

@@ -201,7 +201,7 @@ async fn befalls(steps: i64) -> bool {
     rig.cancel(1, CancelReason::Cancelled).await;
     let is_over = |told: &CheckoutFinished| told.status.as_str() == "expired";
     go_on(&mut rig, &mortal, "expired", is_over).await;
-    let has_died = mortal.has_died();
+    let has_died = rig.until_idle_or_dead(&mortal).await;
     if has_died {
         restart(&mut rig).await;
     }

@@ -113,7 +113,7 @@ async fn befalls(steps: i64) -> bool {
     rig.bank().refund(&payment, Some(700)).await.unwrap();
     let is_refunded = |told: &CheckoutFinished| told.refunded_cents == Some(Cents(700));
     go_on(&mut rig, &mortal, "refunded", is_refunded).await;
-    let has_died = mortal.has_died();
+    let has_died = rig.until_idle_or_dead(&mortal).await;
     if has_died {
         restart(&mut rig).await;
     }

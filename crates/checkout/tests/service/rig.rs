@@ -1,6 +1,7 @@
 //! A checkout on a log and a store of its own, the test bank, and a payer. Only the clock is ours: it can be
 //! moved on.
 
+use crate::mortal::Mortal;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -414,15 +415,24 @@ impl Rig {
         until("all is dealt with", is_idle).await;
     }
 
+    /// Whether there is nothing to publish and no event to deal with.
+    async fn is_idle(&self) -> bool {
+        let backlog = self.store.backlog().await.unwrap();
+        let deliveries = self.bank().deliveries().await.unwrap();
+        let is_sent = |delivery: &Delivery| delivery.state != DeliveryState::Pending;
+        backlog.events == 0 && backlog.outgoing == 0 && deliveries.iter().all(is_sent)
+    }
+
     /// Waits until there is nothing to publish and no event to deal with.
     pub async fn until_idle(&self) {
-        let is_idle = || async {
-            let backlog = self.store.backlog().await.unwrap();
-            let deliveries = self.bank().deliveries().await.unwrap();
-            let is_sent = |delivery: &Delivery| delivery.state != DeliveryState::Pending;
-            backlog.events == 0 && backlog.outgoing == 0 && deliveries.iter().all(is_sent)
-        };
-        until("all is dealt with", is_idle).await;
+        until("all is dealt with", || self.is_idle()).await;
+    }
+
+    /// The same, also where the checkout on that store ends just before; whether it has ended.
+    pub async fn until_idle_or_dead(&self, mortal: &Mortal) -> bool {
+        let is_so = || async { mortal.has_died() || self.is_idle().await };
+        until("all is dealt with", is_so).await;
+        mortal.has_died()
     }
 }
 
