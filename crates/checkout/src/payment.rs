@@ -58,6 +58,11 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// Whether it is cancelled, and not over yet.
+    pub fn is_to_end(&self) -> bool {
+        self.cancelled.is_some() && self.status.is_open()
+    }
+
     /// Whether there is something to ask the provider: for a page, or how it stands.
     pub fn can_be_looked_at(&self) -> bool {
         self.session_id.is_some() || self.status == PaymentState::Requested
@@ -456,7 +461,7 @@ fn why_cancelled(reason: CancelReason) -> &'static str {
 
 /// The older it is the more seldom: after a sixtieth of its age. What is cancelled stays due.
 fn look_again(change: &mut Change, terms: Terms, now: Millis) {
-    if change.payment.cancelled.is_some() && change.payment.status.is_open() {
+    if change.payment.is_to_end() {
         change.payment.due_at.get_or_insert(now);
         return;
     }

@@ -422,8 +422,7 @@ impl Lanes {
 impl Lane {
     /// Whether a record is not sent for now, because of what was refused.
     fn holds(&self, record: &NewRecord) -> bool {
-        let partition = record.partition.unwrap_or_default();
-        self.retries.hold(&record.topic, partition)
+        is_held(record, &self.retries)
     }
 
     /// A producer has a record.
@@ -441,9 +440,7 @@ impl Sent {
     /// Whether all that waits is refused.
     fn is_held(&self, retries: &Retries) -> bool {
         let mut waiting = self.records.iter().flatten();
-        waiting.all(|Outgoing { record, .. }| {
-            retries.hold(&record.topic, record.partition.unwrap_or_default())
-        })
+        waiting.all(|outgoing| is_held(&outgoing.record, retries))
     }
 }
 
@@ -451,6 +448,10 @@ impl Place {
     fn numbered(self) -> Numbered {
         (self.batch_no, self.index)
     }
+}
+
+fn is_held(record: &NewRecord, retries: &Retries) -> bool {
+    retries.hold(&record.topic, record.partition.unwrap_or_default())
 }
 
 fn target_of(record: &NewRecord) -> Target {

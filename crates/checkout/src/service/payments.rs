@@ -50,9 +50,8 @@ impl Due for Payments {
 
     async fn work(shared: &Shared, payment: Payment) -> Result<(), StoreError> {
         let session_id = payment.session_id.clone();
-        let is_to_end = payment.cancelled.is_some() && payment.status.is_open();
         match session_id {
-            Some(session_id) if is_to_end => cancel(shared, &payment, &session_id).await,
+            Some(session_id) if payment.is_to_end() => cancel(shared, &payment, &session_id).await,
             Some(session_id) => look(shared, &payment, &session_id).await,
             None => ask(shared, payment).await,
         }
@@ -132,8 +131,7 @@ async fn cancel(shared: &Shared, payment: &Payment, session_id: &str) -> Result<
 /// What is cancelled and could not be ended is tried again after a pause.
 fn paused(mut change: Change, now: Millis, pause_ms: i64) -> Change {
     let payment = &mut change.payment;
-    let is_to_end = payment.cancelled.is_some() && payment.status.is_open();
-    if is_to_end && payment.held.is_none() {
+    if payment.is_to_end() && payment.held.is_none() {
         payment.attempts = payment.attempts.saturating_add(1);
         payment.due_at = Some(now.plus(pause_ms));
     }

@@ -1,20 +1,16 @@
 //! Payments that are not to be made any more, at whatever point that is heard.
 
-use crate::kills::{go_on, restart};
+use crate::kills::{after_any_steps, finish, go_on};
 use crate::mortal::Mortal;
 use crate::outages::DROP_ALL;
-use crate::rig::{DEADLINE, Rig, until};
+use crate::rig::{Rig, until};
 use blazing_sun_backbone::messages::{CancelReason, CheckoutFinished};
 use blazing_sun_backbone::topics;
 use blazing_sun_checkout::bank::{Misbehaviour, Way};
 use blazing_sun_checkout::store::SqlitePaymentStore;
 use blazing_sun_domain::UserId;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
-
-/// More changes than a cancelled payment takes.
-const STEPS_MAX: i64 = 60;
 
 async fn sessions(rig: &Rig) -> Vec<String> {
     let listed = rig.ask_bank("checkout/sessions").await;
@@ -171,25 +167,14 @@ async fn what_is_no_cancellation_is_put_aside() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn between_any_two_steps_of_a_cancellation_nothing_is_lost_or_doubled() {
-    for steps in 0..STEPS_MAX {
-        let befallen = tokio::time::timeout(2 * DEADLINE, befalls(steps)).await;
-        if !befallen.unwrap_or_else(|_| panic!("nothing more happens after {steps} steps")) {
-            assert!(steps > 6, "it takes more steps than {steps}");
-            return;
-        }
-    }
-    panic!("it takes more than {STEPS_MAX} steps");
+    after_any_steps(6, befalls).await;
 }
 
 /// One payment that is opened and cancelled, whose first checkout ends after so many changes; whether it did.
 async fn befalls(steps: i64) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let store = SqlitePaymentStore::open(&folder.path().join("checkout.sqlite3")).unwrap();
-    let mortal = Arc::new(Mortal {
-        inner: Arc::clone(&store),
-        left: AtomicI64::new(steps),
-        panics_to: 0,
-    });
+    let mortal = Mortal::after(steps, Arc::clone(&store) as _);
     let mut rig = Rig::on(folder, store, |options| {
         options.pace.look_after = Duration::from_secs(10_000);
     })
@@ -201,11 +186,7 @@ async fn befalls(steps: i64) -> bool {
     rig.cancel(1, CancelReason::Cancelled).await;
     let is_over = |told: &CheckoutFinished| told.status.as_str() == "expired";
     go_on(&mut rig, &mortal, "expired", is_over).await;
-    let has_died = rig.until_idle_or_dead(&mortal).await;
-    if has_died {
-        restart(&mut rig).await;
-    }
-    rig.until_idle().await;
+    let has_died = finish(&mut rig, &mortal).await;
     assert_eq!(
         rig.statuses(1).await,
         ["session_created", "expired"],

@@ -10,19 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-/// More changes than a payment with a refund takes.
+/// More changes than a payment with a refund takes, or one that is cancelled.
 const STEPS_MAX: i64 = 60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn between_any_two_steps_nothing_is_lost_or_doubled() {
-    for steps in 0..STEPS_MAX {
-        let befallen = tokio::time::timeout(2 * DEADLINE, befalls(steps)).await;
-        if !befallen.unwrap_or_else(|_| panic!("nothing more happens after {steps} steps")) {
-            assert!(steps > 10, "it takes more steps than {steps}");
-            return;
-        }
-    }
-    panic!("it takes more than {STEPS_MAX} steps");
+    after_any_steps(10, befalls).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,11 +24,7 @@ async fn what_was_asked_before_the_end_is_asked_alike_after_it() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqlitePaymentStore::open(&folder.path().join("checkout.sqlite3")).unwrap();
         // The request and the attempt are written, what came of it is not.
-        let mortal = Arc::new(Mortal {
-            inner: Arc::clone(&store),
-            left: AtomicI64::new(2),
-            panics_to: 0,
-        });
+        let mortal = Mortal::after(2, Arc::clone(&store) as _);
         let is_second = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&is_second);
         let mut rig = Rig::on(folder, store, move |options| {
@@ -89,11 +78,7 @@ async fn who_panics_takes_up_no_place() {
 async fn befalls(steps: i64) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let store = SqlitePaymentStore::open(&folder.path().join("checkout.sqlite3")).unwrap();
-    let mortal = Arc::new(Mortal {
-        inner: Arc::clone(&store),
-        left: AtomicI64::new(steps),
-        panics_to: 0,
-    });
+    let mortal = Mortal::after(steps, Arc::clone(&store) as _);
     let mut rig = Rig::on(folder, store, |_| ()).await;
     rig.misbehave(Misbehaviour {
         duplicates: 0.3,
@@ -113,11 +98,7 @@ async fn befalls(steps: i64) -> bool {
     rig.bank().refund(&payment, Some(700)).await.unwrap();
     let is_refunded = |told: &CheckoutFinished| told.refunded_cents == Some(Cents(700));
     go_on(&mut rig, &mortal, "refunded", is_refunded).await;
-    let has_died = rig.until_idle_or_dead(&mortal).await;
-    if has_died {
-        restart(&mut rig).await;
-    }
-    rig.until_idle().await;
+    let has_died = finish(&mut rig, &mortal).await;
     let told = rig.told(1).await;
     let statuses: Vec<&str> = told.iter().map(|told| told.status.as_str()).collect();
     assert_eq!(
@@ -153,6 +134,28 @@ pub async fn go_on(
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// All that is left happens, with another checkout where the first has ended; whether it had.
+pub async fn finish(rig: &mut Rig, mortal: &Mortal) -> bool {
+    let has_died = rig.until_idle_or_dead(mortal).await;
+    if has_died {
+        restart(rig).await;
+    }
+    rig.until_idle().await;
+    has_died
+}
+
+/// What befalls with an end after each number of steps, until one is not reached any more; it is beyond `least`.
+pub async fn after_any_steps(least: i64, befalls: impl AsyncFn(i64) -> bool) {
+    for steps in 0..STEPS_MAX {
+        let befallen = tokio::time::timeout(2 * DEADLINE, befalls(steps)).await;
+        if !befallen.unwrap_or_else(|_| panic!("nothing more happens after {steps} steps")) {
+            assert!(steps > least, "it takes more steps than {steps}");
+            return;
+        }
+    }
+    panic!("it takes more than {STEPS_MAX} steps");
 }
 
 pub async fn restart(rig: &mut Rig) {

@@ -21,6 +21,14 @@ pub struct Mortal {
 }
 
 impl Mortal {
+    pub fn after(steps: i64, inner: Arc<dyn PaymentStore>) -> Arc<Mortal> {
+        Arc::new(Mortal {
+            inner,
+            left: AtomicI64::new(steps),
+            panics_to: 0,
+        })
+    }
+
     pub fn has_died(&self) -> bool {
         self.left.load(Ordering::SeqCst) < 0
     }

@@ -108,23 +108,12 @@ fn heard(books: &Books, player: &Player) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::super::books::Paid;
+    use super::super::books::tests::asked;
     use super::*;
-    use blazing_sun_backbone::messages::PURPOSE_TOP_UP;
-    use blazing_sun_domain::Cents;
     use uuid::Uuid;
 
     fn books(paid: Option<(i64, &str)>) -> Books {
         let id = Uuid::from_u128(1);
-        let asked = CheckoutRequest {
-            request_id: id,
-            user_id: UserId::new(7).unwrap(),
-            amount_cents: Cents(2_500),
-            currency: "eur".to_owned(),
-            purpose: PURPOSE_TOP_UP.to_owned(),
-            timestamp: String::new(),
-            success_url: None,
-            cancel_url: None,
-        };
         let truth = Truth {
             paid: paid.map(|(amount, currency)| Paid {
                 payment_intent: "pi_1".to_owned(),
@@ -136,7 +125,7 @@ mod tests {
             ..Truth::default()
         };
         Books {
-            asked: BTreeMap::from([(id, asked)]),
+            asked: BTreeMap::from([(id, asked(id))]),
             truth: BTreeMap::from([(id, truth)]),
             ..Books::default()
         }

@@ -281,4 +281,4 @@ impl<'a> Request<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

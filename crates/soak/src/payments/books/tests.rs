@@ -5,7 +5,7 @@ use blazing_sun_domain::{Cents, UserId};
 
 const ID: Uuid = Uuid::from_u128(1);
 
-fn asked(id: Uuid) -> CheckoutRequest {
+pub fn asked(id: Uuid) -> CheckoutRequest {
     CheckoutRequest {
         request_id: id,
         user_id: UserId::new(7).unwrap(),
