@@ -1,17 +1,17 @@
 /** The server's time, estimated from the timestamps it sends. */
 export class ServerClock {
-  private offsetMs = 0;
-  private bestRoundTripMs = Number.POSITIVE_INFINITY;
+  #offsetMs = 0;
+  #bestRoundTripMs = Number.POSITIVE_INFINITY;
 
   constructor(private readonly localNow: () => number = Date.now) {}
 
   now(): number {
-    return this.localNow() + this.offsetMs;
+    return this.localNow() + this.#offsetMs;
   }
 
   /** A new connection may lead to another server. */
   restart(): void {
-    this.bestRoundTripMs = Number.POSITIVE_INFINITY;
+    this.#bestRoundTripMs = Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -20,9 +20,9 @@ export class ServerClock {
    */
   sample(timestamp: unknown, roundTripMs = 2_000): void {
     const server = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
-    if (Number.isNaN(server) || roundTripMs > this.bestRoundTripMs) return;
+    if (Number.isNaN(server) || roundTripMs > this.#bestRoundTripMs) return;
     const known = roundTripMs === 2_000 ? 0 : roundTripMs / 2;
-    this.bestRoundTripMs = roundTripMs;
-    this.offsetMs = server + known - this.localNow();
+    this.#bestRoundTripMs = roundTripMs;
+    this.#offsetMs = server + known - this.localNow();
   }
 }

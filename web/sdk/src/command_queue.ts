@@ -23,35 +23,35 @@ export interface CommandQueueOptions {
 
 /** Commands until they are answered: sent, and under the same id sent again. */
 export class CommandQueue {
-  private readonly pending: PendingCommands;
-  private readonly ids: CommandIds;
-  private busyTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #pending: PendingCommands;
+  readonly #ids: CommandIds;
+  #busyTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: CommandQueueOptions) {
-    this.pending = new PendingCommands(Math.min(options.maxPending ?? PENDING_MAX, PENDING_MAX));
-    this.ids = new CommandIds(options.now);
+    this.#pending = new PendingCommands(Math.min(options.maxPending ?? PENDING_MAX, PENDING_MAX));
+    this.#ids = new CommandIds(options.now);
   }
 
   get size(): number {
-    return this.pending.size;
+    return this.#pending.size;
   }
 
   give(type: string, fields: object): CommandHandle<Frame> {
     const command = new PendingCommand(type, fields);
-    this.pending.add(command);
-    if (this.options.isOnline() && this.pending.has(command)) this.send(command);
+    this.#pending.add(command);
+    if (this.options.isOnline() && this.#pending.has(command)) this.#send(command);
     return command.handle;
   }
 
   /** On a new connection, which has none of them. */
   sendAll(): void {
-    for (const command of this.pending.all()) this.send(command);
+    for (const command of this.#pending.all()) this.#send(command);
   }
 
   /** Those that have waited for too long. */
   resendOverdue(nowMs: number): void {
-    for (const command of this.pending.all()) {
-      if (nowMs - (command.sentAtMs ?? nowMs) > this.options.timing.resendMs) this.send(command);
+    for (const command of this.#pending.all()) {
+      if (nowMs - (command.sentAtMs ?? nowMs) > this.options.timing.resendMs) this.#send(command);
     }
   }
 
@@ -60,62 +60,62 @@ export class CommandQueue {
    * event came before it and so not to this connection. Sent again, the command is answered and not applied.
    */
   resendOf(roomId: RoomId): void {
-    for (const command of this.pending.all()) {
-      if (command.sentAtMs !== undefined && command.roomId === roomId) this.send(command);
+    for (const command of this.#pending.all()) {
+      if (command.sentAtMs !== undefined && command.roomId === roomId) this.#send(command);
     }
   }
 
   /** Nothing is on its way any more. */
   detach(): void {
-    clearTimeout(this.busyTimer);
-    this.busyTimer = undefined;
-    for (const command of this.pending.all()) {
+    clearTimeout(this.#busyTimer);
+    this.#busyTimer = undefined;
+    for (const command of this.#pending.all()) {
       command.sentAtMs = undefined;
       command.isHeld = false;
     }
   }
 
   ack(commandId: unknown): void {
-    this.pending.ack(commandId);
+    this.#pending.ack(commandId);
   }
 
   answer(commandId: unknown, frame: Frame): void {
-    this.pending.answer(commandId, frame);
+    this.#pending.answer(commandId, frame);
   }
 
   /** Whether the refusal was one of a command that waits. */
   refuse(commandId: unknown, { type, code, message }: Frame): boolean {
-    const command = this.pending.get(commandId);
+    const command = this.#pending.get(commandId);
     if (!command) return false;
     // The gateway's limit is over in a moment. A room's (passwords, chat) is meant: it is for the user to know.
     const isMeant = code === "rate_limited" && type !== "system.error";
     if (isMeant || !isBusy(code) || command.busyCount >= BUSY_RESENDS_MAX)
-      return this.pending.refuse(commandId, code, message);
-    this.hold(command);
+      return this.#pending.refuse(commandId, code, message);
+    this.#hold(command);
     return true;
   }
 
   refuseAll(code: string, message: string): void {
-    this.pending.refuseAll(code, message);
+    this.#pending.refuseAll(code, message);
   }
 
-  private hold(command: PendingCommand): void {
+  #hold(command: PendingCommand): void {
     command.busyCount += 1;
     command.isHeld = true;
     command.sentAtMs = undefined;
     const { busyPauseMs: minMs, backoffMaxMs: maxMs } = this.options.timing;
     // One pause for all that were refused together, so that they are sent again in their order.
-    this.busyTimer ??= setTimeout(
+    this.#busyTimer ??= setTimeout(
       () => {
-        this.busyTimer = undefined;
-        for (const held of this.pending.all()) if (held.isHeld) this.send(held);
+        this.#busyTimer = undefined;
+        for (const held of this.#pending.all()) if (held.isHeld) this.#send(held);
       },
       backoffMs(command.busyCount - 1, { minMs, maxMs, random: this.options.random }),
     );
   }
 
-  private send(command: PendingCommand): void {
-    command.commandId ??= this.ids.next();
+  #send(command: PendingCommand): void {
+    command.commandId ??= this.#ids.next();
     if (!this.options.write(command.frame())) return;
     command.sentAtMs = Date.now();
     command.isHeld = false;

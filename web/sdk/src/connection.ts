@@ -49,55 +49,55 @@ export interface ConnectionOptions {
 
 /** One socket after the other: opened, signed in, kept alive, and opened anew until it is closed for good. */
 export class Connection {
-  private current: ConnectionStatus = { state: "connecting" };
-  private readonly changed = new Signal<ConnectionStatus>();
-  private socket: SocketLike | undefined;
-  private attempt = 0;
-  private lastHeardMs = 0;
-  private heartbeatSentMs: number | undefined;
-  private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  private connectTimer: ReturnType<typeof setTimeout> | undefined;
-  private heartbeatTimer: ReturnType<typeof setInterval> | undefined;
-  private readonly onNetwork = () => this.reconnectNow();
+  #current: ConnectionStatus = { state: "connecting" };
+  readonly #changed = new Signal<ConnectionStatus>();
+  #socket: SocketLike | undefined;
+  #attempt = 0;
+  #lastHeardMs = 0;
+  #heartbeatSentMs: number | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #heartbeatTimer: ReturnType<typeof setInterval> | undefined;
+  readonly #onNetwork = () => this.reconnectNow();
 
   constructor(private readonly options: ConnectionOptions) {
-    globalThis.addEventListener?.("online", this.onNetwork);
+    globalThis.addEventListener?.("online", this.#onNetwork);
   }
 
   get status(): ConnectionStatus {
-    return this.current;
+    return this.#current;
   }
 
   get isOnline(): boolean {
-    return this.current.state === "online";
+    return this.#current.state === "online";
   }
 
   get isClosed(): boolean {
-    return this.current.state === "closed";
+    return this.#current.state === "closed";
   }
 
   onStatus(listener: (status: ConnectionStatus) => void): Unsubscribe {
-    return this.changed.on(listener);
+    return this.#changed.on(listener);
   }
 
   /** Whether it was handed to an open socket. */
   write(frame: string): boolean {
-    if (this.socket?.readyState !== 1) return false;
-    this.socket.send(frame);
+    if (this.#socket?.readyState !== 1) return false;
+    this.#socket.send(frame);
     return true;
   }
 
   async open(): Promise<void> {
-    clearTimeout(this.retryTimer);
+    clearTimeout(this.#retryTimer);
     if (this.isClosed) return;
-    this.setStatus({ state: "connecting" });
+    this.#setStatus({ state: "connecting" });
     const { signIn, clock, makeSocket, timing } = this.options;
     let token: string;
     try {
       token = await signIn.fetch();
     } catch (error) {
       if (error instanceof SignedOut) this.shut("signed_out");
-      else this.retry();
+      else this.#retry();
       return;
     }
     if (this.isClosed) return;
@@ -106,20 +106,20 @@ export class Connection {
     try {
       socket = makeSocket();
     } catch {
-      this.retry();
+      this.#retry();
       return;
     }
-    this.socket = socket;
+    this.#socket = socket;
     signIn.token = token;
     clock.restart();
-    this.connectTimer = setTimeout(() => this.drop(socket), timing.connectMs);
+    this.#connectTimer = setTimeout(() => this.#drop(socket), timing.connectMs);
     socket.onmessage = (event: never) => {
-      if (socket === this.socket) this.receive((event as { data: unknown }).data);
+      if (socket === this.#socket) this.#receive((event as { data: unknown }).data);
     };
     socket.onclose = (event: never) => {
-      if (socket !== this.socket) return;
+      if (socket !== this.#socket) return;
       const { code, reason } = event as { code?: number; reason?: string };
-      this.lost(code, reason);
+      this.#lost(code, reason);
     };
     socket.onerror = () => {};
     socket.onopen = () => {};
@@ -127,60 +127,60 @@ export class Connection {
 
   /** Drops a pause before the next attempt. */
   reconnectNow(): void {
-    if (this.current.state !== "waiting") return;
-    this.attempt = 0;
+    if (this.#current.state !== "waiting") return;
+    this.#attempt = 0;
     void this.open();
   }
 
   shut(reason: NonNullable<ConnectionStatus["reason"]>): void {
     if (this.isClosed) return;
-    const socket = this.socket;
-    this.detach();
-    clearTimeout(this.retryTimer);
-    globalThis.removeEventListener?.("online", this.onNetwork);
+    const socket = this.#socket;
+    this.#detach();
+    clearTimeout(this.#retryTimer);
+    globalThis.removeEventListener?.("online", this.#onNetwork);
     socket?.close(1000);
-    this.setStatus({ state: "closed", reason });
+    this.#setStatus({ state: "closed", reason });
     this.options.onClosed();
   }
 
-  private receive(data: unknown): void {
-    this.lastHeardMs = Date.now();
+  #receive(data: unknown): void {
+    this.#lastHeardMs = Date.now();
     const frame = parse(data);
     if (!frame) return;
     const { clock } = this.options;
     switch (frame.type) {
       case "system.welcome":
         clock.sample(frame.timestamp);
-        this.authenticate();
+        this.#authenticate();
         return;
       case "system.authenticated":
-        this.authenticated(frame);
+        this.#authenticated(frame);
         return;
       case "system.heartbeat_ack":
-        if (this.heartbeatSentMs !== undefined) {
-          clock.sample(frame.timestamp, Date.now() - this.heartbeatSentMs);
-          this.heartbeatSentMs = undefined;
+        if (this.#heartbeatSentMs !== undefined) {
+          clock.sample(frame.timestamp, Date.now() - this.#heartbeatSentMs);
+          this.#heartbeatSentMs = undefined;
         }
         return;
       case "system.error":
         // Before the command's own refusal: one given to an expired session is sent again in the next.
         if (frame.code === "auth_failed" || frame.code === "unauthenticated") {
-          this.tokenRefused();
-          if (this.socket) this.drop(this.socket);
+          this.#tokenRefused();
+          if (this.#socket) this.#drop(this.#socket);
           return;
         }
     }
     this.options.onFrame(frame);
   }
 
-  private authenticate(): void {
+  #authenticate(): void {
     const resume = this.options.resumePoints();
     const { token } = this.options.signIn;
     const frame = { type: "system.authenticate", token, ...(resume.length > 0 ? { resume } : {}) };
-    this.socket?.send(JSON.stringify(frame));
+    this.#socket?.send(JSON.stringify(frame));
   }
 
-  private authenticated(frame: Frame): void {
+  #authenticated(frame: Frame): void {
     const { signIn, clock } = this.options;
     clock.sample(frame.timestamp);
     if (!signIn.accept(frame)) {
@@ -188,94 +188,94 @@ export class Connection {
       this.shut("signed_out");
       return;
     }
-    this.renewInTime();
+    this.#renewInTime();
     if (this.isOnline) return;
-    clearTimeout(this.connectTimer);
-    this.attempt = 0;
-    this.setStatus({ state: "online" });
-    this.startHeartbeat();
+    clearTimeout(this.#connectTimer);
+    this.#attempt = 0;
+    this.#setStatus({ state: "online" });
+    this.#startHeartbeat();
     this.options.onOnline();
   }
 
-  private renewInTime(): void {
-    const { socket } = this;
+  #renewInTime(): void {
+    const socket = this.#socket;
     const { signIn } = this.options;
     signIn.scheduleRenewal(
       (token) => {
-        if (socket !== this.socket || !this.isOnline) return;
+        if (socket !== this.#socket || !this.isOnline) return;
         signIn.token = token;
-        this.authenticate();
+        this.#authenticate();
       },
       (error) => {
         if (error instanceof SignedOut) this.shut("signed_out");
-        else if (socket === this.socket) this.renewInTime();
+        else if (socket === this.#socket) this.#renewInTime();
       },
     );
   }
 
-  private startHeartbeat(): void {
-    clearInterval(this.heartbeatTimer);
+  #startHeartbeat(): void {
+    clearInterval(this.#heartbeatTimer);
     const { heartbeatMs, silenceMs } = this.options.timing;
     let beatAtMs = Date.now();
-    this.heartbeatTimer = setInterval(() => {
+    this.#heartbeatTimer = setInterval(() => {
       const now = Date.now();
-      const { socket } = this;
+      const socket = this.#socket;
       if (!socket) return;
-      if (now - this.lastHeardMs > silenceMs) {
-        this.drop(socket);
+      if (now - this.#lastHeardMs > silenceMs) {
+        this.#drop(socket);
         return;
       }
       if (now - beatAtMs >= heartbeatMs) {
         beatAtMs = now;
-        this.heartbeatSentMs = now;
+        this.#heartbeatSentMs = now;
         if (this.isOnline) this.write(JSON.stringify({ type: "system.heartbeat" }));
       }
       this.options.onTick(now);
     }, Math.min(heartbeatMs, silenceMs) / 4);
   }
 
-  private drop(socket: SocketLike): void {
-    if (socket !== this.socket) return;
+  #drop(socket: SocketLike): void {
+    if (socket !== this.#socket) return;
     // The closing handshake of a dead connection may never end; it is given up here and now.
-    this.lost(undefined);
+    this.#lost(undefined);
     socket.close();
   }
 
-  private tokenRefused(): void {
+  #tokenRefused(): void {
     if (!this.options.signIn.refuse()) this.shut("refused");
   }
 
-  private lost(code: number | undefined, reason?: string): void {
+  #lost(code: number | undefined, reason?: string): void {
     // A 1008 has other causes too, such as too many connections, which no other token would help.
-    if (code === 1008 && reason === SIGN_IN_FAILED) this.tokenRefused();
-    this.detach();
+    if (code === 1008 && reason === SIGN_IN_FAILED) this.#tokenRefused();
+    this.#detach();
     if (this.isClosed) return;
     // Draining: the service goes on elsewhere, at once.
-    if (code === 1012) this.attempt = 0;
-    this.retry();
+    if (code === 1012) this.#attempt = 0;
+    this.#retry();
   }
 
-  private retry(): void {
+  #retry(): void {
     const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.options.timing;
-    const delay = backoffMs(this.attempt, { minMs, maxMs, random: this.options.random });
-    this.attempt += 1;
-    this.setStatus({ state: "waiting", retryAt: Date.now() + delay });
-    clearTimeout(this.retryTimer);
-    this.retryTimer = setTimeout(() => void this.open(), delay);
+    const delay = backoffMs(this.#attempt, { minMs, maxMs, random: this.options.random });
+    this.#attempt += 1;
+    this.#setStatus({ state: "waiting", retryAt: Date.now() + delay });
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => void this.open(), delay);
   }
 
-  private detach(): void {
-    clearTimeout(this.connectTimer);
-    clearInterval(this.heartbeatTimer);
+  #detach(): void {
+    clearTimeout(this.#connectTimer);
+    clearInterval(this.#heartbeatTimer);
     this.options.signIn.stopRenewal();
-    this.heartbeatSentMs = undefined;
-    this.socket = undefined;
+    this.#heartbeatSentMs = undefined;
+    this.#socket = undefined;
     this.options.onDetached();
   }
 
-  private setStatus(status: ConnectionStatus): void {
-    this.current = status;
-    this.changed.emit(status);
+  #setStatus(status: ConnectionStatus): void {
+    this.#current = status;
+    this.#changed.emit(status);
   }
 }
 

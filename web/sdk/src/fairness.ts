@@ -20,47 +20,47 @@ const KEPT_PER_ROOM = 8;
  * costs its player the seat. Several are kept, because only the server knows which commitment arrived last.
  */
 export class SeedVault {
-  private readonly storage: LenientStorage;
+  readonly #storage: LenientStorage;
 
   constructor(storage: KeyValueStorage) {
-    this.storage = new LenientStorage(storage);
+    this.#storage = new LenientStorage(storage);
   }
 
   async fresh(user: UserId, room: RoomId): Promise<CommittedSeed> {
     const seed = toHex(crypto.getRandomValues(new Uint8Array(32)));
     const made = { seed, commitment: await commitmentOf(seed) };
-    const kept = [...this.all(user, room), made].slice(-KEPT_PER_ROOM);
-    this.storage.setItem(key(user, room), JSON.stringify(kept));
+    const kept = [...this.#all(user, room), made].slice(-KEPT_PER_ROOM);
+    this.#storage.setItem(key(user, room), JSON.stringify(kept));
     return made;
   }
 
   /** The seed behind one of the listed commitments, whatever shape the list's entries have. */
   find(user: UserId, room: RoomId, commitments: unknown): CommittedSeed | undefined {
     const listed = JSON.stringify(commitments ?? []).toLowerCase();
-    const all = this.all(user, room);
+    const all = this.#all(user, room);
     return all.findLast((kept) => listed.includes(kept.commitment));
   }
 
   latest(user: UserId, room: RoomId): CommittedSeed | undefined {
-    return this.all(user, room).at(-1);
+    return this.#all(user, room).at(-1);
   }
 
   /** Keeps what every seat revealed: only game_started names it, and checking draws needs it to the end. */
   keepRevealed(room: RoomId, seeds: readonly (string | null)[]): void {
-    this.storage.setItem(revealedKey(room), JSON.stringify(seeds));
+    this.#storage.setItem(revealedKey(room), JSON.stringify(seeds));
   }
 
   revealed(room: RoomId): (string | null)[] | null {
-    return (this.storage.list(revealedKey(room)) as (string | null)[] | undefined) ?? null;
+    return (this.#storage.list(revealedKey(room)) as (string | null)[] | undefined) ?? null;
   }
 
   forget(user: UserId, room: RoomId): void {
-    this.storage.removeItem(key(user, room));
-    this.storage.removeItem(revealedKey(room));
+    this.#storage.removeItem(key(user, room));
+    this.#storage.removeItem(revealedKey(room));
   }
 
-  private all(user: UserId, room: RoomId): CommittedSeed[] {
-    return (this.storage.list(key(user, room)) as CommittedSeed[] | undefined) ?? [];
+  #all(user: UserId, room: RoomId): CommittedSeed[] {
+    return (this.#storage.list(key(user, room)) as CommittedSeed[] | undefined) ?? [];
   }
 }
 

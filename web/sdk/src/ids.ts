@@ -1,7 +1,7 @@
 /** UUIDv7 from a given time; ids made in the same millisecond still ascend. */
 export class CommandIds {
-  private lastMs = 0;
-  private counter = 0;
+  #lastMs = 0;
+  #counter = 0;
 
   constructor(
     private readonly now: () => number,
@@ -12,23 +12,23 @@ export class CommandIds {
     const bytes = new Uint8Array(16);
     this.random(bytes);
     const ms = Math.floor(this.now());
-    if (ms > this.lastMs) {
-      this.lastMs = ms;
-      this.counter = ((bytes[6] ?? 0) & 0x07) * 256 + (bytes[7] ?? 0);
+    if (ms > this.#lastMs) {
+      this.#lastMs = ms;
+      this.#counter = ((bytes[6] ?? 0) & 0x07) * 256 + (bytes[7] ?? 0);
     } else {
-      this.counter += 1;
-      if (this.counter > 0xfff) {
-        this.lastMs += 1;
-        this.counter = 0;
+      this.#counter += 1;
+      if (this.#counter > 0xfff) {
+        this.#lastMs += 1;
+        this.#counter = 0;
       }
     }
-    let rest = this.lastMs;
+    let rest = this.#lastMs;
     for (let i = 5; i >= 0; i--) {
       bytes[i] = rest % 256;
       rest = Math.floor(rest / 256);
     }
-    bytes[6] = 0x70 | (this.counter >> 8);
-    bytes[7] = this.counter & 0xff;
+    bytes[6] = 0x70 | (this.#counter >> 8);
+    bytes[7] = this.#counter & 0xff;
     bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
     const hex = toHex(bytes);
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;

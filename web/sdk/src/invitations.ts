@@ -25,59 +25,59 @@ const INVITATIONS_KEPT = 8;
  * The server tells of each once, so that they are kept over a reload.
  */
 export class Invitations {
-  private readonly shared = new Map<RoomId, ReadonlySet<UserId>>();
-  private readonly storage: LenientStorage;
-  private invitations: readonly Invitation[] = [];
-  private readonly changed = new Signal<void>();
-  private isRestored = false;
-  private stopWatching: Unsubscribe | undefined;
+  readonly #shared = new Map<RoomId, ReadonlySet<UserId>>();
+  readonly #storage: LenientStorage;
+  #invitations: readonly Invitation[] = [];
+  readonly #changed = new Signal<void>();
+  #isRestored = false;
+  #stopWatching: Unsubscribe | undefined;
 
   constructor(
     private readonly client: Client,
     storage: KeyValueStorage,
   ) {
-    this.storage = new LenientStorage(storage);
+    this.#storage = new LenientStorage(storage);
     client.onStatus(({ state }) => {
-      if (state === "online") this.restore();
+      if (state === "online") this.#restore();
     });
     client.rooms.onChange((room) => {
       const isBegun = room.phase === "over" || room.phase === "playing";
       const members = new Set(room.members.map((member) => member.userId));
-      if (!this.shared.has(room.roomId) || isBegun) this.meet(room.roomId, members);
+      if (!this.#shared.has(room.roomId) || isBegun) this.#meet(room.roomId, members);
       this.drop(room.roomId);
     });
-    client.on("games.event.room_invited", (frame) => this.add(frame));
+    client.on("games.event.room_invited", (frame) => this.#add(frame));
     client.on("games.event.room_removed", (frame) => this.drop(frame.room_id));
   }
 
   all(): readonly Invitation[] {
-    return this.invitations;
+    return this.#invitations;
   }
 
   /** The one to play this room anew. Of several it is the same for everyone who has them, whichever came first. */
   rematchOf(roomId: RoomId): Invitation | undefined {
-    const those = this.invitations.filter((each) => each.rematchOf === roomId);
+    const those = this.#invitations.filter((each) => each.rematchOf === roomId);
     return those.sort((a, b) => (a.roomId < b.roomId ? -1 : 1))[0];
   }
 
   onChange(listener: () => void): Unsubscribe {
-    return this.changed.on(listener);
+    return this.#changed.on(listener);
   }
 
   drop(roomId: RoomId): void {
-    const rest = this.invitations.filter((each) => each.roomId !== roomId);
-    if (rest.length < this.invitations.length) this.replace(rest);
+    const rest = this.#invitations.filter((each) => each.roomId !== roomId);
+    if (rest.length < this.#invitations.length) this.#replace(rest);
   }
 
-  private get me(): UserId {
+  get #me(): UserId {
     return this.client.user?.userId ?? "";
   }
 
-  private add(frame: EventFrame<"games.event.room_invited">): void {
+  #add(frame: EventFrame<"games.event.room_invited">): void {
     const hostId = userIdOf(frame.host_id);
-    const met = frame.rematch_of ? this.shared.get(frame.rematch_of) : undefined;
+    const met = frame.rematch_of ? this.#shared.get(frame.rematch_of) : undefined;
     // The host hears of it too.
-    if (hostId === this.me || !frame.rematch_of || !met?.has(hostId) || !met.has(this.me)) return;
+    if (hostId === this.#me || !frame.rematch_of || !met?.has(hostId) || !met.has(this.#me)) return;
     const invitation = {
       roomId: frame.room_id,
       roomName: frame.room_name,
@@ -88,54 +88,54 @@ export class Invitations {
       prizeCents: frame.prize_cents,
       rematchOf: frame.rematch_of,
     };
-    const others = this.invitations.filter((each) => each.roomId !== invitation.roomId);
-    this.replace([...others, invitation].slice(-INVITATIONS_KEPT));
+    const others = this.#invitations.filter((each) => each.roomId !== invitation.roomId);
+    this.#replace([...others, invitation].slice(-INVITATIONS_KEPT));
   }
 
-  private replace(invitations: readonly Invitation[]): void {
-    this.invitations = invitations;
-    this.storage.setItem(invitationsKey(this.me), JSON.stringify(invitations));
-    this.watchRooms();
-    this.changed.emit();
+  #replace(invitations: readonly Invitation[]): void {
+    this.#invitations = invitations;
+    this.#storage.setItem(invitationsKey(this.#me), JSON.stringify(invitations));
+    this.#watchRooms();
+    this.#changed.emit();
   }
 
   /** Only those who watch the lobby hear that a room is gone. */
-  private watchRooms(): void {
-    if (this.invitations.length > 0) {
-      this.stopWatching ??= this.client.lobby.watch(() => {});
+  #watchRooms(): void {
+    if (this.#invitations.length > 0) {
+      this.#stopWatching ??= this.client.lobby.watch(() => {});
     } else {
-      this.stopWatching?.();
-      this.stopWatching = undefined;
+      this.#stopWatching?.();
+      this.#stopWatching = undefined;
     }
   }
 
-  private meet(roomId: RoomId, members: ReadonlySet<UserId>): void {
-    const known = this.shared.get(roomId);
+  #meet(roomId: RoomId, members: ReadonlySet<UserId>): void {
+    const known = this.#shared.get(roomId);
     if (known && known.size === members.size && [...members].every((member) => known.has(member))) return;
-    this.shared.delete(roomId);
-    this.shared.set(roomId, members);
-    for (const oldest of this.shared.keys()) {
-      if (this.shared.size <= ROOMS_KEPT) break;
-      this.shared.delete(oldest);
+    this.#shared.delete(roomId);
+    this.#shared.set(roomId, members);
+    for (const oldest of this.#shared.keys()) {
+      if (this.#shared.size <= ROOMS_KEPT) break;
+      this.#shared.delete(oldest);
     }
-    const kept = [...this.shared].map(([room, users]) => [room, [...users]]);
-    this.storage.setItem(sharedKey(this.me), JSON.stringify(kept));
+    const kept = [...this.#shared].map(([room, users]) => [room, [...users]]);
+    this.#storage.setItem(sharedKey(this.#me), JSON.stringify(kept));
   }
 
   /** What was known before a reload; after each sign-in, which of it still stands. */
-  private restore(): void {
-    if (!this.isRestored) {
-      this.isRestored = true;
-      for (const [room, users] of (this.storage.list(sharedKey(this.me)) ?? []).filter(isShared)) {
-        this.shared.set(room, new Set(users));
+  #restore(): void {
+    if (!this.#isRestored) {
+      this.#isRestored = true;
+      for (const [room, users] of (this.#storage.list(sharedKey(this.#me)) ?? []).filter(isShared)) {
+        this.#shared.set(room, new Set(users));
       }
-      const kept = (this.storage.list(invitationsKey(this.me)) ?? []).filter(isInvitation).slice(-INVITATIONS_KEPT);
-      if (kept.length > 0) this.replace(kept);
+      const kept = (this.#storage.list(invitationsKey(this.#me)) ?? []).filter(isInvitation).slice(-INVITATIONS_KEPT);
+      if (kept.length > 0) this.#replace(kept);
     }
-    for (const { roomId } of this.invitations) void this.ask(roomId);
+    for (const { roomId } of this.#invitations) void this.#ask(roomId);
   }
 
-  private async ask(roomId: RoomId): Promise<void> {
+  async #ask(roomId: RoomId): Promise<void> {
     try {
       const room = await this.client.standing(roomId);
       if ("status" in room && room.status !== "waiting") this.drop(roomId);

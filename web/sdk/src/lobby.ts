@@ -7,57 +7,57 @@ import type { EventFrame, RoomId, RoomSummary } from "./wire.js";
  * one begins, but not when it ends, which only the next list shows.
  */
 export class Lobby {
-  private readonly rooms = new Map<RoomId, RoomSummary>();
-  private readonly changed = new Signal<readonly RoomSummary[]>();
-  private watchers = 0;
-  private isLoaded = false;
+  readonly #rooms = new Map<RoomId, RoomSummary>();
+  readonly #changed = new Signal<readonly RoomSummary[]>();
+  #watchers = 0;
+  #isLoaded = false;
 
   constructor(private readonly client: Client) {
     client.onStatus(({ state }) => {
-      if (state === "online" && this.watchers > 0) this.start();
+      if (state === "online" && this.#watchers > 0) this.#start();
     });
-    client.on("games.event.room_list", (frame) => this.replace(frame.rooms));
-    client.on("games.event.room_created", (frame) => this.put(summaryOf(frame)));
+    client.on("games.event.room_list", (frame) => this.#replace(frame.rooms));
+    client.on("games.event.room_created", (frame) => this.#put(summaryOf(frame)));
     client.on("games.event.room_updated", (frame) => {
-      const known = this.rooms.get(frame.room_id);
-      if (known || frame.room_name !== undefined) this.put({ ...known, bot_count: 0, ...frame } as RoomSummary);
+      const known = this.#rooms.get(frame.room_id);
+      if (known || frame.room_name !== undefined) this.#put({ ...known, bot_count: 0, ...frame } as RoomSummary);
     });
     client.on("games.event.room_removed", (frame) => {
-      const known = this.rooms.get(frame.room_id);
+      const known = this.#rooms.get(frame.room_id);
       if (!known) return;
-      if (frame.reason === "game_started") this.rooms.set(frame.room_id, { ...known, status: "in_progress" });
-      else this.rooms.delete(frame.room_id);
-      this.emit();
+      if (frame.reason === "game_started") this.#rooms.set(frame.room_id, { ...known, status: "in_progress" });
+      else this.#rooms.delete(frame.room_id);
+      this.#emit();
     });
     // Told to those who were in it.
     client.on("games.event.seed_revealed", (frame) => {
-      if (this.rooms.delete(frame.room_id)) this.emit();
+      if (this.#rooms.delete(frame.room_id)) this.#emit();
     });
   }
 
   /** Whether a list has arrived since it is watched. */
   get loaded(): boolean {
-    return this.isLoaded;
+    return this.#isLoaded;
   }
 
   list(): readonly RoomSummary[] {
-    return [...this.rooms.values()];
+    return [...this.#rooms.values()];
   }
 
   /** Watches until the returned function is called. */
   watch(listener: (rooms: readonly RoomSummary[]) => void): Unsubscribe {
-    const off = this.changed.on(listener);
-    this.watchers += 1;
-    if (this.watchers === 1) this.start();
+    const off = this.#changed.on(listener);
+    this.#watchers += 1;
+    if (this.#watchers === 1) this.#start();
     else listener(this.list());
     let active = true;
     return () => {
       if (!active) return;
       active = false;
       off();
-      this.watchers -= 1;
-      if (this.watchers > 0) return;
-      this.isLoaded = false;
+      this.#watchers -= 1;
+      if (this.#watchers > 0) return;
+      this.#isLoaded = false;
       this.client.send({ type: "system.lobby", watch: false });
     };
   }
@@ -69,25 +69,25 @@ export class Lobby {
     });
   }
 
-  private start(): void {
+  #start(): void {
     // Watching before listing: a change in between arrives twice rather than never.
     if (this.client.send({ type: "system.lobby", watch: true })) this.refresh();
   }
 
-  private replace(rooms: readonly RoomSummary[]): void {
-    this.rooms.clear();
-    for (const room of rooms) this.rooms.set(room.room_id, room);
-    this.isLoaded = true;
-    this.emit();
+  #replace(rooms: readonly RoomSummary[]): void {
+    this.#rooms.clear();
+    for (const room of rooms) this.#rooms.set(room.room_id, room);
+    this.#isLoaded = true;
+    this.#emit();
   }
 
-  private put(room: RoomSummary): void {
-    this.rooms.set(room.room_id, room);
-    this.emit();
+  #put(room: RoomSummary): void {
+    this.#rooms.set(room.room_id, room);
+    this.#emit();
   }
 
-  private emit(): void {
-    this.changed.emit(this.list());
+  #emit(): void {
+    this.#changed.emit(this.list());
   }
 }
 

@@ -26,60 +26,60 @@ const READ_AT_ONCE_MAX = 100;
 
 /** Direct messages by the other user, and the lobby's chat, as far as this client has seen them. */
 export class Messages {
-  private readonly byUser = new Map<UserId, Conversation>();
-  private inLobby: readonly LobbyMessage[] = [];
-  private readonly changed = new Signal<void>();
-  private readonly typingSent = new Map<UserId, number>();
+  readonly #byUser = new Map<UserId, Conversation>();
+  #inLobby: readonly LobbyMessage[] = [];
+  readonly #changed = new Signal<void>();
+  readonly #typingSent = new Map<UserId, number>();
 
   constructor(private readonly client: Client) {
     client.on("chat.event.message_received", (frame) => {
-      this.put([frame]);
+      this.#put([frame]);
       const author = userIdOf(frame.sender_id);
-      if (author !== this.me) this.setTyping(author, 0);
+      if (author !== this.#me) this.#setTyping(author, 0);
     });
-    client.on("chat.event.messages_read", (frame) => this.read(frame.message_ids));
+    client.on("chat.event.messages_read", (frame) => this.#read(frame.message_ids));
     client.on("chat.event.typing", (frame) => {
       const userId = userIdOf(frame.user_id);
-      if (!this.byUser.has(userId)) this.open(userId, frame.username);
-      this.setTyping(userId, client.clock.now() + TYPING_SHOWN_MS);
+      if (!this.#byUser.has(userId)) this.open(userId, frame.username);
+      this.#setTyping(userId, client.clock.now() + TYPING_SHOWN_MS);
     });
     client.on("chat.event.lobby_message", (frame) => this.addLobbyMessages([frame]));
   }
 
   onChange(listener: () => void): Unsubscribe {
-    return this.changed.on(listener);
+    return this.#changed.on(listener);
   }
 
   /** The one with the newest message first. */
   conversations(): Conversation[] {
     const newest = (each: Conversation) => each.messages.at(-1)?.timestamp ?? "";
-    return [...this.byUser.values()].sort((a, b) => (newest(a) < newest(b) ? 1 : newest(a) > newest(b) ? -1 : 0));
+    return [...this.#byUser.values()].sort((a, b) => (newest(a) < newest(b) ? 1 : newest(a) > newest(b) ? -1 : 0));
   }
 
   conversation(userId: UserId): Conversation | undefined {
-    return this.byUser.get(userId);
+    return this.#byUser.get(userId);
   }
 
   get unread(): number {
-    return [...this.byUser.values()].reduce((sum, each) => sum + each.unread, 0);
+    return [...this.#byUser.values()].reduce((sum, each) => sum + each.unread, 0);
   }
 
   lobby(): readonly LobbyMessage[] {
-    return this.inLobby;
+    return this.#inLobby;
   }
 
   /** Begins an empty conversation, where there is none. */
   open(userId: UserId, username: string): Conversation {
-    const known = this.byUser.get(userId);
+    const known = this.#byUser.get(userId);
     if (known) return known;
     const conversation = { userId, username, messages: [], unread: 0, typingUntil: 0 };
-    this.byUser.set(userId, conversation);
-    this.changed.emit();
+    this.#byUser.set(userId, conversation);
+    this.#changed.emit();
     return conversation;
   }
 
   send(userId: UserId, content: string): CommandHandle<Answer<"chat.command.send_message">> {
-    this.typingSent.delete(userId);
+    this.#typingSent.delete(userId);
     return this.client.command("chat.command.send_message", { recipient_id: userId, content });
   }
 
@@ -90,18 +90,18 @@ export class Messages {
   /** Tells the other that this user is typing; not more often than is of use. */
   typing(userId: UserId): void {
     const now = Date.now();
-    if (now - (this.typingSent.get(userId) ?? 0) < TYPING_SENT_EVERY_MS) return;
-    this.typingSent.set(userId, now);
+    if (now - (this.#typingSent.get(userId) ?? 0) < TYPING_SENT_EVERY_MS) return;
+    this.#typingSent.set(userId, now);
     // Without a wait for an answer, of which there is none: later it would be of no use.
     this.client.send({ type: "chat.command.typing", recipient_id: userId });
   }
 
   /** Marks what the other wrote as read, here at once and on the server. */
   markRead(userId: UserId): void {
-    const conversation = this.byUser.get(userId);
+    const conversation = this.#byUser.get(userId);
     if (!conversation || conversation.unread === 0) return;
-    const ids = conversation.messages.filter((each) => this.isUnread(each)).map((each) => each.message_id);
-    this.read(ids);
+    const ids = conversation.messages.filter((each) => this.#isUnread(each)).map((each) => each.message_id);
+    this.#read(ids);
     for (let at = 0; at < ids.length; at += READ_AT_ONCE_MAX) {
       const some = ids.slice(at, at + READ_AT_ONCE_MAX);
       this.client.command("chat.command.mark_read", { message_ids: some }).catch(() => {
@@ -112,60 +112,60 @@ export class Messages {
 
   /** Takes in what the API keeps: after each sign-in, for these events are not sent again. */
   addHistory(messages: readonly DirectMessage[]): void {
-    this.put(messages);
+    this.#put(messages);
   }
 
   addLobbyMessages(messages: readonly LobbyMessage[]): void {
-    this.inLobby = merged(this.inLobby, messages).slice(-LOBBY_MESSAGES_KEPT);
-    this.changed.emit();
+    this.#inLobby = merged(this.#inLobby, messages).slice(-LOBBY_MESSAGES_KEPT);
+    this.#changed.emit();
   }
 
-  private get me(): UserId {
+  get #me(): UserId {
     return this.client.user?.userId ?? "";
   }
 
-  private isUnread(message: DirectMessage): boolean {
-    return !message.is_read && userIdOf(message.recipient_id) === this.me;
+  #isUnread(message: DirectMessage): boolean {
+    return !message.is_read && userIdOf(message.recipient_id) === this.#me;
   }
 
-  private put(messages: readonly DirectMessage[]): void {
+  #put(messages: readonly DirectMessage[]): void {
     for (const message of messages) {
-      const isMine = userIdOf(message.sender_id) === this.me;
+      const isMine = userIdOf(message.sender_id) === this.#me;
       const userId = userIdOf(isMine ? message.recipient_id : message.sender_id);
       const username = (isMine ? message.recipient_username : message.sender_username) || userId;
-      const known = this.byUser.get(userId);
+      const known = this.#byUser.get(userId);
       const earlier = known?.messages.find((each) => each.message_id === message.message_id);
       const is_read = message.is_read || earlier?.is_read || false;
-      this.keep(userId, {
+      this.#keep(userId, {
         userId,
         username,
         messages: merged(known?.messages ?? [], [{ ...message, is_read }]),
         typingUntil: known?.typingUntil ?? 0,
       });
     }
-    this.changed.emit();
+    this.#changed.emit();
   }
 
-  private read(messageIds: readonly string[]): void {
+  #read(messageIds: readonly string[]): void {
     const ids = new Set(messageIds);
-    for (const [userId, known] of this.byUser) {
+    for (const [userId, known] of this.#byUser) {
       if (!known.messages.some((each) => ids.has(each.message_id))) continue;
       const messages = known.messages.map((each) => (ids.has(each.message_id) ? { ...each, is_read: true } : each));
-      this.keep(userId, { ...known, messages });
+      this.#keep(userId, { ...known, messages });
     }
-    this.changed.emit();
+    this.#changed.emit();
   }
 
-  private setTyping(userId: UserId, typingUntil: number): void {
-    const known = this.byUser.get(userId);
+  #setTyping(userId: UserId, typingUntil: number): void {
+    const known = this.#byUser.get(userId);
     if (!known || known.typingUntil === typingUntil) return;
-    this.byUser.set(userId, { ...known, typingUntil });
-    this.changed.emit();
+    this.#byUser.set(userId, { ...known, typingUntil });
+    this.#changed.emit();
   }
 
-  private keep(userId: UserId, conversation: Omit<Conversation, "unread">): void {
-    const unread = conversation.messages.filter((each) => this.isUnread(each)).length;
-    this.byUser.set(userId, { ...conversation, unread });
+  #keep(userId: UserId, conversation: Omit<Conversation, "unread">): void {
+    const unread = conversation.messages.filter((each) => this.#isUnread(each)).length;
+    this.#byUser.set(userId, { ...conversation, unread });
   }
 }
 

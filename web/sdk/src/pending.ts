@@ -18,25 +18,25 @@ export class PendingCommand {
   /** Waits for the pause to end after which it is sent again. */
   isHeld = false;
   readonly handle: CommandHandle<Frame>;
-  private isAcked = false;
-  private resolveAck!: () => void;
-  private rejectAck!: (reason: unknown) => void;
-  private resolveAnswer!: (frame: Frame) => void;
-  private rejectAnswer!: (reason: unknown) => void;
+  #isAcked = false;
+  #resolveAck!: () => void;
+  #rejectAck!: (reason: unknown) => void;
+  #resolveAnswer!: (frame: Frame) => void;
+  #rejectAnswer!: (reason: unknown) => void;
 
   constructor(
     readonly type: string,
     readonly fields: object,
   ) {
     const acked = new Promise<void>((resolve, reject) => {
-      this.resolveAck = resolve;
-      this.rejectAck = reject;
+      this.#resolveAck = resolve;
+      this.#rejectAck = reject;
     });
     // Most callers wait for the answer alone; its rejection is the one that must not go unnoticed.
     acked.catch(() => {});
     const answer = new Promise<Frame>((resolve, reject) => {
-      this.resolveAnswer = resolve;
-      this.rejectAnswer = reject;
+      this.#resolveAnswer = resolve;
+      this.#rejectAnswer = reject;
     });
     this.handle = Object.defineProperties(answer, {
       acked: { value: acked },
@@ -60,84 +60,84 @@ export class PendingCommand {
   }
 
   ack(): void {
-    this.isAcked = true;
-    this.resolveAck();
+    this.#isAcked = true;
+    this.#resolveAck();
   }
 
   answer(frame: Frame): void {
-    this.resolveAck();
-    this.resolveAnswer(frame);
+    this.#resolveAck();
+    this.#resolveAnswer(frame);
   }
 
   refuse(refusal: Refusal): void {
-    if (!this.isAcked) this.rejectAck(refusal);
-    this.rejectAnswer(refusal);
+    if (!this.#isAcked) this.#rejectAck(refusal);
+    this.#rejectAnswer(refusal);
   }
 }
 
 /** Commands without an answer, in the order in which they were given. */
 export class PendingCommands {
-  private readonly commands: PendingCommand[] = [];
+  readonly #commands: PendingCommand[] = [];
 
   constructor(private readonly capacity: number) {}
 
   add(command: PendingCommand): void {
-    if (this.commands.length >= this.capacity) {
+    if (this.#commands.length >= this.capacity) {
       command.refuse(new Refusal("queue_full", "Too many commands are waiting for an answer"));
       return;
     }
-    this.commands.push(command);
+    this.#commands.push(command);
   }
 
   has(command: PendingCommand): boolean {
-    return this.commands.includes(command);
+    return this.#commands.includes(command);
   }
 
   get(commandId: unknown): PendingCommand | undefined {
-    return this.find(commandId);
+    return this.#find(commandId);
   }
 
   get size(): number {
-    return this.commands.length;
+    return this.#commands.length;
   }
 
   all(): readonly PendingCommand[] {
-    return [...this.commands];
+    return [...this.#commands];
   }
 
   ack(commandId: unknown): void {
-    this.find(commandId)?.ack();
+    this.#find(commandId)?.ack();
   }
 
   answer(commandId: unknown, frame: Frame): void {
-    const command = this.find(commandId);
+    const command = this.#find(commandId);
     if (!command?.isAnsweredBy(frame)) return;
-    this.remove(command);
+    this.#remove(command);
     command.answer(frame);
   }
 
   refuse(commandId: unknown, code: unknown, message: unknown): boolean {
-    const command = this.find(commandId);
+    const command = this.#find(commandId);
     if (!command) return false;
-    this.remove(command);
+    this.#remove(command);
     command.refuse(new Refusal(String(code), String(message ?? code), command.commandId));
     return true;
   }
 
   refuseAll(code: string, message: string): void {
-    for (const command of this.commands.splice(0)) {
+    for (const command of this.#commands.splice(0)) {
       command.refuse(new Refusal(code, message, command.commandId));
     }
   }
 
-  private find(commandId: unknown): PendingCommand | undefined {
+  #find(commandId: unknown): PendingCommand | undefined {
     if (typeof commandId !== "string") return undefined;
-    return this.commands.find((command) => command.commandId === commandId);
+    return this.#commands.find((command) => command.commandId === commandId);
   }
 
-  private remove(command: PendingCommand): void {
-    const at = this.commands.indexOf(command);
-    if (at >= 0) this.commands.splice(at, 1);
+  #remove(command: PendingCommand): void {
+    const at = this.#commands.indexOf(command);
+    if (at >= 0) this.#commands.splice(at, 1);
   }
 }
 

@@ -27,28 +27,28 @@ const RESUMED_MAX = 16;
  * seen is dropped, and at a gap the missing ones are asked for while the later ones wait.
  */
 export class Rooms {
-  private readonly tracked = new Map<RoomId, Tracked>();
-  private readonly changed = new Signal<RoomView>();
+  readonly #tracked = new Map<RoomId, Tracked>();
+  readonly #changed = new Signal<RoomView>();
 
   constructor(private readonly options: RoomsOptions) {}
 
   get(roomId: RoomId): RoomView | undefined {
-    return this.tracked.get(roomId)?.view;
+    return this.#tracked.get(roomId)?.view;
   }
 
   all(): RoomView[] {
-    return [...this.tracked.values()].map(({ view }) => view);
+    return [...this.#tracked.values()].map(({ view }) => view);
   }
 
   onChange(listener: (room: RoomView) => void): Unsubscribe {
-    return this.changed.on(listener);
+    return this.#changed.on(listener);
   }
 
   /** Hears one room, its present state first where there is one. */
   subscribe(roomId: RoomId, listener: (room: RoomView) => void): Unsubscribe {
     const present = this.get(roomId);
     if (present) listener(present);
-    return this.changed.on((room) => {
+    return this.#changed.on((room) => {
       if (room.roomId === roomId) listener(room);
     });
   }
@@ -62,50 +62,50 @@ export class Rooms {
   }
 
   forget(roomId: RoomId): void {
-    clearTimeout(this.tracked.get(roomId)?.gapTimer);
-    this.tracked.delete(roomId);
+    clearTimeout(this.#tracked.get(roomId)?.gapTimer);
+    this.#tracked.delete(roomId);
   }
 
   clear(): void {
-    for (const roomId of [...this.tracked.keys()]) this.forget(roomId);
+    for (const roomId of [...this.#tracked.keys()]) this.forget(roomId);
   }
 
   stop(): void {
-    for (const room of this.tracked.values()) clearTimeout(room.gapTimer);
+    for (const room of this.#tracked.values()) clearTimeout(room.gapTimer);
   }
 
   /** Whether the room's present view is a snapshot that nothing has been folded into yet. */
   isFreshSnapshot(roomId: RoomId): boolean {
-    return this.tracked.get(roomId)?.freshSnapshot ?? false;
+    return this.#tracked.get(roomId)?.freshSnapshot ?? false;
   }
 
   take(frame: Frame): void {
     if (frame.type === "games.event.room_state") {
-      this.takeState(frame);
+      this.#takeState(frame);
       return;
     }
-    const room = typeof frame.room_id === "string" ? this.tracked.get(frame.room_id) : undefined;
+    const room = typeof frame.room_id === "string" ? this.#tracked.get(frame.room_id) : undefined;
     const seq = frame.room_seq;
     if (!room || typeof seq !== "number") {
-      this.apply(room, frame);
+      this.#apply(room, frame);
       return;
     }
     if (seq <= room.view.roomSeq) return;
     if (seq > room.view.roomSeq + 1) {
-      this.hold(room, seq, frame);
+      this.#hold(room, seq, frame);
       return;
     }
-    this.apply(room, frame);
-    this.release(room);
+    this.#apply(room, frame);
+    this.#release(room);
   }
 
-  private takeState(frame: Frame): void {
+  #takeState(frame: Frame): void {
     let view = foldRoom(this.get(roomIdOf(frame)), frame, this.options.me());
     if (!view) return;
     if (view.phase === "playing" && view.fairness.playerSeeds === null) {
       view = { ...view, fairness: { ...view.fairness, playerSeeds: this.options.revealedSeeds(view.roomId) } };
     }
-    const before = this.tracked.get(view.roomId);
+    const before = this.#tracked.get(view.roomId);
     const recovered = frame.recovered !== false && (frame.room as { recovered?: unknown }).recovered !== false;
     if (before && view.roomSeq < before.view.roomSeq && recovered) {
       this.options.deliver(frame);
@@ -114,38 +114,38 @@ export class Rooms {
     const room: Tracked = before ?? { view, held: new Map(), gapTimer: undefined, freshSnapshot: true };
     room.view = view;
     room.freshSnapshot = true;
-    this.tracked.set(view.roomId, room);
-    this.changed.emit(view);
+    this.#tracked.set(view.roomId, room);
+    this.#changed.emit(view);
     this.options.deliver(frame);
-    this.release(room);
+    this.#release(room);
   }
 
-  private apply(room: Tracked | undefined, frame: Frame): void {
+  #apply(room: Tracked | undefined, frame: Frame): void {
     if (room) {
       const view = foldRoom(room.view, frame, this.options.me());
       if (view && view !== room.view) {
         room.view = view;
         room.freshSnapshot = false;
-        this.changed.emit(view);
+        this.#changed.emit(view);
       }
     }
     this.options.deliver(frame);
   }
 
-  private hold(room: Tracked, seq: number, frame: Frame): void {
+  #hold(room: Tracked, seq: number, frame: Frame): void {
     room.held.set(seq, frame);
     if (room.gapTimer !== undefined) return;
     this.options.resume([{ room_id: room.view.roomId, room_seq: room.view.roomSeq }]);
-    room.gapTimer = setTimeout(() => this.acceptGap(room), this.options.gapMs);
+    room.gapTimer = setTimeout(() => this.#acceptGap(room), this.options.gapMs);
   }
 
   /** Applies what has waited and follows without a gap. */
-  private release(room: Tracked): void {
+  #release(room: Tracked): void {
     for (const seq of [...room.held.keys()].sort((a, b) => a - b)) {
       const frame = room.held.get(seq);
       if (frame && seq <= room.view.roomSeq + 1) {
         room.held.delete(seq);
-        if (seq === room.view.roomSeq + 1) this.apply(room, frame);
+        if (seq === room.view.roomSeq + 1) this.#apply(room, frame);
       }
     }
     if (room.held.size > 0) return;
@@ -153,12 +153,12 @@ export class Rooms {
     room.gapTimer = undefined;
   }
 
-  private acceptGap(room: Tracked): void {
+  #acceptGap(room: Tracked): void {
     room.gapTimer = undefined;
     for (const seq of [...room.held.keys()].sort((a, b) => a - b)) {
       const frame = room.held.get(seq);
       room.held.delete(seq);
-      if (frame && seq > room.view.roomSeq) this.apply(room, frame);
+      if (frame && seq > room.view.roomSeq) this.#apply(room, frame);
     }
   }
 }

@@ -5,19 +5,19 @@ import type { Frame, RoomId } from "./wire.js";
 
 /** This user's share in the draws: a seed committed to with each ready, and revealed when the room asks for it. */
 export class SeatSeeds {
-  private readonly vault: SeedVault;
-  private readonly revealedAfterReload = new Set<string>();
+  readonly #vault: SeedVault;
+  readonly #revealedAfterReload = new Set<string>();
 
   constructor(
     private readonly client: Client,
     storage: KeyValueStorage,
   ) {
-    this.vault = new SeedVault(storage);
+    this.#vault = new SeedVault(storage);
   }
 
   /** What every seat revealed, as kept from before a reload. */
   revealed(roomId: RoomId): (string | null)[] | null {
-    return this.vault.revealed(roomId);
+    return this.#vault.revealed(roomId);
   }
 
   async ready(roomId: RoomId, isReady: boolean): Promise<Frame> {
@@ -27,7 +27,7 @@ export class SeatSeeds {
     if (!isReady || !user || !canHash) {
       return client.command("games.command.ready", { room_id: roomId, is_ready: isReady });
     }
-    const { commitment } = await this.vault.fresh(user, roomId);
+    const { commitment } = await this.#vault.fresh(user, roomId);
     client.transcripts.addReady(roomId, user, commitment);
     return client.command("games.command.ready", { room_id: roomId, is_ready: true, seed_commitment: commitment });
   }
@@ -37,14 +37,14 @@ export class SeatSeeds {
     const roomId = String(frame.room_id);
     const user = this.client.user?.userId;
     if (frame.type === "games.event.seeds_requested" && user) {
-      const own = this.vault.find(user, roomId, frame.commitments);
-      if (own) this.reveal(roomId, own.seed);
+      const own = this.#vault.find(user, roomId, frame.commitments);
+      if (own) this.#reveal(roomId, own.seed);
     }
     if (frame.type === "games.event.game_started") {
       const seeds = this.client.rooms.get(roomId)?.fairness.playerSeeds;
-      if (seeds) this.vault.keepRevealed(roomId, seeds);
+      if (seeds) this.#vault.keepRevealed(roomId, seeds);
     }
-    if (frame.type === "games.event.seed_revealed" && user) this.vault.forget(user, roomId);
+    if (frame.type === "games.event.seed_revealed" && user) this.#vault.forget(user, roomId);
   }
 
   /**
@@ -54,14 +54,14 @@ export class SeatSeeds {
     const { rooms, user } = this.client;
     const room = rooms.get(roomId);
     if (!user || room?.phase !== "seeds" || !rooms.isFreshSnapshot(roomId)) return;
-    const own = this.vault.latest(user.userId, roomId);
+    const own = this.#vault.latest(user.userId, roomId);
     if (!own || !room.selected.includes(user.userId)) return;
-    if (this.revealedAfterReload.has(own.commitment)) return;
-    this.revealedAfterReload.add(own.commitment);
-    this.reveal(roomId, own.seed);
+    if (this.#revealedAfterReload.has(own.commitment)) return;
+    this.#revealedAfterReload.add(own.commitment);
+    this.#reveal(roomId, own.seed);
   }
 
-  private reveal(roomId: RoomId, client_seed: string): void {
+  #reveal(roomId: RoomId, client_seed: string): void {
     this.client.command("games.command.reveal_seed", { room_id: roomId, client_seed }).catch(() => {
       // Too late or no longer selected: the room's own events say what became of it.
     });

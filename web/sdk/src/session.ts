@@ -115,68 +115,68 @@ const RENEW_BEFORE_MS = 2 * 60_000;
  * no script can read.
  */
 export class Session {
-  private grant: Grant | undefined;
-  private expiresAtMs = 0;
-  private renewal: Promise<Grant> | undefined;
-  private readonly base: string;
-  private readonly fetch: typeof fetch;
-  private readonly now: () => number;
-  private readonly timeoutMs: number;
+  #grant: Grant | undefined;
+  #expiresAtMs = 0;
+  #renewal: Promise<Grant> | undefined;
+  readonly #base: string;
+  readonly #fetch: typeof fetch;
+  readonly #now: () => number;
+  readonly #timeoutMs: number;
 
   constructor(options: SessionOptions = {}) {
-    this.base = `${options.origin ?? ""}/api/v1`;
+    this.#base = `${options.origin ?? ""}/api/v1`;
     const given = options.fetch ?? globalThis.fetch;
-    this.fetch = (input, init) => given(input, init);
-    this.now = options.now ?? Date.now;
-    this.timeoutMs = options.timeoutMs ?? 10_000;
+    this.#fetch = (input, init) => given(input, init);
+    this.#now = options.now ?? Date.now;
+    this.#timeoutMs = options.timeoutMs ?? 10_000;
   }
 
   get account(): Account | undefined {
-    return this.grant?.user;
+    return this.#grant?.user;
   }
 
   guest(username?: string): Promise<Account> {
-    return this.enter("auth/guest", username ? { username } : {});
+    return this.#enter("auth/guest", username ? { username } : {});
   }
 
   login(email: string, password: string): Promise<Account> {
-    return this.enter("auth/login", { email, password });
+    return this.#enter("auth/login", { email, password });
   }
 
   register(email: string, password: string, username: string): Promise<Account> {
-    return this.enter("auth/register", { email, password, username });
+    return this.#enter("auth/register", { email, password, username });
   }
 
   /** Has a link for a new password sent, if there is an account with this address. */
   async forgotPassword(email: string): Promise<void> {
-    await this.request("POST", "auth/password-reset", { email }, undefined);
+    await this.#request("POST", "auth/password-reset", { email }, undefined);
   }
 
   /** Chooses a new password by the token of a link, and signs in. */
   resetPassword(token: string, password: string): Promise<Account> {
-    return this.enter("auth/password-reset", { token, password });
+    return this.#enter("auth/password-reset", { token, password });
   }
 
   /** Has a link sent that shows the own address to be right. */
   async askVerification(): Promise<void> {
-    await this.authorized("POST", "auth/verify-email");
+    await this.#authorized("POST", "auth/verify-email");
   }
 
   /** Shows an address to be right by the token of a link. */
   async verifyEmail(token: string): Promise<void> {
-    await this.request("POST", "auth/verify-email", { token }, undefined);
+    await this.#request("POST", "auth/verify-email", { token }, undefined);
   }
 
   /** Gives the guest who is signed in an address and a password: the same user, with all that is theirs. */
   async upgrade(email: string, password: string, username?: string): Promise<Account> {
     const body = { email, password, ...(username ? { username } : {}) };
-    return this.keep(await this.authorized<Grant>("POST", "auth/upgrade", body)).user;
+    return this.#keep(await this.#authorized<Grant>("POST", "auth/upgrade", body)).user;
   }
 
   /** The account of an earlier visit, or null. */
   async restore(): Promise<Account | null> {
     try {
-      return (await this.refresh()).user;
+      return (await this.#refresh()).user;
     } catch (error) {
       if (error instanceof SignedOut) return null;
       throw error;
@@ -184,117 +184,112 @@ export class Session {
   }
 
   async logout(): Promise<void> {
-    this.grant = undefined;
-    await this.request("POST", "auth/logout", undefined, undefined);
+    this.#grant = undefined;
+    await this.#request("POST", "auth/logout", undefined, undefined);
   }
 
   /** A token that is good for some minutes, renewed where needed: what `connect` asks for. */
   async token({ refused = false }: { refused?: boolean } = {}): Promise<string> {
-    if (!refused && this.grant && this.now() < this.expiresAtMs - RENEW_BEFORE_MS) return this.grant.access_token;
-    return (await this.refresh()).access_token;
+    if (!refused && this.#grant && this.#now() < this.#expiresAtMs - RENEW_BEFORE_MS) return this.#grant.access_token;
+    return (await this.#refresh()).access_token;
   }
 
   async me(): Promise<Account> {
-    return (await this.authorized<{ user: Account }>("GET", "me")).user;
+    return (await this.#authorized<{ user: Account }>("GET", "me")).user;
   }
 
   balance(): Promise<Balance> {
-    return this.authorized("GET", "me/balance");
+    return this.#authorized("GET", "me/balance");
   }
 
   /** The ledger of the own balance, in pages. */
   transactions(cursor?: string): Promise<Transactions> {
-    return this.authorized("GET", withCursor("me/transactions", cursor));
+    return this.#authorized("GET", withCursor("me/transactions", cursor));
   }
 
   limits(): Promise<DepositLimits> {
-    return this.authorized("GET", "me/limits");
+    return this.#authorized("GET", "me/limits");
   }
 
   paymentTerms(): Promise<PaymentTerms> {
-    return this.request("GET", "checkout/terms", undefined, undefined);
+    return this.#request("GET", "checkout/terms", undefined, undefined);
   }
 
   /** Those that may still be paid, the newest first. */
   async openPayments(): Promise<Payment[]> {
-    return (await this.authorized<{ payments: Payment[] }>("GET", "checkout/sessions")).payments;
+    return (await this.#authorized<{ payments: Payment[] }>("GET", "checkout/sessions")).payments;
   }
 
   payment(requestId: string): Promise<Payment> {
-    return this.authorized("GET", `checkout/sessions/${encodeURIComponent(requestId)}`);
+    return this.#authorized("GET", `checkout/sessions/${encodeURIComponent(requestId)}`);
   }
 
   async games(): Promise<GameInfo[]> {
-    return (await this.request<{ games: GameInfo[] }>("GET", "games", undefined, this.grant?.access_token)).games;
+    return (await this.#request<{ games: GameInfo[] }>("GET", "games", undefined, this.#grant?.access_token)).games;
   }
 
   /** The newest direct messages, sent and received, the newest first. */
   async messages(cursor?: string): Promise<DirectMessage[]> {
-    const page = await this.authorized<{ messages: DirectMessage[] }>("GET", withCursor("me/messages", cursor));
+    const page = await this.#authorized<{ messages: DirectMessage[] }>("GET", withCursor("me/messages", cursor));
     return page.messages;
   }
 
   /** The newest messages of a lobby, the newest first. */
   async lobbyMessages(lobbyId = LOBBY_ID, cursor?: string): Promise<LobbyMessage[]> {
     const path = withCursor(`lobbies/${encodeURIComponent(lobbyId)}/messages`, cursor);
-    return (await this.authorized<{ messages: LobbyMessage[] }>("GET", path)).messages;
+    return (await this.#authorized<{ messages: LobbyMessage[] }>("GET", path)).messages;
   }
 
   async rooms(): Promise<RoomSummary[]> {
-    return (await this.authorized<{ rooms: RoomSummary[] }>("GET", "rooms")).rooms;
+    return (await this.#authorized<{ rooms: RoomSummary[] }>("GET", "rooms")).rooms;
   }
 
-  private async enter(path: string, body: object): Promise<Account> {
-    return this.keep(await this.request<Grant>("POST", path, body, undefined)).user;
+  async #enter(path: string, body: object): Promise<Account> {
+    return this.#keep(await this.#request<Grant>("POST", path, body, undefined)).user;
   }
 
-  private keep(grant: Grant): Grant {
-    this.grant = grant;
-    this.expiresAtMs = this.now() + grant.expires_in * 1000;
+  #keep(grant: Grant): Grant {
+    this.#grant = grant;
+    this.#expiresAtMs = this.#now() + grant.expires_in * 1000;
     return grant;
   }
 
   /** One renewal at a time, across tabs too: each uses the cookie up and replaces it. */
-  private refresh(): Promise<Grant> {
-    this.renewal ??= exclusively(async () => {
+  #refresh(): Promise<Grant> {
+    this.#renewal ??= exclusively(async () => {
       try {
-        return this.keep(await this.request<Grant>("POST", "auth/refresh", undefined, undefined));
+        return this.#keep(await this.#request<Grant>("POST", "auth/refresh", undefined, undefined));
       } catch (error) {
         if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) {
-          this.grant = undefined;
+          this.#grant = undefined;
           throw new SignedOut();
         }
         throw error;
       }
     }).finally(() => {
-      this.renewal = undefined;
+      this.#renewal = undefined;
     });
-    return this.renewal;
+    return this.#renewal;
   }
 
-  private async authorized<T>(method: string, path: string, body?: object): Promise<T> {
+  async #authorized<T>(method: string, path: string, body?: object): Promise<T> {
     try {
-      return await this.request<T>(method, path, body, await this.token());
+      return await this.#request<T>(method, path, body, await this.token());
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.status !== 401) throw error;
-      return this.request<T>(method, path, body, await this.token({ refused: true }));
+      return this.#request<T>(method, path, body, await this.token({ refused: true }));
     }
   }
 
-  private async request<T>(
-    method: string,
-    path: string,
-    body: object | undefined,
-    token: string | undefined,
-  ): Promise<T> {
+  async #request<T>(method: string, path: string, body: object | undefined, token: string | undefined): Promise<T> {
     const headers: Record<string, string> = { accept: "application/json" };
     if (method === "POST") headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;
-    const response = await this.fetch(`${this.base}/${path}`, {
+    const response = await this.#fetch(`${this.#base}/${path}`, {
       method,
       headers,
       credentials: "same-origin",
-      signal: AbortSignal.timeout(this.timeoutMs),
+      signal: AbortSignal.timeout(this.#timeoutMs),
       ...(method === "POST" ? { body: JSON.stringify(body ?? {}) } : {}),
     });
     const text = await response.text();

@@ -15,9 +15,9 @@ const REFUSED_TOKENS_MAX = 3;
 export class SignIn {
   /** What the next frame of signing in carries. */
   token = "";
-  private signedIn: SignedIn | undefined;
-  private refusals = 0;
-  private renewal: ReturnType<typeof setTimeout> | undefined;
+  #signedIn: SignedIn | undefined;
+  #refusals = 0;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly fetchToken: ConnectOptions["token"],
@@ -27,18 +27,18 @@ export class SignIn {
 
   /** Known from the first sign-in on. */
   get user(): SignedIn | undefined {
-    return this.signedIn;
+    return this.#signedIn;
   }
 
   /** A token for a new connection. */
   fetch(): Promise<string> {
-    return this.fetchToken({ refused: this.refusals > 0 });
+    return this.fetchToken({ refused: this.#refusals > 0 });
   }
 
   /** Counts a refused token; whether it is to be tried again with another. */
   refuse(): boolean {
-    this.refusals += 1;
-    return this.refusals < REFUSED_TOKENS_MAX;
+    this.#refusals += 1;
+    return this.#refusals < REFUSED_TOKENS_MAX;
   }
 
   /** Takes in who the server says this is; false where it was somebody else before. */
@@ -48,9 +48,9 @@ export class SignIn {
       username: String(frame.username ?? ""),
       roles: Array.isArray(frame.roles) ? frame.roles.map(String) : [],
     };
-    if (this.signedIn !== undefined && this.signedIn.userId !== user.userId) return false;
-    this.signedIn = user;
-    this.refusals = 0;
+    if (this.#signedIn !== undefined && this.#signedIn.userId !== user.userId) return false;
+    this.#signedIn = user;
+    this.#refusals = 0;
     return true;
   }
 
@@ -72,11 +72,11 @@ export class SignIn {
       }
       renewed(token);
     };
-    this.renewal = setTimeout(() => void renew(), Math.max(due, Math.min(5_000, this.timing.reauthenticateAfterMs)));
+    this.#renewal = setTimeout(() => void renew(), Math.max(due, Math.min(5_000, this.timing.reauthenticateAfterMs)));
   }
 
   stopRenewal(): void {
-    clearTimeout(this.renewal);
+    clearTimeout(this.#renewal);
   }
 }
 

@@ -6,15 +6,15 @@ export interface KeyValueStorage {
 }
 
 export class MemoryStorage implements KeyValueStorage {
-  private readonly items = new Map<string, string>();
+  readonly #items = new Map<string, string>();
   getItem(key: string): string | null {
-    return this.items.get(key) ?? null;
+    return this.#items.get(key) ?? null;
   }
   setItem(key: string, value: string): void {
-    this.items.set(key, value);
+    this.#items.set(key, value);
   }
   removeItem(key: string): void {
-    this.items.delete(key);
+    this.#items.delete(key);
   }
 }
 
@@ -35,13 +35,13 @@ export function defaultStorage(): KeyValueStorage {
 
 /** Never throws: what a full or blocked storage refuses is kept for as long as the page lives. */
 export class LenientStorage implements KeyValueStorage {
-  private readonly refused = new MemoryStorage();
+  readonly #refused = new MemoryStorage();
 
   constructor(private readonly storage: KeyValueStorage) {}
 
   getItem(key: string): string | null {
     try {
-      return this.refused.getItem(key) ?? this.storage.getItem(key);
+      return this.#refused.getItem(key) ?? this.storage.getItem(key);
     } catch {
       return null;
     }
@@ -50,14 +50,14 @@ export class LenientStorage implements KeyValueStorage {
   setItem(key: string, value: string): void {
     try {
       this.storage.setItem(key, value);
-      this.refused.removeItem(key);
+      this.#refused.removeItem(key);
     } catch {
-      this.refused.setItem(key, value);
+      this.#refused.setItem(key, value);
     }
   }
 
   removeItem(key: string): void {
-    this.refused.removeItem(key);
+    this.#refused.removeItem(key);
     try {
       this.storage.removeItem(key);
     } catch {

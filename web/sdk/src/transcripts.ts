@@ -13,17 +13,17 @@ const ROOMS_KEY = "blazing-sun.transcripts";
  * As JSON lines it is what `blazing-sun verify` takes. It outlives a reload of the page.
  */
 export class Transcripts {
-  private readonly rooms = new Map<RoomId, Frame[]>();
-  private readonly storage: LenientStorage;
+  readonly #rooms = new Map<RoomId, Frame[]>();
+  readonly #storage: LenientStorage;
 
   constructor(storage: KeyValueStorage) {
-    this.storage = new LenientStorage(storage);
+    this.#storage = new LenientStorage(storage);
   }
 
   add(frame: Frame, me: UserId): void {
     if (frame.type === "games.event.room_created") {
       // Others' rooms are told to everyone in the lobby.
-      if (userIdOf(frame.host_id) === me && typeof frame.room_id === "string") this.push(frame.room_id, frame);
+      if (userIdOf(frame.host_id) === me && typeof frame.room_id === "string") this.#push(frame.room_id, frame);
       return;
     }
     if (frame.type === "games.event.room_state") {
@@ -32,15 +32,15 @@ export class Transcripts {
       const seq = typeof room.room_seq === "number" ? room.room_seq : 0;
       // What follows from the events before tells nothing new.
       const { length } = this.lines(room.room_id);
-      if (length === 0 || seq > this.lastSeq(room.room_id)) this.push(room.room_id, frame);
+      if (length === 0 || seq > this.#lastSeq(room.room_id)) this.#push(room.room_id, frame);
       return;
     }
     if (typeof frame.room_id !== "string" || typeof frame.room_seq !== "number") return;
-    if (frame.room_seq > this.lastSeq(frame.room_id)) this.push(frame.room_id, frame);
+    if (frame.room_seq > this.#lastSeq(frame.room_id)) this.#push(frame.room_id, frame);
   }
 
   addReady(roomId: RoomId, user: UserId, commitment: string): void {
-    this.push(roomId, {
+    this.#push(roomId, {
       type: "games.command.ready",
       room_id: roomId,
       user_id: user,
@@ -49,10 +49,10 @@ export class Transcripts {
   }
 
   lines(roomId: RoomId): readonly Frame[] {
-    const known = this.rooms.get(roomId);
+    const known = this.#rooms.get(roomId);
     if (known) return known;
-    const read = this.read(roomId);
-    if (read.length > 0) this.rooms.set(roomId, read);
+    const read = this.#read(roomId);
+    if (read.length > 0) this.#rooms.set(roomId, read);
     return read;
   }
 
@@ -63,38 +63,38 @@ export class Transcripts {
       .join("");
   }
 
-  private lastSeq(roomId: RoomId): number {
+  #lastSeq(roomId: RoomId): number {
     const last = this.lines(roomId).findLast((line) => typeof line.room_seq === "number");
     return typeof last?.room_seq === "number" ? last.room_seq : -1;
   }
 
-  private push(roomId: RoomId, line: Frame): void {
+  #push(roomId: RoomId, line: Frame): void {
     const lines = [...this.lines(roomId)];
     if (lines.length >= LINES_MAX) return;
-    if (lines.length === 0) this.makeRoomFor(roomId);
+    if (lines.length === 0) this.#makeRoomFor(roomId);
     lines.push(line);
-    this.rooms.set(roomId, lines);
+    this.#rooms.set(roomId, lines);
     const chunk = Math.floor((lines.length - 1) / LINES_PER_CHUNK);
-    this.storage.setItem(chunkKey(roomId, chunk), JSON.stringify(lines.slice(chunk * LINES_PER_CHUNK)));
+    this.#storage.setItem(chunkKey(roomId, chunk), JSON.stringify(lines.slice(chunk * LINES_PER_CHUNK)));
   }
 
-  private makeRoomFor(roomId: RoomId): void {
-    const listed = (this.storage.list(ROOMS_KEY) ?? []).filter((other): other is string => typeof other === "string");
+  #makeRoomFor(roomId: RoomId): void {
+    const listed = (this.#storage.list(ROOMS_KEY) ?? []).filter((other): other is string => typeof other === "string");
     const kept = [...listed.filter((other) => other !== roomId), roomId];
     for (const old of kept.splice(0, Math.max(0, kept.length - ROOMS_KEPT))) {
-      this.rooms.delete(old);
-      for (let chunk = 0; this.storage.getItem(chunkKey(old, chunk)) !== null; chunk++)
-        this.storage.removeItem(chunkKey(old, chunk));
+      this.#rooms.delete(old);
+      for (let chunk = 0; this.#storage.getItem(chunkKey(old, chunk)) !== null; chunk++)
+        this.#storage.removeItem(chunkKey(old, chunk));
     }
-    this.storage.setItem(ROOMS_KEY, JSON.stringify(kept));
+    this.#storage.setItem(ROOMS_KEY, JSON.stringify(kept));
   }
 
-  private read(roomId: RoomId): Frame[] {
+  #read(roomId: RoomId): Frame[] {
     const lines: Frame[] = [];
     for (let chunk = 0; lines.length < LINES_MAX; chunk++) {
-      const stored = this.storage.getItem(chunkKey(roomId, chunk));
+      const stored = this.#storage.getItem(chunkKey(roomId, chunk));
       if (stored === null) break;
-      lines.push(...((this.storage.list(chunkKey(roomId, chunk)) ?? []) as Frame[]));
+      lines.push(...((this.#storage.list(chunkKey(roomId, chunk)) ?? []) as Frame[]));
     }
     return lines;
   }

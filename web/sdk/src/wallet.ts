@@ -52,44 +52,44 @@ export function isOnItsWay({ status, session_url }: Payment): boolean {
 
 /** This user's payments and limits, as far as this client has heard of them. */
 export class Wallet {
-  private readonly byId = new Map<string, Payment>();
-  private told: DepositLimits | undefined;
-  private readonly changed = new Signal<void>();
-  private readonly moved = new Signal<Payment>();
+  readonly #byId = new Map<string, Payment>();
+  #told: DepositLimits | undefined;
+  readonly #changed = new Signal<void>();
+  readonly #moved = new Signal<Payment>();
 
   constructor(private readonly client: Client) {
     client.on("wallet.event.top_up", (frame) => {
-      const payment = this.put(paymentOf(frame));
+      const payment = this.#put(paymentOf(frame));
       if (!payment) return;
-      this.moved.emit(payment);
-      this.changed.emit();
+      this.#moved.emit(payment);
+      this.#changed.emit();
     });
     client.on("wallet.event.limits", ({ limits, excluded_until = null }) => this.setLimits({ limits, excluded_until }));
   }
 
   /** Hears of whatever changes. */
   onChange(listener: () => void): Unsubscribe {
-    return this.changed.on(listener);
+    return this.#changed.on(listener);
   }
 
   /** Hears of each payment that moves on while this client listens. */
   onPayment(listener: (payment: Payment) => void): Unsubscribe {
-    return this.moved.on(listener);
+    return this.#moved.on(listener);
   }
 
   /** The newest first. */
   payments(): readonly Payment[] {
     const at = ({ requested_at = "" }: Payment) => requested_at;
-    return [...this.byId.values()].sort((a, b) => (at(a) < at(b) ? 1 : at(a) > at(b) ? -1 : 0));
+    return [...this.#byId.values()].sort((a, b) => (at(a) < at(b) ? 1 : at(a) > at(b) ? -1 : 0));
   }
 
   payment(requestId: string): Payment | undefined {
-    return this.byId.get(requestId);
+    return this.#byId.get(requestId);
   }
 
   /** Known once they were set, asked for, or given by `setLimits`. */
   get limits(): DepositLimits | undefined {
-    return this.told;
+    return this.#told;
   }
 
   /** Asks for a page to pay on; the answer is the payment, and `onChange` tells of its `session_url`. */
@@ -115,22 +115,22 @@ export class Wallet {
 
   /** Takes in what the API keeps, where it is not older than what was heard. */
   addPayments(payments: readonly Payment[]): void {
-    for (const payment of payments) this.put(payment);
-    this.changed.emit();
+    for (const payment of payments) this.#put(payment);
+    this.#changed.emit();
   }
 
   setLimits(limits: DepositLimits): void {
-    this.told = limits;
-    this.changed.emit();
+    this.#told = limits;
+    this.#changed.emit();
   }
 
   /** The payment as it is then; undefined where more was known already. */
-  private put(payment: Payment): Payment | undefined {
-    const known = this.byId.get(payment.request_id);
+  #put(payment: Payment): Payment | undefined {
+    const known = this.#byId.get(payment.request_id);
     if (known && stepOf(payment) < stepOf(known)) return undefined;
     const requested_at = known?.requested_at ?? payment.requested_at;
     const kept = { ...payment, ...(requested_at === undefined ? {} : { requested_at }) };
-    this.byId.set(payment.request_id, kept);
+    this.#byId.set(payment.request_id, kept);
     return kept;
   }
 }
