@@ -206,15 +206,26 @@ end_member() (
   server_say "stopped"
 )
 
-# Clients' sides first: nobody is to find its server gone. Those of one kind take their time together.
+# end_together <name…>: they take their time at once. Each is waited for by its id: a bare `wait` may wait for members
+# that are still to run, where this shell was told to end between starting one process and waiting for it.
+end_together() {
+  local name pids=()
+  for name in "$@"; do
+    end_member "$name" TERM &
+    pids+=($!)
+  done
+  wait "${pids[@]}" || true
+}
+
+# Clients' sides first: nobody is to find its server gone.
 stop_all() {
-  local name
+  local name names
   end_member nginx TERM
-  for name in $(gateway_names); do end_member "$name" TERM & done
-  wait
+  mapfile -t names < <(gateway_names)
+  end_together "${names[@]}"
   for name in checkout-1 bank; do end_member "$name" TERM; done
-  for name in $(backend_names); do end_member "$name" TERM & done
-  wait
+  mapfile -t names < <(backend_names)
+  end_together "${names[@]}"
   for name in "${SERVERS[@]}"; do "dev/$name.sh" stop --dir "$cluster_dir/$name"; done
 }
 
