@@ -122,8 +122,14 @@ export interface Guest extends Browsing {
   id: string;
 }
 
-export async function guest(browser: Browser, origin: string, options: BrowserContextOptions = {}): Promise<Guest> {
+export async function guest(
+  browser: Browser,
+  origin: string,
+  options: BrowserContextOptions = {},
+  before: (page: Page) => Promise<void> = async () => {},
+): Promise<Guest> {
   const browsing = await player(browser, options);
+  await before(browsing.page);
   return { ...browsing, id: await enterAsGuest(browsing.page, origin) };
 }
 

@@ -10,10 +10,12 @@ import {
   Refusal,
   Session,
   SignedOut,
+  type UserId,
 } from "@blazing-sun/client";
 import { GameModules, gamePage } from "./games.js";
 import { Rematches } from "./rematch.js";
 import { pathOf, type Route, routeOf } from "./routes.js";
+import { Tabs } from "./tabs.js";
 import { text } from "./texts.js";
 import { Wallet } from "./wallet.js";
 import { wordsFor } from "./words.js";
@@ -45,6 +47,8 @@ export class Play {
   /** Whether it is known if somebody is signed in. */
   isRestored = false;
   isUnreachable = false;
+  /** Another tab has signed in or out: what this one has of its own is not to be gone by. */
+  private isReplaced = false;
   /** The room that was made to play against the bot: it begins without another touch. */
   botRoomId: string | undefined;
   readonly rematches = new Rematches(this);
@@ -58,6 +62,12 @@ export class Play {
   toasts: readonly Toast[] = [];
 
   private readonly listeners = new Set<() => void>();
+  /** Who another tab said last to be signed in. */
+  private told: UserId | null | undefined;
+  private readonly tabs = new Tabs((userId) => {
+    this.told = userId;
+    if (this.isRestored && this.isOutdated) void this.reenter();
+  });
   private restoring: Promise<void> = Promise.resolve();
   private toastCount = 0;
   /** Grows with whatever may have moved the balance. */
@@ -83,6 +93,7 @@ export class Play {
       try {
         const account = await this.whoIsSignedIn();
         this.isRestored = true;
+        this.isReplaced = false;
         this.isUnreachable = false;
         if (account) this.enter(account);
       } catch {
@@ -95,8 +106,12 @@ export class Play {
     this.changed();
   }
 
+  private get isOutdated(): boolean {
+    return this.told !== (this.account?.user_id ?? null);
+  }
+
   private async whoIsSignedIn(): Promise<Account | null> {
-    if (!this.session.account) return this.session.restore();
+    if (this.isReplaced || !this.session.account) return this.session.restore();
     try {
       return await this.session.me();
     } catch (error) {
@@ -108,6 +123,7 @@ export class Play {
   enter(account: Account): void {
     this.client?.close();
     this.account = account;
+    this.tabs.tell(account.user_id);
     this.moneyVersion += 1;
     const client = connect({
       url: `${location.origin.replace(/^http/, "ws")}/ws`,
@@ -139,6 +155,7 @@ export class Play {
     this.go({ page: "lobby" });
     try {
       await this.session.logout();
+      this.tabs.tell(null);
     } catch (error) {
       this.complain(error);
     }
@@ -276,8 +293,15 @@ export class Play {
 
   /** Goes on as whoever is signed in now. */
   private async reenter(): Promise<void> {
-    this.isRestored = false;
-    await this.restore();
+    let told: typeof this.told;
+    do {
+      told = this.told;
+      this.client?.close();
+      this.forget();
+      this.isReplaced = true;
+      this.isRestored = false;
+      await this.restore();
+    } while (told !== this.told && this.isOutdated);
     this.tell(this.account ? text.signedInElsewhere(this.account.username) : text.signedOutElsewhere);
   }
 
