@@ -85,7 +85,7 @@ export class RealServer {
 }
 
 /** The address that the server prints once it listens. */
-function addressOf(started: ChildProcess): Promise<string> {
+export function addressOf(started: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no address within ${START_MS} ms`)), START_MS);
     started.once("error", reject);
