@@ -27,18 +27,26 @@ suite_clippy() {
   cargo clippy --workspace --all-targets --locked --features blazing-sun-soak/failpoints -- -D warnings
   cargo clippy --workspace --locked -- -D warnings
 }
-# Tests of libraries beside those of programs: either wait more than they work. What the libraries' tests print
-# follows when both have ended.
+# Two halves beside each other, as either waits more than it works: libraries and then faults, and all else. What the first
+# half prints follows when both have ended.
 suite_rust() {
   cargo test --workspace --locked --no-run
-  local libraries beside status=0
-  libraries=$scratch/libraries
-  cargo test --workspace --locked --no-fail-fast --lib --bins --examples >"$libraries" 2>&1 &
+  local half=$scratch/half status=0 beside file name others=()
+  for file in {crates,examples}/*/tests/*.rs {crates,examples}/*/tests/*/main.rs; do
+    [[ -f $file ]] || continue
+    name=$(basename "${file%/main.rs}" .rs)
+    [[ $name == faults ]] || others+=(--test "$name")
+  done
+  {
+    cargo test --workspace --locked --no-fail-fast --lib --bins --examples || status=$?
+    cargo test --workspace --locked --no-fail-fast --test faults || status=$?
+    exit "$status"
+  } >"$half" 2>&1 &
   beside=$!
-  cargo test --workspace --locked --no-fail-fast --test '*' || status=$?
+  cargo test --workspace --locked --no-fail-fast "${others[@]}" || status=$?
   cargo test --workspace --locked --no-fail-fast --doc || status=$?
   wait "$beside" || status=$?
-  cat "$libraries"
+  cat "$half"
   return "$status"
 }
 # The feature is named here alone, so that no other suite runs a program with kill points in it.
