@@ -4,8 +4,7 @@ export interface BackoffOptions {
   random: () => number;
 }
 
-/** Exponential, with the upper half of each step random, so that many clients do not return at once. */
+/** Anything up to a step that doubles with each attempt, so that clients who lost a server together return one by one. */
 export function backoffMs(attempt: number, { minMs, maxMs, random }: BackoffOptions): number {
-  const step = Math.min(maxMs, minMs * 2 ** Math.min(attempt, 30));
-  return step / 2 + (step / 2) * random();
+  return random() * Math.min(maxMs, minMs * 2 ** Math.min(attempt, 30));
 }

@@ -1,3 +1,4 @@
+import { onAbort } from "./abort.js";
 import { ServerClock } from "./clock.js";
 import { CommandQueue } from "./command_queue.js";
 import { Connection, type ConnectionStatus } from "./connection.js";
@@ -13,11 +14,18 @@ import { Refusal } from "./refusal.js";
 import { Rooms } from "./rooms.js";
 import { SeatSeeds } from "./seat_seeds.js";
 import { type SignedIn, SignIn } from "./sign_in.js";
-import type { SocketConstructor } from "./socket.js";
+import { type SocketLike, socketMaker } from "./socket.js";
 import { defaultStorage } from "./storage.js";
 import { Transcripts } from "./transcripts.js";
 import { Wallet } from "./wallet.js";
-import type { Answer, Commands, CommandType, EventFrame, EventType, Frame, RoomId } from "./wire.js";
+import type { Answer, Commands, CommandType, EventFrame, EventType, Frame, OpenType, RoomId } from "./wire.js";
+import { roomIdOf } from "./wire.js";
+
+/** What to wait for, and how long. */
+export interface NextOptions<E> {
+  where?: (event: E) => boolean;
+  signal?: AbortSignal;
+}
 
 /** Connects and stays connected until `close`. */
 export function connect(options: ConnectOptions): Client {
@@ -48,11 +56,12 @@ export class Client {
 
   constructor(options: ConnectOptions) {
     this.#timing = { ...TIMING, ...options.timing };
-    const storage = options.storage ?? defaultStorage();
+    const makeSocket = socketMaker(options, options.WebSocket);
+    const { session, storage = defaultStorage() } = options;
     this.transcripts = new Transcripts(storage);
     this.#seeds = new SeatSeeds(this, storage);
-    this.#signIn = new SignIn(options.token, this.#timing, this.clock);
-    this.#connection = this.#connectionTo(options);
+    this.#signIn = new SignIn(session ? (why) => session.token(why) : options.token, this.#timing, this.clock);
+    this.#connection = this.#connect(makeSocket, options.random);
     this.#commands = new CommandQueue({
       now: () => this.clock.now(),
       timing: this.#timing,
@@ -74,28 +83,27 @@ export class Client {
     this.invitations = new Invitations(this, storage);
     this.wallet = new Wallet(this);
     this.rooms.onChange((room) => this.#seeds.revealAfterReload(room.roomId));
-    void this.#connection.open();
+    this.#connection.open();
   }
 
-  #connectionTo({ url, WebSocket, random }: ConnectOptions): Connection {
-    const Socket = WebSocket ?? (globalThis.WebSocket as unknown as SocketConstructor);
+  #connect(makeSocket: () => SocketLike, random = Math.random): Connection {
     return new Connection({
-      makeSocket: () => new Socket(url),
+      makeSocket,
       signIn: this.#signIn,
       clock: this.clock,
       timing: this.#timing,
-      random: random ?? Math.random,
+      random,
       resumePoints: () => this.rooms.resumePoints(),
       onFrame: (frame) => this.#receive(frame),
       onOnline: () => this.#commands.sendAll(),
       onTick: (nowMs) => this.#commands.resendOverdue(nowMs),
-      onDetached: () => this.#commands.detach(),
+      onDetached: () => {
+        this.#commands.detach();
+        this.rooms.detach();
+      },
       // What waits was given by the other user and must not be played as this one's.
       onReplaced: () => this.rooms.clear(),
-      onClosed: () => {
-        this.rooms.stop();
-        this.#refuseAll();
-      },
+      onClosed: () => this.#refuseAll(),
     });
   }
 
@@ -120,7 +128,7 @@ export class Client {
 
   /** Hears one type of event, each event once. */
   on<T extends EventType>(type: T, listener: (frame: EventFrame<T>) => void): Unsubscribe;
-  on(type: string, listener: (frame: Frame) => void): Unsubscribe;
+  on<T extends string>(type: OpenType<T, "event">, listener: (frame: Frame) => void): Unsubscribe;
   on(type: string, listener: (frame: never) => void): Unsubscribe {
     return this.#events.on(type, listener as (frame: Frame) => void);
   }
@@ -130,14 +138,36 @@ export class Client {
     return this.#events.onAny(listener);
   }
 
+  /** The next event of this type that `where` takes. Rejects with the signal's reason, or where the client closes. */
+  next<T extends EventType>(
+    type: T,
+    { where = () => true, signal }: NextOptions<EventFrame<T>> = {},
+  ): Promise<EventFrame<T>> {
+    return this.#first([type], where as unknown as (frame: Frame) => boolean, signal) as Promise<never>;
+  }
+
+  /** Resolves once it is online; rejects with the signal's reason, or where the client closes. */
+  online({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    return this.#until((resolve) => this.onStatus(({ state }) => state === "online" && resolve()), signal);
+  }
+
   /**
    * Gives a command. It is sent at once or when the connection is back, and again with the same command_id until
-   * it is answered. The promise rejects with a Refusal.
+   * it is answered. The promise rejects with a Refusal; where `signal` aborts, with its reason: what was sent by then may
+   * still happen.
    */
-  command<C extends CommandType>(type: C, fields: Commands[C]): CommandHandle<Answer<C>>;
-  command(type: string, fields: object): CommandHandle<Frame>;
-  command(type: string, fields: object): CommandHandle<never> {
-    const handle = this.#commands.give(type, fields);
+  command<C extends CommandType>(
+    type: C,
+    fields: Commands[C],
+    options?: { signal?: AbortSignal },
+  ): CommandHandle<Answer<C>>;
+  command<T extends string>(
+    type: OpenType<T, "command">,
+    fields: object,
+    options?: { signal?: AbortSignal },
+  ): CommandHandle<Frame>;
+  command(type: string, fields: object, options?: { signal?: AbortSignal }): CommandHandle<never> {
+    const handle = this.#commands.give(type, fields, options?.signal);
     if (this.#connection.isClosed) this.#refuseAll();
     return handle as unknown as CommandHandle<never>;
   }
@@ -152,26 +182,16 @@ export class Client {
    * `rooms` has taken in by then, where the user is in it after all. Rejects where nothing comes.
    */
   standing(roomId: RoomId): Promise<EventFrame<"games.event.not_in_room" | "games.event.room_state">> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        off();
-        reject(new Refusal("timeout", "The server did not say how the room stands"));
-      }, this.#timing.resendMs);
-      const hear = (frame: Frame) => {
-        const room = frame.room as { room_id?: unknown } | undefined;
-        if ((room?.room_id ?? frame.room_id) !== roomId) return;
-        off();
-        clearTimeout(timer);
-        resolve(frame as unknown as EventFrame<"games.event.not_in_room" | "games.event.room_state">);
-      };
-      const offs = (["games.event.not_in_room", "games.event.room_state"] as string[]).map((type) =>
-        this.on(type, hear),
-      );
-      const off = () => {
-        for (const each of offs) each();
-      };
-      this.send({ type: "system.resume", rooms: [{ room_id: roomId, room_seq: 0 }] });
-    });
+    const waiting = new AbortController();
+    const refusal = new Refusal("timeout", "No answer in time");
+    const timer = setTimeout(() => waiting.abort(refusal), this.#timing.resendMs);
+    const told = this.#first(
+      ["games.event.not_in_room", "games.event.room_state"],
+      (frame) => roomIdOf(frame) === roomId,
+      waiting.signal,
+    );
+    this.send({ type: "system.resume", rooms: [{ room_id: roomId, room_seq: 0 }] });
+    return told.finally(() => clearTimeout(timer)) as Promise<never>;
   }
 
   /** Says ready with a fresh seed behind it, or takes readiness back. */
@@ -186,6 +206,27 @@ export class Client {
 
   close(): void {
     this.#connection.shut("closed");
+  }
+
+  #first(types: string[], fits: (frame: Frame) => boolean, signal?: AbortSignal): Promise<Frame> {
+    return this.#until((resolve) => {
+      return this.onEvent((frame) => types.includes(frame.type) && fits(frame) && resolve(frame));
+    }, signal);
+  }
+
+  /** What `listen` hears first; not beyond the client's end, nor the signal's. */
+  #until<T>(listen: (resolve: (heard: T) => void) => Unsubscribe, signal?: AbortSignal): Promise<T> {
+    const offs: Unsubscribe[] = [];
+    const heard = new Promise<T>((resolve, reject) => {
+      offs.push(
+        onAbort(signal, reject),
+        this.onStatus(({ reason }) => reason && reject(closing(reason))),
+        listen(resolve),
+      );
+    });
+    return heard.finally(() => {
+      for (const off of offs) off();
+    });
   }
 
   #receive(frame: Frame): void {
@@ -207,9 +248,7 @@ export class Client {
     this.rooms.take(frame);
     this.#commands.answer(answers, frame);
     if (frame.type === "games.event.room_state" || frame.type === "games.event.not_in_room") {
-      const room = frame.room as { room_id?: unknown } | undefined;
-      const roomId = room?.room_id ?? frame.room_id;
-      if (typeof roomId === "string") this.#commands.resendOf(roomId);
+      this.#commands.resendOf(roomIdOf(frame));
     }
   }
 
@@ -222,7 +261,11 @@ export class Client {
   }
 
   #refuseAll(): void {
-    if (this.status.reason === "signed_out") this.#commands.refuseAll("signed_out", "The user is no longer signed in");
-    else this.#commands.refuseAll("closed", "The connection has been closed");
+    const { reason = "closed" } = this.status;
+    this.#commands.refuseAll(closing(reason));
   }
+}
+
+function closing(reason: NonNullable<ConnectionStatus["reason"]>): Refusal {
+  return new Refusal(reason, `The client is closed: ${reason}`);
 }

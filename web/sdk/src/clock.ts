@@ -2,11 +2,14 @@
 export class ServerClock {
   #offsetMs = 0;
   #bestRoundTripMs = Number.POSITIVE_INFINITY;
+  readonly #localNow: () => number;
 
-  constructor(private readonly localNow: () => number = Date.now) {}
+  constructor(localNow: () => number = Date.now) {
+    this.#localNow = localNow;
+  }
 
   now(): number {
-    return this.localNow() + this.#offsetMs;
+    return this.#localNow() + this.#offsetMs;
   }
 
   /** A new connection may lead to another server. */
@@ -23,6 +26,6 @@ export class ServerClock {
     if (Number.isNaN(server) || roundTripMs > this.#bestRoundTripMs) return;
     const known = roundTripMs === 2_000 ? 0 : roundTripMs / 2;
     this.#bestRoundTripMs = roundTripMs;
-    this.#offsetMs = server + known - this.localNow();
+    this.#offsetMs = server + known - this.#localNow();
   }
 }

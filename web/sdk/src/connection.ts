@@ -2,10 +2,11 @@ import { backoffMs } from "./backoff.js";
 import type { ServerClock } from "./clock.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
 import type { Timing } from "./options.js";
+import { watchPage } from "./page_events.js";
 import { SignedOut } from "./refusal.js";
 import type { SignIn } from "./sign_in.js";
 import type { SocketLike } from "./socket.js";
-import type { Frame, RoomId } from "./wire.js";
+import { type Frame, isFrame, type RoomId } from "./wire.js";
 
 /** The close reason of a refused token, whose `auth_failed` may not have been written before the close. */
 const SIGN_IN_FAILED = "sign-in failed";
@@ -20,8 +21,10 @@ export type ConnectionState = "connecting" | "online" | "waiting" | "closed";
 
 export interface ConnectionStatus {
   state: ConnectionState;
-  /** When the next attempt is due, in local milliseconds. */
+  /** While `waiting`: when the next attempt is due, in local milliseconds; none while the page is left. */
   retryAt?: number;
+  /** While `waiting`: what ended the connection, or the attempt at one. */
+  error?: Error;
   /** Why it is closed; `signed_out` also where another user has signed in instead. */
   reason?: "signed_out" | "refused" | "closed";
 }
@@ -52,16 +55,31 @@ export class Connection {
   #current: ConnectionStatus = { state: "connecting" };
   readonly #changed = new Signal<ConnectionStatus>();
   #socket: SocketLike | undefined;
+  /** What is left of an earlier round comes too late. */
+  #round = 0;
   #attempt = 0;
+  #onlineSinceMs = Number.POSITIVE_INFINITY;
   #lastHeardMs = 0;
   #heartbeatSentMs: number | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs out where nothing is heard that is due. */
+  #patience: ReturnType<typeof setTimeout> | undefined;
   #heartbeatTimer: ReturnType<typeof setInterval> | undefined;
-  readonly #onNetwork = () => this.reconnectNow();
+  readonly #leavePage: Unsubscribe;
+  readonly #options: ConnectionOptions;
 
-  constructor(private readonly options: ConnectionOptions) {
-    globalThis.addEventListener?.("online", this.#onNetwork);
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#leavePage = watchPage({
+      onWake: () => this.#wake(),
+      onLeave: () => {
+        if (this.isClosed) return;
+        const socket = this.#socket;
+        this.#detach();
+        socket?.close(1000);
+        this.#setStatus({ state: "waiting" });
+      },
+    });
   }
 
   get status(): ConnectionStatus {
@@ -87,67 +105,70 @@ export class Connection {
     return true;
   }
 
-  async open(): Promise<void> {
+  open(): void {
     clearTimeout(this.#retryTimer);
-    if (this.isClosed) return;
+    const { signIn, timing } = this.#options;
+    const round = ++this.#round;
     this.#setStatus({ state: "connecting" });
-    const { signIn, clock, makeSocket, timing } = this.options;
-    let token: string;
-    try {
-      token = await signIn.fetch();
-    } catch (error) {
-      if (error instanceof SignedOut) this.shut("signed_out");
-      else this.#retry();
-      return;
-    }
-    if (this.isClosed) return;
-
-    let socket: SocketLike;
-    try {
-      socket = makeSocket();
-    } catch {
-      this.#retry();
-      return;
-    }
-    this.#socket = socket;
-    signIn.token = token;
-    clock.restart();
-    this.#connectTimer = setTimeout(() => this.#drop(socket), timing.connectMs);
-    socket.onmessage = (event: never) => {
-      if (socket === this.#socket) this.#receive((event as { data: unknown }).data);
-    };
-    socket.onclose = (event: never) => {
-      if (socket !== this.#socket) return;
-      const { code, reason } = event as { code?: number; reason?: string };
-      this.#lost(code, reason);
-    };
-    socket.onerror = () => {};
-    socket.onopen = () => {};
+    this.#expect(timing.connectMs);
+    signIn.fetch().then(
+      (token) => {
+        if (round === this.#round) this.#openSocket(token);
+      },
+      (error) => {
+        if (round !== this.#round) return;
+        if (error instanceof SignedOut) this.shut("signed_out");
+        else this.#lost(error);
+      },
+    );
   }
 
   /** Drops a pause before the next attempt. */
   reconnectNow(): void {
     if (this.#current.state !== "waiting") return;
     this.#attempt = 0;
-    void this.open();
+    this.open();
   }
 
   shut(reason: NonNullable<ConnectionStatus["reason"]>): void {
     if (this.isClosed) return;
     const socket = this.#socket;
     this.#detach();
-    clearTimeout(this.#retryTimer);
-    globalThis.removeEventListener?.("online", this.#onNetwork);
+    this.#leavePage();
     socket?.close(1000);
     this.#setStatus({ state: "closed", reason });
-    this.options.onClosed();
+    this.#options.onClosed();
+  }
+
+  #openSocket(token: string): void {
+    const { signIn, clock, makeSocket } = this.#options;
+    let socket: SocketLike;
+    try {
+      socket = makeSocket();
+    } catch (error) {
+      this.#lost(error);
+      return;
+    }
+    this.#socket = socket;
+    signIn.token = token;
+    clock.restart();
+    socket.onmessage = (event: never) => {
+      if (socket === this.#socket) this.#receive((event as { data: unknown }).data);
+    };
+    socket.onclose = (event: never) => {
+      const { code, reason } = event as { code?: number; reason?: string };
+      if (socket === this.#socket) this.#lost(new Error(`The connection was closed: ${reason || code}`), code, reason);
+    };
+    // It closes then, too; without a listener some libraries end the program.
+    socket.onerror = () => {};
   }
 
   #receive(data: unknown): void {
     this.#lastHeardMs = Date.now();
+    if (this.isOnline) this.#calm();
     const frame = parse(data);
     if (!frame) return;
-    const { clock } = this.options;
+    const { clock } = this.#options;
     switch (frame.type) {
       case "system.welcome":
         clock.sample(frame.timestamp);
@@ -166,40 +187,39 @@ export class Connection {
         // Before the command's own refusal: one given to an expired session is sent again in the next.
         if (frame.code === "auth_failed" || frame.code === "unauthenticated") {
           this.#tokenRefused();
-          if (this.#socket) this.#drop(this.#socket);
+          this.#drop(String(frame.message ?? frame.code));
           return;
         }
     }
-    this.options.onFrame(frame);
+    this.#options.onFrame(frame);
   }
 
   #authenticate(): void {
-    const resume = this.options.resumePoints();
-    const { token } = this.options.signIn;
-    const frame = { type: "system.authenticate", token, ...(resume.length > 0 ? { resume } : {}) };
-    this.#socket?.send(JSON.stringify(frame));
+    const resume = this.#options.resumePoints();
+    const { token } = this.#options.signIn;
+    this.write(JSON.stringify({ type: "system.authenticate", token, ...(resume.length > 0 ? { resume } : {}) }));
   }
 
   #authenticated(frame: Frame): void {
-    const { signIn, clock } = this.options;
+    const { signIn, clock } = this.#options;
     clock.sample(frame.timestamp);
     if (!signIn.accept(frame)) {
-      this.options.onReplaced();
+      this.#options.onReplaced();
       this.shut("signed_out");
       return;
     }
     this.#renewInTime();
     if (this.isOnline) return;
-    clearTimeout(this.#connectTimer);
-    this.#attempt = 0;
+    this.#calm();
+    this.#onlineSinceMs = Date.now();
     this.#setStatus({ state: "online" });
     this.#startHeartbeat();
-    this.options.onOnline();
+    this.#options.onOnline();
   }
 
   #renewInTime(): void {
     const socket = this.#socket;
-    const { signIn } = this.options;
+    const { signIn } = this.#options;
     signIn.scheduleRenewal(
       (token) => {
         if (socket !== this.#socket || !this.isOnline) return;
@@ -214,63 +234,84 @@ export class Connection {
   }
 
   #startHeartbeat(): void {
-    clearInterval(this.#heartbeatTimer);
-    const { heartbeatMs, silenceMs } = this.options.timing;
-    let beatAtMs = Date.now();
+    const { heartbeatMs, silenceMs } = this.#options.timing;
+    const everyMs = Math.min(heartbeatMs, silenceMs) / 4;
+    let tickAtMs = Date.now();
+    let beatAtMs = tickAtMs;
     this.#heartbeatTimer = setInterval(() => {
       const now = Date.now();
-      const socket = this.#socket;
-      if (!socket) return;
-      if (now - this.#lastHeardMs > silenceMs) {
-        this.#drop(socket);
-        return;
-      }
-      if (now - beatAtMs >= heartbeatMs) {
+      // Where timers are held up, in a page that nobody sees or a machine that slept, the silence is one's own.
+      const isLate = now - tickAtMs > 2 * everyMs;
+      tickAtMs = now;
+      if (isLate) this.#wake();
+      else if (now - this.#lastHeardMs > silenceMs) this.#drop(silent(silenceMs));
+      else if (now - beatAtMs >= heartbeatMs) {
         beatAtMs = now;
-        this.#heartbeatSentMs = now;
-        if (this.isOnline) this.write(JSON.stringify({ type: "system.heartbeat" }));
+        this.#beat();
       }
-      this.options.onTick(now);
-    }, Math.min(heartbeatMs, silenceMs) / 4);
+      if (this.isOnline) this.#options.onTick(now);
+    }, everyMs);
   }
 
-  #drop(socket: SocketLike): void {
-    if (socket !== this.#socket) return;
+  #beat(): void {
+    this.#heartbeatSentMs ??= Date.now();
+    this.write(JSON.stringify({ type: "system.heartbeat" }));
+  }
+
+  /** Sees to it that it is soon known whether the connection lives. */
+  #wake(): void {
+    if (!this.isOnline) {
+      this.reconnectNow();
+      return;
+    }
+    this.#beat();
+    this.#expect(this.#options.timing.probeMs);
+  }
+
+  #expect(withinMs: number): void {
+    this.#patience ??= setTimeout(() => this.#drop(silent(withinMs)), withinMs);
+  }
+
+  #calm(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+  }
+
+  #drop(complaint: string): void {
+    const socket = this.#socket;
     // The closing handshake of a dead connection may never end; it is given up here and now.
-    this.#lost(undefined);
-    socket.close();
+    if (!this.isClosed) this.#lost(new Error(complaint));
+    socket?.close();
   }
 
   #tokenRefused(): void {
-    if (!this.options.signIn.refuse()) this.shut("refused");
+    if (!this.#options.signIn.refuse()) this.shut("refused");
   }
 
-  #lost(code: number | undefined, reason?: string): void {
+  #lost(error: unknown, code?: number, reason?: string): void {
     // A 1008 has other causes too, such as too many connections, which no other token would help.
     if (code === 1008 && reason === SIGN_IN_FAILED) this.#tokenRefused();
-    this.#detach();
     if (this.isClosed) return;
-    // Draining: the service goes on elsewhere, at once.
-    if (code === 1012) this.#attempt = 0;
-    this.#retry();
-  }
-
-  #retry(): void {
-    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.options.timing;
-    const delay = backoffMs(this.#attempt, { minMs, maxMs, random: this.options.random });
-    this.#attempt += 1;
-    this.#setStatus({ state: "waiting", retryAt: Date.now() + delay });
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => void this.open(), delay);
+    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#options.timing;
+    // What holds for a moment only, again and again, is no reason for hurry; a draining gateway says that others serve.
+    if (code === 1012 || Date.now() - this.#onlineSinceMs > maxMs) this.#attempt = 0;
+    this.#detach();
+    const delayMs = backoffMs(this.#attempt++, { minMs, maxMs, random: this.#options.random });
+    this.#retryTimer = setTimeout(() => this.open(), delayMs);
+    const why = error instanceof Error ? error : new Error(String(error));
+    this.#setStatus({ state: "waiting", retryAt: Date.now() + delayMs, error: why });
   }
 
   #detach(): void {
-    clearTimeout(this.#connectTimer);
+    this.#round += 1;
+    this.#onlineSinceMs = Number.POSITIVE_INFINITY;
+    clearTimeout(this.#retryTimer);
+    this.#calm();
     clearInterval(this.#heartbeatTimer);
-    this.options.signIn.stopRenewal();
+    this.#options.signIn.stopRenewal();
     this.#heartbeatSentMs = undefined;
     this.#socket = undefined;
-    this.options.onDetached();
+    this.#options.onDetached();
   }
 
   #setStatus(status: ConnectionStatus): void {
@@ -279,12 +320,14 @@ export class Connection {
   }
 }
 
+function silent(forMs: number): string {
+  return `No answer within ${forMs} ms`;
+}
+
 function parse(data: unknown): Frame | undefined {
   try {
     const frame: unknown = JSON.parse(String(data));
-    return typeof frame === "object" && frame !== null && typeof (frame as Frame).type === "string"
-      ? (frame as Frame)
-      : undefined;
+    return isFrame(frame) ? frame : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { commitmentOf, Draws } from "./fairness.js";
+import { inOrder } from "./order.js";
 import type { Frame, RoomId, UserId } from "./wire.js";
-import { userIdOf } from "./wire.js";
+import { roomIdOf, userIdOf } from "./wire.js";
 
 const POINTS_TO_WIN = 10;
 
@@ -46,8 +47,8 @@ interface Game {
 
 /** Checks a room's transcript, which may begin late or have gaps; undefined where it holds nothing of a room. */
 export async function checkFairness(lines: readonly Frame[], me: UserId): Promise<FairnessReport | undefined> {
-  const events = [...lines].sort((a, b) => seqOf(a) - seqOf(b));
-  let roomId: RoomId | undefined;
+  const events = inOrder(lines, seqOf);
+  let roomId: RoomId = "";
   let commitment: string | null = null;
   let expectedSeq: number | null = null;
   let serverSeed: string | null = null;
@@ -60,7 +61,7 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
   const sent = new Set<string>();
 
   for (const frame of events) {
-    roomId ??= roomIdOf(frame);
+    roomId ||= roomIdOf(frame);
     if (typeof frame.room_seq === "number") {
       if (expectedSeq !== null && frame.room_seq > expectedSeq) {
         // The seed may have been renewed unseen; once play has begun it can not be any more.
@@ -109,7 +110,7 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
         if (game && frame.type.startsWith("games.event.bigger_dice.")) gameFrames.push(frame);
     }
   }
-  if (roomId === undefined) return undefined;
+  if (!roomId) return undefined;
 
   const seats: SeatReport[] = [];
   for (const [seat, player] of (game?.players ?? []).entries()) {
@@ -217,12 +218,6 @@ function seqOf(frame: Frame): number {
     return typeof seq === "number" ? seq + 0.5 : 0;
   }
   return -1;
-}
-
-function roomIdOf(frame: Frame): RoomId | undefined {
-  const room = frame.room as { room_id?: unknown } | undefined;
-  const found = frame.room_id ?? room?.room_id;
-  return typeof found === "string" ? found : undefined;
 }
 
 function gameOf(frame: Frame): Game {

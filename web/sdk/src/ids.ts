@@ -2,48 +2,39 @@
 export class CommandIds {
   #lastMs = 0;
   #counter = 0;
+  readonly #now: () => number;
 
-  constructor(
-    private readonly now: () => number,
-    private readonly random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array = (bytes) => crypto.getRandomValues(bytes),
-  ) {}
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   next(): string {
-    const bytes = new Uint8Array(16);
-    this.random(bytes);
-    const ms = Math.floor(this.now());
-    if (ms > this.#lastMs) {
-      this.#lastMs = ms;
-      this.#counter = ((bytes[6] ?? 0) & 0x07) * 256 + (bytes[7] ?? 0);
-    } else {
-      this.#counter += 1;
-      if (this.#counter > 0xfff) {
-        this.#lastMs += 1;
-        this.#counter = 0;
-      }
+    const now = Math.floor(this.#now());
+    if (now > this.#lastMs) {
+      this.#lastMs = now;
+      // From the lower half, so that there is room to count.
+      this.#counter = Number.parseInt(toHex(randomBytes(2)), 16) & 0x7ff;
+    } else if (++this.#counter > 0xfff) {
+      this.#lastMs += 1;
+      this.#counter = 0;
     }
-    let rest = this.#lastMs;
-    for (let i = 5; i >= 0; i--) {
-      bytes[i] = rest % 256;
-      rest = Math.floor(rest / 256);
-    }
-    bytes[6] = 0x70 | (this.#counter >> 8);
-    bytes[7] = this.#counter & 0xff;
-    bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
-    const hex = toHex(bytes);
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    const rest = randomBytes(8);
+    rest[0] = 0x80 | ((rest[0] ?? 0) & 0x3f);
+    const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
+    const id = `${hex(this.#lastMs, 12)}7${hex(this.#counter, 3)}${toHex(rest)}`;
+    return id.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
   }
 }
 
+export function randomBytes(count: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(count));
+}
+
 export function toHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
-  return text;
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
   if (!/^([0-9a-f]{2})*$/i.test(text)) throw new RangeError("not hexadecimal");
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }

@@ -1,6 +1,8 @@
 import type { Client } from "./client.js";
-import { Signal, type Unsubscribe } from "./emitter.js";
+import type { Unsubscribe } from "./emitter.js";
+import { inOrder } from "./order.js";
 import { type KeyValueStorage, LenientStorage } from "./storage.js";
+import { DerivedStore, type Store } from "./store.js";
 import type { EventFrame, RoomId, UserId } from "./wire.js";
 import { userIdOf } from "./wire.js";
 
@@ -28,14 +30,14 @@ export class Invitations {
   readonly #shared = new Map<RoomId, ReadonlySet<UserId>>();
   readonly #storage: LenientStorage;
   #invitations: readonly Invitation[] = [];
-  readonly #changed = new Signal<void>();
+  readonly #all = new DerivedStore(() => this.#invitations);
+  readonly store: Store<readonly Invitation[]> = this.#all;
   #isRestored = false;
   #stopWatching: Unsubscribe | undefined;
+  readonly #client: Client;
 
-  constructor(
-    private readonly client: Client,
-    storage: KeyValueStorage,
-  ) {
+  constructor(client: Client, storage: KeyValueStorage) {
+    this.#client = client;
     this.#storage = new LenientStorage(storage);
     client.onStatus(({ state }) => {
       if (state === "online") this.#restore();
@@ -57,11 +59,11 @@ export class Invitations {
   /** The one to play this room anew. Of several it is the same for everyone who has them, whichever came first. */
   rematchOf(roomId: RoomId): Invitation | undefined {
     const those = this.#invitations.filter((each) => each.rematchOf === roomId);
-    return those.sort((a, b) => (a.roomId < b.roomId ? -1 : 1))[0];
+    return inOrder(those, (each) => each.roomId)[0];
   }
 
   onChange(listener: () => void): Unsubscribe {
-    return this.#changed.on(listener);
+    return this.store.subscribe(listener);
   }
 
   drop(roomId: RoomId): void {
@@ -70,7 +72,7 @@ export class Invitations {
   }
 
   get #me(): UserId {
-    return this.client.user?.userId ?? "";
+    return this.#client.user?.userId ?? "";
   }
 
   #add(frame: EventFrame<"games.event.room_invited">): void {
@@ -96,13 +98,13 @@ export class Invitations {
     this.#invitations = invitations;
     this.#storage.setItem(invitationsKey(this.#me), JSON.stringify(invitations));
     this.#watchRooms();
-    this.#changed.emit();
+    this.#all.change();
   }
 
   /** Only those who watch the lobby hear that a room is gone. */
   #watchRooms(): void {
     if (this.#invitations.length > 0) {
-      this.#stopWatching ??= this.client.lobby.watch(() => {});
+      this.#stopWatching ??= this.#client.lobby.watch(() => {});
     } else {
       this.#stopWatching?.();
       this.#stopWatching = undefined;
@@ -126,10 +128,10 @@ export class Invitations {
   #restore(): void {
     if (!this.#isRestored) {
       this.#isRestored = true;
-      for (const [room, users] of (this.#storage.list(sharedKey(this.#me)) ?? []).filter(isShared)) {
+      for (const [room, users] of this.#storage.list(sharedKey(this.#me)).filter(isShared)) {
         this.#shared.set(room, new Set(users));
       }
-      const kept = (this.#storage.list(invitationsKey(this.#me)) ?? []).filter(isInvitation).slice(-INVITATIONS_KEPT);
+      const kept = this.#storage.list(invitationsKey(this.#me)).filter(isInvitation).slice(-INVITATIONS_KEPT);
       if (kept.length > 0) this.#replace(kept);
     }
     for (const { roomId } of this.#invitations) void this.#ask(roomId);
@@ -137,7 +139,7 @@ export class Invitations {
 
   async #ask(roomId: RoomId): Promise<void> {
     try {
-      const room = await this.client.standing(roomId);
+      const room = await this.#client.standing(roomId);
       if ("status" in room && room.status !== "waiting") this.drop(roomId);
     } catch {
       // The next sign-in asks again.

@@ -1,5 +1,6 @@
 import type { Client } from "./client.js";
-import { Signal, type Unsubscribe } from "./emitter.js";
+import type { Unsubscribe } from "./emitter.js";
+import { DerivedStore, type Store } from "./store.js";
 import type { EventFrame, RoomId, RoomSummary } from "./wire.js";
 
 /**
@@ -8,11 +9,16 @@ import type { EventFrame, RoomId, RoomSummary } from "./wire.js";
  */
 export class Lobby {
   readonly #rooms = new Map<RoomId, RoomSummary>();
-  readonly #changed = new Signal<readonly RoomSummary[]>();
+  /** The list; watched while somebody is subscribed. */
+  readonly store: Store<readonly RoomSummary[]>;
+  readonly #list = new DerivedStore((): readonly RoomSummary[] => [...this.#rooms.values()]);
   #watchers = 0;
   #isLoaded = false;
+  readonly #client: Client;
 
-  constructor(private readonly client: Client) {
+  constructor(client: Client) {
+    this.#client = client;
+    this.store = { getSnapshot: this.#list.getSnapshot, subscribe: (onChange) => this.watch(onChange) };
     client.onStatus(({ state }) => {
       if (state === "online" && this.#watchers > 0) this.#start();
     });
@@ -41,12 +47,12 @@ export class Lobby {
   }
 
   list(): readonly RoomSummary[] {
-    return [...this.#rooms.values()];
+    return this.#list.getSnapshot();
   }
 
   /** Watches until the returned function is called. */
   watch(listener: (rooms: readonly RoomSummary[]) => void): Unsubscribe {
-    const off = this.#changed.on(listener);
+    const off = this.#list.subscribe(() => listener(this.list()));
     this.#watchers += 1;
     if (this.#watchers === 1) this.#start();
     else listener(this.list());
@@ -58,20 +64,20 @@ export class Lobby {
       this.#watchers -= 1;
       if (this.#watchers > 0) return;
       this.#isLoaded = false;
-      this.client.send({ type: "system.lobby", watch: false });
+      this.#client.send({ type: "system.lobby", watch: false });
     };
   }
 
   /** Asks for the list anew. */
   refresh(): void {
-    this.client.command("games.command.list_rooms", {}).catch(() => {
+    this.#client.command("games.command.list_rooms", {}).catch(() => {
       // The next connection asks again.
     });
   }
 
   #start(): void {
     // Watching before listing: a change in between arrives twice rather than never.
-    if (this.client.send({ type: "system.lobby", watch: true })) this.refresh();
+    if (this.#client.send({ type: "system.lobby", watch: true })) this.refresh();
   }
 
   #replace(rooms: readonly RoomSummary[]): void {
@@ -87,25 +93,11 @@ export class Lobby {
   }
 
   #emit(): void {
-    this.#changed.emit(this.list());
+    this.#list.change();
   }
 }
 
 function summaryOf(frame: EventFrame<"games.event.room_created">): RoomSummary {
-  return {
-    room_id: frame.room_id,
-    room_name: frame.room_name,
-    game_type: frame.game_type,
-    host_id: frame.host_id,
-    host_name: frame.host_username,
-    status: "waiting",
-    player_count: 1,
-    spectator_count: 0,
-    max_players: frame.player_count,
-    is_password_protected: frame.is_password_protected,
-    allow_spectators: frame.allow_spectators,
-    entry_fee_cents: frame.entry_fee_cents,
-    prize_cents: frame.prize_cents,
-    invites_bot: frame.invites_bot ?? false,
-  };
+  const { host_username: host_name, player_count: max_players } = frame;
+  return { ...frame, host_name, max_players, status: "waiting", player_count: 1, spectator_count: 0 };
 }

@@ -1,6 +1,8 @@
 import type { Client } from "./client.js";
-import { Signal, type Unsubscribe } from "./emitter.js";
+import type { Unsubscribe } from "./emitter.js";
+import { inOrder } from "./order.js";
 import type { CommandHandle } from "./pending.js";
+import { DerivedStore, type Store } from "./store.js";
 import type { Answer, DirectMessage, LobbyMessage, UserId } from "./wire.js";
 import { userIdOf } from "./wire.js";
 
@@ -28,10 +30,15 @@ const READ_AT_ONCE_MAX = 100;
 export class Messages {
   readonly #byUser = new Map<UserId, Conversation>();
   #inLobby: readonly LobbyMessage[] = [];
-  readonly #changed = new Signal<void>();
+  readonly #conversations = new DerivedStore((): readonly Conversation[] => this.#newestFirst());
+  /** The conversations, the one with the newest message first. */
+  readonly store: Store<readonly Conversation[]> = this.#conversations;
   readonly #typingSent = new Map<UserId, number>();
 
-  constructor(private readonly client: Client) {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
     client.on("chat.event.message_received", (frame) => {
       this.#put([frame]);
       const author = userIdOf(frame.sender_id);
@@ -47,13 +54,16 @@ export class Messages {
   }
 
   onChange(listener: () => void): Unsubscribe {
-    return this.#changed.on(listener);
+    return this.store.subscribe(listener);
   }
 
   /** The one with the newest message first. */
-  conversations(): Conversation[] {
-    const newest = (each: Conversation) => each.messages.at(-1)?.timestamp ?? "";
-    return [...this.#byUser.values()].sort((a, b) => (newest(a) < newest(b) ? 1 : newest(a) > newest(b) ? -1 : 0));
+  conversations(): readonly Conversation[] {
+    return this.store.getSnapshot();
+  }
+
+  #newestFirst(): Conversation[] {
+    return inOrder(this.#byUser.values(), ({ messages }) => messages.at(-1)?.timestamp ?? "").reverse();
   }
 
   conversation(userId: UserId): Conversation | undefined {
@@ -74,17 +84,17 @@ export class Messages {
     if (known) return known;
     const conversation = { userId, username, messages: [], unread: 0, typingUntil: 0 };
     this.#byUser.set(userId, conversation);
-    this.#changed.emit();
+    this.#conversations.change();
     return conversation;
   }
 
   send(userId: UserId, content: string): CommandHandle<Answer<"chat.command.send_message">> {
     this.#typingSent.delete(userId);
-    return this.client.command("chat.command.send_message", { recipient_id: userId, content });
+    return this.#client.command("chat.command.send_message", { recipient_id: userId, content });
   }
 
   sendToLobby(content: string): CommandHandle<Answer<"chat.command.send_lobby_message">> {
-    return this.client.command("chat.command.send_lobby_message", { lobby_id: LOBBY_ID, content });
+    return this.#client.command("chat.command.send_lobby_message", { lobby_id: LOBBY_ID, content });
   }
 
   /** Tells the other that this user is typing; not more often than is of use. */
@@ -93,7 +103,7 @@ export class Messages {
     if (now - (this.#typingSent.get(userId) ?? 0) < TYPING_SENT_EVERY_MS) return;
     this.#typingSent.set(userId, now);
     // Without a wait for an answer, of which there is none: later it would be of no use.
-    this.client.send({ type: "chat.command.typing", recipient_id: userId });
+    this.#client.send({ type: "chat.command.typing", recipient_id: userId });
   }
 
   /** Marks what the other wrote as read, here at once and on the server. */
@@ -104,7 +114,7 @@ export class Messages {
     this.#read(ids);
     for (let at = 0; at < ids.length; at += READ_AT_ONCE_MAX) {
       const some = ids.slice(at, at + READ_AT_ONCE_MAX);
-      this.client.command("chat.command.mark_read", { message_ids: some }).catch(() => {
+      this.#client.command("chat.command.mark_read", { message_ids: some }).catch(() => {
         // Read again after the next sign-in, they are unread, and marked then.
       });
     }
@@ -117,11 +127,11 @@ export class Messages {
 
   addLobbyMessages(messages: readonly LobbyMessage[]): void {
     this.#inLobby = merged(this.#inLobby, messages).slice(-LOBBY_MESSAGES_KEPT);
-    this.#changed.emit();
+    this.#conversations.change();
   }
 
   get #me(): UserId {
-    return this.client.user?.userId ?? "";
+    return this.#client.user?.userId ?? "";
   }
 
   #isUnread(message: DirectMessage): boolean {
@@ -143,7 +153,7 @@ export class Messages {
         typingUntil: known?.typingUntil ?? 0,
       });
     }
-    this.#changed.emit();
+    this.#conversations.change();
   }
 
   #read(messageIds: readonly string[]): void {
@@ -153,14 +163,14 @@ export class Messages {
       const messages = known.messages.map((each) => (ids.has(each.message_id) ? { ...each, is_read: true } : each));
       this.#keep(userId, { ...known, messages });
     }
-    this.#changed.emit();
+    this.#conversations.change();
   }
 
   #setTyping(userId: UserId, typingUntil: number): void {
     const known = this.#byUser.get(userId);
     if (!known || known.typingUntil === typingUntil) return;
     this.#byUser.set(userId, { ...known, typingUntil });
-    this.#changed.emit();
+    this.#conversations.change();
   }
 
   #keep(userId: UserId, conversation: Omit<Conversation, "unread">): void {
@@ -172,5 +182,5 @@ export class Messages {
 /** Both lists without doubles, in the order of time; of two with one id the later given counts. */
 function merged<T extends { message_id: string; timestamp: string }>(before: readonly T[], more: readonly T[]): T[] {
   const byId = new Map([...before, ...more].map((message) => [message.message_id, message]));
-  return [...byId.values()].sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
+  return inOrder(byId.values(), ({ timestamp }) => timestamp);
 }

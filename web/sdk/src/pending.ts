@@ -1,5 +1,4 @@
-import { Refusal } from "./refusal.js";
-import type { Answer, Frame } from "./wire.js";
+import type { Frame } from "./wire.js";
 import { ANSWERS } from "./wire.js";
 
 /** Resolves on the command's answer; `acked` when the command is durable on the server. */
@@ -17,6 +16,7 @@ export class PendingCommand {
   busyCount = 0;
   /** Waits for the pause to end after which it is sent again. */
   isHeld = false;
+  onSettled: () => void = () => {};
   readonly handle: CommandHandle<Frame>;
   #isAcked = false;
   #resolveAck!: () => void;
@@ -65,80 +65,15 @@ export class PendingCommand {
   }
 
   answer(frame: Frame): void {
+    this.onSettled();
     this.#resolveAck();
     this.#resolveAnswer(frame);
   }
 
-  refuse(refusal: Refusal): void {
-    if (!this.#isAcked) this.#rejectAck(refusal);
-    this.#rejectAnswer(refusal);
+  /** With a Refusal, or with what the caller who lost interest gave as the reason. */
+  reject(reason: unknown): void {
+    this.onSettled();
+    if (!this.#isAcked) this.#rejectAck(reason);
+    this.#rejectAnswer(reason);
   }
 }
-
-/** Commands without an answer, in the order in which they were given. */
-export class PendingCommands {
-  readonly #commands: PendingCommand[] = [];
-
-  constructor(private readonly capacity: number) {}
-
-  add(command: PendingCommand): void {
-    if (this.#commands.length >= this.capacity) {
-      command.refuse(new Refusal("queue_full", "Too many commands are waiting for an answer"));
-      return;
-    }
-    this.#commands.push(command);
-  }
-
-  has(command: PendingCommand): boolean {
-    return this.#commands.includes(command);
-  }
-
-  get(commandId: unknown): PendingCommand | undefined {
-    return this.#find(commandId);
-  }
-
-  get size(): number {
-    return this.#commands.length;
-  }
-
-  all(): readonly PendingCommand[] {
-    return [...this.#commands];
-  }
-
-  ack(commandId: unknown): void {
-    this.#find(commandId)?.ack();
-  }
-
-  answer(commandId: unknown, frame: Frame): void {
-    const command = this.#find(commandId);
-    if (!command?.isAnsweredBy(frame)) return;
-    this.#remove(command);
-    command.answer(frame);
-  }
-
-  refuse(commandId: unknown, code: unknown, message: unknown): boolean {
-    const command = this.#find(commandId);
-    if (!command) return false;
-    this.#remove(command);
-    command.refuse(new Refusal(String(code), String(message ?? code), command.commandId));
-    return true;
-  }
-
-  refuseAll(code: string, message: string): void {
-    for (const command of this.#commands.splice(0)) {
-      command.refuse(new Refusal(code, message, command.commandId));
-    }
-  }
-
-  #find(commandId: unknown): PendingCommand | undefined {
-    if (typeof commandId !== "string") return undefined;
-    return this.#commands.find((command) => command.commandId === commandId);
-  }
-
-  #remove(command: PendingCommand): void {
-    const at = this.#commands.indexOf(command);
-    if (at >= 0) this.#commands.splice(at, 1);
-  }
-}
-
-export type { Answer };

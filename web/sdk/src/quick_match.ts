@@ -1,6 +1,7 @@
 import type { Client } from "./client.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
 import { Refusal } from "./refusal.js";
+import { DerivedStore, type Store } from "./store.js";
 import type { RoomId } from "./wire.js";
 import { userIdOf } from "./wire.js";
 
@@ -17,10 +18,14 @@ export class QuickMatch {
   #current: QuickMatchStatus | null = null;
   #commandId: string | undefined;
   #knownRooms = new Set<RoomId>();
-  readonly #changed = new Signal<QuickMatchStatus | null>();
+  readonly #status = new DerivedStore(() => this.#current);
+  readonly store: Store<QuickMatchStatus | null> = this.#status;
   readonly #ended = new Signal<QuickMatchEnd>();
 
-  constructor(private readonly client: Client) {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
     client.onStatus(({ state }) => {
       // The place went with the connection; asking again while it is still there is one place.
       if (state === "online" && this.#current) this.#ask(this.#current.gameType);
@@ -50,7 +55,7 @@ export class QuickMatch {
   }
 
   onChange(listener: (status: QuickMatchStatus | null) => void): Unsubscribe {
-    return this.#changed.on(listener);
+    return this.store.subscribe(() => listener(this.#current));
   }
 
   /** Hears how each search ended but those that were cancelled. */
@@ -61,7 +66,7 @@ export class QuickMatch {
   /** Looks for players of one game at a time. */
   start(gameType: string): void {
     if (this.#current) return;
-    this.#knownRooms = new Set(this.client.rooms.all().map((room) => room.roomId));
+    this.#knownRooms = new Set(this.#client.rooms.all().map((room) => room.roomId));
     this.#set({ gameType, waiting: 0 });
     this.#ask(gameType);
   }
@@ -70,11 +75,11 @@ export class QuickMatch {
     const current = this.#current;
     if (!current) return;
     this.#set(null);
-    await this.client.command("games.command.quick_match", { game_type: current.gameType, cancel: true });
+    await this.#client.command("games.command.quick_match", { game_type: current.gameType, cancel: true });
   }
 
   #ask(gameType: string): void {
-    const command = this.client.command("games.command.quick_match", { game_type: gameType });
+    const command = this.#client.command("games.command.quick_match", { game_type: gameType });
     command.then(
       () => {
         this.#commandId = command.commandId;
@@ -92,6 +97,6 @@ export class QuickMatch {
   #set(status: QuickMatchStatus | null): void {
     this.#current = status;
     if (!status) this.#commandId = undefined;
-    this.#changed.emit(status);
+    this.#status.change();
   }
 }

@@ -1,17 +1,28 @@
+import type { WireRefusalCode } from "./wire.js";
+
 /** Whether the code says that the same command may succeed a little later. */
 export function isBusy(code: unknown): boolean {
   return code === "unavailable" || code === "rate_limited";
 }
 
+/** Given by this client: its queue is full, it was closed or signed out before an answer came, or none came at all. */
+export type LocalRefusalCode = "queue_full" | "closed" | "signed_out" | "refused" | "timeout";
+
+/** Every code that a command may be refused with. A newer server may have more. */
+export type RefusalCode = WireRefusalCode | LocalRefusalCode;
+
 /** The server (or this client, for its own bounds) said no to a command. */
 export class Refusal extends Error {
+  readonly code: RefusalCode;
+
   constructor(
-    readonly code: string,
+    code: RefusalCode | (string & {}),
     message: string,
     readonly commandId?: string,
   ) {
     super(message);
     this.name = "Refusal";
+    this.code = code as RefusalCode;
   }
 
   /** Whether the same command may succeed a little later. */

@@ -1,12 +1,18 @@
 import { Signal, type Unsubscribe } from "./emitter.js";
-import { foldRoom, type RoomView } from "./room.js";
+import { inOrder } from "./order.js";
+import type { RoomView } from "./room.js";
+import { foldRoom } from "./room_fold.js";
+import { DerivedStore, type Store } from "./store.js";
 import type { Frame, RoomId, UserId } from "./wire.js";
+import { roomIdOf } from "./wire.js";
 
 interface Tracked {
   view: RoomView;
   /** Later events that wait for the missing ones, by room_seq. */
   held: Map<number, Frame>;
   gapTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What was missing did not come when it was asked for first. */
+  isSnapshotAwaited: boolean;
   freshSnapshot: boolean;
 }
 
@@ -29,15 +35,27 @@ const RESUMED_MAX = 16;
 export class Rooms {
   readonly #tracked = new Map<RoomId, Tracked>();
   readonly #changed = new Signal<RoomView>();
+  readonly #all = new DerivedStore((): readonly RoomView[] => [...this.#tracked.values()].map(({ view }) => view));
+  /** All rooms. */
+  readonly store: Store<readonly RoomView[]> = this.#all;
 
-  constructor(private readonly options: RoomsOptions) {}
+  readonly #options: RoomsOptions;
+
+  constructor(options: RoomsOptions) {
+    this.#options = options;
+  }
 
   get(roomId: RoomId): RoomView | undefined {
     return this.#tracked.get(roomId)?.view;
   }
 
-  all(): RoomView[] {
-    return [...this.#tracked.values()].map(({ view }) => view);
+  all(): readonly RoomView[] {
+    return this.#all.getSnapshot();
+  }
+
+  /** One room, which need not be there yet. */
+  storeOf(roomId: RoomId): Store<RoomView | undefined> {
+    return { getSnapshot: () => this.get(roomId), subscribe: this.#all.subscribe };
   }
 
   onChange(listener: (room: RoomView) => void): Unsubscribe {
@@ -63,15 +81,19 @@ export class Rooms {
 
   forget(roomId: RoomId): void {
     clearTimeout(this.#tracked.get(roomId)?.gapTimer);
-    this.#tracked.delete(roomId);
+    if (this.#tracked.delete(roomId)) this.#all.change();
   }
 
   clear(): void {
     for (const roomId of [...this.#tracked.keys()]) this.forget(roomId);
   }
 
-  stop(): void {
-    for (const room of this.#tracked.values()) clearTimeout(room.gapTimer);
+  /** What waits for missing events comes again with them, from where the room is resumed. */
+  detach(): void {
+    for (const room of this.#tracked.values()) {
+      room.held.clear();
+      this.#endWait(room);
+    }
   }
 
   /** Whether the room's present view is a snapshot that nothing has been folded into yet. */
@@ -100,70 +122,89 @@ export class Rooms {
   }
 
   #takeState(frame: Frame): void {
-    let view = foldRoom(this.get(roomIdOf(frame)), frame, this.options.me());
+    let view = foldRoom(this.get(roomIdOf(frame)), frame, this.#options.me());
     if (!view) return;
     if (view.phase === "playing" && view.fairness.playerSeeds === null) {
-      view = { ...view, fairness: { ...view.fairness, playerSeeds: this.options.revealedSeeds(view.roomId) } };
+      view = { ...view, fairness: { ...view.fairness, playerSeeds: this.#options.revealedSeeds(view.roomId) } };
     }
     const before = this.#tracked.get(view.roomId);
     const recovered = frame.recovered !== false && (frame.room as { recovered?: unknown }).recovered !== false;
     if (before && view.roomSeq < before.view.roomSeq && recovered) {
-      this.options.deliver(frame);
+      this.#options.deliver(frame);
       return;
     }
-    const room: Tracked = before ?? { view, held: new Map(), gapTimer: undefined, freshSnapshot: true };
+    const room: Tracked = before ?? {
+      view,
+      held: new Map(),
+      gapTimer: undefined,
+      isSnapshotAwaited: false,
+      freshSnapshot: true,
+    };
     room.view = view;
     room.freshSnapshot = true;
     this.#tracked.set(view.roomId, room);
-    this.#changed.emit(view);
-    this.options.deliver(frame);
+    this.#tell(view);
+    this.#options.deliver(frame);
     this.#release(room);
   }
 
   #apply(room: Tracked | undefined, frame: Frame): void {
     if (room) {
-      const view = foldRoom(room.view, frame, this.options.me());
+      const view = foldRoom(room.view, frame, this.#options.me());
       if (view && view !== room.view) {
         room.view = view;
         room.freshSnapshot = false;
-        this.#changed.emit(view);
+        this.#tell(view);
       }
     }
-    this.options.deliver(frame);
+    this.#options.deliver(frame);
+  }
+
+  #tell(view: RoomView): void {
+    this.#all.change();
+    this.#changed.emit(view);
   }
 
   #hold(room: Tracked, seq: number, frame: Frame): void {
     room.held.set(seq, frame);
-    if (room.gapTimer !== undefined) return;
-    this.options.resume([{ room_id: room.view.roomId, room_seq: room.view.roomSeq }]);
-    room.gapTimer = setTimeout(() => this.#acceptGap(room), this.options.gapMs);
+    if (room.gapTimer === undefined) this.#askFrom(room, room.view.roomSeq);
+  }
+
+  #askFrom(room: Tracked, room_seq: number): void {
+    this.#options.resume([{ room_id: room.view.roomId, room_seq }]);
+    room.gapTimer = setTimeout(() => this.#endGap(room), this.#options.gapMs);
   }
 
   /** Applies what has waited and follows without a gap. */
   #release(room: Tracked): void {
-    for (const seq of [...room.held.keys()].sort((a, b) => a - b)) {
+    for (const seq of inOrder(room.held.keys(), (seq) => seq)) {
       const frame = room.held.get(seq);
       if (frame && seq <= room.view.roomSeq + 1) {
         room.held.delete(seq);
         if (seq === room.view.roomSeq + 1) this.#apply(room, frame);
       }
     }
-    if (room.held.size > 0) return;
-    clearTimeout(room.gapTimer);
-    room.gapTimer = undefined;
+    if (room.held.size === 0) this.#endWait(room);
   }
 
-  #acceptGap(room: Tracked): void {
+  #endWait(room: Tracked): void {
+    clearTimeout(room.gapTimer);
     room.gapTimer = undefined;
-    for (const seq of [...room.held.keys()].sort((a, b) => a - b)) {
+    room.isSnapshotAwaited = false;
+  }
+
+  #endGap(room: Tracked): void {
+    if (!room.isSnapshotAwaited) {
+      room.isSnapshotAwaited = true;
+      // Nobody has it all any more, so that the answer is the room's state.
+      this.#askFrom(room, 0);
+      return;
+    }
+    this.#endWait(room);
+    for (const seq of inOrder(room.held.keys(), (seq) => seq)) {
       const frame = room.held.get(seq);
       room.held.delete(seq);
       if (frame && seq > room.view.roomSeq) this.#apply(room, frame);
     }
   }
-}
-
-function roomIdOf(frame: Frame): RoomId {
-  const room = frame.room as { room_id?: unknown } | undefined;
-  return String(room?.room_id ?? frame.room_id ?? "");
 }

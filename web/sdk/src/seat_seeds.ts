@@ -1,33 +1,49 @@
 import type { Client } from "./client.js";
-import { SeedVault } from "./fairness.js";
-import type { KeyValueStorage } from "./storage.js";
+import { commitmentOf } from "./fairness.js";
+import { randomBytes, toHex } from "./ids.js";
+import { type KeyValueStorage, LenientStorage } from "./storage.js";
 import type { Frame, RoomId } from "./wire.js";
 
-/** This user's share in the draws: a seed committed to with each ready, and revealed when the room asks for it. */
+/** A client seed and what was published of it. */
+interface CommittedSeed {
+  seed: string;
+  commitment: string;
+}
+
+const KEPT_PER_ROOM = 8;
+
+/**
+ * This user's share in the draws: a seed committed to with each ready, and revealed when the room asks for it. Seeds
+ * outlive a reload of the page: one that cannot be revealed costs its player the seat. Several are kept, because only the
+ * server knows which commitment arrived last.
+ */
 export class SeatSeeds {
-  readonly #vault: SeedVault;
+  readonly #storage: LenientStorage;
   readonly #revealedAfterReload = new Set<string>();
 
-  constructor(
-    private readonly client: Client,
-    storage: KeyValueStorage,
-  ) {
-    this.#vault = new SeedVault(storage);
+  readonly #client: Client;
+
+  constructor(client: Client, storage: KeyValueStorage) {
+    this.#client = client;
+    this.#storage = new LenientStorage(storage);
   }
 
-  /** What every seat revealed, as kept from before a reload. */
+  /** What every seat revealed, as kept from before a reload: only game_started names it. */
   revealed(roomId: RoomId): (string | null)[] | null {
-    return this.#vault.revealed(roomId);
+    return (this.#storage.read(revealedKey(roomId)) as (string | null)[] | undefined) ?? null;
   }
 
   async ready(roomId: RoomId, isReady: boolean): Promise<Frame> {
-    const { client } = this;
+    const client = this.#client;
     const user = client.user?.userId;
     const canHash = globalThis.crypto?.subtle !== undefined;
     if (!isReady || !user || !canHash) {
       return client.command("games.command.ready", { room_id: roomId, is_ready: isReady });
     }
-    const { commitment } = await this.#vault.fresh(user, roomId);
+    const seed = toHex(randomBytes(32));
+    const commitment = await commitmentOf(seed);
+    const kept = [...this.#own(roomId), { seed, commitment }].slice(-KEPT_PER_ROOM);
+    this.#storage.setItem(this.#key(roomId), JSON.stringify(kept));
     client.transcripts.addReady(roomId, user, commitment);
     return client.command("games.command.ready", { room_id: roomId, is_ready: true, seed_commitment: commitment });
   }
@@ -35,35 +51,51 @@ export class SeatSeeds {
   /** Each event once, after its room has been folded. */
   take(frame: Frame): void {
     const roomId = String(frame.room_id);
-    const user = this.client.user?.userId;
-    if (frame.type === "games.event.seeds_requested" && user) {
-      const own = this.#vault.find(user, roomId, frame.commitments);
-      if (own) this.#reveal(roomId, own.seed);
+    if (frame.type === "games.event.seeds_requested") {
+      // Whatever shape the list's entries have.
+      const listed = JSON.stringify(frame.commitments ?? []).toLowerCase();
+      const own = this.#own(roomId).findLast(({ commitment }) => listed.includes(commitment));
+      if (own) this.#reveal(roomId, own);
     }
     if (frame.type === "games.event.game_started") {
-      const seeds = this.client.rooms.get(roomId)?.fairness.playerSeeds;
-      if (seeds) this.#vault.keepRevealed(roomId, seeds);
+      const seeds = this.#client.rooms.get(roomId)?.fairness.playerSeeds;
+      if (seeds) this.#storage.setItem(revealedKey(roomId), JSON.stringify(seeds));
     }
-    if (frame.type === "games.event.seed_revealed" && user) this.#vault.forget(user, roomId);
+    if (frame.type === "games.event.seed_revealed") {
+      this.#storage.removeItem(this.#key(roomId));
+      this.#storage.removeItem(revealedKey(roomId));
+    }
   }
 
   /**
    * A page that was reloaded between seeds_requested and its reveal gets the room's state and not that event.
    */
   revealAfterReload(roomId: RoomId): void {
-    const { rooms, user } = this.client;
+    const { rooms, user } = this.#client;
     const room = rooms.get(roomId);
     if (!user || room?.phase !== "seeds" || !rooms.isFreshSnapshot(roomId)) return;
-    const own = this.#vault.latest(user.userId, roomId);
+    const own = this.#own(roomId).at(-1);
     if (!own || !room.selected.includes(user.userId)) return;
     if (this.#revealedAfterReload.has(own.commitment)) return;
     this.#revealedAfterReload.add(own.commitment);
-    this.#reveal(roomId, own.seed);
+    this.#reveal(roomId, own);
   }
 
-  #reveal(roomId: RoomId, client_seed: string): void {
-    this.client.command("games.command.reveal_seed", { room_id: roomId, client_seed }).catch(() => {
+  #reveal(roomId: RoomId, { seed }: CommittedSeed): void {
+    this.#client.command("games.command.reveal_seed", { room_id: roomId, client_seed: seed }).catch(() => {
       // Too late or no longer selected: the room's own events say what became of it.
     });
   }
+
+  #own(roomId: RoomId): CommittedSeed[] {
+    return this.#storage.list(this.#key(roomId)) as CommittedSeed[];
+  }
+
+  #key(roomId: RoomId): string {
+    return `blazing-sun.seed.${this.#client.user?.userId}.${roomId}`;
+  }
+}
+
+function revealedKey(roomId: RoomId): string {
+  return `blazing-sun.revealed.${roomId}`;
 }

@@ -108,6 +108,7 @@ export interface SessionOptions {
   timeoutMs?: number;
 }
 
+const REFRESH_COOKIE = "blazing_sun_refresh=";
 const RENEW_BEFORE_MS = 2 * 60_000;
 
 /**
@@ -118,13 +119,16 @@ export class Session {
   #grant: Grant | undefined;
   #expiresAtMs = 0;
   #renewal: Promise<Grant> | undefined;
-  readonly #base: string;
+  /** Where the API is; empty: the page's own origin. */
+  readonly origin: string;
+  /** Outside of browsers, which keep it from scripts: the refresh token. */
+  #cookie: string | undefined;
   readonly #fetch: typeof fetch;
   readonly #now: () => number;
   readonly #timeoutMs: number;
 
   constructor(options: SessionOptions = {}) {
-    this.#base = `${options.origin ?? ""}/api/v1`;
+    this.origin = (options.origin ?? "").replace(/\/+$/, "");
     const given = options.fetch ?? globalThis.fetch;
     this.#fetch = (input, init) => given(input, init);
     this.#now = options.now ?? Date.now;
@@ -149,7 +153,7 @@ export class Session {
 
   /** Has a link for a new password sent, if there is an account with this address. */
   async forgotPassword(email: string): Promise<void> {
-    await this.#request("POST", "auth/password-reset", { email }, undefined);
+    await this.#request("auth/password-reset", { email });
   }
 
   /** Chooses a new password by the token of a link, and signs in. */
@@ -159,18 +163,18 @@ export class Session {
 
   /** Has a link sent that shows the own address to be right. */
   async askVerification(): Promise<void> {
-    await this.#authorized("POST", "auth/verify-email");
+    await this.#authorized("auth/verify-email", {});
   }
 
   /** Shows an address to be right by the token of a link. */
   async verifyEmail(token: string): Promise<void> {
-    await this.#request("POST", "auth/verify-email", { token }, undefined);
+    await this.#request("auth/verify-email", { token });
   }
 
   /** Gives the guest who is signed in an address and a password: the same user, with all that is theirs. */
   async upgrade(email: string, password: string, username?: string): Promise<Account> {
     const body = { email, password, ...(username ? { username } : {}) };
-    return this.#keep(await this.#authorized<Grant>("POST", "auth/upgrade", body)).user;
+    return this.#keep(await this.#authorized<Grant>("auth/upgrade", body)).user;
   }
 
   /** The account of an earlier visit, or null. */
@@ -185,7 +189,7 @@ export class Session {
 
   async logout(): Promise<void> {
     this.#grant = undefined;
-    await this.#request("POST", "auth/logout", undefined, undefined);
+    await this.#request("auth/logout", {});
   }
 
   /** A token that is good for some minutes, renewed where needed: what `connect` asks for. */
@@ -195,57 +199,57 @@ export class Session {
   }
 
   async me(): Promise<Account> {
-    return (await this.#authorized<{ user: Account }>("GET", "me")).user;
+    return (await this.#authorized<{ user: Account }>("me")).user;
   }
 
   balance(): Promise<Balance> {
-    return this.#authorized("GET", "me/balance");
+    return this.#authorized("me/balance");
   }
 
   /** The ledger of the own balance, in pages. */
   transactions(cursor?: string): Promise<Transactions> {
-    return this.#authorized("GET", withCursor("me/transactions", cursor));
+    return this.#authorized(withCursor("me/transactions", cursor));
   }
 
   limits(): Promise<DepositLimits> {
-    return this.#authorized("GET", "me/limits");
+    return this.#authorized("me/limits");
   }
 
   paymentTerms(): Promise<PaymentTerms> {
-    return this.#request("GET", "checkout/terms", undefined, undefined);
+    return this.#request("checkout/terms");
   }
 
   /** Those that may still be paid, the newest first. */
   async openPayments(): Promise<Payment[]> {
-    return (await this.#authorized<{ payments: Payment[] }>("GET", "checkout/sessions")).payments;
+    return (await this.#authorized<{ payments: Payment[] }>("checkout/sessions")).payments;
   }
 
   payment(requestId: string): Promise<Payment> {
-    return this.#authorized("GET", `checkout/sessions/${encodeURIComponent(requestId)}`);
+    return this.#authorized(`checkout/sessions/${encodeURIComponent(requestId)}`);
   }
 
   async games(): Promise<GameInfo[]> {
-    return (await this.#request<{ games: GameInfo[] }>("GET", "games", undefined, this.#grant?.access_token)).games;
+    return (await this.#request<{ games: GameInfo[] }>("games", undefined, this.#grant?.access_token)).games;
   }
 
   /** The newest direct messages, sent and received, the newest first. */
   async messages(cursor?: string): Promise<DirectMessage[]> {
-    const page = await this.#authorized<{ messages: DirectMessage[] }>("GET", withCursor("me/messages", cursor));
+    const page = await this.#authorized<{ messages: DirectMessage[] }>(withCursor("me/messages", cursor));
     return page.messages;
   }
 
   /** The newest messages of a lobby, the newest first. */
   async lobbyMessages(lobbyId = LOBBY_ID, cursor?: string): Promise<LobbyMessage[]> {
     const path = withCursor(`lobbies/${encodeURIComponent(lobbyId)}/messages`, cursor);
-    return (await this.#authorized<{ messages: LobbyMessage[] }>("GET", path)).messages;
+    return (await this.#authorized<{ messages: LobbyMessage[] }>(path)).messages;
   }
 
   async rooms(): Promise<RoomSummary[]> {
-    return (await this.#authorized<{ rooms: RoomSummary[] }>("GET", "rooms")).rooms;
+    return (await this.#authorized<{ rooms: RoomSummary[] }>("rooms")).rooms;
   }
 
   async #enter(path: string, body: object): Promise<Account> {
-    return this.#keep(await this.#request<Grant>("POST", path, body, undefined)).user;
+    return this.#keep(await this.#request<Grant>(path, body)).user;
   }
 
   #keep(grant: Grant): Grant {
@@ -258,7 +262,7 @@ export class Session {
   #refresh(): Promise<Grant> {
     this.#renewal ??= exclusively(async () => {
       try {
-        return this.#keep(await this.#request<Grant>("POST", "auth/refresh", undefined, undefined));
+        return this.#keep(await this.#request<Grant>("auth/refresh", {}));
       } catch (error) {
         if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) {
           this.#grant = undefined;
@@ -272,26 +276,29 @@ export class Session {
     return this.#renewal;
   }
 
-  async #authorized<T>(method: string, path: string, body?: object): Promise<T> {
+  async #authorized<T>(path: string, body?: object): Promise<T> {
     try {
-      return await this.#request<T>(method, path, body, await this.token());
+      return await this.#request<T>(path, body, await this.token());
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.status !== 401) throw error;
-      return this.#request<T>(method, path, body, await this.token({ refused: true }));
+      return this.#request<T>(path, body, await this.token({ refused: true }));
     }
   }
 
-  async #request<T>(method: string, path: string, body: object | undefined, token: string | undefined): Promise<T> {
+  async #request<T>(path: string, body?: object, token?: string): Promise<T> {
     const headers: Record<string, string> = { accept: "application/json" };
-    if (method === "POST") headers["content-type"] = "application/json";
+    if (body) headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;
-    const response = await this.#fetch(`${this.#base}/${path}`, {
-      method,
+    if (this.#cookie && path.startsWith("auth/")) headers.cookie = this.#cookie;
+    const response = await this.#fetch(`${this.origin}/api/v1/${path}`, {
+      method: body ? "POST" : "GET",
       headers,
       credentials: "same-origin",
       signal: AbortSignal.timeout(this.#timeoutMs),
-      ...(method === "POST" ? { body: JSON.stringify(body ?? {}) } : {}),
+      ...(body ? { body: JSON.stringify(body) } : {}),
     });
+    const kept = response.headers.getSetCookie?.().find((cookie) => cookie.startsWith(REFRESH_COOKIE));
+    if (kept) this.#cookie = kept.split(";", 1)[0];
     const text = await response.text();
     const answer = parse(text);
     if (response.ok) return answer as T;

@@ -1,5 +1,5 @@
 import type { ServerClock } from "./clock.js";
-import type { ConnectOptions, Timing } from "./options.js";
+import type { Timing, TokenSource } from "./options.js";
 import type { Frame } from "./wire.js";
 import { userIdOf } from "./wire.js";
 
@@ -18,12 +18,15 @@ export class SignIn {
   #signedIn: SignedIn | undefined;
   #refusals = 0;
   #renewal: ReturnType<typeof setTimeout> | undefined;
+  readonly #fetchToken: TokenSource;
+  readonly #timing: Timing;
+  readonly #clock: ServerClock;
 
-  constructor(
-    private readonly fetchToken: ConnectOptions["token"],
-    private readonly timing: Timing,
-    private readonly clock: ServerClock,
-  ) {}
+  constructor(fetchToken: TokenSource, timing: Timing, clock: ServerClock) {
+    this.#fetchToken = fetchToken;
+    this.#timing = timing;
+    this.#clock = clock;
+  }
 
   /** Known from the first sign-in on. */
   get user(): SignedIn | undefined {
@@ -31,8 +34,8 @@ export class SignIn {
   }
 
   /** A token for a new connection. */
-  fetch(): Promise<string> {
-    return this.fetchToken({ refused: this.#refusals > 0 });
+  async fetch(): Promise<string> {
+    return this.#fetchToken({ refused: this.#refusals > 0 });
   }
 
   /** Counts a refused token; whether it is to be tried again with another. */
@@ -60,19 +63,19 @@ export class SignIn {
     const expiry = expiryOf(this.token);
     const due =
       expiry === undefined
-        ? this.timing.reauthenticateAfterMs
-        : expiry - this.clock.now() - this.timing.reauthenticateBeforeMs;
+        ? this.#timing.reauthenticateAfterMs
+        : expiry - this.#clock.now() - this.#timing.reauthenticateBeforeMs;
     const renew = async () => {
       let token: string;
       try {
-        token = await this.fetchToken({ refused: false });
+        token = await this.#fetchToken({ refused: false });
       } catch (error) {
         failed(error);
         return;
       }
       renewed(token);
     };
-    this.#renewal = setTimeout(() => void renew(), Math.max(due, Math.min(5_000, this.timing.reauthenticateAfterMs)));
+    this.#renewal = setTimeout(() => void renew(), Math.max(due, Math.min(5_000, this.#timing.reauthenticateAfterMs)));
   }
 
   stopRenewal(): void {

@@ -1,3 +1,5 @@
+import type { Identity } from "./options.js";
+
 /** The part of the WebSocket interface that is used here: the browser's own, and that of the `ws` package. */
 export interface SocketLike {
   readonly readyState: number;
@@ -10,3 +12,15 @@ export interface SocketLike {
 }
 
 export type SocketConstructor = new (url: string) => SocketLike;
+
+/** Throws where there is no address, or nothing to connect with: neither gets better by trying again. */
+export function socketMaker({ session, url = "/ws" }: Identity, given?: SocketConstructor): () => SocketLike {
+  const Socket = given ?? (globalThis.WebSocket as SocketConstructor | undefined);
+  if (!Socket)
+    throw new TypeError("There is no WebSocket here; pass one as `WebSocket`, such as that of the package ws");
+  const base = session?.origin || globalThis.location?.href;
+  const address = URL.canParse(String(url), base) ? new URL(url, base) : undefined;
+  if (!address || !/^(http|ws)s?:$/.test(address.protocol)) throw new TypeError(`Not the address of a socket: ${url}`);
+  address.protocol = address.protocol.replace("http", "ws");
+  return () => new Socket(address.href);
+}

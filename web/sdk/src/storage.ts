@@ -18,15 +18,11 @@ export class MemoryStorage implements KeyValueStorage {
   }
 }
 
-/** sessionStorage where there is one that works, memory elsewhere. */
+/** sessionStorage where there is a page that has one, memory elsewhere. */
 export function defaultStorage(): KeyValueStorage {
   try {
-    const storage = globalThis.sessionStorage;
-    if (storage) {
-      storage.setItem("blazing-sun.probe", "1");
-      storage.removeItem("blazing-sun.probe");
-      return storage;
-    }
+    // Other programs may have one, but it is the same for all clients in them.
+    if (globalThis.document) return globalThis.sessionStorage;
   } catch {
     // Blocked by the browser's settings.
   }
@@ -37,11 +33,15 @@ export function defaultStorage(): KeyValueStorage {
 export class LenientStorage implements KeyValueStorage {
   readonly #refused = new MemoryStorage();
 
-  constructor(private readonly storage: KeyValueStorage) {}
+  readonly #storage: KeyValueStorage;
+
+  constructor(storage: KeyValueStorage) {
+    this.#storage = storage;
+  }
 
   getItem(key: string): string | null {
     try {
-      return this.#refused.getItem(key) ?? this.storage.getItem(key);
+      return this.#refused.getItem(key) ?? this.#storage.getItem(key);
     } catch {
       return null;
     }
@@ -49,7 +49,7 @@ export class LenientStorage implements KeyValueStorage {
 
   setItem(key: string, value: string): void {
     try {
-      this.storage.setItem(key, value);
+      this.#storage.setItem(key, value);
       this.#refused.removeItem(key);
     } catch {
       this.#refused.setItem(key, value);
@@ -59,19 +59,24 @@ export class LenientStorage implements KeyValueStorage {
   removeItem(key: string): void {
     this.#refused.removeItem(key);
     try {
-      this.storage.removeItem(key);
+      this.#storage.removeItem(key);
     } catch {
       // Blocked since; then there is nothing to read either.
     }
   }
 
-  /** What was stored as a JSON list; undefined where there is none. */
-  list(key: string): unknown[] | undefined {
+  /** What was stored as JSON; undefined where there is none. */
+  read(key: string): unknown {
     try {
-      const kept: unknown = JSON.parse(this.getItem(key) ?? "null");
-      return Array.isArray(kept) ? kept : undefined;
+      return JSON.parse(this.getItem(key) ?? "") as unknown;
     } catch {
       return undefined;
     }
+  }
+
+  /** What was stored as a JSON list, empty where there is none. */
+  list(key: string): unknown[] {
+    const kept = this.read(key);
+    return Array.isArray(kept) ? kept : [];
   }
 }

@@ -1,11 +1,9 @@
 import { type KeyValueStorage, LenientStorage } from "./storage.js";
 import type { Frame, RoomId, UserId } from "./wire.js";
-import { userIdOf } from "./wire.js";
+import { isFrame, userIdOf } from "./wire.js";
 
 const ROOMS_KEPT = 4;
 const LINES_MAX = 4_000;
-/** Lines that are stored together: what is full is not written again. */
-const LINES_PER_CHUNK = 32;
 const ROOMS_KEY = "blazing-sun.transcripts";
 
 /**
@@ -74,32 +72,31 @@ export class Transcripts {
     if (lines.length === 0) this.#makeRoomFor(roomId);
     lines.push(line);
     this.#rooms.set(roomId, lines);
-    const chunk = Math.floor((lines.length - 1) / LINES_PER_CHUNK);
-    this.#storage.setItem(chunkKey(roomId, chunk), JSON.stringify(lines.slice(chunk * LINES_PER_CHUNK)));
+    this.#storage.setItem(lineKey(roomId, lines.length - 1), JSON.stringify(line));
   }
 
   #makeRoomFor(roomId: RoomId): void {
-    const listed = (this.#storage.list(ROOMS_KEY) ?? []).filter((other): other is string => typeof other === "string");
+    const listed = this.#storage.list(ROOMS_KEY).filter((other): other is string => typeof other === "string");
     const kept = [...listed.filter((other) => other !== roomId), roomId];
     for (const old of kept.splice(0, Math.max(0, kept.length - ROOMS_KEPT))) {
       this.#rooms.delete(old);
-      for (let chunk = 0; this.#storage.getItem(chunkKey(old, chunk)) !== null; chunk++)
-        this.#storage.removeItem(chunkKey(old, chunk));
+      for (let at = 0; this.#stored(old, at); at++) this.#storage.removeItem(lineKey(old, at));
     }
     this.#storage.setItem(ROOMS_KEY, JSON.stringify(kept));
   }
 
   #read(roomId: RoomId): Frame[] {
     const lines: Frame[] = [];
-    for (let chunk = 0; lines.length < LINES_MAX; chunk++) {
-      const stored = this.#storage.getItem(chunkKey(roomId, chunk));
-      if (stored === null) break;
-      lines.push(...((this.#storage.list(chunkKey(roomId, chunk)) ?? []) as Frame[]));
-    }
+    for (let line = this.#stored(roomId, 0); line; line = this.#stored(roomId, lines.length)) lines.push(line);
     return lines;
+  }
+
+  #stored(roomId: RoomId, at: number): Frame | undefined {
+    const line = this.#storage.read(lineKey(roomId, at));
+    return isFrame(line) ? line : undefined;
   }
 }
 
-function chunkKey(roomId: RoomId, chunk: number): string {
-  return `blazing-sun.transcript.${roomId}.${chunk}`;
+function lineKey(roomId: RoomId, at: number): string {
+  return `blazing-sun.transcript.${roomId}.${at}`;
 }

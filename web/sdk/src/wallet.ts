@@ -1,6 +1,8 @@
 import type { Client } from "./client.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
+import { inOrder } from "./order.js";
 import type { CommandHandle } from "./pending.js";
+import { DerivedStore, type Store } from "./store.js";
 import type {
   Answer,
   Cents,
@@ -54,22 +56,27 @@ export function isOnItsWay({ status, session_url }: Payment): boolean {
 export class Wallet {
   readonly #byId = new Map<string, Payment>();
   #told: DepositLimits | undefined;
-  readonly #changed = new Signal<void>();
+  readonly #payments = new DerivedStore((): readonly Payment[] => this.#newestFirst());
+  /** The payments, the newest first. */
+  readonly store: Store<readonly Payment[]> = this.#payments;
   readonly #moved = new Signal<Payment>();
 
-  constructor(private readonly client: Client) {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
     client.on("wallet.event.top_up", (frame) => {
       const payment = this.#put(paymentOf(frame));
       if (!payment) return;
       this.#moved.emit(payment);
-      this.#changed.emit();
+      this.#payments.change();
     });
     client.on("wallet.event.limits", ({ limits, excluded_until = null }) => this.setLimits({ limits, excluded_until }));
   }
 
   /** Hears of whatever changes. */
   onChange(listener: () => void): Unsubscribe {
-    return this.#changed.on(listener);
+    return this.store.subscribe(listener);
   }
 
   /** Hears of each payment that moves on while this client listens. */
@@ -79,8 +86,11 @@ export class Wallet {
 
   /** The newest first. */
   payments(): readonly Payment[] {
-    const at = ({ requested_at = "" }: Payment) => requested_at;
-    return [...this.#byId.values()].sort((a, b) => (at(a) < at(b) ? 1 : at(a) > at(b) ? -1 : 0));
+    return this.store.getSnapshot();
+  }
+
+  #newestFirst(): Payment[] {
+    return inOrder(this.#byId.values(), ({ requested_at = "" }) => requested_at).reverse();
   }
 
   payment(requestId: string): Payment | undefined {
@@ -94,34 +104,34 @@ export class Wallet {
 
   /** Asks for a page to pay on; the answer is the payment, and `onChange` tells of its `session_url`. */
   topUp(amount_cents: Cents, addresses: ReturnAddresses = {}): CommandHandle<Answer<"wallet.command.top_up">> {
-    return this.client.command("wallet.command.top_up", { amount_cents, ...addresses });
+    return this.#client.command("wallet.command.top_up", { amount_cents, ...addresses });
   }
 
   /** Cancels a payment that is not paid yet; `onChange` tells when it is `expired`, until when it may still be paid. */
   cancelTopUp(request_id: string): CommandHandle<Answer<"wallet.command.cancel_top_up">> {
-    return this.client.command("wallet.command.cancel_top_up", { request_id });
+    return this.#client.command("wallet.command.cancel_top_up", { request_id });
   }
 
   setDepositLimit(
     period: Period,
     amount_cents: Cents | null,
   ): CommandHandle<Answer<"wallet.command.set_deposit_limit">> {
-    return this.client.command("wallet.command.set_deposit_limit", { period, amount_cents });
+    return this.#client.command("wallet.command.set_deposit_limit", { period, amount_cents });
   }
 
   excludeSelf(days: number): CommandHandle<Answer<"wallet.command.exclude_self">> {
-    return this.client.command("wallet.command.exclude_self", { days });
+    return this.#client.command("wallet.command.exclude_self", { days });
   }
 
   /** Takes in what the API keeps, where it is not older than what was heard. */
   addPayments(payments: readonly Payment[]): void {
     for (const payment of payments) this.#put(payment);
-    this.#changed.emit();
+    this.#payments.change();
   }
 
   setLimits(limits: DepositLimits): void {
     this.#told = limits;
-    this.#changed.emit();
+    this.#payments.change();
   }
 
   /** The payment as it is then; undefined where more was known already. */
@@ -135,10 +145,7 @@ export class Wallet {
   }
 }
 
-/** Without what belongs to the frame. */
-function paymentOf(frame: EventFrame<"wallet.event.top_up">): Payment {
-  const { request_id, status, amount_cents, currency, timestamp } = frame;
-  const { refunded_cents = 0, session_url = null, error_message = null } = frame;
-  const payment = { request_id, status, amount_cents, currency, refunded_cents, session_url, error_message };
+function paymentOf({ timestamp, ...told }: EventFrame<"wallet.event.top_up">): Payment {
+  const payment = { refunded_cents: 0, session_url: null, error_message: null, ...told };
   return timestamp === undefined ? payment : { ...payment, requested_at: timestamp };
 }

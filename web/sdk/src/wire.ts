@@ -232,7 +232,7 @@ export interface Events {
   "games.event.player_auto_disabled": InRoom & UserRef;
   "games.event.player_disconnected": InRoom & UserRef & { timeout_at?: Timestamp | null };
   "games.event.removed_from_game": InRoom & { user_id: UserId; reason: string; message: string };
-  "games.event.spectator_joined": InRoom & UserRef & { spectator_count?: number };
+  "games.event.spectator_joined": InRoom & UserRef & { spectator_id?: UserId; spectator_count?: number };
   "games.event.spectator_left": InRoom & UserRef & { spectator_count?: number };
   "games.event.spectator_kicked": InRoom & UserRef & { spectator_count?: number };
   /** In place of who comes and goes where many watch; it names them once they are few again. */
@@ -358,7 +358,8 @@ export interface FrameMeta {
   after_seq?: number;
 }
 
-export type EventFrame<T extends EventType = EventType> = { type: T } & FrameMeta & Events[T];
+/** An event as it arrives; of several types, a union that `type` tells apart. */
+export type EventFrame<T extends EventType = EventType> = { [K in T]: { type: K } & FrameMeta & Events[K] }[T];
 
 /** A frame whose type this package may not know. */
 export interface Frame extends FrameMeta {
@@ -420,6 +421,74 @@ export interface Commands {
 
 export type CommandType = keyof Commands;
 
+/** The games whose commands and events are typed here. */
+export type KnownGame = CommandType extends infer C
+  ? C extends `games.command.${infer G}.${string}`
+    ? G
+    : never
+  : never;
+
+/** A command or event of another game, or one that is a `string` and no more to the compiler. */
+export type OpenType<T extends string, Kind extends "command" | "event"> = string extends T
+  ? T
+  : T extends `games.${Kind}.${KnownGame}.${string}`
+    ? never
+    : T extends `games.${Kind}.${string}.${string}`
+      ? T
+      : never;
+
+/** Why a server refuses a command. */
+export type WireRefusalCode =
+  | "unavailable"
+  | "internal"
+  | "invalid_format"
+  | "unknown_command"
+  | "command_expired"
+  | "unknown_game"
+  | "invalid_name"
+  | "invalid_player_count"
+  | "too_many_rooms"
+  | "payments_unavailable"
+  | "self_excluded"
+  | "room_not_found"
+  | "ambiguous_room_name"
+  | "lobby_not_found"
+  | "user_not_found"
+  | "payment_not_found"
+  | "account_closed"
+  | "banned"
+  | "already_in_room"
+  | "not_in_room"
+  | "rate_limited"
+  | "wrong_password"
+  | "not_host"
+  | "cannot_target_self"
+  | "wrong_game"
+  | "game_in_progress"
+  | "game_not_started"
+  | "not_your_turn"
+  | "invalid_move"
+  | "player_not_in_lobby"
+  | "already_selected"
+  | "not_selected"
+  | "seed_mismatch"
+  | "payment_not_open"
+  | "not_all_ready"
+  | "not_enough_players"
+  | "room_full"
+  | "invalid_url"
+  | "invalid_amount"
+  | "deposit_limit"
+  | "insufficient_balance"
+  | "spectators_not_allowed"
+  | "spectators_full"
+  | "not_a_spectator"
+  | "not_banned"
+  | "channel_access_denied"
+  | "muted"
+  | "too_long"
+  | "too_large";
+
 /**
  * The event that answers a command where it is a certain one. Other events carry the same
  * correlation_id (room_created goes to everyone who watches the lobby), so "the first" is not enough here.
@@ -450,4 +519,15 @@ export type Answer<C extends string> = C extends keyof typeof ANSWERS
 export function userIdOf(value: unknown): UserId {
   if (typeof value === "object" && value !== null && "user_id" in value) return userIdOf(value.user_id);
   return value === null || value === undefined ? "" : String(value);
+}
+
+export function isFrame(value: unknown): value is Frame {
+  return typeof value === "object" && value !== null && typeof (value as Frame).type === "string";
+}
+
+/** The room that a frame is about, be it in the frame or in the state that it carries; "" where there is none. */
+export function roomIdOf(frame: Frame): RoomId {
+  const room = frame.room as { room_id?: unknown } | undefined;
+  const roomId = room?.room_id ?? frame.room_id;
+  return typeof roomId === "string" ? roomId : "";
 }

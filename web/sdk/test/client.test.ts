@@ -2,14 +2,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import {
   type Client,
-  type ConnectOptions,
+  type ConnectionSettings,
   commitmentOf,
   connect,
   MemoryStorage,
   Refusal,
   SignedOut,
+  type TokenSource,
 } from "../src/index.js";
-import type { SocketConstructor } from "../src/socket.js";
 import { type Connection, ScriptedServer } from "./scripted_server.js";
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -28,11 +28,13 @@ afterEach(async () => {
   await server.stop();
 });
 
-function start(options: Partial<ConnectOptions> = {}): Client {
+type Settings = ConnectionSettings & { token?: TokenSource };
+
+function start(options: Settings = {}): Client {
   client = connect({
     url: server.url,
     token: async () => "token-1",
-    WebSocket: WebSocket as unknown as SocketConstructor,
+    WebSocket,
     storage: new MemoryStorage(),
     ...options,
     timing: { backoffMinMs: 1, backoffMaxMs: 20, gapMs: 50, ...options.timing },
@@ -40,7 +42,7 @@ function start(options: Partial<ConnectOptions> = {}): Client {
   return client;
 }
 
-async function online(options: Partial<ConnectOptions> = {}): Promise<[Client, Connection]> {
+async function online(options: Settings = {}): Promise<[Client, Connection]> {
   const started = start(options);
   const connection = await server.connection();
   await connection.signIn();
@@ -421,11 +423,11 @@ describe("commands", () => {
 
   it("asks again at once when the room has let the user go", async () => {
     const [started, connection] = await online();
-    const command = started.command("games.command.stop_spectating", { room_id: "r1" });
-    const first = await connection.frame("games.command.stop_spectating");
+    const command = started.command("games.command.leave_spectate", { room_id: "r1" });
+    const first = await connection.frame("games.command.leave_spectate");
     connection.send({ type: "system.ack", command_id: first.command_id });
     connection.send({ type: "games.event.not_in_room", event_id: "e1", correlation_id: "resume", room_id: "r1" });
-    const second = await connection.frame("games.command.stop_spectating");
+    const second = await connection.frame("games.command.leave_spectate");
     expect(second).toEqual(first);
     connection.send({ type: "games.event.command_applied", command_id: first.command_id });
     await command;

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { type Client, connect, MemoryStorage } from "../src/index.js";
-import type { SocketConstructor } from "../src/socket.js";
 import { type Connection, ScriptedServer } from "./scripted_server.js";
 
 let server: ScriptedServer;
@@ -21,7 +20,7 @@ async function online(storage = new MemoryStorage(), userId = "7"): Promise<[Cli
   const client = connect({
     url: server.url,
     token: async () => `token-${userId}`,
-    WebSocket: WebSocket as unknown as SocketConstructor,
+    WebSocket: WebSocket,
     storage,
     timing: { backoffMinMs: 1, backoffMaxMs: 20 },
   });

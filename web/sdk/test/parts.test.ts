@@ -5,7 +5,7 @@ import {
   backoffMs,
   CommandIds,
   commitmentOf,
-  draw,
+  Draws,
   ServerClock,
   Session,
   SignedOut,
@@ -22,11 +22,11 @@ describe("command ids", () => {
 });
 
 describe("backoff", () => {
-  it("doubles up to its bound and keeps the lower half fixed", () => {
+  it("is anything up to a step that doubles up to its bound", () => {
     const at = (attempt: number, random: number) =>
       backoffMs(attempt, { minMs: 100, maxMs: 1_000, random: () => random });
     expect([0, 1, 2, 3, 4, 99].map((attempt) => at(attempt, 1))).toEqual([100, 200, 400, 800, 1_000, 1_000]);
-    expect(at(2, 0)).toBe(200);
+    expect([at(2, 0), at(2, 0.5)]).toEqual([0, 200]);
   });
 });
 
@@ -55,6 +55,7 @@ describe("fairness", () => {
   it("draws as the rules say", async () => {
     const server = randomBytes(32);
     const mine = randomBytes(32);
+    const draws = await Draws.of(server.toString("hex"), "room-1", [mine.toString("hex"), null]);
     for (let nonce = 0; nonce < 20; nonce++) {
       const counter = Buffer.alloc(8);
       counter.writeBigUInt64BE(BigInt(nonce));
@@ -66,7 +67,7 @@ describe("fairness", () => {
         .update(counter)
         .digest();
       const byte = block.find((candidate) => candidate < 252) ?? 0;
-      expect(await draw(server.toString("hex"), "room-1", [mine.toString("hex"), null], nonce)).toBe(byte % 6);
+      expect(await draws.at(nonce)).toBe(byte % 6);
     }
   });
 });

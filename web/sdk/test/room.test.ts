@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foldRoom, type RoomView, roleIn } from "../src/room.js";
+import { foldRoom, type RoomView, roleIn } from "../src/index.js";
 import { isWritable, readableChannels } from "../src/room_chat.js";
 import type { Frame } from "../src/wire.js";
 

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { type Client, connect, MemoryStorage, type Payment } from "../src/index.js";
-import type { SocketConstructor } from "../src/socket.js";
 import { type Connection, ScriptedServer } from "./scripted_server.js";
 
 let server: ScriptedServer;
@@ -13,7 +12,7 @@ beforeEach(async () => {
   client = connect({
     url: server.url,
     token: async () => "token",
-    WebSocket: WebSocket as unknown as SocketConstructor,
+    WebSocket: WebSocket,
     storage: new MemoryStorage(),
   });
   connection = await server.connection();

@@ -1,0 +1,73 @@
+import type { Member, Person, RoomView } from "./room.js";
+import type { Player, UserId, UserRef } from "./wire.js";
+import { userIdOf } from "./wire.js";
+
+export function memberFrom(player: Player, earlier?: Member): Member {
+  return {
+    userId: userIdOf(player.user_id),
+    username: player.username,
+    score: player.score ?? earlier?.score ?? 0,
+    isReady: player.is_ready ?? earlier?.isReady ?? false,
+    isBot: player.is_bot ?? earlier?.isBot ?? false,
+    isAuto: earlier?.isAuto ?? false,
+    isGone: earlier?.isGone ?? false,
+    goneUntil: earlier?.goneUntil ?? null,
+    joinedAt: player.joined_at ?? earlier?.joinedAt ?? "",
+  };
+}
+
+export function withMember(view: RoomView, player: Player): RoomView {
+  const id = userIdOf(player.user_id);
+  const at = view.members.findIndex((member) => member.userId === id);
+  if (at < 0) return { ...view, members: [...view.members, memberFrom(player)] };
+  return { ...view, members: view.members.with(at, memberFrom(player, view.members[at])) };
+}
+
+/** The room with what is new about one member. */
+export function mapMember(view: RoomView, user: unknown, news: Partial<Member>): RoomView {
+  const id = userIdOf(user);
+  return { ...view, members: view.members.map((member) => (member.userId === id ? { ...member, ...news } : member)) };
+}
+
+export function withoutSpectator(view: RoomView, userId: UserId): RoomView {
+  if (!view.spectators.some((spectator) => spectator.userId === userId)) return view;
+  const spectators = view.spectators.filter((spectator) => spectator.userId !== userId);
+  return { ...view, spectators, spectatorCount: Math.max(0, view.spectatorCount - 1) };
+}
+
+export function personOf(user: UserId | UserRef): Person {
+  const username = typeof user === "object" ? user.username : null;
+  return { userId: userIdOf(user), username };
+}
+
+export function withScores(view: RoomView, scores: unknown): RoomView {
+  return scoresOf(scores).reduce((next, { userId, score }) => mapMember(next, userId, { score }), view);
+}
+
+/** `[[id, n]]`, `[[id, name, n]]` or `{id: n}`. */
+export function scoresOf(value: unknown): { userId: UserId; username?: string; score: number }[] {
+  const rows: unknown[] = Array.isArray(value)
+    ? value
+    : value && typeof value === "object"
+      ? Object.entries(value)
+      : [];
+  const scores: { userId: UserId; username?: string; score: number }[] = [];
+  for (const row of rows) {
+    if (!Array.isArray(row)) continue;
+    const score: unknown = row.at(-1);
+    if (typeof score !== "number") continue;
+    const name: unknown = row.length > 2 ? row[1] : undefined;
+    scores.push({ userId: userIdOf(row[0]), score, ...(typeof name === "string" ? { username: name } : {}) });
+  }
+  return scores;
+}
+
+export function nameOf(view: RoomView, id: UserId): string {
+  return view.members.find((member) => member.userId === id)?.username ?? id;
+}
+
+/** Milliseconds, or null where there is no time. */
+export function time(value: unknown): number | null {
+  const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}
