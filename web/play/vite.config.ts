@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 const server = "http://127.0.0.1:8080";
 
 export default defineConfig({
-  resolve: { conditions: ["source", "module", "browser", "development|production"] },
+  resolve: { conditions: ["blazing-sun-source", "module", "browser", "development|production"] },
   build: {
     target: "es2022",
     // The first versions with light-dark(), which is to stay as it is.

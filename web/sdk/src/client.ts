@@ -1,25 +1,27 @@
 import { onAbort } from "./abort.js";
+import type { Answer } from "./answers.js";
 import { ServerClock } from "./clock.js";
 import { CommandQueue } from "./command_queue.js";
 import { Connection, type ConnectionStatus } from "./connection.js";
 import type { Unsubscribe } from "./emitter.js";
 import { EventHub } from "./event_hub.js";
+import { roomIdOf } from "./frames.js";
 import { Invitations } from "./invitations.js";
 import { Lobby } from "./lobby.js";
 import { Messages } from "./messages.js";
-import { type ConnectOptions, TIMING, type Timing } from "./options.js";
+import { type ConnectOptions, TIMING, type Timing, type TokenSource } from "./options.js";
 import type { CommandHandle } from "./pending.js";
 import { QuickMatch } from "./quick_match.js";
 import { Refusal } from "./refusal.js";
 import { Rooms } from "./rooms.js";
 import { SeatSeeds } from "./seat_seeds.js";
-import { type SignedIn, SignIn } from "./sign_in.js";
+import type { SignedIn } from "./sign_in.js";
 import { type SocketLike, socketMaker } from "./socket.js";
 import { defaultStorage } from "./storage.js";
+import type { Store } from "./store.js";
 import { Transcripts } from "./transcripts.js";
 import { Wallet } from "./wallet.js";
-import type { Answer, Commands, CommandType, EventFrame, EventType, Frame, OpenType, RoomId } from "./wire.js";
-import { roomIdOf } from "./wire.js";
+import type { Commands, CommandType, EventFrame, EventType, Frame, OpenType, RoomId, UserId } from "./wire.js";
 
 /** What to wait for, and how long. */
 export interface NextOptions<E> {
@@ -44,11 +46,14 @@ export class Client {
   /** Payments and limits. */
   readonly wallet: Wallet;
   readonly clock = new ServerClock();
+  readonly statusStore: Store<ConnectionStatus> = {
+    getSnapshot: () => this.status,
+    subscribe: (onChange) => this.#connection.onStatus(onChange),
+  };
   /** What this client has seen of its rooms, for checking them. */
   readonly transcripts: Transcripts;
 
   readonly #timing: Timing;
-  readonly #signIn: SignIn;
   readonly #connection: Connection;
   readonly #commands: CommandQueue;
   readonly #events = new EventHub();
@@ -60,8 +65,7 @@ export class Client {
     const { session, storage = defaultStorage() } = options;
     this.transcripts = new Transcripts(storage);
     this.#seeds = new SeatSeeds(this, storage);
-    this.#signIn = new SignIn(session ? (why) => session.token(why) : options.token, this.#timing, this.clock);
-    this.#connection = this.#connect(makeSocket, options.random);
+    this.#connection = this.#connect(makeSocket, session ? (why) => session.token(why) : options.token, options.random);
     this.#commands = new CommandQueue({
       now: () => this.clock.now(),
       timing: this.#timing,
@@ -72,7 +76,7 @@ export class Client {
     });
     this.rooms = new Rooms({
       resume: (rooms) => this.send({ type: "system.resume", rooms }),
-      me: () => this.user?.userId ?? "",
+      me: () => this.me,
       gapMs: this.#timing.gapMs,
       revealedSeeds: (roomId) => this.#seeds.revealed(roomId),
       deliver: (frame) => this.#deliver(frame),
@@ -86,10 +90,10 @@ export class Client {
     this.#connection.open();
   }
 
-  #connect(makeSocket: () => SocketLike, random = Math.random): Connection {
+  #connect(makeSocket: () => SocketLike, fetchToken: TokenSource, random = Math.random): Connection {
     return new Connection({
       makeSocket,
-      signIn: this.#signIn,
+      fetchToken,
       clock: this.clock,
       timing: this.#timing,
       random,
@@ -113,7 +117,12 @@ export class Client {
 
   /** Who is signed in; known from the first `online` on. */
   get user(): SignedIn | undefined {
-    return this.#signIn.user;
+    return this.#connection.user;
+  }
+
+  /** The id of who is signed in; "" before. */
+  get me(): UserId {
+    return this.user?.userId ?? "";
   }
 
   get pendingCount(): number {
@@ -179,19 +188,16 @@ export class Client {
 
   /**
    * What a room says of itself to a user who is not in it, who can then join or watch; the room's state, which
-   * `rooms` has taken in by then, where the user is in it after all. Rejects where nothing comes.
+   * `rooms` has taken in by then, where the user is in it after all. Rejects with a TimeoutError where nothing comes.
    */
   standing(roomId: RoomId): Promise<EventFrame<"games.event.not_in_room" | "games.event.room_state">> {
-    const waiting = new AbortController();
-    const refusal = new Refusal("timeout", "No answer in time");
-    const timer = setTimeout(() => waiting.abort(refusal), this.#timing.resendMs);
     const told = this.#first(
       ["games.event.not_in_room", "games.event.room_state"],
       (frame) => roomIdOf(frame) === roomId,
-      waiting.signal,
+      AbortSignal.timeout(this.#timing.resendMs),
     );
     this.send({ type: "system.resume", rooms: [{ room_id: roomId, room_seq: 0 }] });
-    return told.finally(() => clearTimeout(timer)) as Promise<never>;
+    return told as Promise<never>;
   }
 
   /** Says ready with a fresh seed behind it, or takes readiness back. */
@@ -255,7 +261,7 @@ export class Client {
   /** What `rooms` lets through, in each room's order. */
   #deliver(frame: Frame): void {
     this.#events.note(frame);
-    this.transcripts.add(frame, this.user?.userId ?? "");
+    this.transcripts.add(frame, this.me);
     this.#seeds.take(frame);
     this.#events.emit(frame);
   }

@@ -1,4 +1,5 @@
 import { onAbort } from "./abort.js";
+import { isAnswer } from "./answers.js";
 import { backoffMs } from "./backoff.js";
 import { CommandIds } from "./ids.js";
 import type { Timing } from "./options.js";
@@ -73,7 +74,7 @@ export class CommandQueue {
    */
   resendOf(roomId: RoomId): void {
     for (const command of this.#pending) {
-      if (command.sentAtMs !== undefined && command.roomId === roomId) this.#send(command);
+      if (command.sentAtMs !== undefined && command.fields.room_id === roomId) this.#send(command);
     }
   }
 
@@ -93,7 +94,7 @@ export class CommandQueue {
 
   answer(commandId: unknown, frame: Frame): void {
     const command = this.#find(commandId);
-    if (!command?.isAnsweredBy(frame)) return;
+    if (!command || !isAnswer(command.type, frame)) return;
     this.#pending.delete(command);
     command.answer(frame);
   }

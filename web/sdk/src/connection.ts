@@ -1,15 +1,19 @@
 import { backoffMs } from "./backoff.js";
 import type { ServerClock } from "./clock.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
-import type { Timing } from "./options.js";
+import { isFrame, parseJson } from "./frames.js";
+import type { Timing, TokenSource } from "./options.js";
 import { watchPage } from "./page_events.js";
 import { SignedOut } from "./refusal.js";
-import type { SignIn } from "./sign_in.js";
+import { expiryOf, type SignedIn, signedIn } from "./sign_in.js";
 import type { SocketLike } from "./socket.js";
-import { type Frame, isFrame, type RoomId } from "./wire.js";
+import type { Frame, RoomId } from "./wire.js";
 
 /** The close reason of a refused token, whose `auth_failed` may not have been written before the close. */
 const SIGN_IN_FAILED = "sign-in failed";
+const REFUSED_TOKENS_MAX = 3;
+/** A longer timer fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /**
  * - `connecting`: the first attempt, or the next one after a pause
@@ -31,7 +35,7 @@ export interface ConnectionStatus {
 
 export interface ConnectionOptions {
   makeSocket: () => SocketLike;
-  signIn: SignIn;
+  fetchToken: TokenSource;
   clock: ServerClock;
   timing: Timing;
   random: () => number;
@@ -67,9 +71,18 @@ export class Connection {
   #heartbeatTimer: ReturnType<typeof setInterval> | undefined;
   readonly #leavePage: Unsubscribe;
   readonly #options: ConnectionOptions;
+  readonly #clock: ServerClock;
+  readonly #timing: Timing;
+  #token = "";
+  #user: SignedIn | undefined;
+  /** Tokens that were not taken, since the last one that was. */
+  #refusals = 0;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#clock = options.clock;
+    this.#timing = options.timing;
     this.#leavePage = watchPage({
       onWake: () => this.#wake(),
       onLeave: () => {
@@ -84,6 +97,11 @@ export class Connection {
 
   get status(): ConnectionStatus {
     return this.#current;
+  }
+
+  /** Known from the first sign-in on. */
+  get user(): SignedIn | undefined {
+    return this.#user;
   }
 
   get isOnline(): boolean {
@@ -107,11 +125,10 @@ export class Connection {
 
   open(): void {
     clearTimeout(this.#retryTimer);
-    const { signIn, timing } = this.#options;
     const round = ++this.#round;
     this.#setStatus({ state: "connecting" });
-    this.#expect(timing.connectMs);
-    signIn.fetch().then(
+    this.#expect(this.#timing.connectMs);
+    this.#fetchToken(this.#refusals > 0).then(
       (token) => {
         if (round === this.#round) this.#openSocket(token);
       },
@@ -141,17 +158,16 @@ export class Connection {
   }
 
   #openSocket(token: string): void {
-    const { signIn, clock, makeSocket } = this.#options;
     let socket: SocketLike;
     try {
-      socket = makeSocket();
+      socket = this.#options.makeSocket();
     } catch (error) {
       this.#lost(error);
       return;
     }
     this.#socket = socket;
-    signIn.token = token;
-    clock.restart();
+    this.#token = token;
+    this.#clock.restart();
     socket.onmessage = (event: never) => {
       if (socket === this.#socket) this.#receive((event as { data: unknown }).data);
     };
@@ -166,12 +182,11 @@ export class Connection {
   #receive(data: unknown): void {
     this.#lastHeardMs = Date.now();
     if (this.isOnline) this.#calm();
-    const frame = parse(data);
-    if (!frame) return;
-    const { clock } = this.#options;
+    const frame = parseJson(String(data));
+    if (!isFrame(frame)) return;
     switch (frame.type) {
       case "system.welcome":
-        clock.sample(frame.timestamp);
+        this.#clock.sample(frame.timestamp);
         this.#authenticate();
         return;
       case "system.authenticated":
@@ -179,7 +194,7 @@ export class Connection {
         return;
       case "system.heartbeat_ack":
         if (this.#heartbeatSentMs !== undefined) {
-          clock.sample(frame.timestamp, Date.now() - this.#heartbeatSentMs);
+          this.#clock.sample(frame.timestamp, Date.now() - this.#heartbeatSentMs);
           this.#heartbeatSentMs = undefined;
         }
         return;
@@ -196,18 +211,20 @@ export class Connection {
 
   #authenticate(): void {
     const resume = this.#options.resumePoints();
-    const { token } = this.#options.signIn;
+    const token = this.#token;
     this.write(JSON.stringify({ type: "system.authenticate", token, ...(resume.length > 0 ? { resume } : {}) }));
   }
 
   #authenticated(frame: Frame): void {
-    const { signIn, clock } = this.#options;
-    clock.sample(frame.timestamp);
-    if (!signIn.accept(frame)) {
+    this.#clock.sample(frame.timestamp);
+    const user = signedIn(frame);
+    if (this.#user && this.#user.userId !== user.userId) {
       this.#options.onReplaced();
       this.shut("signed_out");
       return;
     }
+    this.#user = user;
+    this.#refusals = 0;
     this.#renewInTime();
     if (this.isOnline) return;
     this.#calm();
@@ -217,24 +234,33 @@ export class Connection {
     this.#options.onOnline();
   }
 
+  /** Hands over another token before the present one expires. */
   #renewInTime(): void {
-    const socket = this.#socket;
-    const { signIn } = this.#options;
-    signIn.scheduleRenewal(
-      (token) => {
-        if (socket !== this.#socket || !this.isOnline) return;
-        signIn.token = token;
+    const round = this.#round;
+    const { reauthenticateAfterMs, reauthenticateBeforeMs } = this.#timing;
+    const expiry = expiryOf(this.#token);
+    const dueMs = expiry === undefined ? reauthenticateAfterMs : expiry - this.#clock.now() - reauthenticateBeforeMs;
+    const renew = async () => {
+      try {
+        const token = await this.#fetchToken(false);
+        if (round !== this.#round) return;
+        this.#token = token;
         this.#authenticate();
-      },
-      (error) => {
+      } catch (error) {
         if (error instanceof SignedOut) this.shut("signed_out");
-        else if (socket === this.#socket) this.#renewInTime();
-      },
-    );
+        else if (round === this.#round) this.#renewInTime();
+      }
+    };
+    clearTimeout(this.#renewal);
+    this.#renewal = setTimeout(renew, Math.max(Math.min(dueMs, TIMER_MAX_MS), Math.min(5_000, reauthenticateAfterMs)));
+  }
+
+  async #fetchToken(refused: boolean): Promise<string> {
+    return this.#options.fetchToken({ refused });
   }
 
   #startHeartbeat(): void {
-    const { heartbeatMs, silenceMs } = this.#options.timing;
+    const { heartbeatMs, silenceMs } = this.#timing;
     const everyMs = Math.min(heartbeatMs, silenceMs) / 4;
     let tickAtMs = Date.now();
     let beatAtMs = tickAtMs;
@@ -265,7 +291,7 @@ export class Connection {
       return;
     }
     this.#beat();
-    this.#expect(this.#options.timing.probeMs);
+    this.#expect(this.#timing.probeMs);
   }
 
   #expect(withinMs: number): void {
@@ -285,14 +311,14 @@ export class Connection {
   }
 
   #tokenRefused(): void {
-    if (!this.#options.signIn.refuse()) this.shut("refused");
+    if (++this.#refusals >= REFUSED_TOKENS_MAX) this.shut("refused");
   }
 
   #lost(error: unknown, code?: number, reason?: string): void {
     // A 1008 has other causes too, such as too many connections, which no other token would help.
     if (code === 1008 && reason === SIGN_IN_FAILED) this.#tokenRefused();
     if (this.isClosed) return;
-    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#options.timing;
+    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#timing;
     // What holds for a moment only, again and again, is no reason for hurry; a draining gateway says that others serve.
     if (code === 1012 || Date.now() - this.#onlineSinceMs > maxMs) this.#attempt = 0;
     this.#detach();
@@ -308,7 +334,7 @@ export class Connection {
     clearTimeout(this.#retryTimer);
     this.#calm();
     clearInterval(this.#heartbeatTimer);
-    this.#options.signIn.stopRenewal();
+    clearTimeout(this.#renewal);
     this.#heartbeatSentMs = undefined;
     this.#socket = undefined;
     this.#options.onDetached();
@@ -322,13 +348,4 @@ export class Connection {
 
 function silent(forMs: number): string {
   return `No answer within ${forMs} ms`;
-}
-
-function parse(data: unknown): Frame | undefined {
-  try {
-    const frame: unknown = JSON.parse(String(data));
-    return isFrame(frame) ? frame : undefined;
-  } catch {
-    return undefined;
-  }
 }

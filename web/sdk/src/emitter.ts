@@ -14,14 +14,10 @@ export class Signal<T> {
       try {
         listener(value);
       } catch (error) {
-        reportError(error);
+        queueMicrotask(() => {
+          throw error;
+        });
       }
     }
   }
-}
-
-function reportError(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

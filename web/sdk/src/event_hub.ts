@@ -2,11 +2,12 @@ import { Signal, type Unsubscribe } from "./emitter.js";
 import type { Frame } from "./wire.js";
 
 const KNOWN_EVENTS_MAX = 4_096;
+/** Who hears every event listens to a type that no event has. */
+const ANY = "";
 
 /** Who listens to which events, and which events have been heard. */
 export class EventHub {
   readonly #known = new Set<string>();
-  readonly #any = new Signal<Frame>();
   readonly #byType = new Map<string, Signal<Frame>>();
 
   on(type: string, listener: (frame: Frame) => void): Unsubscribe {
@@ -19,7 +20,7 @@ export class EventHub {
   }
 
   onAny(listener: (frame: Frame) => void): Unsubscribe {
-    return this.#any.on(listener);
+    return this.on(ANY, listener);
   }
 
   has({ event_id }: Frame): boolean {
@@ -30,15 +31,11 @@ export class EventHub {
   note({ event_id }: Frame): void {
     if (event_id === undefined) return;
     this.#known.add(event_id);
-    if (this.#known.size <= KNOWN_EVENTS_MAX) return;
-    for (const oldest of this.#known) {
-      this.#known.delete(oldest);
-      break;
-    }
+    const [oldest = ""] = this.#known;
+    if (this.#known.size > KNOWN_EVENTS_MAX) this.#known.delete(oldest);
   }
 
   emit(frame: Frame): void {
-    this.#byType.get(frame.type)?.emit(frame);
-    this.#any.emit(frame);
+    for (const type of [frame.type, ANY]) this.#byType.get(type)?.emit(frame);
   }
 }

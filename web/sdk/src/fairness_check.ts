@@ -1,7 +1,7 @@
 import { commitmentOf, Draws } from "./fairness.js";
+import { roomIdOf, userIdOf } from "./frames.js";
 import { inOrder } from "./order.js";
 import type { Frame, RoomId, UserId } from "./wire.js";
-import { roomIdOf, userIdOf } from "./wire.js";
 
 const POINTS_TO_WIN = 10;
 
@@ -70,33 +70,31 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
       }
       expectedSeq = frame.room_seq + 1;
     }
+    const told = hexOf(frame.seed_commitment);
     switch (frame.type) {
       case "games.command.ready":
-        if (userIdOf(frame.user_id) === me) sent.add(hexOf(frame.seed_commitment) ?? "");
+        if (userIdOf(frame.user_id) === me) sent.add(told ?? "");
         break;
       case "games.event.room_created":
-        commitment = hexOf(frame.seed_commitment);
+        commitment = told;
         break;
       case "games.event.room_state": {
         const room = frame.room as { seed_commitment?: unknown };
         commitment ??= hexOf(room.seed_commitment);
         break;
       }
-      case "games.event.seed_renewed": {
-        const previous = hexOf(frame.previous_server_seed);
+      case "games.event.seed_renewed":
         if (commitment !== null) {
           replaced += 1;
-          if (previous === null || (await commitmentOf(previous)) !== commitment) replacedWrong += 1;
+          if (!(await isBehind(commitment, hexOf(frame.previous_server_seed)))) replacedWrong += 1;
         }
-        commitment = hexOf(frame.seed_commitment);
+        commitment = told;
         frozen = null;
         break;
-      }
-      case "games.event.seeds_requested": {
-        commitment ??= hexOf(frame.seed_commitment);
+      case "games.event.seeds_requested":
+        commitment ??= told;
         frozen = hexList(frame.commitments);
         break;
-      }
       case "games.event.game_started":
         game = gameOf(frame);
         gameFrames = [];
@@ -104,7 +102,7 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
       case "games.event.seed_revealed":
         serverSeed = hexOf(frame.server_seed);
         if (commitment === null) server = "unknown";
-        else server = serverSeed !== null && (await commitmentOf(serverSeed)) === commitment ? "right" : "wrong";
+        else server = (await isBehind(commitment, serverSeed)) ? "right" : "wrong";
         break;
       default:
         if (game && frame.type.startsWith("games.event.bigger_dice.")) gameFrames.push(frame);
@@ -119,8 +117,7 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
     const isFrozen = frozen === null || frozen[seat] === listed;
     let verdict: SeatReport["seed"] = "none";
     if (listed !== null || seed !== null || !isFrozen) {
-      const isRight = isFrozen && seed !== null && (await commitmentOf(seed)) === listed;
-      verdict = isRight ? "right" : "wrong";
+      verdict = isFrozen && (await isBehind(listed, seed)) ? "right" : "wrong";
     }
     seats.push({ ...player, seed: verdict });
   }
@@ -231,6 +228,10 @@ function gameOf(frame: Frame): Game {
     commitments: hexList(frame.commitments),
     seeds: hexList(frame.seeds),
   };
+}
+
+async function isBehind(commitment: string | null, seed: string | null): Promise<boolean> {
+  return seed !== null && (await commitmentOf(seed)) === commitment;
 }
 
 function hexList(list: unknown): (string | null)[] {

@@ -1,10 +1,10 @@
 import type { Client } from "./client.js";
 import type { Unsubscribe } from "./emitter.js";
+import { userIdOf } from "./frames.js";
 import { inOrder } from "./order.js";
 import { type KeyValueStorage, LenientStorage } from "./storage.js";
 import { DerivedStore, type Store } from "./store.js";
 import type { EventFrame, RoomId, UserId } from "./wire.js";
-import { userIdOf } from "./wire.js";
 
 export interface Invitation {
   readonly roomId: RoomId;
@@ -71,15 +71,11 @@ export class Invitations {
     if (rest.length < this.#invitations.length) this.#replace(rest);
   }
 
-  get #me(): UserId {
-    return this.#client.user?.userId ?? "";
-  }
-
   #add(frame: EventFrame<"games.event.room_invited">): void {
     const hostId = userIdOf(frame.host_id);
     const met = frame.rematch_of ? this.#shared.get(frame.rematch_of) : undefined;
     // The host hears of it too.
-    if (hostId === this.#me || !frame.rematch_of || !met?.has(hostId) || !met.has(this.#me)) return;
+    if (hostId === this.#client.me || !frame.rematch_of || !met?.has(hostId) || !met.has(this.#client.me)) return;
     const invitation = {
       roomId: frame.room_id,
       roomName: frame.room_name,
@@ -96,7 +92,7 @@ export class Invitations {
 
   #replace(invitations: readonly Invitation[]): void {
     this.#invitations = invitations;
-    this.#storage.setItem(invitationsKey(this.#me), JSON.stringify(invitations));
+    this.#storage.setItem(invitationsKey(this.#client.me), JSON.stringify(invitations));
     this.#watchRooms();
     this.#all.change();
   }
@@ -121,17 +117,17 @@ export class Invitations {
       this.#shared.delete(oldest);
     }
     const kept = [...this.#shared].map(([room, users]) => [room, [...users]]);
-    this.#storage.setItem(sharedKey(this.#me), JSON.stringify(kept));
+    this.#storage.setItem(sharedKey(this.#client.me), JSON.stringify(kept));
   }
 
   /** What was known before a reload; after each sign-in, which of it still stands. */
   #restore(): void {
     if (!this.#isRestored) {
       this.#isRestored = true;
-      for (const [room, users] of this.#storage.list(sharedKey(this.#me)).filter(isShared)) {
+      for (const [room, users] of this.#storage.list(sharedKey(this.#client.me)).filter(isShared)) {
         this.#shared.set(room, new Set(users));
       }
-      const kept = this.#storage.list(invitationsKey(this.#me)).filter(isInvitation).slice(-INVITATIONS_KEPT);
+      const kept = this.#storage.list(invitationsKey(this.#client.me)).filter(isInvitation).slice(-INVITATIONS_KEPT);
       if (kept.length > 0) this.#replace(kept);
     }
     for (const { roomId } of this.#invitations) void this.#ask(roomId);

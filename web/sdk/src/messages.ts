@@ -1,10 +1,11 @@
+import type { Answer } from "./answers.js";
 import type { Client } from "./client.js";
 import type { Unsubscribe } from "./emitter.js";
+import { userIdOf } from "./frames.js";
 import { inOrder } from "./order.js";
 import type { CommandHandle } from "./pending.js";
 import { DerivedStore, type Store } from "./store.js";
-import type { Answer, DirectMessage, LobbyMessage, UserId } from "./wire.js";
-import { userIdOf } from "./wire.js";
+import type { DirectMessage, LobbyMessage, UserId } from "./wire.js";
 
 /** What this user and one other have written to each other. */
 export interface Conversation {
@@ -42,7 +43,7 @@ export class Messages {
     client.on("chat.event.message_received", (frame) => {
       this.#put([frame]);
       const author = userIdOf(frame.sender_id);
-      if (author !== this.#me) this.#setTyping(author, 0);
+      if (author !== this.#client.me) this.#setTyping(author, 0);
     });
     client.on("chat.event.messages_read", (frame) => this.#read(frame.message_ids));
     client.on("chat.event.typing", (frame) => {
@@ -130,17 +131,13 @@ export class Messages {
     this.#conversations.change();
   }
 
-  get #me(): UserId {
-    return this.#client.user?.userId ?? "";
-  }
-
   #isUnread(message: DirectMessage): boolean {
-    return !message.is_read && userIdOf(message.recipient_id) === this.#me;
+    return !message.is_read && userIdOf(message.recipient_id) === this.#client.me;
   }
 
   #put(messages: readonly DirectMessage[]): void {
     for (const message of messages) {
-      const isMine = userIdOf(message.sender_id) === this.#me;
+      const isMine = userIdOf(message.sender_id) === this.#client.me;
       const userId = userIdOf(isMine ? message.recipient_id : message.sender_id);
       const username = (isMine ? message.recipient_username : message.sender_username) || userId;
       const known = this.#byUser.get(userId);

@@ -20,9 +20,8 @@ export function watchPage({ onWake, onLeave }: PageListener): Unsubscribe {
       if ((event as PageTransitionEvent).persisted) onWake();
     },
   };
-  const each = Object.entries(listeners);
-  for (const [type, listener] of each) globalThis.addEventListener?.(type, listener);
-  return () => {
-    for (const [type, listener] of each) globalThis.removeEventListener?.(type, listener);
-  };
+  const watching = new AbortController();
+  const { signal } = watching;
+  for (const [type, listener] of Object.entries(listeners)) globalThis.addEventListener?.(type, listener, { signal });
+  return () => watching.abort();
 }

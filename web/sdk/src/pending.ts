@@ -1,5 +1,4 @@
 import type { Frame } from "./wire.js";
-import { ANSWERS } from "./wire.js";
 
 /** Resolves on the command's answer; `acked` when the command is durable on the server. */
 export interface CommandHandle<T> extends Promise<T> {
@@ -18,26 +17,33 @@ export class PendingCommand {
   isHeld = false;
   onSettled: () => void = () => {};
   readonly handle: CommandHandle<Frame>;
-  #isAcked = false;
-  #resolveAck!: () => void;
-  #rejectAck!: (reason: unknown) => void;
-  #resolveAnswer!: (frame: Frame) => void;
-  #rejectAnswer!: (reason: unknown) => void;
+  ack!: () => void;
+  answer!: (frame: Frame) => void;
+  /** With a Refusal, or with what the caller who lost interest gave as the reason. */
+  reject!: (reason: unknown) => void;
 
   constructor(
     readonly type: string,
-    readonly fields: object,
+    readonly fields: { readonly room_id?: unknown },
   ) {
-    const acked = new Promise<void>((resolve, reject) => {
-      this.#resolveAck = resolve;
-      this.#rejectAck = reject;
+    let acked: Promise<void> | undefined;
+    const answer = new Promise<Frame>((resolveAnswer, rejectAnswer) => {
+      acked = new Promise((resolveAck, rejectAck) => {
+        this.ack = resolveAck;
+        this.answer = (frame) => {
+          this.onSettled();
+          resolveAck();
+          resolveAnswer(frame);
+        };
+        this.reject = (reason) => {
+          this.onSettled();
+          rejectAck(reason);
+          rejectAnswer(reason);
+        };
+      });
     });
     // Most callers wait for the answer alone; its rejection is the one that must not go unnoticed.
-    acked.catch(() => {});
-    const answer = new Promise<Frame>((resolve, reject) => {
-      this.#resolveAnswer = resolve;
-      this.#rejectAnswer = reject;
-    });
+    acked?.catch(() => {});
     this.handle = Object.defineProperties(answer, {
       acked: { value: acked },
       commandId: { get: () => this.commandId },
@@ -47,33 +53,5 @@ export class PendingCommand {
   /** The frame to send; the same for every sending. */
   frame(): string {
     return JSON.stringify({ ...this.fields, type: this.type, command_id: this.commandId });
-  }
-
-  get roomId(): unknown {
-    return "room_id" in this.fields ? this.fields.room_id : undefined;
-  }
-
-  isAnsweredBy(frame: Frame): boolean {
-    if (frame.type.endsWith(".command_applied")) return true;
-    const expected: readonly string[] | undefined = ANSWERS[this.type as keyof typeof ANSWERS];
-    return !expected || expected.includes(frame.type);
-  }
-
-  ack(): void {
-    this.#isAcked = true;
-    this.#resolveAck();
-  }
-
-  answer(frame: Frame): void {
-    this.onSettled();
-    this.#resolveAck();
-    this.#resolveAnswer(frame);
-  }
-
-  /** With a Refusal, or with what the caller who lost interest gave as the reason. */
-  reject(reason: unknown): void {
-    this.onSettled();
-    if (!this.#isAcked) this.#rejectAck(reason);
-    this.#rejectAnswer(reason);
   }
 }

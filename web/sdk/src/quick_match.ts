@@ -1,9 +1,9 @@
 import type { Client } from "./client.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
+import { userIdOf } from "./frames.js";
 import { Refusal } from "./refusal.js";
 import { DerivedStore, type Store } from "./store.js";
 import type { RoomId } from "./wire.js";
-import { userIdOf } from "./wire.js";
 
 export interface QuickMatchStatus {
   readonly gameType: string;
@@ -43,8 +43,7 @@ export class QuickMatch {
     client.on("games.event.room_state", (frame) => {
       const { room } = frame;
       if (this.#current?.gameType !== room.game_type || this.#knownRooms.has(room.room_id)) return;
-      const me = client.user?.userId;
-      if (me === undefined || ![...room.players, ...room.lobby].some((player) => userIdOf(player) === me)) return;
+      if (![...room.players, ...room.lobby].some((player) => userIdOf(player) === client.me)) return;
       this.#set(null);
       this.#ended.emit({ roomId: room.room_id });
     });

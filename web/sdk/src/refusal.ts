@@ -5,8 +5,8 @@ export function isBusy(code: unknown): boolean {
   return code === "unavailable" || code === "rate_limited";
 }
 
-/** Given by this client: its queue is full, it was closed or signed out before an answer came, or none came at all. */
-export type LocalRefusalCode = "queue_full" | "closed" | "signed_out" | "refused" | "timeout";
+/** Given by this client: its queue is full, or it was closed (by its user, by a lost sign-in) before an answer came. */
+export type LocalRefusalCode = "queue_full" | "closed" | "signed_out" | "refused";
 
 /** Every code that a command may be refused with. A newer server may have more. */
 export type RefusalCode = WireRefusalCode | LocalRefusalCode;

@@ -1,10 +1,10 @@
+import { userIdOf } from "./frames.js";
 import type { RoomView } from "./room.js";
 import { foldChat } from "./room_chat.js";
 import { foldGameEvent } from "./room_game.js";
 import { mapMember, personOf, time, withMember, withoutSpectator } from "./room_members.js";
 import { fromSnapshot } from "./room_snapshot.js";
 import type { EventFrame, EventType, Frame, UserId } from "./wire.js";
-import { userIdOf } from "./wire.js";
 
 const PREFIX = "games.event.";
 /** The reason of a removal for staying away. */

@@ -1,7 +1,7 @@
+import { userIdOf } from "./frames.js";
 import type { Pause, RoomView } from "./room.js";
 import { mapMember, nameOf, scoresOf, time, withScores } from "./room_members.js";
 import type { Frame } from "./wire.js";
-import { userIdOf } from "./wire.js";
 
 const GAME_EVENTS_KEPT = 200;
 

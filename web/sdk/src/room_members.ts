@@ -1,20 +1,21 @@
+import { userIdOf } from "./frames.js";
 import type { Member, Person, RoomView } from "./room.js";
 import type { Player, UserId, UserRef } from "./wire.js";
-import { userIdOf } from "./wire.js";
 
 export function memberFrom(player: Player, earlier?: Member): Member {
+  const known = earlier ?? NEW;
   return {
+    ...known,
     userId: userIdOf(player.user_id),
     username: player.username,
-    score: player.score ?? earlier?.score ?? 0,
-    isReady: player.is_ready ?? earlier?.isReady ?? false,
-    isBot: player.is_bot ?? earlier?.isBot ?? false,
-    isAuto: earlier?.isAuto ?? false,
-    isGone: earlier?.isGone ?? false,
-    goneUntil: earlier?.goneUntil ?? null,
-    joinedAt: player.joined_at ?? earlier?.joinedAt ?? "",
+    score: player.score ?? known.score,
+    isReady: player.is_ready ?? known.isReady,
+    isBot: player.is_bot ?? known.isBot,
+    joinedAt: player.joined_at ?? known.joinedAt,
   };
 }
+
+const NEW = { score: 0, isReady: false, isBot: false, isAuto: false, isGone: false, goneUntil: null, joinedAt: "" };
 
 export function withMember(view: RoomView, player: Player): RoomView {
   const id = userIdOf(player.user_id);

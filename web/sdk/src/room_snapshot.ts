@@ -1,14 +1,27 @@
+import { userIdOf } from "./frames.js";
 import { inOrder } from "./order.js";
 import type { Member, Person, RoomPhase, RoomView } from "./room.js";
 import { NO_CHAT } from "./room_chat.js";
 import { memberFrom, personOf, time } from "./room_members.js";
 import type { EventFrame, RoomSnapshot, UserId } from "./wire.js";
-import { userIdOf } from "./wire.js";
 
 function phaseBeforePlay(room: RoomSnapshot): RoomPhase {
   if (room.seeds_deadline) return "seeds";
   return room.ready_deadline ? "starting" : "waiting";
 }
+
+/** What a state does not tell, or not all of it. */
+type Known = Pick<RoomView, "members" | "banned" | "chat" | "gameState" | "gameEvents" | "result" | "fairness">;
+
+const UNKNOWN: Known = {
+  members: [],
+  banned: [],
+  chat: NO_CHAT,
+  gameState: null,
+  gameEvents: [],
+  result: null,
+  fairness: { commitment: null, serverSeed: null, playerSeeds: null, draws: [] },
+};
 
 /** The room as a `room_state` says, with what was known before and is not in it. */
 export function fromSnapshot(
@@ -17,14 +30,14 @@ export function fromSnapshot(
   me: UserId,
 ): RoomView {
   const room = frame.room;
-  const auto = idSet(room.auto_players);
-  const known = before?.roomId === room.room_id ? before : undefined;
+  const auto = (room.auto_players ?? []).map(userIdOf);
+  const known = before?.roomId === room.room_id ? before : UNKNOWN;
   const members: Member[] = [];
   for (const player of [...room.players, ...room.lobby]) {
     const userId = userIdOf(player.user_id);
     if (members.some((member) => member.userId === userId)) continue;
-    const earlier = known?.members.find((member) => member.userId === userId);
-    members.push({ ...memberFrom(player, earlier), isAuto: auto.has(userId) });
+    const earlier = known.members.find((member) => member.userId === userId);
+    members.push({ ...memberFrom(player, earlier), isAuto: auto.includes(userId) });
   }
   const selected = (room.selected_players ?? room.players).map(userIdOf);
   const over = room.status === "finished" || room.status === "abandoned";
@@ -32,6 +45,7 @@ export function fromSnapshot(
   const turnUser = userIdOf(room.current_turn);
   const winner = userIdOf(room.winner_id) || null;
   return {
+    ...known,
     roomId: room.room_id,
     name: room.room_name,
     gameType: room.game_type,
@@ -41,13 +55,12 @@ export function fromSnapshot(
     hostId: userIdOf(room.host_id),
     members: inOrder(members, ({ joinedAt }) => joinedAt),
     selected: room.status === "waiting" ? selected : room.players.map(userIdOf),
-    seats: seatsOf(room),
+    seats: room.max_players ?? room.player_count ?? room.players.length,
     spectatorCount: room.spectator_count ?? room.spectators?.length ?? 0,
     spectators: spectatorsOf(room, members, me),
     allowsSpectators: room.allow_spectators ?? false,
     muted: (room.muted_users ?? []).map(userIdOf),
     banned: bannedOf(room, known),
-    chat: known?.chat ?? NO_CHAT,
     pause: null,
     turn:
       turnUser && !over
@@ -58,10 +71,8 @@ export function fromSnapshot(
     isPasswordProtected: room.is_password_protected ?? false,
     invitesBot: room.invites_bot ?? false,
     roomSeq: room.room_seq ?? frame.after_seq ?? 0,
-    gameState: known?.gameState ?? null,
-    gameEvents: known?.gameEvents ?? [],
     result:
-      known?.result ??
+      known.result ??
       (room.status === "finished" && winner
         ? {
             winnerId: winner,
@@ -71,12 +82,7 @@ export function fromSnapshot(
             isCancelled: false,
           }
         : null),
-    fairness: {
-      commitment: room.seed_commitment ?? known?.fairness.commitment ?? null,
-      serverSeed: known?.fairness.serverSeed ?? null,
-      playerSeeds: known?.fairness.playerSeeds ?? null,
-      draws: known?.fairness.draws ?? [],
-    },
+    fairness: { ...known.fairness, commitment: room.seed_commitment ?? known.fairness.commitment },
     removal: null,
   };
 }
@@ -89,18 +95,10 @@ function spectatorsOf(room: RoomSnapshot, members: readonly Member[], me: UserId
   return isCut && !isListed && me ? [...listed, { userId: me, username: null }] : listed;
 }
 
-function bannedOf(room: RoomSnapshot, known: RoomView | undefined): Person[] {
+function bannedOf(room: RoomSnapshot, known: Known): Person[] {
   return (room.banned_users_data ?? room.banned_users ?? []).map((user) => {
     const person = personOf(user);
-    const earlier = known?.banned.find((other) => other.userId === person.userId);
+    const earlier = known.banned.find((other) => other.userId === person.userId);
     return { ...person, username: person.username ?? earlier?.username ?? null };
   });
-}
-
-function seatsOf(room: RoomSnapshot): number {
-  return room.max_players ?? room.player_count ?? room.players.length;
-}
-
-function idSet(list: readonly unknown[] | undefined): Set<UserId> {
-  return new Set((list ?? []).map(userIdOf));
 }

@@ -1,10 +1,10 @@
 import { Signal, type Unsubscribe } from "./emitter.js";
+import { roomIdOf } from "./frames.js";
 import { inOrder } from "./order.js";
 import type { RoomView } from "./room.js";
 import { foldRoom } from "./room_fold.js";
 import { DerivedStore, type Store } from "./store.js";
 import type { Frame, RoomId, UserId } from "./wire.js";
-import { roomIdOf } from "./wire.js";
 
 interface Tracked {
   view: RoomView;

@@ -35,16 +35,15 @@ export class SeatSeeds {
 
   async ready(roomId: RoomId, isReady: boolean): Promise<Frame> {
     const client = this.#client;
-    const user = client.user?.userId;
     const canHash = globalThis.crypto?.subtle !== undefined;
-    if (!isReady || !user || !canHash) {
+    if (!isReady || !client.me || !canHash) {
       return client.command("games.command.ready", { room_id: roomId, is_ready: isReady });
     }
     const seed = toHex(randomBytes(32));
     const commitment = await commitmentOf(seed);
     const kept = [...this.#own(roomId), { seed, commitment }].slice(-KEPT_PER_ROOM);
     this.#storage.setItem(this.#key(roomId), JSON.stringify(kept));
-    client.transcripts.addReady(roomId, user, commitment);
+    client.transcripts.addReady(roomId, client.me, commitment);
     return client.command("games.command.ready", { room_id: roomId, is_ready: true, seed_commitment: commitment });
   }
 
@@ -71,11 +70,11 @@ export class SeatSeeds {
    * A page that was reloaded between seeds_requested and its reveal gets the room's state and not that event.
    */
   revealAfterReload(roomId: RoomId): void {
-    const { rooms, user } = this.#client;
+    const { rooms, me } = this.#client;
     const room = rooms.get(roomId);
-    if (!user || room?.phase !== "seeds" || !rooms.isFreshSnapshot(roomId)) return;
+    if (room?.phase !== "seeds" || !rooms.isFreshSnapshot(roomId)) return;
     const own = this.#own(roomId).at(-1);
-    if (!own || !room.selected.includes(user.userId)) return;
+    if (!own || !room.selected.includes(me)) return;
     if (this.#revealedAfterReload.has(own.commitment)) return;
     this.#revealedAfterReload.add(own.commitment);
     this.#reveal(roomId, own);
@@ -92,7 +91,7 @@ export class SeatSeeds {
   }
 
   #key(roomId: RoomId): string {
-    return `blazing-sun.seed.${this.#client.user?.userId}.${roomId}`;
+    return `blazing-sun.seed.${this.#client.me}.${roomId}`;
   }
 }
 

@@ -1,3 +1,4 @@
+import { parseJson } from "./frames.js";
 import { LOBBY_ID } from "./messages.js";
 import { SignedOut } from "./refusal.js";
 import type { Payment } from "./wallet.js";
@@ -299,8 +300,7 @@ export class Session {
     });
     const kept = response.headers.getSetCookie?.().find((cookie) => cookie.startsWith(REFRESH_COOKIE));
     if (kept) this.#cookie = kept.split(";", 1)[0];
-    const text = await response.text();
-    const answer = parse(text);
+    const answer = parseJson(await response.text());
     if (response.ok) return answer as T;
     const problem = (answer ?? {}) as { code?: unknown; title?: unknown; detail?: unknown };
     const code = typeof problem.code === "string" ? problem.code : `http_${response.status}`;
@@ -310,14 +310,6 @@ export class Session {
 
 function withCursor(path: string, cursor: string | undefined): string {
   return cursor === undefined ? path : `${path}?cursor=${encodeURIComponent(cursor)}`;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function exclusively<T>(work: () => Promise<T>): Promise<T> {

@@ -1,3 +1,5 @@
+import { parseJson } from "./frames.js";
+
 /** The part of the Web Storage interface that is used here. */
 export interface KeyValueStorage {
   getItem(key: string): string | null;
@@ -67,11 +69,7 @@ export class LenientStorage implements KeyValueStorage {
 
   /** What was stored as JSON; undefined where there is none. */
   read(key: string): unknown {
-    try {
-      return JSON.parse(this.getItem(key) ?? "") as unknown;
-    } catch {
-      return undefined;
-    }
+    return parseJson(this.getItem(key) ?? "");
   }
 
   /** What was stored as a JSON list, empty where there is none. */

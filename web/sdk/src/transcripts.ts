@@ -1,6 +1,6 @@
+import { isFrame, roomIdOf, userIdOf } from "./frames.js";
 import { type KeyValueStorage, LenientStorage } from "./storage.js";
 import type { Frame, RoomId, UserId } from "./wire.js";
-import { isFrame, userIdOf } from "./wire.js";
 
 const ROOMS_KEPT = 4;
 const LINES_MAX = 4_000;
@@ -19,22 +19,20 @@ export class Transcripts {
   }
 
   add(frame: Frame, me: UserId): void {
-    if (frame.type === "games.event.room_created") {
-      // Others' rooms are told to everyone in the lobby.
-      if (userIdOf(frame.host_id) === me && typeof frame.room_id === "string") this.#push(frame.room_id, frame);
-      return;
-    }
-    if (frame.type === "games.event.room_state") {
-      const room = frame.room as { room_id?: unknown; room_seq?: unknown } | undefined;
-      if (typeof room?.room_id !== "string") return;
-      const seq = typeof room.room_seq === "number" ? room.room_seq : 0;
-      // What follows from the events before tells nothing new.
-      const { length } = this.lines(room.room_id);
-      if (length === 0 || seq > this.#lastSeq(room.room_id)) this.#push(room.room_id, frame);
-      return;
-    }
-    if (typeof frame.room_id !== "string" || typeof frame.room_seq !== "number") return;
-    if (frame.room_seq > this.#lastSeq(frame.room_id)) this.#push(frame.room_id, frame);
+    const roomId = roomIdOf(frame);
+    if (!roomId) return;
+    const isState = frame.type === "games.event.room_state";
+    const { room_seq: seq } = isState ? ((frame.room ?? {}) as Partial<Frame>) : frame;
+    const lines = this.lines(roomId);
+    const lastSeq = lines.findLast(({ room_seq }) => room_seq !== undefined)?.room_seq ?? -1;
+    // Others' rooms are told to everyone in the lobby; a state that follows from the events before tells nothing new.
+    const isNew =
+      frame.type === "games.event.room_created"
+        ? userIdOf(frame.host_id) === me
+        : typeof seq === "number"
+          ? seq > lastSeq
+          : isState && lines.length === 0;
+    if (isNew) this.#push(roomId, frame);
   }
 
   addReady(roomId: RoomId, user: UserId, commitment: string): void {
@@ -59,11 +57,6 @@ export class Transcripts {
     return this.lines(roomId)
       .map((line) => `${JSON.stringify(line)}\n`)
       .join("");
-  }
-
-  #lastSeq(roomId: RoomId): number {
-    const last = this.lines(roomId).findLast((line) => typeof line.room_seq === "number");
-    return typeof last?.room_seq === "number" ? last.room_seq : -1;
   }
 
   #push(roomId: RoomId, line: Frame): void {

@@ -1,18 +1,10 @@
+import type { Answer } from "./answers.js";
 import type { Client } from "./client.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
 import { inOrder } from "./order.js";
 import type { CommandHandle } from "./pending.js";
 import { DerivedStore, type Store } from "./store.js";
-import type {
-  Answer,
-  Cents,
-  DepositLimits,
-  EventFrame,
-  PaymentChange,
-  PaymentStatus,
-  Period,
-  Timestamp,
-} from "./wire.js";
+import type { Cents, DepositLimits, EventFrame, PaymentChange, PaymentStatus, Period, Timestamp } from "./wire.js";
 
 /** A payment that this user asked for. */
 export interface Payment extends PaymentChange {
