@@ -4,6 +4,7 @@
 mod auth;
 mod body;
 mod client;
+mod history;
 mod limits;
 mod lists;
 mod me;
@@ -22,6 +23,9 @@ pub(crate) use body::fuzz_body;
 
 pub use auth::{Account, Grant};
 pub use client::{InvalidNetwork, Network};
+pub use history::{
+    GameResult, GameStatistics, GameTranscript, PlayedGame, PlayedGames, PlayedSeat, Statistics,
+};
 pub use limits::Rates;
 pub use lists::{GameInfo, GameList};
 pub use me::{Balance, Me, Transaction, Transactions};
@@ -40,11 +44,12 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{any, get, post};
-use blazing_sun_backbone::credentials::TokenVerifier;
+use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_domain::Games;
 use limits::Limits;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What an operator can set about the API, with its defaults.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +82,8 @@ pub struct ApiParts {
     pub log: Arc<dyn EventLog>,
     /// The games of this server.
     pub games: Arc<Games>,
+    /// Opens the secrets of ended rooms.
+    pub sealer: Sealer,
     /// Checks access tokens.
     pub verifier: TokenVerifier,
     /// The public keys, as a JSON Web Key Set.
@@ -86,6 +93,8 @@ pub struct ApiParts {
     /// The operator's settings.
     pub config: ApiConfig,
 }
+
+const TRANSCRIPTS_AT_ONCE: usize = 2;
 
 /// The API's state, shared by all requests.
 #[derive(Clone)]
@@ -99,8 +108,11 @@ struct Shared {
     clock: Clock,
     config: ApiConfig,
     limits: Limits,
-    games: lists::GamesAnswer,
-    game_types: Vec<String>,
+    games: Arc<Games>,
+    games_answer: lists::GamesAnswer,
+    sealer: Sealer,
+    /// How many ended rooms may be decided again at once.
+    transcripts: Semaphore,
     jwks: String,
 }
 
@@ -112,14 +124,17 @@ impl ApiState {
             reads,
             log,
             games,
+            sealer,
             verifier,
             jwks,
             clock,
             config,
         } = parts;
         ApiState(Arc::new(Shared {
-            games: lists::describe(&games, accounts.currency(), &config.bot_games),
-            game_types: games.iter().map(|game| game.name.to_owned()).collect(),
+            games_answer: lists::describe(&games, accounts.currency(), &config.bot_games),
+            games,
+            sealer,
+            transcripts: Semaphore::new(TRANSCRIPTS_AT_ONCE),
             limits: Limits::new(&config),
             jwks: jwks.to_string(),
             accounts,
@@ -147,6 +162,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/me", get(me::me))
         .route("/me/balance", get(me::balance))
         .route("/me/transactions", get(me::transactions))
+        .route("/me/games", get(history::mine))
+        .route("/me/statistics", get(history::statistics))
         .route("/me/messages", get(messages::mine))
         .route("/me/limits", get(payments::limits))
         .route(
@@ -161,6 +178,11 @@ pub fn router(state: ApiState) -> Router {
         )
         .route("/lobbies/{lobby_id}/messages", get(messages::of_lobby))
         .route("/games", get(lists::games))
+        .route("/games/{game_type}/history", get(history::of_game))
+        .route(
+            "/games/{game_type}/history/{room_id}",
+            get(history::of_room),
+        )
         .route("/rooms", get(lists::rooms))
         .method_not_allowed_fallback(service::method_not_allowed);
     let api = Router::new().nest("/v1", v1).fallback(service::not_found);

@@ -22,4 +22,5 @@ mod recovery;
 pub mod replay;
 mod steady_clock;
 pub mod store;
+pub mod transcript;
 pub mod wallet;

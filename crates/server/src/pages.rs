@@ -38,14 +38,29 @@ pub async fn serve(request: Request, games: Arc<GamePages>) -> Response {
         };
         return (status, NOT_BUILT).into_response();
     }
-    // A room's address, the wallet's, and where links of mails lead are the page's own business.
-    let is_page = ["", "wallet", "reset-password", "verify-email"].contains(&path)
-        || path.strip_prefix("r/").is_some_and(|id| !id.contains('/'));
-    let name = if is_page { INDEX } else { path };
+    let name = if is_page(path) { INDEX } else { path };
     match Pages::get(name) {
         Some(file) => answer_embedded(name, file, request.headers()),
         None => (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response(),
     }
+}
+
+/// Addresses that are the pages' own business: those of rooms and of played games, of what concerns a player, and
+/// those that links of mails lead to.
+fn is_page(path: &str) -> bool {
+    const WHOLE: [&str; 6] = [
+        "",
+        "wallet",
+        "history",
+        "profile",
+        "reset-password",
+        "verify-email",
+    ];
+    let has_parts = |prefix: &str, count: usize| {
+        let rest = path.strip_prefix(prefix);
+        rest.is_some_and(|rest| rest.split('/').count() == count)
+    };
+    WHOLE.contains(&path) || has_parts("r/", 1) || has_parts("history/", 2)
 }
 
 fn answer_embedded(name: &str, file: rust_embed::EmbeddedFile, asked: &HeaderMap) -> Response {
@@ -171,6 +186,9 @@ mod tests {
             "/%2e%2e/Cargo.toml",
             "/assets",
             "/r/a/b",
+            "/history/a",
+            "/history/a/b/c",
+            "/wallet/a",
             "/api/v1/x",
         ] {
             assert_eq!(
@@ -179,7 +197,16 @@ mod tests {
                 "{path}"
             );
         }
-        for path in ["/", "/wallet", "/reset-password", "/verify-email"] {
+        for path in [
+            "/",
+            "/r/a",
+            "/wallet",
+            "/profile",
+            "/history",
+            "/history/bigger_dice/a",
+            "/reset-password",
+            "/verify-email",
+        ] {
             assert_eq!(get(path, &[]).await.status(), StatusCode::OK, "{path}");
         }
         let post = Request::builder()

@@ -20,6 +20,7 @@ export { backoffMs } from "./backoff.js";
 export { ServerClock } from "./clock.js";
 export type { ConnectionState, ConnectionStatus } from "./connection.js";
 export type { Unsubscribe } from "./emitter.js";
+export type { GameTranscript, PlayedGame, PlayedGames, Statistics } from "./history.js";
 export { CommandIds } from "./ids.js";
 export type { Invitation, Invitations } from "./invitations.js";
 export type { Lobby } from "./lobby.js";

@@ -1,4 +1,5 @@
 import { parseJson } from "./frames.js";
+import type { GameTranscript, PlayedGames, Statistics } from "./history.js";
 import { LOBBY_ID } from "./messages.js";
 import { SignedOut } from "./refusal.js";
 import type { Payment } from "./wallet.js";
@@ -210,6 +211,21 @@ export class Session {
   /** The ledger of the own balance, in pages. */
   transactions(cursor?: string): Promise<Transactions> {
     return this.#authorized(withCursor("me/transactions", cursor));
+  }
+
+  /** Ended games that the user had a paid seat in, of one game if named, in pages. */
+  playedGames(gameType?: string, cursor?: string): Promise<PlayedGames> {
+    const path = gameType === undefined ? "me/games" : `games/${encodeURIComponent(gameType)}/history`;
+    return this.#authorized(withCursor(path, cursor));
+  }
+
+  /** An ended game once more, as the user saw it. */
+  transcript(gameType: string, roomId: RoomId): Promise<GameTranscript> {
+    return this.#authorized(`games/${encodeURIComponent(gameType)}/history/${encodeURIComponent(roomId)}`);
+  }
+
+  statistics(): Promise<Statistics> {
+    return this.#authorized("me/statistics");
   }
 
   limits(): Promise<DepositLimits> {

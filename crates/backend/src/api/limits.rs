@@ -30,6 +30,8 @@ pub struct Rates {
     pub renewals_per_address_minute: NonZeroU32,
     /// Payments that a user asks for, a minute. 20.
     pub payments_per_user_minute: NonZeroU32,
+    /// Ended rooms that a user has shown again, a minute. 60.
+    pub transcripts_per_user_minute: NonZeroU32,
 }
 
 impl Default for Rates {
@@ -42,6 +44,7 @@ impl Default for Rates {
             mails_per_email_hour: count(5),
             renewals_per_address_minute: count(60),
             payments_per_user_minute: count(20),
+            transcripts_per_user_minute: count(60),
         }
     }
 }
@@ -57,6 +60,7 @@ pub(super) struct Limits {
     mails: Buckets<[u8; 16]>,
     renewals: Buckets<IpAddr>,
     payments: Buckets<UserId>,
+    transcripts: Buckets<UserId>,
 }
 
 impl Limits {
@@ -70,6 +74,7 @@ impl Limits {
             mails: Buckets::new(rates.mails_per_email_hour, 60 * MINUTE),
             renewals: Buckets::new(rates.renewals_per_address_minute, MINUTE),
             payments: Buckets::new(rates.payments_per_user_minute, MINUTE),
+            transcripts: Buckets::new(rates.transcripts_per_user_minute, MINUTE),
         }
     }
 
@@ -103,6 +108,11 @@ impl Limits {
     /// One more payment asked for by this user.
     pub(super) fn payment(&self, user: UserId) -> Result<(), Problem> {
         self.take(&self.payments, user)
+    }
+
+    /// One more ended room that this user has shown.
+    pub(super) fn transcript(&self, user: UserId) -> Result<(), Problem> {
+        self.take(&self.transcripts, user)
     }
 
     fn take<K: Hash + Eq + Clone>(&self, buckets: &Buckets<K>, key: K) -> Result<(), Problem> {

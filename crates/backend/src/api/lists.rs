@@ -87,7 +87,7 @@ fn title(game_type: &str) -> String {
 pub(super) async fn games(State(state): State<ApiState>) -> Response {
     (
         [(header::CONTENT_TYPE, "application/json")],
-        state.0.games.clone(),
+        state.0.games_answer.clone(),
     )
         .into_response()
 }
@@ -114,7 +114,7 @@ pub(super) async fn rooms(
     };
     let Query(filter) = filter.map_err(|_| unknown())?;
     let game_type = filter.game_type.as_deref();
-    if game_type.is_some_and(|wanted| !state.0.game_types.iter().any(|known| known == wanted)) {
+    if game_type.is_some_and(|wanted| state.0.games.get(wanted).is_none()) {
         return Err(unknown());
     }
     Ok(Json(RoomList {

@@ -1,5 +1,6 @@
 //! What every store adapter must show: one suite, run by each adapter's tests on a real store.
 
+use super::played::{GameTally, PlayedIn};
 use super::reads::ReadSide;
 use super::wallet::{DisputeRow, TopUp, TopUpStatus, Wallet};
 use super::{
@@ -97,6 +98,7 @@ pub fn run<T: Subject>(fresh: impl Fn() -> T) {
     payments_disputes_and_wallets_come_back(&fresh());
     a_payment_is_credited_to_one_request(&fresh());
     movements_are_read_with_their_rooms(&fresh());
+    rooms_that_were_played_are_read_with_their_players(&fresh());
 }
 
 fn money_moves_once_and_never_below_zero<T: Subject>(subject: &T) {
@@ -743,4 +745,107 @@ fn movements_are_read_with_their_rooms<T: Subject>(subject: &T) {
         ]
     );
     assert_eq!(read(Some(all[0].position), 2), all[1..3]);
+}
+
+fn rooms_that_were_played_are_read_with_their_players<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    subject.add_user(&mut store, user(7), "Ada", "active");
+    let person = |id| SeatedPlayer::person(user(id), "P");
+    let fee = |id: &str, of, nth| Transfer::fee(room(id), person(of), nth, Cents(10));
+    let back = |id: &str, of, nth| Transfer::refund(room(id), person(of), nth, Cents(10));
+    let mut commit = |now, transfers: Vec<Transfer>, archives| {
+        let writes = Writes {
+            now: Millis(now),
+            archives,
+            ..moves(transfers)
+        };
+        subject.commit(&mut store, &mut by, &writes).unwrap();
+    };
+    let of_game = |id: &str, game: &str| RoomArchive {
+        game_type: game.to_owned(),
+        ..archive(id)
+    };
+    commit(5, vec![grant(7, 100), grant(8, 100), grant(9, 100)], vec![]);
+    // Each paid and had it back before play; then two of them played, and 7 won.
+    let selected = vec![fee("won", 9, 1), fee("won", 7, 1), fee("won", 8, 1)];
+    commit(6, selected, vec![]);
+    let given_back = vec![back("won", 9, 1), back("won", 7, 1)];
+    commit(7, given_back, vec![]);
+    let won = vec![
+        fee("won", 7, 2),
+        Transfer::prize(room("won"), person(7), Cents(16), 2),
+    ];
+    commit(9, won, vec![of_game("won", "g")]);
+    commit(
+        9,
+        vec![fee("lost", 8, 1), fee("lost", 7, 1)],
+        vec![of_game("lost", "h")],
+    );
+    let drawn = vec![fee("drawn", 7, 1), fee("drawn", 8, 1)];
+    commit(8, drawn, vec![]);
+    let drawn = vec![back("drawn", 7, 1), back("drawn", 8, 1)];
+    commit(9, drawn, vec![of_game("drawn", "g")]);
+    // Alone, and gone before anything was played for; and a room that still runs.
+    commit(8, vec![fee("left", 7, 1)], vec![]);
+    commit(9, vec![back("left", 7, 1)], vec![of_game("left", "g")]);
+    commit(9, vec![fee("runs", 7, 1), fee("runs", 8, 1)], vec![]);
+
+    let reads = subject.reads();
+    let read =
+        |of, within: PlayedIn, before| wait(reads.played(user(of), &within, before, 9)).unwrap();
+    let all = read(7, PlayedIn::AnyGame, None);
+    let seats = |at: usize| -> Vec<_> {
+        let seats = all[at].players.iter();
+        seats
+            .map(|seat| {
+                let money = (seat.paid.0, seat.returned.0, seat.won.0);
+                (seat.user.get(), seat.username.as_deref(), money)
+            })
+            .collect()
+    };
+    let ids: Vec<_> = all.iter().map(|room| room.room_id.as_str()).collect();
+    assert_eq!(ids, ["drawn", "lost", "won"]);
+    assert_eq!(
+        seats(0),
+        [(7, Some("Ada"), (10, 10, 0)), (8, None, (10, 10, 0))]
+    );
+    assert_eq!(
+        seats(1),
+        [(8, None, (10, 0, 0)), (7, Some("Ada"), (10, 0, 0))]
+    );
+    assert_eq!(
+        seats(2),
+        [(8, None, (10, 0, 0)), (7, Some("Ada"), (10, 0, 16))]
+    );
+    assert_eq!((all[0].seated, all[0].ended), (Millis(8), Millis(9)));
+    assert_eq!((&*all[0].room_name, &*all[0].game_type), ("Name", "g"));
+    assert_eq!(read(7, PlayedIn::AnyGame, Some(all[0].position)), all[1..]);
+    assert_eq!(read(7, PlayedIn::Game("h".to_owned()), None), all[1..2]);
+    assert_eq!(read(7, PlayedIn::Room(room("won")), None), all[2..]);
+    assert_eq!(read(9, PlayedIn::AnyGame, None), []);
+    assert_eq!(read(9, PlayedIn::Room(room("won")), None), []);
+
+    let tally = |game: &str, played, won, returned, paid, prizes| GameTally {
+        game_type: game.to_owned(),
+        played,
+        won,
+        returned,
+        paid: Cents(paid),
+        prizes: Cents(prizes),
+    };
+    assert_eq!(
+        wait(reads.tally(user(7))).unwrap(),
+        [tally("g", 1, 1, 1, 10, 16), tally("h", 1, 0, 0, 10, 0)]
+    );
+    assert_eq!(wait(reads.tally(user(9))).unwrap(), []);
+
+    let ended = wait(reads.ended_room(&room("won"))).unwrap().unwrap();
+    let stored = of_game("won", "g");
+    assert_eq!(
+        (ended.game_type, ended.sealed_secret, ended.last_inputs),
+        (stored.game_type, stored.sealed_secret, stored.last_inputs)
+    );
+    assert_eq!((ended.game_version, ended.rules_version), (1, 1));
+    assert_eq!(wait(reads.ended_room(&room("runs"))).unwrap(), None);
 }

@@ -8,6 +8,7 @@ mod lock;
 mod outbox;
 mod owner_store;
 mod pipeline;
+mod played;
 mod pool;
 mod prefetch;
 mod progress;

@@ -1,10 +1,11 @@
 //! What the HTTP API may read of ledger, payments and directory. Nothing here writes.
 
-use super::StoreError;
+use super::played::{GameTally, PlayedIn, PlayedRoom};
 use super::wallet::{TopUp, Wallet};
+use super::{RoomArchive, StoreError};
 use async_trait::async_trait;
 use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
-use blazing_sun_domain::{Cents, Millis, UserId};
+use blazing_sun_domain::{Cents, Millis, RoomId, UserId};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -57,6 +58,22 @@ pub trait ReadSide: Send + Sync + 'static {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Movement>, StoreError>;
+
+    /// The newest `limit` ended rooms that a player had a paid seat in to the end, newest first; of those before a
+    /// position, if given.
+    async fn played(
+        &self,
+        user: UserId,
+        within: &PlayedIn,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<PlayedRoom>, StoreError>;
+
+    /// What all of them come to, by game.
+    async fn tally(&self, user: UserId) -> Result<Vec<GameTally>, StoreError>;
+
+    /// An ended room with all of its inputs; none where there is no such, or it still runs.
+    async fn ended_room(&self, room: &RoomId) -> Result<Option<RoomArchive>, StoreError>;
 
     /// A payment that was asked for.
     async fn top_up(&self, request_id: Uuid) -> Result<Option<TopUp>, StoreError>;

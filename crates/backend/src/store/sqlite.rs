@@ -5,6 +5,7 @@ mod accounts;
 mod engine_store;
 mod journals;
 mod messages;
+mod played;
 mod quarantine;
 mod reads;
 mod wallet;

@@ -209,6 +209,7 @@ pub fn api(
         reads: ground.reads.clone(),
         log: ground.log.clone(),
         games: Arc::new(games),
+        sealer: keys.sealer(),
         verifier,
         jwks: keys.jwks(),
         clock: system_clock(),

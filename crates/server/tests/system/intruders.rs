@@ -154,6 +154,8 @@ async fn no_forged_token_opens_anything() {
             "/api/v1/me",
             "/api/v1/me/balance",
             "/api/v1/me/transactions",
+            "/api/v1/me/games",
+            "/api/v1/me/statistics",
         ] {
             let answer = server
                 .http()
@@ -320,6 +322,7 @@ async fn anothers_room_chat_and_balance_stay_anothers() {
         format!("/api/v1/me/balance?user_id={}", host.user_id),
         format!("/api/v1/me?user_id={}", host.user_id),
         format!("/api/v1/me/transactions?user_id={}", host.user_id),
+        format!("/api/v1/me/games?user_id={}", host.user_id),
     ] {
         let answer = server
             .http()

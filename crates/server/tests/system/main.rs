@@ -5,6 +5,7 @@ mod command_table;
 mod crashes;
 mod games;
 mod guests;
+mod history;
 mod hostile_disk;
 mod hostile_http;
 mod hostile_sockets;

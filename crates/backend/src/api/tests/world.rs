@@ -131,6 +131,7 @@ impl World {
             reads,
             log: shown,
             games: Arc::new(games::built_in()),
+            sealer: keys.sealer(),
             verifier: keys.verifier(),
             jwks: keys.jwks(),
             clock,

@@ -1,16 +1,18 @@
 //! The read side on PostgreSQL, and the list of rooms.
 
+use super::played;
 use super::pool::PgPool;
 use super::prefetch::{stored, user_of};
 use super::wallet::{TOP_UP, top_up_of, wallet_of};
 use crate::directory::{ROOMS_MAX, listed};
 use crate::partition::ListQuery;
-use crate::store::StoreError;
+use crate::store::played::{GameTally, PlayedIn, PlayedRoom};
 use crate::store::reads::{Movement, Placed, ReadSide};
 use crate::store::wallet::{TopUp, Wallet};
+use crate::store::{RoomArchive, StoreError};
 use async_trait::async_trait;
 use blazing_sun_backbone::messages::{Content, DirectMessage, LobbyMessage};
-use blazing_sun_domain::{Account, Cents, Millis, UserId};
+use blazing_sun_domain::{Account, Cents, Millis, RoomId, UserId};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
@@ -96,6 +98,24 @@ impl ReadSide for PgReads {
             })
         };
         rows.iter().map(movement).collect()
+    }
+
+    async fn played(
+        &self,
+        user: UserId,
+        within: &PlayedIn,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<PlayedRoom>, StoreError> {
+        played::rooms(&self.pool, user, within, before, limit).await
+    }
+
+    async fn tally(&self, user: UserId) -> Result<Vec<GameTally>, StoreError> {
+        played::tally(&self.pool, user).await
+    }
+
+    async fn ended_room(&self, room: &RoomId) -> Result<Option<RoomArchive>, StoreError> {
+        played::ended_room(&self.pool, room).await
     }
 
     async fn top_up(&self, request_id: Uuid) -> Result<Option<TopUp>, StoreError> {

@@ -1,12 +1,13 @@
 //! The read side of the embedded store.
 
-use super::{SqliteAccess, messages, wallet};
-use crate::store::StoreError;
+use super::{SqliteAccess, archived_journal, messages, played, wallet};
+use crate::store::played::{GameTally, PlayedIn, PlayedRoom};
 use crate::store::reads::{Movement, Placed, ReadSide};
 use crate::store::wallet::{TopUp, Wallet};
+use crate::store::{RoomArchive, StoreError};
 use async_trait::async_trait;
 use blazing_sun_backbone::messages::{DirectMessage, LobbyMessage};
-use blazing_sun_domain::{Account, Cents, Millis, UserId};
+use blazing_sun_domain::{Account, Cents, Millis, RoomId, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -102,6 +103,31 @@ impl ReadSide for SqliteReads {
             Ok(rows.collect::<Result<_, _>>()?)
         };
         self.access.read(read).await
+    }
+
+    async fn played(
+        &self,
+        user: UserId,
+        within: &PlayedIn,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<PlayedRoom>, StoreError> {
+        let (within, before) = (within.clone(), before.unwrap_or(i64::MAX));
+        let read =
+            move |connection: &Connection| played::rooms(connection, user, &within, before, limit);
+        self.access.read(read).await
+    }
+
+    async fn tally(&self, user: UserId) -> Result<Vec<GameTally>, StoreError> {
+        let read = move |connection: &Connection| played::tally(connection, user);
+        self.access.read(read).await
+    }
+
+    async fn ended_room(&self, room: &RoomId) -> Result<Option<RoomArchive>, StoreError> {
+        let room = room.clone();
+        let read = move |connection: &Connection| archived_journal(connection, &room);
+        let found = self.access.read(read).await?;
+        Ok(found.map(|found| found.archive))
     }
 
     async fn top_up(&self, request_id: Uuid) -> Result<Option<TopUp>, StoreError> {

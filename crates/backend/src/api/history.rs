@@ -1,0 +1,274 @@
+//! What users have played: a list in pages, what it comes to, and each room once more as its player saw it.
+
+use super::ApiState;
+use super::client::Bearer;
+use super::page::{self, Page};
+use super::problem::Problem;
+use crate::store::played::{PlayedIn, PlayedRoom};
+use crate::transcript::{Frame, TranscriptError, transcript};
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use blazing_sun_domain::{Cents, RoomId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// `GET me/games`, `GET games/{game_type}/history`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PlayedGames {
+    /// Newest first.
+    pub games: Vec<PlayedGame>,
+    /// For `?cursor=`, to read on; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// An ended room that the user had a paid seat in. Rooms without a fee are not among them.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PlayedGame {
+    /// The room.
+    pub room_id: String,
+    /// Its name.
+    pub room_name: String,
+    /// As in commands and events: `bigger_dice`.
+    pub game_type: String,
+    /// When the user took the seat: RFC 3339, UTC.
+    pub seated_at: String,
+    /// When the room ended: RFC 3339, UTC.
+    pub ended_at: String,
+    /// How it ended for the user.
+    pub result: GameResult,
+    /// What the seat cost.
+    pub fee_cents: Cents,
+    /// What of it came back.
+    pub returned_cents: Cents,
+    /// The prize; 0 without one.
+    pub prize_cents: Cents,
+    /// The deployment's currency.
+    pub currency: String,
+    /// Everybody who had a seat to the end, the user among them, in the order of taking them.
+    pub players: Vec<PlayedSeat>,
+}
+
+/// How a room ended for a player.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GameResult {
+    /// The prize was the player's.
+    Won,
+    /// It was another's.
+    Lost,
+    /// A draw, or called off: all fees went back.
+    Returned,
+}
+
+/// Who played.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PlayedSeat {
+    /// Whose seat.
+    pub user_id: UserId,
+    /// The name that the user has now; null where there is no account any more.
+    pub username: Option<String>,
+    /// Whether it is the house's bot; left out for people.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_bot: bool,
+    /// Whether the prize was theirs.
+    pub has_won: bool,
+}
+
+/// `GET me/statistics`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Statistics {
+    /// By game, each that the user has played for money.
+    pub games: Vec<GameStatistics>,
+    /// The deployment's currency.
+    pub currency: String,
+}
+
+/// What a user's rooms of one game come to.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct GameStatistics {
+    /// The game.
+    pub game_type: String,
+    /// Rooms that were won or lost.
+    pub played: u64,
+    /// Those that were won.
+    pub won: u64,
+    /// Rooms whose fees went back.
+    pub returned: u64,
+    /// Fees of rooms that were won or lost.
+    pub fees_cents: Cents,
+    /// Prizes.
+    pub prizes_cents: Cents,
+}
+
+/// `GET games/{game_type}/history/{room_id}`
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct GameTranscript {
+    /// The room and its money; null for a room without a fee.
+    pub game: Option<PlayedGame>,
+    /// The room's events as the user's sockets got them, in order, but without chat and without `event_id` and
+    /// `correlation_id`. The server's seed is in `games.event.seed_revealed`, the last one.
+    pub frames: Vec<Frame>,
+}
+
+/// The query of `GET me/games`, beside the page.
+#[derive(Debug, Deserialize)]
+pub(super) struct Filter {
+    game_type: Option<String>,
+}
+
+pub(super) async fn mine(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+    asked: Result<Query<Page>, QueryRejection>,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<Json<PlayedGames>, Problem> {
+    let Query(filter) = filter.map_err(|_| unknown_game(StatusCode::BAD_REQUEST))?;
+    let within = match filter.game_type {
+        Some(game_type) if is_known(&state, &game_type) => PlayedIn::Game(game_type),
+        Some(_) => return Err(unknown_game(StatusCode::BAD_REQUEST)),
+        None => PlayedIn::AnyGame,
+    };
+    list(&state, claims.sub, &within, asked).await
+}
+
+pub(super) async fn of_game(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+    game_type: Result<Path<String>, PathRejection>,
+    asked: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<PlayedGames>, Problem> {
+    let game_type = game_type.ok().map(|Path(game_type)| game_type);
+    let game_type = game_type.filter(|game_type| is_known(&state, game_type));
+    let game_type = game_type.ok_or_else(|| unknown_game(StatusCode::NOT_FOUND))?;
+    list(&state, claims.sub, &PlayedIn::Game(game_type), asked).await
+}
+
+pub(super) async fn statistics(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+) -> Result<Json<Statistics>, Problem> {
+    let tallies = state.0.reads.tally(claims.sub).await?;
+    let games = tallies.into_iter().map(|tally| GameStatistics {
+        game_type: tally.game_type,
+        played: tally.played,
+        won: tally.won,
+        returned: tally.returned,
+        fees_cents: tally.paid,
+        prizes_cents: tally.prizes,
+    });
+    Ok(Json(Statistics {
+        games: games.collect(),
+        currency: state.0.accounts.currency().to_owned(),
+    }))
+}
+
+pub(super) async fn of_room(
+    State(state): State<ApiState>,
+    Bearer(claims): Bearer,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<GameTranscript>, Problem> {
+    let (user, room_not_found) = (claims.sub, || {
+        let detail = "There is no ended room with this id that you have played in.";
+        Problem::new(StatusCode::NOT_FOUND, "room_not_found", detail)
+    });
+    let path = path.ok().map(|Path(path)| path);
+    let (game_type, room_id) = path.ok_or_else(room_not_found)?;
+    let room_id: RoomId = room_id.parse().map_err(|_| room_not_found())?;
+    state.0.limits.transcript(user)?;
+    let reads = &state.0.reads;
+    let archive = reads.ended_room(&room_id).await?;
+    let archive = archive.filter(|archive| archive.game_type == game_type);
+    let archive = archive.ok_or_else(room_not_found)?;
+    let played = reads
+        .played(user, &PlayedIn::Room(room_id.clone()), None, 1)
+        .await?;
+
+    // Deciding a room again takes a core: many at once would take them from play.
+    let permit = state.0.transcripts.acquire().await;
+    let shared = state.clone();
+    let decided = tokio::task::spawn_blocking(move || {
+        let shared = &shared.0;
+        transcript(&archive, &shared.games, &shared.sealer, user)
+    });
+    let decided = decided.await.map_err(|_| Problem::unavailable())?;
+    drop(permit);
+    let frames = decided.map_err(|error| untold(&error, &room_id))?;
+    Ok(Json(GameTranscript {
+        frames: frames.ok_or_else(room_not_found)?,
+        game: played
+            .into_iter()
+            .next()
+            .map(|room| told(&state, user, room)),
+    }))
+}
+
+fn untold(error: &TranscriptError, room: &RoomId) -> Problem {
+    match error {
+        TranscriptError::OtherRules => {
+            let detail = "This game was played by rules that this server does not have any more.";
+            Problem::new(StatusCode::GONE, "other_rules", detail)
+        }
+        TranscriptError::Damaged(_) => {
+            tracing::error!(room.id = %room, %error, "an ended room can not be shown again");
+            Problem::unavailable()
+        }
+    }
+}
+
+async fn list(
+    state: &ApiState,
+    user: UserId,
+    within: &PlayedIn,
+    asked: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<PlayedGames>, Problem> {
+    let before = page::before(asked)?;
+    let reads = &state.0.reads;
+    let found = reads.played(user, within, before, page::ROWS + 1).await?;
+    let (found, next_cursor) = page::cut(found, |room| room.position);
+    let games = found.into_iter().map(|room| told(state, user, room));
+    Ok(Json(PlayedGames {
+        games: games.collect(),
+        next_cursor,
+    }))
+}
+
+fn told(state: &ApiState, user: UserId, room: PlayedRoom) -> PlayedGame {
+    let own = room.players.iter().find(|seat| seat.user == user);
+    let (paid, returned, won) = own.map_or((Cents::ZERO, Cents::ZERO, Cents::ZERO), |own| {
+        (own.paid, own.returned, own.won)
+    });
+    let result = match (won > Cents::ZERO, returned > Cents::ZERO) {
+        (true, _) => GameResult::Won,
+        (false, true) => GameResult::Returned,
+        (false, false) => GameResult::Lost,
+    };
+    let players = room.players.into_iter().map(|seat| PlayedSeat {
+        user_id: seat.user,
+        username: seat.username,
+        is_bot: seat.is_bot,
+        has_won: seat.won > Cents::ZERO,
+    });
+    PlayedGame {
+        result,
+        fee_cents: paid,
+        returned_cents: returned,
+        prize_cents: won,
+        currency: state.0.accounts.currency().to_owned(),
+        players: players.collect(),
+        seated_at: room.seated.to_string(),
+        ended_at: room.ended.to_string(),
+        room_id: room.room_id,
+        room_name: room.room_name,
+        game_type: room.game_type,
+    }
+}
+
+fn is_known(state: &ApiState, game_type: &str) -> bool {
+    state.0.games.get(game_type).is_some()
+}
+
+fn unknown_game(status: StatusCode) -> Problem {
+    let detail = "`game_type` must be one of this server's games.";
+    Problem::new(status, "unknown_game", detail).in_field("game_type")
+}
