@@ -52,7 +52,7 @@ export async function player(browser: Browser, options: BrowserContextOptions = 
 /** Pages from a folder in place of those that are built into the program, which then needs no new build. */
 async function showPages(context: BrowserContext, folder: string): Promise<void> {
   await context.route(
-    /^http:\/\/127\.0\.0\.1:\d+\/(r\/[^/]*|wallet|reset-password|verify-email|assets\/.*|theme\.js|favicon\.svg)?(\?.*)?$/,
+    /^http:\/\/127\.0\.0\.1:\d+\/(r\/[^/]*|wallet|history(\/[^/]*\/[^/]*)?|profile|reset-password|verify-email|assets\/.*|theme\.js|favicon\.svg)?(\?.*)?$/,
     (route) => {
       const path = new URL(route.request().url()).pathname;
       const name = /\.[a-z]+$/.test(path) ? path : "index.html";

@@ -167,6 +167,13 @@ export class Play {
     this.follow(route);
   }
 
+  /** Goes where a link leads, unless it is to be opened elsewhere. */
+  follows(event: MouseEvent, route: Route): void {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    this.go(route);
+  }
+
   /** Leaves these pages, in this tab. */
   leaveFor(address: string): void {
     location.assign(address);

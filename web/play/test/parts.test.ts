@@ -57,7 +57,10 @@ describe("addresses", () => {
     expect(routeOf("/")).toEqual({ page: "lobby" });
     expect(routeOf("/r/../../etc")).toEqual({ page: "lobby" });
     expect(pathOf({ page: "room", roomId: "a-b" })).toBe("/r/a-b");
-    for (const path of ["/wallet", "/reset-password", "/verify-email"]) expect(pathOf(routeOf(path))).toBe(path);
+    expect(pathOf(routeOf("/history/bigger_dice/a-b"))).toBe("/history/bigger_dice/a-b");
+    expect(routeOf("/history/bigger_dice/a/b")).toEqual({ page: "lobby" });
+    for (const path of ["/wallet", "/history", "/profile", "/reset-password", "/verify-email"])
+      expect(pathOf(routeOf(path))).toBe(path);
     expect(pathOf(routeOf("/anything"))).toBe("/");
   });
 });

@@ -1,4 +1,5 @@
 import { css, html, nothing, type TemplateResult } from "lit";
+import type { Route } from "../routes.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import { wordsFor } from "../words.js";
@@ -39,9 +40,20 @@ export class AccountCard extends PlayElement {
           <button class="small plain" aria-label=${text.account.close} data-testid="account-close" @click=${this.close}>×</button>
         </div>
         ${account.roles.includes("guest") && !account.email ? this.upgrade() : this.address()}
+        <nav class="row" aria-label=${text.account.open}>
+          ${this.link("/profile", { page: "profile" }, text.profile.title, "to-profile")}
+          ${this.link("/history", { page: "history" }, text.history.title, "to-played")}
+        </nav>
         ${this.problem ? html`<p class="problem" role="alert" data-testid="account-problem">${this.problem}</p>` : nothing}
       </div>
     </dialog>`;
+  }
+
+  private link(address: string, route: Route, name: string, testId: string): TemplateResult {
+    return html`<a href=${address} data-testid=${testId} @click=${(event: MouseEvent) => {
+      this.close();
+      this.play.follows(event, route);
+    }}>${name}</a>`;
   }
 
   private upgrade(): TemplateResult {
@@ -123,6 +135,11 @@ export class AccountCard extends PlayElement {
       .who button {
         min-width: 42px;
         font-size: var(--text-l);
+      }
+      nav a {
+        padding: var(--space-2) 0;
+        color: var(--accent);
+        font-weight: 650;
       }
       .address {
         overflow-wrap: anywhere;

@@ -6,6 +6,7 @@ import { ui } from "../ui.js";
 import "./account.js";
 import "./avatar.js";
 import "./invitations.js";
+import { LaterPages } from "../later.js";
 import "./lobby.js";
 import "./mail_link.js";
 import "./messages.js";
@@ -17,6 +18,7 @@ import "./wallet.js";
 import "./welcome.js";
 
 const MAIL = "M3 6h18v12H3zM3 7l9 7 9-7";
+const PLAYED = "M4 12a8 8 0 1 0 2.5-5.8L4 8.5M4 4v4.5h4.5M12 7.5V12l3 2";
 const OUT = "M10 4H5v16h5M15 8l4 4-4 4M19 12H9";
 
 function icon(path: string): TemplateResult {
@@ -25,6 +27,7 @@ function icon(path: string): TemplateResult {
 
 export class App extends LitElement {
   private readonly play = new Play();
+  private readonly later = new LaterPages(() => this.requestUpdate());
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -81,6 +84,12 @@ export class App extends LitElement {
             `
             : nothing
         }
+        ${
+          account
+            ? html`<a class="games" href="/history" title=${text.history.title} aria-label=${text.history.title} data-testid="open-history"
+                @click=${(event: MouseEvent) => this.play.follows(event, { page: "history" })}>${icon(PLAYED)}</a>`
+            : nothing
+        }
         ${account ? this.messages() : nothing}
         <button class="plain icon" title=${text.theme} aria-label=${text.theme} data-testid="theme" @click=${this.changeTheme}>
           <span class="moon" aria-hidden="true"></span>
@@ -121,6 +130,15 @@ export class App extends LitElement {
     if (!play.account) return html`<bs-welcome .play=${play}></bs-welcome>`;
     if (play.route.page === "room") return html`<bs-room .play=${play} .roomId=${play.route.roomId}></bs-room>`;
     if (page === "wallet") return html`<bs-wallet .play=${play}></bs-wallet>`;
+    if (page === "history") return this.later.draw("bs-history", () => html`<bs-history .play=${play}></bs-history>`);
+    if (page === "profile") return this.later.draw("bs-profile", () => html`<bs-profile .play=${play}></bs-profile>`);
+    if (play.route.page === "replay") {
+      const { gameType, roomId } = play.route;
+      return this.later.draw(
+        "bs-replay",
+        () => html`<bs-replay .play=${play} .gameType=${gameType} .roomId=${roomId}></bs-replay>`,
+      );
+    }
     return html`<bs-lobby .play=${play}></bs-lobby>`;
   }
 
@@ -252,6 +270,17 @@ export class App extends LitElement {
         stroke-linecap: round;
         stroke-linejoin: round;
       }
+      .games {
+        display: grid;
+        place-items: center;
+        width: 42px;
+        min-height: 42px;
+        border-radius: var(--radius-pill);
+        color: inherit;
+      }
+      .games:hover {
+        background: var(--surface-3);
+      }
       .moon {
         width: 18px;
         height: 18px;
@@ -288,6 +317,7 @@ export class App extends LitElement {
         .name,
         .plus,
         .guest,
+        .games,
         .connection span {
           display: none;
         }

@@ -203,7 +203,9 @@ export function findingsOf(report: FairnessReport, me: string): Finding[] {
       .join(", ");
   if (report.seats.some(({ userId }) => userId === me)) {
     const tone = { right: "good", wrong: "bad", none: "plain" } as const;
-    add(tone[report.own], "check-own", checks.own[report.own]);
+    const isListed = report.seats.some(({ userId, seed }) => userId === me && seed === "right");
+    const own = report.own === "none" && isListed ? "listed" : report.own;
+    add(own === "listed" ? "plain" : tone[own], "check-own", checks.own[own]);
   }
   if (names("right")) add("good", "check-seats", checks.seatsRight(names("right")));
   if (names("wrong")) add("bad", "check-seats-wrong", checks.seatsWrong(names("wrong")));

@@ -1,7 +1,8 @@
 import type { Transaction } from "@blazing-sun/client";
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { change, dayOf, timeOfDay } from "../format.js";
+import { daysOf, dayWords } from "../days.js";
+import { change, timeOfDay } from "../format.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import { wordsFor } from "../words.js";
@@ -67,7 +68,7 @@ export class Statement extends PlayElement {
     if (entries.length === 0)
       return html`<p class="soft" data-testid="statement-empty">${text.wallet.statementEmpty}</p>`;
     return html`<div>${repeat(
-      daysOf(entries),
+      daysOf(entries, (entry) => entry.at),
       ([day]) => day,
       ([day, lines]) => html`<h3>${dayWords(day)}</h3>
         <ul>${repeat(
@@ -167,24 +168,6 @@ export class Statement extends PlayElement {
       }
     `,
   ];
-}
-
-/** Entries by their day, as they come. */
-function daysOf(entries: readonly Transaction[]): [day: string, entries: Transaction[]][] {
-  const days = new Map<string, Transaction[]>();
-  for (const entry of entries) {
-    const day = dayOf(entry.at);
-    days.set(day, [...(days.get(day) ?? []), entry]);
-  }
-  return [...days];
-}
-
-function dayWords(day: string): string {
-  const now = new Date();
-  const yesterday = new Date(now);
-  yesterday.setDate(now.getDate() - 1);
-  if (day === dayOf(now.toISOString())) return text.wallet.today;
-  return day === dayOf(yesterday.toISOString()) ? text.wallet.yesterday : day;
 }
 
 customElements.define("bs-statement", Statement);

@@ -169,18 +169,20 @@ export class BiggerDice extends LitElement {
             : html`<bs-countdown data-testid="turn-countdown" .deadline=${turn.deadline} .clock=${clock}></bs-countdown>`
         }
         ${
-          room.selected.includes(me)
+          room.selected.includes(me) && !this.context.isReplay
             ? html`<button class="primary large" data-testid="roll-button" ?disabled=${!isMine || this.isRolling} @click=${this.roll}>
               ${this.isRolling ? text.dice.rolling : text.dice.roll}</button>`
             : nothing
         }
         ${
-          isAuto
-            ? html`<p class="soft auto" data-testid="auto-play">${text.dice.autoOn}
+          this.context.isReplay
+            ? nothing
+            : isAuto
+              ? html`<p class="soft auto" data-testid="auto-play">${text.dice.autoOn}
               <button class="small" data-testid="auto-off" @click=${() => this.autoPlay(false)}>${text.dice.stopAuto}</button></p>`
-            : players.some((player) => player.userId === me)
-              ? html`<button class="small plain" data-testid="auto-on" @click=${() => this.autoPlay(true)}>${text.dice.auto}</button>`
-              : nothing
+              : players.some((player) => player.userId === me)
+                ? html`<button class="small plain" data-testid="auto-on" @click=${() => this.autoPlay(true)}>${text.dice.auto}</button>`
+                : nothing
         }
       </div>
     `;

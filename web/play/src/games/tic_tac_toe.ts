@@ -66,7 +66,7 @@ export class TicTacToe extends LitElement {
 
   private get isMine(): boolean {
     const { room, me } = this.context;
-    return room.turn?.userId === me && !room.pause;
+    return room.turn?.userId === me && !room.pause && !this.context.isReplay;
   }
 
   private headline(finished: Finished | null): string {

@@ -1,0 +1,154 @@
+import { type Client, connect, type RoomId, Session, userIdOf } from "@blazing-sun/client";
+import type { Page } from "playwright-core";
+import { expect } from "vitest";
+import { WebSocket } from "ws";
+import { fits, phoneShot, player, shot } from "./browser.js";
+import { browser, play, server, useProgram } from "./program.js";
+
+useProgram();
+
+const ADA = { email: "ada@example.com", password: "correct horse", username: "Ada" };
+
+/** Somebody who plays by program, in the room that a quick match brings them to. */
+async function bot(session: Session): Promise<Client> {
+  const client = connect({ session, WebSocket });
+  let answered = "";
+  client.quickMatch.onEnd((end) => {
+    if ("roomId" in end) void client.ready(end.roomId);
+  });
+  client.rooms.onChange((room) => {
+    const { roomId, turn, gameType, gameState } = room;
+    const me = client.user?.userId;
+    const key = `${roomId}/${turn?.number}`;
+    if (turn?.userId !== me || key === answered) return;
+    const isCrosses = gameType === "tic_tac_toe";
+    // The board as it is at this turn comes after the turn.
+    if (isCrosses && userIdOf(gameState?.current_turn) !== me) return;
+    answered = key;
+    const free = Array.isArray(gameState?.board) ? gameState.board.indexOf(null) : -1;
+    const move = isCrosses ? "tic_tac_toe.move" : "bigger_dice.roll";
+    client
+      .command(`games.command.${move}`, { room_id: roomId, ...(isCrosses ? { position: free } : {}) })
+      .catch(() => {});
+  });
+  return client;
+}
+
+/** One game of the two, from quick match to its end; the room. */
+async function played(gameType: string, clients: readonly Client[]): Promise<RoomId> {
+  const ends = clients.map((client) => client.next("games.event.seed_revealed"));
+  for (const client of clients) client.quickMatch.start(gameType);
+  const [end] = await Promise.all(ends);
+  return String(end?.room_id);
+}
+
+async function signIn(page: Page, path: string): Promise<void> {
+  await page.goto(`${server.origin}${path}`);
+  await page.getByTestId("email").fill(ADA.email);
+  await page.getByTestId("password").fill(ADA.password);
+  await page.getByTestId("account-submit").click();
+}
+
+/** At a desktop's and a phone's size, dark and light. */
+async function shots(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ["dark", "light"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await shot(page, `${name}-${colorScheme}`);
+    expect(await phoneShot(page, `${name}-phone-${colorScheme}`), `${name} is as wide as a phone`).toBe(true);
+  }
+}
+
+play("played games are listed, shown again move by move, and proved", async () => {
+  const session = new Session({ origin: server.origin });
+  await session.register(ADA.email, ADA.password, ADA.username);
+  const other = new Session({ origin: server.origin });
+  await other.guest("<i>Bob</i>");
+  const clients = [await bot(session), await bot(other)];
+  const crosses = await played("tic_tac_toe", clients);
+  const dice = await played("bigger_dice", clients);
+  for (const client of clients) client.close();
+  const { games } = await session.playedGames();
+
+  const { page, complaints } = await player(browser, {
+    viewport: { width: 1280, height: 800 },
+    reducedMotion: "reduce",
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  await signIn(page, "/history");
+  const line = (roomId: string) => page.locator(`[data-testid="played"][data-room-id="${roomId}"]`);
+  for (const { room_id, result, prize_cents, fee_cents } of games) {
+    await line(room_id).waitFor();
+    expect(await line(room_id).getAttribute("data-result")).toBe(result);
+    expect(await line(room_id).getAttribute("data-net")).toBe(String(prize_cents - fee_cents));
+  }
+  expect(await page.getByTestId("played").count()).toBe(2);
+  expect(await line(dice).textContent()).toContain("with <i>Bob</i>");
+  expect(await page.getByTestId("figure-played").textContent()).toBe("2");
+  await shots(page, "history");
+
+  // The filter stands in the address.
+  await page.getByTestId("history-of-tic_tac_toe").click();
+  await line(dice).waitFor({ state: "detached" });
+  await line(crosses).waitFor();
+  expect(new URL(page.url()).search).toBe("?game=tic_tac_toe");
+  await page.reload();
+  await line(crosses).waitFor();
+  expect(await line(dice).count()).toBe(0);
+  await page.getByTestId("history-of-all").click();
+
+  await line(dice).getByRole("link").click();
+  const step = page.getByTestId("replay-step");
+  await step.waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/history/bigger_dice/${dice}`);
+  const steps = Number(await step.getAttribute("data-steps"));
+  const isAt = (at: number) => page.locator(`[data-testid="replay-step"][data-step="${at}"]`).waitFor();
+  await page.locator('[data-testid="proof-verdict"][data-verdict="right"]').waitFor();
+  await shots(page, "replay-begin");
+  await page.keyboard.press("End");
+  await isAt(steps - 1);
+  const final = await page.locator('[data-testid^="score-"][data-score="10"]').count();
+  expect(final, "somebody has ten points at the end").toBe(1);
+  await shots(page, "replay-end");
+  await page.keyboard.press("ArrowLeft");
+  await isAt(steps - 2);
+  await page.getByTestId("replay-first").click();
+  await isAt(0);
+  await page.getByTestId("replay-forward").click();
+  await isAt(1);
+  await page.getByTestId("replay-slider").fill("5");
+  await isAt(5);
+  await page.getByTestId("replay-speed").click();
+  await page.getByTestId("replay-play").click();
+  await isAt(8);
+  await page.getByTestId("replay-play").click();
+  expect(await page.getByTestId("roll-button").count(), "nothing can be done").toBe(0);
+  const won = games.find(({ room_id }) => room_id === dice)?.result === "won";
+  expect(await page.getByTestId("replay-net").textContent()).toBe(won ? "+6.00\u00a0€" : "−10.00\u00a0€");
+
+  // All that the proof rests on can be taken along.
+  await page.getByTestId("proof").getByText("Seeds and commitments").click();
+  await page.getByTestId("copy-seeds").click();
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  expect(copied.room_id).toBe(dice);
+  for (const { seed, commitment } of copied.seats)
+    expect([seed, commitment].every((hex) => /^[0-9a-f]{64}$/.test(hex))).toBe(true);
+  expect(await page.getByTestId("proof-server-seed").textContent()).toBe(copied.serverSeed);
+  await shots(page, "replay-seeds");
+
+  await page.goto(`${server.origin}/history/tic_tac_toe/${crosses}`);
+  await step.waitFor();
+  await page.getByTestId("proof-none").waitFor();
+  await page.keyboard.press("End");
+  await shots(page, "replay-crosses");
+  await page.goto(`${server.origin}/history/tic_tac_toe/${dice}`);
+  await page.getByTestId("replay-problem").getByText("That room no longer exists.").waitFor();
+  expect(complaints.splice(0).every((error) => error.includes("404"))).toBe(true);
+
+  await page.getByTestId("open-account").click();
+  await page.getByTestId("to-profile").click();
+  await page.locator('[data-testid="profile-verified"][data-verified="false"]').waitFor();
+  await page.getByTestId("profile-history").waitFor();
+  expect(await fits(page)).toBe(true);
+  await shots(page, "profile");
+  expect(complaints).toEqual([]);
+});

@@ -1,0 +1,246 @@
+import { checkFairness, type FairnessReport, type Frame, isContradicted } from "@blazing-sun/client";
+import {
+  css,
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from "lit";
+import type { Play } from "../play.js";
+import { seedsOf } from "../replay.js";
+import { text } from "../texts.js";
+import { ui } from "../ui.js";
+import { findingsOf } from "./fairness.js";
+
+/** Whether a played game's draws follow from its seeds: the verdict, each finding, and all that it rests on. */
+export class Proof extends LitElement {
+  static override properties: PropertyDeclarations = {
+    roomId: { attribute: false },
+    lines: { attribute: false },
+    hasOwn: { attribute: false },
+    hasDraws: { attribute: false },
+    me: { attribute: false },
+    play: { attribute: false },
+    report: { state: true },
+  };
+  declare roomId: string;
+  declare lines: readonly Frame[];
+  /** Whether this browser saw itself what the server had fixed before play. */
+  declare hasOwn: boolean;
+  declare hasDraws: boolean;
+  declare me: string;
+  declare play: Play;
+  declare private report: FairnessReport | undefined;
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    const count = (lines: readonly Frame[] | undefined) => lines?.length;
+    const isOther = changed.has("lines") && count(changed.get("lines")) !== count(this.lines);
+    if (changed.has("roomId")) this.report = undefined;
+    if ((isOther || changed.has("roomId")) && this.hasDraws && globalThis.crypto?.subtle) void this.check();
+  }
+
+  override render(): TemplateResult {
+    return html`<section class="card stack" aria-labelledby="title" data-testid="proof">
+      <h2 id="title">${text.replay.proof}</h2>
+      ${this.hasDraws ? html`${this.verdict()} ${this.findings()} ${this.seeds()}` : html`<p class="soft" data-testid="proof-none">${text.replay.noDraws}</p>`}
+    </section>`;
+  }
+
+  private verdict(): TemplateResult {
+    const { report } = this;
+    if (!globalThis.crypto?.subtle) return html`<p class="verdict">${text.checks.notHere}</p>`;
+    if (!report) return html`<p class="soft" role="status">${text.replay.checking}</p>`;
+    const isWrong = isContradicted(report);
+    const isWhole = report.server === "right" && report.missedRolls === 0;
+    const kind = isWrong ? "wrong" : isWhole ? "right" : "open";
+    return html`<div class="verdict ${kind}" role="status" data-testid="proof-verdict" data-verdict=${kind}>
+      <span class="sign" aria-hidden="true">${isWrong ? "✗" : isWhole ? "✓" : "?"}</span>
+      <div><b>${text.replay.verdicts[kind]}</b>
+        <p>${isWrong ? text.replay.wrongLead : this.hasOwn ? text.replay.ownRecord : text.replay.serverRecord}</p></div>
+    </div>`;
+  }
+
+  private findings(): TemplateResult | typeof nothing {
+    if (!this.report) return nothing;
+    return html`<ul>${findingsOf(this.report, this.me).map(
+      ({ tone, words, testId }) => html`<li class=${tone} data-testid=${testId}><span>${words}</span></li>`,
+    )}</ul>`;
+  }
+
+  private seeds(): TemplateResult {
+    const seeds = seedsOf(this.lines);
+    const rows = [
+      { name: text.commitment, value: seeds.commitment, testId: "proof-commitment" },
+      { name: text.serverSeed, value: seeds.serverSeed, testId: "proof-server-seed" },
+      ...seeds.seats.flatMap(({ username, commitment, seed, userId }) => [
+        { name: text.replay.seatCommitment(username), value: commitment, testId: `proof-commitment-${userId}` },
+        { name: text.replay.seatSeed(username), value: seed, testId: `proof-seed-${userId}` },
+      ]),
+      { name: text.replay.room, value: this.roomId, testId: "proof-room" },
+    ];
+    return html`<details>
+      <summary>${text.replay.raw}</summary>
+      <p class="soft">${text.fairnessLead}</p>
+      <dl>${rows.map(
+        ({ name, value, testId }) => html`<div>
+          <dt><bdi>${name}</bdi></dt>
+          <dd data-testid=${testId}>${value ?? text.replay.noSeed}</dd>
+          ${
+            value === null
+              ? nothing
+              : html`<button class="small" aria-label=${text.replay.copyOf(name)} data-testid="copy-${testId}"
+                  @click=${() => this.copy(value)}>${text.replay.copy}</button>`
+          }
+        </div>`,
+      )}</dl>
+      <div class="row">
+        <button data-testid="copy-seeds" @click=${() => this.copy(JSON.stringify({ room_id: this.roomId, ...seeds }, null, 2))}>
+          ${text.replay.copyAll}</button>
+        <button data-testid="download-record" @click=${this.download}>${text.checks.download}</button>
+      </div>
+      <p class="soft">${text.checks.downloadLead} <code>blazing-sun verify room-${this.roomId}.jsonl</code></p>
+    </details>`;
+  }
+
+  private async copy(value: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(value);
+      this.play.tell(text.replay.copied);
+    } catch {
+      this.play.tell(text.replay.notCopied);
+    }
+  }
+
+  private readonly download = () => {
+    const file = this.lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+    const url = URL.createObjectURL(new Blob([file], { type: "application/x-ndjson" }));
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = `room-${this.roomId}.jsonl`;
+    link.click();
+    // The browser has taken it up by the next turn of its loop.
+    setTimeout(() => URL.revokeObjectURL(url));
+  };
+
+  private async check(): Promise<void> {
+    const { lines } = this;
+    const report = await checkFairness(lines, this.me);
+    if (lines.length === this.lines.length) this.report = report;
+  }
+
+  static override styles = [
+    ui,
+    css`
+      .verdict {
+        display: flex;
+        gap: var(--space-3);
+        padding: var(--space-4);
+        border: 1px solid var(--line);
+        border-radius: var(--radius-m);
+        background: var(--surface-2);
+      }
+      .verdict p {
+        font-size: var(--text-s);
+      }
+      .sign {
+        display: grid;
+        flex: none;
+        place-items: center;
+        width: 40px;
+        height: 40px;
+        border-radius: 50%;
+        background: var(--surface-3);
+        font-size: var(--text-l);
+        font-weight: 800;
+      }
+      .verdict.right {
+        border-color: color-mix(in srgb, var(--good) 45%, var(--line));
+        background: var(--good-soft);
+      }
+      .right .sign {
+        background: var(--good);
+        color: var(--good-soft);
+      }
+      .verdict.wrong {
+        border-color: var(--bad);
+        background: var(--bad-soft);
+        color: var(--bad);
+      }
+      .wrong .sign {
+        background: var(--bad);
+        color: var(--bad-soft);
+      }
+      ul {
+        margin: 0;
+        padding: 0;
+        list-style: none;
+        font-size: var(--text-m);
+      }
+      li {
+        display: flex;
+        gap: var(--space-2);
+        margin-top: var(--space-1);
+        overflow-wrap: anywhere;
+      }
+      li::before {
+        flex: none;
+        width: 1.2em;
+        content: "–";
+        color: var(--text-2);
+      }
+      li.good::before {
+        content: "✓";
+        color: var(--good);
+      }
+      li.bad {
+        color: var(--bad);
+        font-weight: 700;
+      }
+      li.bad::before {
+        content: "✗";
+      }
+      summary {
+        min-height: 44px;
+        align-content: center;
+        cursor: pointer;
+        font-weight: 700;
+      }
+      details > * + * {
+        margin-top: var(--space-3);
+      }
+      dl > div {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr) auto;
+        align-items: center;
+        gap: 0 var(--space-3);
+        padding: var(--space-2) 0;
+        border-top: 1px solid var(--line);
+      }
+      dt {
+        color: var(--text-2);
+        font-size: var(--text-s);
+        font-weight: 600;
+      }
+      dd {
+        margin: 0;
+        grid-row: 2;
+        font-family: var(--mono);
+        font-size: var(--text-s);
+        overflow-wrap: anywhere;
+      }
+      dl button {
+        grid-column: 2;
+        grid-row: 1 / 3;
+        min-height: 44px;
+      }
+      code {
+        font-family: var(--mono);
+        overflow-wrap: anywhere;
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-proof", Proof);
