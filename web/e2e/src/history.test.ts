@@ -152,3 +152,56 @@ play("played games are listed, shown again move by move, and proved", async () =
   await shots(page, "profile");
   expect(complaints).toEqual([]);
 });
+
+play("the lobby shows the rooms that are chosen, by the address too", async () => {
+  const hosts = await Promise.all(
+    ["Ada", "Bob"].map(async (name) => {
+      const session = new Session({ origin: server.origin });
+      await session.guest(name);
+      return connect({ session, WebSocket });
+    }),
+  );
+  const open = async (host: number, fields: object) => {
+    const answer = await hosts[host]?.command("games.command.create_room", {
+      game_type: "bigger_dice",
+      room_name: "Table",
+      max_players: 2,
+      ...fields,
+    });
+    return answer && "room" in answer ? answer.room.room_id : "";
+  };
+  const dice = await open(0, {});
+  const crosses = await open(1, { game_type: "tic_tac_toe", password: "secret" });
+
+  const { page, complaints } = await player(browser, {
+    viewport: { width: 1280, height: 800 },
+    reducedMotion: "reduce",
+  });
+  await page.goto(`${server.origin}/?password=with`);
+  await page.getByTestId("guest-button").click();
+  const card = (roomId: string) => page.locator(`[data-testid="room-card"][data-room-id="${roomId}"]`);
+  await card(crosses).waitFor();
+  expect(await card(dice).count()).toBe(0);
+  await page.getByTestId("filter-game").selectOption("bigger_dice");
+  await page.getByTestId("none-pass").waitFor();
+  expect(new URL(page.url()).search).toBe("?game=bigger_dice&password=with");
+  await shots(page, "lobby-none-pass");
+  await page.getByTestId("filter-password").selectOption("");
+  await card(dice).waitFor();
+  await shots(page, "lobby-filtered");
+
+  // It stays while one looks elsewhere, and a reload keeps it.
+  await page.getByTestId("open-wallet").click();
+  await page.getByTestId("statement").waitFor();
+  await page.getByTestId("home").click();
+  await card(dice).waitFor();
+  await page.reload();
+  await card(dice).waitFor();
+  expect(await card(crosses).count()).toBe(0);
+  await page.getByTestId("filter-clear").click();
+  await card(crosses).waitFor();
+  expect(new URL(page.url()).search).toBe("");
+  await shots(page, "lobby");
+  expect(complaints).toEqual([]);
+  for (const host of hosts) host.close();
+});

@@ -14,6 +14,7 @@ import {
 } from "@blazing-sun/client";
 import { GameModules, gamePage } from "./games.js";
 import { Rematches } from "./rematch.js";
+import type { RoomFilters } from "./room_filters.js";
 import { pathOf, type Route, routeOf } from "./routes.js";
 import { Tabs } from "./tabs.js";
 import { text } from "./texts.js";
@@ -70,6 +71,8 @@ export class Play {
   });
   private restoring: Promise<void> = Promise.resolve();
   private toastCount = 0;
+  /** Which rooms the lobby shows, also after a look elsewhere. */
+  roomFilters: RoomFilters = {};
   /** Grows with whatever may have moved the balance. */
   moneyVersion = 0;
 

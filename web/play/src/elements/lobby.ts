@@ -2,6 +2,7 @@ import type { GameInfo, RoomSummary } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { money } from "../format.js";
+import { filtersOf, isFiltered, passes, type RoomFilters, searchOf } from "../room_filters.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import type { CreateRoom } from "./create_room.js";
@@ -13,21 +14,27 @@ import type { JoinRoom } from "./join_room.js";
 import "./join_room.js";
 import "./lobby_chat.js";
 import "./quick_match.js";
+import "./room_filters.js";
 import "./running_rooms.js";
 
 export class LobbyPage extends PlayElement {
-  static override properties = { rooms: { state: true }, isBusy: { state: true } };
+  static override properties = { rooms: { state: true }, isBusy: { state: true }, filters: { state: true } };
   declare private isBusy: boolean;
+  /** Which rooms are shown; the address has them too. */
+  declare private filters: RoomFilters;
   declare private rooms: readonly RoomSummary[];
 
   constructor() {
     super();
     this.rooms = [];
     this.isBusy = false;
+    this.filters = {};
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
+    const asked = filtersOf(location.search);
+    this.filter(isFiltered(asked) ? asked : this.play.roomFilters);
     const lobby = this.play.client?.lobby;
     if (!lobby) return;
     this.whileConnected(
@@ -39,7 +46,10 @@ export class LobbyPage extends PlayElement {
   }
 
   override render(): TemplateResult {
-    const open = this.rooms.filter((room) => room.status === "waiting");
+    const { filters } = this;
+    const open = this.rooms.filter((room) => room.status === "waiting" && passes(room, filters));
+    const running = this.running().filter((room) => passes(room, filters));
+    const isEmpty = open.length === 0 && (!isFiltered(filters) || running.length === 0);
     return html`
       ${this.own()}
       <div class="head row">
@@ -54,7 +64,13 @@ export class LobbyPage extends PlayElement {
         <div class="main">
           <bs-quick-match .play=${this.play}></bs-quick-match>
           ${
-            open.length > 0
+            this.rooms.length > 0 || isFiltered(filters)
+              ? html`<bs-room-filters .play=${this.play} .rooms=${this.rooms} .filters=${filters} .shown=${open.length + running.length}
+                  @filters=${(event: CustomEvent<RoomFilters>) => this.filter(event.detail)}></bs-room-filters>`
+              : nothing
+          }
+          ${
+            !isEmpty
               ? html`<div class="rooms">${repeat(
                   open,
                   (room) => room.room_id,
@@ -62,7 +78,7 @@ export class LobbyPage extends PlayElement {
                 )}</div>`
               : this.empty()
           }
-          <bs-running-rooms .play=${this.play} .rooms=${this.running()}
+          <bs-running-rooms .play=${this.play} .rooms=${running}
             @watch=${(event: CustomEvent<RoomSummary>) => this.dialog?.open(event.detail, "watch")}></bs-running-rooms>
         </div>
         <bs-lobby-chat .play=${this.play}></bs-lobby-chat>
@@ -178,11 +194,25 @@ export class LobbyPage extends PlayElement {
 
   private empty(): TemplateResult {
     if (!this.play.client?.lobby.loaded) return html`<p class="soft empty" role="status">${text.loadingRooms}</p>`;
+    if (isFiltered(this.filters)) {
+      return html`<div class="empty card" data-testid="none-pass">
+        <h2>${text.filters.none}</h2>
+        <p class="soft">${text.filters.noneLead}</p>
+        <button @click=${() => this.filter({})}>${text.filters.clear}</button>
+      </div>`;
+    }
     return html`<div class="empty card">
       <bs-face .value=${1}></bs-face>
       <h2>${text.noRooms}</h2>
       <p class="soft">${this.botGame() ? text.noRoomsBot : text.noRoomsLead}</p>
     </div>`;
+  }
+
+  private filter(filters: RoomFilters): void {
+    this.filters = filters;
+    this.play.roomFilters = filters;
+    const address = `${location.pathname}${searchOf(filters)}`;
+    if (`${location.pathname}${location.search}` !== address) history.replaceState(null, "", address);
   }
 
   private readonly create = () => this.renderRoot.querySelector<CreateRoom>("bs-create-room")?.open();
