@@ -8,11 +8,12 @@ use crate::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
 use crate::log::{
     EventLog, HeadersBuilder, LogError, NewRecord, Record, Start, Subscription, Topic,
 };
-use crate::messages::{Fields, header};
+use crate::messages::{Fields, header, typed_payload};
 use crate::topics::SYSTEM_EVENTS;
 use blazing_sun_domain::{Millis, UserId};
-use serde_json::json;
-use serde_json::value::to_raw_value;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -31,28 +32,40 @@ pub enum Told {
     Keys(KeysInUse),
 }
 
+/// A user may not sign in any more, or may again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AccountBanned {
+    /// Who.
+    pub user_id: UserId,
+    /// Or not any more.
+    pub is_banned: bool,
+}
+
 /// How long it is waited after the log has failed.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Says that a user may not sign in any more, or may again.
 pub fn record(user: UserId, is_banned: bool) -> NewRecord {
-    let payload = json!({ "type": "account_banned", "user_id": user, "is_banned": is_banned });
-    event(ACCOUNT_BANNED, &user.to_string(), &payload)
+    let banned = AccountBanned {
+        user_id: user,
+        is_banned,
+    };
+    let payload = typed_payload("account_banned", &banned);
+    event(ACCOUNT_BANNED, &user.to_string(), payload)
 }
 
 /// Says which keys a backend uses.
 pub fn keys_record(keys: &KeysInUse) -> NewRecord {
-    let payload = json!({
-        "type": "keys_in_use",
-        "token_key": keys.token_key,
-        "password_keys": keys.password_keys,
-    });
     // One key for all, so that they have an order.
-    event(KEYS_IN_USE, "keys_in_use", &payload)
+    event(
+        KEYS_IN_USE,
+        "keys_in_use",
+        typed_payload("keys_in_use", keys),
+    )
 }
 
-fn event(event_type: &str, key: &str, payload: &serde_json::Value) -> NewRecord {
-    let payload = to_raw_value(payload).expect("plain values serialise");
+fn event(event_type: &str, key: &str, payload: String) -> NewRecord {
+    let payload = RawValue::from_string(payload).expect("a payload is JSON");
     let event_id = Uuid::now_v7().to_string();
     let envelope = EventEnvelope {
         event_id: event_id.as_str().into(),

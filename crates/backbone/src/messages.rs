@@ -3,8 +3,10 @@
 
 mod chat;
 mod checkout;
+mod client_commands;
 mod commands;
 mod fields;
+mod fields_of_types;
 mod payments;
 mod presence;
 mod quick_match;
@@ -12,13 +14,14 @@ mod replies;
 mod wallet;
 
 pub use chat::{
-    ChatCommand, Content, DirectMessage, LOBBY_ID, LobbyMessage, READ_AT_ONCE_MAX,
-    chat_history_body, messages_read_body, typing_body,
+    ChatCommand, ChatHistory, Content, DirectMessage, LOBBY_ID, LobbyMessage, MessagesRead,
+    READ_AT_ONCE_MAX, TypingTold, chat_history_body, messages_read_body, typing_body,
 };
 pub use checkout::{
     CancelReason, CheckoutCancellation, CheckoutDispute, CheckoutFinished, CheckoutRequest,
     CheckoutStatus, PURPOSE_TOP_UP,
 };
+pub use client_commands::{AutoPlay, CLIENT_COMMANDS, CommandSchema, command_schemas};
 pub use commands::{
     CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, ROOM_NAME_CHARS_MAX,
     close_guest, credit, demo_grant, member_asked, parse_command, player_disconnected, sync_room,
@@ -26,12 +29,18 @@ pub use commands::{
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
-pub use presence::{PresenceMessage, gateway_asked, gateway_seen, parse_presence};
-pub use quick_match::{
-    MatchedRoom, QuickMatch, SettledMatch, match_settled, matched_while_gone, open_matched_room,
-    queue_key, quick_match_left, quick_match_waiting_body,
+pub use presence::{
+    GatewayStart, PresenceMessage, UserConnection, UserPresence, gateway_asked, gateway_seen,
+    parse_presence,
 };
-pub use replies::{BalanceChanged, DeadLetter, command_applied_body, error_body, gone_room_body};
+pub use quick_match::{
+    MatchedRoom, QuickMatch, QuickMatchWaiting, SettledMatch, match_settled, matched_while_gone,
+    open_matched_room, queue_key, quick_match_left, quick_match_waiting_body,
+};
+pub use replies::{
+    BalanceChanged, CommandApplied, DeadLetter, Maintenance, Refused, RejoinRole, RoomLine,
+    RoomList, command_applied_body, error_body, gone_room_body, room_list_body, typed_payload,
+};
 pub use wallet::{
     CANCEL_TOP_UP, LimitTold, LimitsTold, PendingTold, TOP_UP, TopUpChanged, WalletCommand,
     cancel_top_up, top_up, top_up_request_id,
@@ -92,46 +101,6 @@ pub const CREDIT: &str = "wallet.command.credit";
 
 /// Internal: what a guest has whose account was closed goes back.
 pub const CLOSE_GUEST: &str = "wallet.command.close_guest";
-
-/// Commands that clients send, beside the games' own. A command in none of the two lists is never read.
-pub const CLIENT_COMMANDS: &[&str] = &[
-    "games.command.create_room",
-    "games.command.join_room",
-    "games.command.quick_match",
-    "games.command.list_rooms",
-    "games.command.rejoin_room",
-    "games.command.leave_room",
-    "games.command.invite_players",
-    "games.command.spectate",
-    "games.command.join_as_spectator",
-    "games.command.stop_spectating",
-    "games.command.leave_spectate",
-    "games.command.become_spectator",
-    "games.command.become_player",
-    "games.command.select_spectator",
-    "games.command.select_player",
-    "games.command.deselect_player",
-    "games.command.ready",
-    "games.command.set_ready",
-    "games.command.reveal_seed",
-    "games.command.start_game",
-    "games.command.kick_player",
-    "games.command.kick_spectator",
-    "games.command.ban_player",
-    "games.command.unban_player",
-    "games.command.mute_user",
-    "games.command.unmute_user",
-    "games.command.send_chat",
-    "games.command.get_chat_history",
-    "chat.command.send_message",
-    "chat.command.send_lobby_message",
-    "chat.command.typing",
-    "chat.command.mark_read",
-    TOP_UP,
-    CANCEL_TOP_UP,
-    "wallet.command.set_deposit_limit",
-    "wallet.command.exclude_self",
-];
 
 /// Commands that no client may send: a gateway answers them with `unknown_command`.
 pub const INTERNAL_COMMANDS: &[&str] = &[

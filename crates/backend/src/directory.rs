@@ -5,6 +5,7 @@ use crate::partition::ListQuery;
 use crate::store::StoreError;
 use crate::store::sqlite::open_reader;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
+use blazing_sun_backbone::messages::room_list_body;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -46,7 +47,7 @@ fn answer_all(path: &Path, queries: &Receiver<ListQuery>, answers: &ListAnswers,
             room_list(connection, &query)
         })();
         let body = match answer {
-            Ok(rooms) => Some(json!({ "rooms": rooms }).to_string()),
+            Ok(rooms) => Some(room_list_body(rooms)),
             Err(error) => {
                 tracing::error!(error = %error, "the directory could not be read");
                 connection = None;

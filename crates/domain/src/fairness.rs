@@ -61,7 +61,10 @@ impl schemars::JsonSchema for Commitment {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
+        schemars::json_schema!({
+            "description": "SHA-256 of a seed, which binds to it without showing it: in hex.",
+            "type": "string", "pattern": "^[0-9a-f]{64}$",
+        })
     }
 }
 

@@ -194,7 +194,7 @@ impl Outcome {
     }
 }
 
-/// A game's last event, under the name of [`Spec::end_event`].
+/// The game is over.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Ended {
     /// Who won; null in a draw.
@@ -661,12 +661,14 @@ fn move_schemas<M: schemars::JsonSchema>() -> BTreeMap<String, serde_json::Value
     let mut moves = BTreeMap::new();
     let several = schema["oneOf"].as_array();
     for variant in several.map_or(std::slice::from_ref(&schema), Vec::as_slice) {
-        if let Some(properties) = variant["properties"].as_object() {
-            moves.extend(
-                properties
-                    .iter()
-                    .map(|(name, fields)| (name.clone(), fields.clone())),
-            );
+        for (name, fields) in variant["properties"].as_object().into_iter().flatten() {
+            let mut fields = fields.clone();
+            // What a move is stands at its variant, not at its fields.
+            if let (Some(fields), Some(what)) = (fields.as_object_mut(), variant.get("description"))
+            {
+                fields.entry("description").or_insert_with(|| what.clone());
+            }
+            moves.insert(name.clone(), fields);
         }
         let plain = variant["enum"]
             .as_array()

@@ -111,7 +111,10 @@ impl schemars::JsonSchema for UserId {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]{1,16}$" })
+        schemars::json_schema!({
+            "description": "A user: a number below 2^53 as text. Records without an envelope have it as a number; both are read.",
+            "type": "string", "pattern": "^[0-9]{1,16}$",
+        })
     }
 }
 
@@ -176,7 +179,10 @@ impl schemars::JsonSchema for RoomId {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$" })
+        schemars::json_schema!({
+            "description": "A room. Ours are UUIDs; other programs may use any short name.",
+            "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$",
+        })
     }
 }
 
@@ -220,7 +226,10 @@ impl schemars::JsonSchema for CommandId {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "uuid" })
+        schemars::json_schema!({
+            "description": "The client's own id of a command, a UUIDv7: the key under which its effect happens once.",
+            "type": "string", "format": "uuid",
+        })
     }
 }
 

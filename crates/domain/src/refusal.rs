@@ -8,7 +8,7 @@ use std::fmt;
 macro_rules! refusal_codes {
     ($($(#[$doc:meta])* $name:ident => $code:literal, $message:literal;)*) => {
         /// The closed set of refusal codes, in order of precedence: where several apply, the first is given.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum RefusalCode { $($(#[$doc])* #[serde(rename = $code)] $name,)* }
 

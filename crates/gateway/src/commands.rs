@@ -3,23 +3,16 @@
 
 use crate::events::push_string;
 use crate::json::{self, Fields, Invalid};
+use crate::wire::ROOMS_MAX;
+pub(crate) use crate::wire::{GatewayCode, Refused, Seen};
 use blazing_sun_backbone::derived_id::derived_id;
-use blazing_sun_backbone::messages::INTERNAL_COMMANDS;
+use blazing_sun_backbone::messages::{INTERNAL_COMMANDS, typed_payload};
 use blazing_sun_domain::{CommandId, RoomId, UserId};
-use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use uuid::Uuid;
 
-/// What the gateway itself refuses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) code: &'static str,
-    pub(crate) message: Cow<'static, str>,
-    pub(crate) command_id: Option<Uuid>,
-}
-
 impl Refused {
-    pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Refused {
+    pub(crate) fn new(code: GatewayCode, message: impl Into<Cow<'static, str>>) -> Refused {
         Refused {
             code,
             message: message.into(),
@@ -32,34 +25,16 @@ impl Refused {
     }
 
     fn field(name: &str, expected: &str) -> Refused {
-        Refused::new("invalid_format", format!("`{name}` must be {expected}"))
+        Refused::new(
+            GatewayCode::InvalidFormat,
+            format!("`{name}` must be {expected}"),
+        )
     }
 
     /// The frame's JSON text.
     pub(crate) fn frame(&self) -> Vec<u8> {
-        let mut out = b"{\"type\":\"system.error\",\"code\":".to_vec();
-        push_string(&mut out, self.code);
-        out.extend_from_slice(b",\"message\":");
-        push_string(&mut out, &self.message);
-        if let Some(command_id) = self.command_id {
-            out.extend_from_slice(format!(",\"command_id\":\"{command_id}\"").as_bytes());
-        }
-        out.push(b'}');
-        out
+        typed_payload("system.error", self).into_bytes()
     }
-}
-
-/// A room and the last `room_seq` that the client has of it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Seen {
-    pub(crate) room_id: RoomId,
-    /// 0 where it is left out.
-    #[serde(default, deserialize_with = "or_zero")]
-    pub(crate) room_seq: u64,
-}
-
-fn or_zero<'de, D: Deserializer<'de>>(value: D) -> Result<u64, D::Error> {
-    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 /// A question about rooms costs as many messages as it names.
@@ -110,7 +85,6 @@ pub(crate) struct Command<'a> {
 
 const FIELDS_MAX: usize = 64;
 const DEPTH_MAX: u32 = 32;
-const ROOMS_MAX: usize = 16;
 const NAME_BYTES_MAX: usize = 120;
 const CREATE_ROOM: &str = "games.command.create_room";
 
@@ -183,11 +157,11 @@ pub(crate) fn parse(text: &str, new_id: impl FnOnce() -> Uuid) -> Result<Message
         } else {
             "the message is not a JSON object"
         };
-        Refused::new("invalid_format", what)
+        Refused::new(GatewayCode::InvalidFormat, what)
     })?;
     if fields.list.len() > FIELDS_MAX {
         let message = format!("the message has more than {FIELDS_MAX} fields");
-        return Err(Refused::new("invalid_format", message));
+        return Err(Refused::new(GatewayCode::InvalidFormat, message));
     }
     for (at, (key, _)) in fields.list.iter().enumerate() {
         if fields.list[..at].iter().any(|(other, _)| other == key) {
@@ -220,7 +194,7 @@ pub(crate) fn parse(text: &str, new_id: impl FnOnce() -> Uuid) -> Result<Message
                 let room_id = match text_of(&fields, "room_id")? {
                     Some(_) if kind == CREATE_ROOM => None,
                     Some(id) => Some(id.parse().map_err(|error| {
-                        Refused::new("invalid_format", format!("`room_id`: {error}"))
+                        Refused::new(GatewayCode::InvalidFormat, format!("`room_id`: {error}"))
                     })?),
                     None => None,
                 };
@@ -253,7 +227,12 @@ fn command_id_of(fields: &Fields<'_>) -> Result<Option<Uuid>, Refused> {
 }
 
 fn check_name(kind: &str) -> Result<(), Refused> {
-    let unknown = || Err(Refused::new("unknown_command", "there is no such command"));
+    let unknown = || {
+        Err(Refused::new(
+            GatewayCode::UnknownCommand,
+            "there is no such command",
+        ))
+    };
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.');
     let rest = ["games.command.", "chat.command.", "wallet.command."]
         .into_iter()

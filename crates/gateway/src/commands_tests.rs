@@ -160,7 +160,7 @@ fn a_refusal_names_the_field() {
         (r#"{"type":"system.welcome"}"#, "unknown_command", ""),
     ] {
         let refused = refused(text);
-        assert_eq!(refused.code, code, "{text}");
+        assert_eq!(serde_json::json!(refused.code), code, "{text}");
         assert!(
             refused.message.contains(named),
             "{text}: {}",

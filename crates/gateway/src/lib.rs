@@ -24,6 +24,7 @@ mod shared;
 mod socket;
 mod starts;
 mod upgrade;
+pub mod wire;
 
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
 pub use gateway::{Control, Gateway, Held, ReadPosition, StartError};

@@ -1,15 +1,17 @@
 //! What a session does with a client's messages.
 
-use crate::commands::{self, Command, Message, Refused, Seen};
+use crate::commands::{self, Command, GatewayCode, Message, Refused, Seen};
 use crate::events::push_string;
 use crate::frames;
 use crate::presence;
 use crate::shared::{Addressee, Answer, Draft, Shared, now};
 use crate::socket::{Closing, Identity, Socket, Sync};
+use crate::wire::{Authenticated, HeartbeatAck, Welcome};
 use blazing_sun_backbone::credentials::{Claims, TokenError};
 use blazing_sun_backbone::log::NewRecord;
-use blazing_sun_backbone::messages::{SYNC_USER, sync_user};
+use blazing_sun_backbone::messages::{SYNC_USER, sync_user, typed_payload};
 use blazing_sun_domain::RoomId;
+use blazing_sun_domain::room::events::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
@@ -19,11 +21,13 @@ const REFUSED_MAX: u32 = 200;
 
 /// The first frame of every connection.
 pub(crate) fn welcome(socket: &Socket) {
-    let (id, now) = (socket.id, now());
-    let text = format!(
-        "{{\"type\":\"system.welcome\",\"connection_id\":\"{id}\",\"timestamp\":\"{now}\"}}"
-    );
-    socket.push(frames::text(text.as_bytes()));
+    let welcome = Welcome {
+        connection_id: socket.id,
+        timestamp: Timestamp(now()),
+    };
+    socket.push(frames::text(
+        typed_payload("system.welcome", &welcome).as_bytes(),
+    ));
 }
 
 /// Does what the message asks, or says why not.
@@ -39,17 +43,18 @@ pub(crate) fn handle(shared: &Arc<Shared>, socket: &Arc<Socket>, refused: &mut u
             Ok(_) => None,
             Err(refused) => refused.command_id,
         };
-        let limited = Refused::new("rate_limited", "too many messages; send fewer");
+        let limited = Refused::new(GatewayCode::RateLimited, "too many messages; send fewer");
         return refuse(socket, &limited.of(command_id));
     }
     *refused = refused.saturating_sub(1);
     let done = match message {
         Ok(Message::Heartbeat) => {
-            let text = format!(
-                "{{\"type\":\"system.heartbeat_ack\",\"timestamp\":\"{}\"}}",
-                now()
-            );
-            socket.push(frames::text(text.as_bytes()));
+            let ack = HeartbeatAck {
+                timestamp: Timestamp(now()),
+            };
+            socket.push(frames::text(
+                typed_payload("system.heartbeat_ack", &ack).as_bytes(),
+            ));
             Ok(())
         }
         Ok(Message::Authenticate { token, resume }) => authenticate(shared, socket, &token, resume),
@@ -95,7 +100,7 @@ fn refuse(socket: &Socket, refused: &Refused) {
 /// What the log's failure to take a command is for its client.
 pub(crate) fn unavailable(command_id: Option<Uuid>) -> Refused {
     Refused::new(
-        "unavailable",
+        GatewayCode::Unavailable,
         "the server cannot take this right now; try again",
     )
     .of(command_id)
@@ -121,7 +126,11 @@ fn has_rate(shared: &Shared, socket: &Socket, cost: u32) -> bool {
 fn identity_of(socket: &Socket, command_id: Option<Uuid>) -> Result<Arc<Identity>, Refused> {
     let identity = socket.state.lock().identity.clone();
     identity.ok_or_else(|| {
-        Refused::new("unauthenticated", "send `system.authenticate` first").of(command_id)
+        Refused::new(
+            GatewayCode::Unauthenticated,
+            "send `system.authenticate` first",
+        )
+        .of(command_id)
     })
 }
 
@@ -161,7 +170,7 @@ fn authenticate(
                 TokenError::Forbidden => "this account can not be used any more",
                 _ => "the access token is not valid",
             };
-            return Err(Refused::new("auth_failed", message));
+            return Err(Refused::new(GatewayCode::AuthFailed, message));
         }
     };
     let left_ms = claims.exp.saturating_mul(1_000).saturating_sub(now.0);
@@ -194,7 +203,10 @@ fn authenticate(
             let (meter, limits) = (tables.meter_of(claims.sub), &shared.config.limits);
             if !shared.config.unlimited && !meter.take_many(cost, limits.user, shared.now_us()) {
                 socket.close(Closing::BUSY);
-                return Err(Refused::new("rate_limited", "too many sign-ins; come back"));
+                return Err(Refused::new(
+                    GatewayCode::RateLimited,
+                    "too many sign-ins; come back",
+                ));
             }
             // Before the socket can hear of its rooms: from a state that comes first it does not go back.
             let question = note(shared, socket, resume);
@@ -209,18 +221,17 @@ fn authenticate(
         meter,
     });
     socket.authentic_until.store(until, Ordering::Relaxed);
-    let mut out = format!(
-        "{{\"type\":\"system.authenticated\",\"user_id\":\"{}\",\"username\":",
-        claims.sub
-    )
-    .into_bytes();
-    push_string(&mut out, &claims.username);
-    out.extend_from_slice(b",\"roles\":[");
-    push_list(&mut out, &claims.roles);
-    out.extend_from_slice(format!("],\"timestamp\":\"{now}\"}}").as_bytes());
+    let authenticated = Authenticated {
+        user_id: claims.sub,
+        username: &claims.username,
+        roles: &claims.roles,
+        timestamp: Timestamp(now),
+    };
     let mut state = socket.state.lock();
     state.identity = Some(identity.clone());
-    state.push(frames::text(&out));
+    state.push(frames::text(
+        typed_payload("system.authenticated", &authenticated).as_bytes(),
+    ));
     drop(state);
 
     let Some(question) = question else {

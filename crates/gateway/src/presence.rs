@@ -5,6 +5,7 @@ use crate::shared::{Addressee, Draft, SYSTEM_ACTOR, Shared};
 use crate::socket::{Identity, Socket};
 use crate::starts;
 use blazing_sun_backbone::log::NewRecord;
+use blazing_sun_backbone::messages::{UserConnection, UserPresence, typed_payload};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,14 +79,18 @@ pub(crate) fn records(
     let system = draft(&shared.system_events, system, Addressee::Everyone);
     [
         shared.record(&presence, |out| {
-            let own = serde_json::json!({
-                "type": if online { "user_online" } else { "user_offline" },
-                "user_id": identity.user,
-                "gateway_id": shared.config.gateway_id,
-                "boot_id": shared.boot_id,
-                "connection_id": socket.id,
-            });
-            out.extend_from_slice(own.to_string().as_bytes());
+            let kind = if online {
+                "user_online"
+            } else {
+                "user_offline"
+            };
+            let own = UserPresence {
+                user_id: identity.user,
+                gateway_id: &shared.config.gateway_id,
+                boot_id: shared.boot_id,
+                connection_id: socket.id,
+            };
+            out.extend_from_slice(typed_payload(kind, &own).as_bytes());
         }),
         shared.record(&system, |out| {
             let kind = if online {
@@ -93,13 +98,10 @@ pub(crate) fn records(
             } else {
                 "user_disconnected"
             };
-            out.extend_from_slice(
-                format!(
-                    "{{\"type\":\"{kind}\",\"connection_id\":\"{}\"}}",
-                    socket.id
-                )
-                .as_bytes(),
-            );
+            let own = UserConnection {
+                connection_id: socket.id,
+            };
+            out.extend_from_slice(typed_payload(kind, &own).as_bytes());
         }),
     ]
 }
@@ -158,12 +160,8 @@ pub(crate) async fn beat(shared: Arc<Shared>, every: Duration) {
                 payload_bytes: 128,
             },
             |out| {
-                let own = serde_json::json!({
-                    "type": "gateway_heartbeat",
-                    "gateway_id": shared.config.gateway_id,
-                    "boot_id": shared.boot_id,
-                });
-                out.extend_from_slice(own.to_string().as_bytes());
+                let own = starts::own(&shared);
+                out.extend_from_slice(typed_payload("gateway_heartbeat", &own).as_bytes());
             },
         );
         if let Err(error) = shared.append(vec![record], |_, _| {}) {

@@ -4,6 +4,7 @@
 use crate::shared::{Addressee, Draft, SYSTEM_ACTOR, Shared};
 use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::log::Record;
+use blazing_sun_backbone::messages::{GatewayStart, typed_payload};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::UserId;
 use serde::Deserialize;
@@ -55,6 +56,14 @@ struct Started {
     boot_id: Uuid,
 }
 
+/// This gateway, and this start of it.
+pub(crate) fn own(shared: &Shared) -> GatewayStart<'_> {
+    GatewayStart {
+        gateway_id: &shared.config.gateway_id,
+        boot_id: shared.boot_id,
+    }
+}
+
 /// Says that this gateway starts, unless it has; what the log does not take is said again later.
 pub(crate) fn say(shared: &Arc<Shared>) {
     if !shared.starts.change(UNSAID, SAID) {
@@ -70,12 +79,8 @@ pub(crate) fn say(shared: &Arc<Shared>) {
         payload_bytes: 128,
     };
     let record = shared.record(&draft, |out| {
-        let own = serde_json::json!({
-            "type": "gateway_started",
-            "gateway_id": shared.config.gateway_id,
-            "boot_id": shared.boot_id,
-        });
-        out.extend_from_slice(own.to_string().as_bytes());
+        let own = typed_payload("gateway_started", &own(shared));
+        out.extend_from_slice(own.as_bytes());
     });
     let taken = shared.append(vec![record], |shared, durable| {
         if !durable {

@@ -7,6 +7,8 @@ mod bank;
 mod beside;
 mod client;
 mod cluster;
+pub mod contract;
+pub mod generated;
 pub mod kafka;
 pub mod postgres;
 pub mod proxy;

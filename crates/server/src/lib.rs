@@ -18,6 +18,7 @@ mod brokers;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
+mod docs_pages;
 mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -63,7 +63,11 @@ fn is_page(path: &str) -> bool {
     WHOLE.contains(&path) || has_parts("r/", 1) || has_parts("history/", 2)
 }
 
-fn answer_embedded(name: &str, file: rust_embed::EmbeddedFile, asked: &HeaderMap) -> Response {
+pub(crate) fn answer_embedded(
+    name: &str,
+    file: rust_embed::EmbeddedFile,
+    asked: &HeaderMap,
+) -> Response {
     let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
     let body = match file.data {
         std::borrow::Cow::Borrowed(bytes) => Body::from(bytes),
@@ -72,7 +76,7 @@ fn answer_embedded(name: &str, file: rust_embed::EmbeddedFile, asked: &HeaderMap
     answer(name, &etag, body, asked)
 }
 
-fn answer(name: &str, etag: &str, body: Body, asked: &HeaderMap) -> Response {
+pub(crate) fn answer(name: &str, etag: &str, body: Body, asked: &HeaderMap) -> Response {
     // The build puts a digest into each name under assets/: what such a name means never changes.
     let caching = match name.starts_with("assets/") {
         true => "public, max-age=31536000, immutable",

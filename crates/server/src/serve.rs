@@ -18,6 +18,7 @@ use crate::asked_wrongly::AskedWrongly;
 use crate::cli::BenchTokens;
 use crate::config::{Config, Mode, PaymentProvider, Role};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::docs_pages;
 use crate::game_pages::{GamePages, module_address};
 use crate::house_bot::HouseBot;
 use crate::mail;
@@ -322,7 +323,7 @@ fn serve_operators(
 }
 
 fn with_pages(parts: &Parts, pages: Pages) -> Router {
-    let routes = parts.router();
+    let routes = docs_pages::add(parts.router());
     let routes = match pages {
         Pages::Of(games) => {
             let games = Arc::new(games);

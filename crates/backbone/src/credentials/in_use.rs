@@ -10,7 +10,7 @@ const PASSWORD_KEY: &[u8] = b"blazing-sun password key";
 const FINGERPRINT_BYTES: usize = 16;
 
 /// A key, named without showing it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NamedKey {
     /// As in the keys file.
     pub id: String,
@@ -18,8 +18,8 @@ pub struct NamedKey {
     pub fingerprint: String,
 }
 
-/// What backends do with their keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Which keys a backend uses. Of several the last one counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeysInUse {
     /// Signs access tokens.
     pub token_key: NamedKey,

@@ -1,11 +1,11 @@
 //! Chat outside of rooms: what users write to each other and in the lobby.
 
-use super::fields::{Fields, InvalidField};
+use super::replies::to_text;
 use blazing_sun_domain::room::Channel;
-use blazing_sun_domain::room::events::Timestamp;
+use blazing_sun_domain::room::events::{ChatMessage, Timestamp};
 use blazing_sun_domain::{Millis, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
 use std::fmt;
 use uuid::Uuid;
@@ -16,8 +16,9 @@ pub const LOBBY_ID: &str = "main";
 pub const READ_AT_ONCE_MAX: usize = 100;
 
 /// What somebody wrote. Its `Debug` does not show it: it is nobody's but its readers'.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct Content(pub String);
 
 impl fmt::Debug for Content {
@@ -55,38 +56,8 @@ pub enum ChatCommand {
     },
 }
 
-impl ChatCommand {
-    /// The command of this name; none where there is no such.
-    pub(super) fn read(name: &str, f: &Fields<'_>) -> Result<Option<ChatCommand>, InvalidField> {
-        Ok(Some(match name {
-            "send_message" => ChatCommand::SendMessage {
-                recipient_id: f.required("recipient_id")?,
-                content: f.required("content")?,
-            },
-            "send_lobby_message" => ChatCommand::SendLobbyMessage {
-                lobby_id: f.required("lobby_id")?,
-                content: f.required("content")?,
-            },
-            "typing" => ChatCommand::Typing {
-                recipient_id: f.required("recipient_id")?,
-            },
-            "mark_read" => {
-                let message_ids: Vec<Uuid> = f.required("message_ids")?;
-                if !(1..=READ_AT_ONCE_MAX).contains(&message_ids.len()) {
-                    return Err(InvalidField::Invalid {
-                        name: "message_ids",
-                        expected: format!("expected 1 to {READ_AT_ONCE_MAX} ids"),
-                    });
-                }
-                ChatCommand::MarkRead { message_ids }
-            }
-            _ => return Ok(None),
-        }))
-    }
-}
-
-/// A direct message: the fields of `message_received`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A message from one user to another. To both of them, whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DirectMessage {
     /// Unlike any other's.
     pub message_id: Uuid,
@@ -102,11 +73,12 @@ pub struct DirectMessage {
     pub content: Content,
     /// When.
     #[serde(serialize_with = "as_text")]
+    #[schemars(with = "Timestamp")]
     pub timestamp: Millis,
 }
 
-/// A message in a lobby: the fields of `lobby_message`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A message in the lobby. To everyone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LobbyMessage {
     /// Where.
     pub lobby_id: String,
@@ -120,6 +92,7 @@ pub struct LobbyMessage {
     pub content: Content,
     /// When.
     #[serde(serialize_with = "as_text")]
+    #[schemars(with = "Timestamp")]
     pub timestamp: Millis,
 }
 
@@ -127,24 +100,48 @@ fn as_text<S: serde::Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S:
     Timestamp(*at).serialize(serializer)
 }
 
+/// Somebody is writing to the one addressed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TypingTold<'a> {
+    /// Who.
+    pub user_id: UserId,
+    /// Who, by name.
+    pub username: &'a str,
+}
+
+/// Messages were marked as read: to the one who read them, at every connection.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct MessagesRead<'a> {
+    /// Which.
+    pub message_ids: &'a [Uuid],
+}
+
+/// What was written in a channel of the room's chat, the oldest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ChatHistory<'a> {
+    /// Which channel.
+    pub channel: Channel,
+    /// Each as it was sent.
+    #[schemars(with = "Vec<ChatMessage>")]
+    pub messages: &'a [&'a RawValue],
+}
+
 /// The fields of `typing`.
 pub fn typing_body(user: UserId, username: &str) -> String {
-    json!({ "user_id": user, "username": username }).to_string()
+    to_text(&TypingTold {
+        user_id: user,
+        username,
+    })
 }
 
 /// The fields of `messages_read`, beside `command_id`.
 pub fn messages_read_body(message_ids: &[Uuid]) -> String {
-    json!({ "message_ids": message_ids }).to_string()
+    to_text(&MessagesRead { message_ids })
 }
 
 /// The fields of `chat_history`, beside `command_id`; each message as it was sent.
 pub fn chat_history_body(channel: Channel, messages: &[&RawValue]) -> String {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        channel: Channel,
-        messages: &'a [&'a RawValue],
-    }
-    serde_json::to_string(&Body { channel, messages }).expect("messages are JSON objects")
+    to_text(&ChatHistory { channel, messages })
 }
 
 #[cfg(test)]

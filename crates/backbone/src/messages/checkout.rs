@@ -1,7 +1,9 @@
 //! What backends ask of the checkout and what it answers: raw JSON without an envelope.
 
+use blazing_sun_domain::room::events::Timestamp;
 use blazing_sun_domain::wallet::{DisputeOutcome, DisputeStage};
 use blazing_sun_domain::{Cents, UserId};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -9,12 +11,13 @@ use uuid::Uuid;
 pub const PURPOSE_TOP_UP: &str = "balance_topup";
 
 /// A record on `checkout.requests`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckoutRequest {
     /// The request; its answers carry it.
     pub request_id: Uuid,
     /// Who pays.
     #[serde(serialize_with = "as_number")]
+    #[schemars(schema_with = "id_as_number")]
     pub user_id: UserId,
     /// How much.
     pub amount_cents: Cents,
@@ -23,6 +26,7 @@ pub struct CheckoutRequest {
     /// [`PURPOSE_TOP_UP`]
     pub purpose: String,
     /// RFC 3339, UTC.
+    #[schemars(with = "Timestamp")]
     pub timestamp: String,
     /// Where the payer goes after paying.
     #[serde(default)]
@@ -33,19 +37,20 @@ pub struct CheckoutRequest {
 }
 
 /// A record on `checkout.cancellations`: the payment is not to be made any more, if it still can be kept from it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckoutCancellation {
     /// The request.
     pub request_id: Uuid,
     /// Who asked for it.
     #[serde(serialize_with = "as_number")]
+    #[schemars(schema_with = "id_as_number")]
     pub user_id: UserId,
     /// Why.
     pub reason: CancelReason,
 }
 
 /// Why a payment is not to be made any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// Its player wants so.
@@ -68,12 +73,13 @@ impl CancelReason {
 }
 
 /// A record on `checkout.finished`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckoutFinished {
     /// The request.
     pub request_id: Uuid,
     /// Who pays.
     #[serde(serialize_with = "as_number")]
+    #[schemars(schema_with = "id_as_number")]
     pub user_id: UserId,
     /// How much.
     pub amount_cents: Cents,
@@ -96,6 +102,7 @@ pub struct CheckoutFinished {
     #[serde(default)]
     pub error_message: Option<String>,
     /// RFC 3339, UTC.
+    #[schemars(with = "Timestamp")]
     pub timestamp: String,
     /// Whether real money was paid; not said by other programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,7 +116,7 @@ pub struct CheckoutFinished {
 }
 
 /// What is told of a dispute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckoutDispute {
     /// The provider's.
     pub id: String,
@@ -123,7 +130,8 @@ pub struct CheckoutDispute {
 }
 
 /// Where a payment stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum CheckoutStatus {
     /// The payer can pay.
     SessionCreated,
@@ -140,6 +148,7 @@ pub enum CheckoutStatus {
     /// The payer's bank takes it back.
     Disputed,
     /// A status of another program's, which changes nothing.
+    #[schemars(skip)]
     Other(String),
 }
 
@@ -186,6 +195,11 @@ impl<'de> Deserialize<'de> for CheckoutStatus {
 
 fn as_number<S: Serializer>(user: &UserId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(user.get())
+}
+
+/// Records without an envelope have user ids as numbers; both forms are read.
+pub(super) fn id_as_number(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({ "type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_u64 })
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Commands: from event type and payload to what is asked.
 
 use super::chat::{ChatCommand, Content};
+use super::client_commands::{Asked, AutoPlay};
 use super::fields::{Fields, InvalidField};
 use super::quick_match::QuickMatch;
 use super::wallet::WalletCommand;
 use super::{
-    CLIENT_COMMANDS, CLOSE_GUEST, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN,
-    INTERNAL_COMMANDS, MEMBER_ASKED, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
+    CLOSE_GUEST, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN, INTERNAL_COMMANDS, MEMBER_ASKED,
+    PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
 };
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::room::{Channel, Measure};
@@ -14,7 +15,6 @@ use blazing_sun_domain::{Cents, CommandId, Refusal, RefusalCode, RoomId, UserId}
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use std::fmt;
-use std::str::FromStr;
 use uuid::Uuid;
 
 /// The most that one `wallet.command.credit` gives.
@@ -24,7 +24,7 @@ pub const CREDIT_CENTS_MAX: Cents = Cents(100_000_000);
 pub const ROOM_NAME_CHARS_MAX: usize = 50;
 
 /// Users that one `invite_players` names at most.
-const INVITED_AT_ONCE_MAX: usize = 20;
+pub(super) const INVITED_AT_ONCE_MAX: usize = 20;
 
 /// What a command asks.
 #[derive(Debug, Clone)]
@@ -373,10 +373,10 @@ fn read(
     payload: &RawValue,
     f: &Fields<'_>,
 ) -> Result<Option<Command>, InvalidField> {
-    if !is_of_a_game(event_type)
-        && !CLIENT_COMMANDS.contains(&event_type)
-        && !INTERNAL_COMMANDS.contains(&event_type)
-    {
+    if let Some(asked) = Asked::read(event_type, f)? {
+        return asked.into_command().map(Some);
+    }
+    if !is_of_a_game(event_type) && !INTERNAL_COMMANDS.contains(&event_type) {
         return Ok(None);
     }
     if event_type == DEMO_GRANT {
@@ -400,12 +400,6 @@ fn read(
     if let Some(quick) = QuickMatch::read(event_type, payload, f)? {
         return Ok(Some(Command::QuickMatch(quick)));
     }
-    if let Some(name) = event_type.strip_prefix("chat.command.") {
-        return Ok(ChatCommand::read(name, f)?.map(Command::Chat));
-    }
-    if let Some(name) = event_type.strip_prefix("wallet.command.") {
-        return Ok(WalletCommand::read(name, f)?.map(Command::Wallet));
-    }
     let Some(name) = event_type.strip_prefix("games.command.") else {
         return Ok(None);
     };
@@ -414,90 +408,6 @@ fn read(
             .ok_or(InvalidField::Missing("room_id"))
     };
     Ok(Some(match name {
-        "create_room" => Command::CreateRoom(CreateRoom {
-            room_id: f.optional("room_id")?,
-            game_type: f.required("game_type")?,
-            room_name: f.required("room_name")?,
-            password: f.optional("password")?,
-            password_sealed: f.optional("password_sealed")?,
-            max_players: f.optional("max_players")?,
-            allow_spectators: f.optional("allow_spectators")?.unwrap_or(true),
-            invites_bot: f.optional("invites_bot")?.unwrap_or(false),
-        }),
-        "join_room" => Command::JoinRoom(join_room(f)?),
-        "spectate" | "join_as_spectator" => Command::Spectate(join_room(f)?),
-        "stop_spectating" | "leave_spectate" => Command::StopSpectating {
-            room_id: room_id()?,
-        },
-        "become_spectator" => Command::BecomeSpectator {
-            room_id: room_id()?,
-            target_user_id: f.optional("target_user_id")?,
-        },
-        "select_spectator" => Command::BecomeSpectator {
-            room_id: room_id()?,
-            target_user_id: Some(f.required("target_user_id")?),
-        },
-        "become_player" => Command::BecomePlayer {
-            room_id: room_id()?,
-            target_user_id: f.optional("target_user_id")?,
-        },
-        "list_rooms" => Command::ListRooms {
-            game_type: f.optional("game_type")?,
-        },
-        "rejoin_room" => Command::RejoinRoom {
-            room_id: room_id()?,
-        },
-        "leave_room" => Command::LeaveRoom {
-            room_id: room_id()?,
-        },
-        "select_player" => Command::SelectPlayer {
-            room_id: room_id()?,
-            target_user_id: f.required("target_user_id")?,
-        },
-        "invite_players" => {
-            let target_user_ids: Vec<UserId> = f.required("target_user_ids")?;
-            if !(1..=INVITED_AT_ONCE_MAX).contains(&target_user_ids.len()) {
-                return Err(InvalidField::Invalid {
-                    name: "target_user_ids",
-                    expected: format!("expected 1 to {INVITED_AT_ONCE_MAX} users"),
-                });
-            }
-            Command::InvitePlayers {
-                room_id: room_id()?,
-                target_user_ids,
-                rematch_of: f.optional("rematch_of")?,
-            }
-        }
-        "deselect_player" => Command::DeselectPlayer {
-            room_id: room_id()?,
-            target_user_id: f.required("target_user_id")?,
-        },
-        "ready" | "set_ready" => Command::Ready {
-            room_id: room_id()?,
-            is_ready: f
-                .optional("is_ready")?
-                .or(f.optional("ready")?)
-                .unwrap_or(true),
-            seed_commitment: hex_field::<Commitment>(f, "seed_commitment")?,
-        },
-        "reveal_seed" => Command::RevealSeed {
-            room_id: room_id()?,
-            client_seed: hex_field(f, "client_seed")?
-                .ok_or(InvalidField::Missing("client_seed"))?,
-        },
-        "start_game" => Command::StartGame {
-            room_id: room_id()?,
-        },
-        "send_chat" => Command::SendChat {
-            room_id: room_id()?,
-            channel: f.required("channel")?,
-            content: f.required("content")?,
-        },
-        "get_chat_history" => Command::GetChatHistory {
-            room_id: room_id()?,
-            channel: f.required("channel")?,
-            limit: f.optional("limit")?,
-        },
         _ if event_type == PLAYER_DISCONNECTED => Command::PlayerDisconnected {
             room_id: room_id()?,
             user_id: f.required("user_id")?,
@@ -524,27 +434,20 @@ fn read(
             rooms: f.optional("rooms")?.unwrap_or_default(),
         },
         _ => {
-            if let Some(measure) = measure_named(name) {
-                return Ok(Some(Command::Moderate {
-                    room_id: room_id()?,
-                    measure,
-                    target_user_id: f.required("target_user_id")?,
-                }));
-            }
             let Some((game_type, name)) = name.split_once('.') else {
                 return Ok(None);
             };
-            let (room_id, game_type) = (room_id()?, game_type.to_owned());
+            let game_type = game_type.to_owned();
             if name == "enable_auto_play" {
-                let enabled = f.optional("enabled")?.unwrap_or(true);
+                let AutoPlay { room_id, enabled } = AutoPlay::read(f)?;
                 Command::EnableAutoPlay {
                     room_id,
                     game_type,
-                    enabled,
+                    enabled: enabled.unwrap_or(true),
                 }
             } else {
                 Command::Move {
-                    room_id,
+                    room_id: room_id()?,
                     game_type,
                     name: name.to_owned(),
                     fields: payload.to_owned(),
@@ -560,58 +463,11 @@ fn is_of_a_game(event_type: &str) -> bool {
     name.is_some_and(|name| name.contains('.'))
 }
 
-fn measure_named(name: &str) -> Option<Measure> {
-    Some(match name {
-        "kick_player" => Measure::KickPlayer,
-        "kick_spectator" => Measure::KickSpectator,
-        "ban_player" => Measure::Ban,
-        "unban_player" => Measure::Unban,
-        "mute_user" => Measure::Mute,
-        "unmute_user" => Measure::Unmute,
-        _ => return None,
-    })
-}
-
-fn join_room(f: &Fields<'_>) -> Result<JoinRoom, InvalidField> {
-    let join = JoinRoom {
-        room_id: f.optional("room_id")?,
-        room_name: f.optional("room_name")?,
-        password: f.optional("password")?,
-        password_sealed: f.optional("password_sealed")?,
-    };
-    if join.room_name.as_deref().is_some_and(is_no_room_name) {
-        return Err(InvalidField::Invalid {
-            name: "room_name",
-            expected: format!(
-                "expected 1 to {ROOM_NAME_CHARS_MAX} characters, no control characters"
-            ),
-        });
-    }
-    if join.room_id.is_none() && join.room_name.is_none() {
-        return Err(InvalidField::Missing("room_id` or `room_name"));
-    }
-    Ok(join)
-}
-
 /// Whether no room can have this name, whatever else names have to be.
-fn is_no_room_name(typed: &str) -> bool {
+pub(super) fn is_no_room_name(typed: &str) -> bool {
     let name = typed.trim();
     let chars = name.chars().take(ROOM_NAME_CHARS_MAX + 1).count();
     !(1..=ROOM_NAME_CHARS_MAX).contains(&chars) || name.chars().any(char::is_control)
-}
-
-fn hex_field<T: FromStr<Err: ToString>>(
-    fields: &Fields<'_>,
-    name: &'static str,
-) -> Result<Option<T>, InvalidField> {
-    let Some(text) = fields.optional::<String>(name)? else {
-        return Ok(None);
-    };
-    let parsed = text.parse().map(Some);
-    parsed.map_err(|error: T::Err| InvalidField::Invalid {
-        name,
-        expected: error.to_string(),
-    })
 }
 
 pub(super) fn raw(value: &Value) -> Box<RawValue> {

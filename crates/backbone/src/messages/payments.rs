@@ -1,8 +1,11 @@
 //! Payment records: raw JSON without an envelope, exactly the contract's fields in its order.
 
+use super::checkout::id_as_number;
 use crate::derived_id::derived_id;
 use crate::topics;
+use blazing_sun_domain::room::events::Timestamp;
 use blazing_sun_domain::{Cents, Millis, RoomId, SeatedPlayer};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -59,21 +62,33 @@ pub fn payment_event_id(transfer_key: &str) -> Uuid {
     derived_id(["payment/", transfer_key])
 }
 
-/// A record on `<game>.participation_payed`, `.win_prize` or `.participation_refunded`.
-#[derive(Debug, Clone, Serialize)]
+/// An entry fee was taken or given back, or a prize was paid.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PaymentRecord {
+    /// `game.participation.deducted`, `game.prize.won` or `game.participation.refunded`.
     event_type: &'static str,
-    /// Derived from the transfer.
+    /// Derived from the transfer: a record that is sent twice is the same one.
     pub event_id: Uuid,
+    /// When.
+    #[schemars(with = "Timestamp")]
     timestamp: String,
+    /// Whose money.
+    #[schemars(schema_with = "id_as_number")]
     user_id: u64,
+    /// How much.
     amount_cents: Cents,
+    /// The game.
     game_type: String,
+    /// The room that it was played in.
     room_id: String,
+    /// The room's name.
     room_name: String,
+    /// The player's name.
     username: String,
+    /// With a prize: how many played.
     #[serde(skip_serializing_if = "Option::is_none")]
     total_players: Option<u32>,
+    /// `PAY`, `WON` or `REFUND`, and the game's name in capitals.
     description: String,
 }
 

@@ -2,6 +2,8 @@
 
 use super::fields::{Fields, InvalidField};
 use blazing_sun_domain::UserId;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -49,6 +51,35 @@ impl PresenceMessage {
             PresenceMessage::GatewayHeartbeat { gateway_id, .. } => gateway_id.clone(),
         }
     }
+}
+
+/// `user_online` and `user_offline` as a gateway writes them: a user's connection is signed in, or gone.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct UserPresence<'a> {
+    /// The user.
+    pub user_id: UserId,
+    /// The gateway.
+    pub gateway_id: &'a str,
+    /// The gateway's start.
+    pub boot_id: Uuid,
+    /// The connection.
+    pub connection_id: Uuid,
+}
+
+/// `gateway_heartbeat` and `gateway_started` as a gateway writes them: it lives.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GatewayStart<'a> {
+    /// The gateway.
+    pub gateway_id: &'a str,
+    /// Its start.
+    pub boot_id: Uuid,
+}
+
+/// `user_connected` and `user_disconnected`: a connection of the actor's is signed in, or gone.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct UserConnection {
+    /// The connection.
+    pub connection_id: Uuid,
 }
 
 /// Bytes of a gateway's, a start's or a socket's name: all of them are keys in the store.

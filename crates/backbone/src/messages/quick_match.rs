@@ -1,6 +1,7 @@
 //! Quick match: what a game's queue, the users' partitions and the rooms' partitions tell each other.
 
 use super::fields::{Fields, InvalidField};
+use super::replies::to_text;
 use super::{MATCH_SETTLED, MATCHED_WHILE_GONE, OPEN_MATCHED_ROOM, QUICK_MATCH_LEFT};
 use blazing_sun_domain::{Refusal, RoomId, SeatedPlayer, UserId};
 use serde::{Deserialize, Serialize};
@@ -89,10 +90,6 @@ impl QuickMatch {
         f: &Fields<'_>,
     ) -> Result<Option<QuickMatch>, InvalidField> {
         Ok(Some(match event_type {
-            "games.command.quick_match" => QuickMatch::Asked {
-                game_type: f.required("game_type")?,
-                cancel: f.optional("cancel")?.unwrap_or(false),
-            },
             OPEN_MATCHED_ROOM => QuickMatch::OpenRoom(whole(payload)?),
             MATCH_SETTLED => QuickMatch::Settled(whole(payload)?),
             QUICK_MATCH_LEFT => QuickMatch::Left {
@@ -158,10 +155,24 @@ pub fn matched_while_gone(command_id: Uuid, room: &RoomId, user: UserId) -> Box<
     )
 }
 
-/// The fields of `quick_match_waiting`: how many wait for the game, and whether the one addressed is
-/// among them.
+/// How many wait for a game. To each who does, and to one who gave the place up.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct QuickMatchWaiting<'a> {
+    /// The game.
+    pub game_type: &'a str,
+    /// Whether the one addressed is among them.
+    pub is_waiting: bool,
+    /// How many.
+    pub waiting: usize,
+}
+
+/// The fields of `quick_match_waiting`.
 pub fn quick_match_waiting_body(game_type: &str, waiting: usize, is_waiting: bool) -> String {
-    json!({ "game_type": game_type, "waiting": waiting, "is_waiting": is_waiting }).to_string()
+    to_text(&QuickMatchWaiting {
+        game_type,
+        is_waiting,
+        waiting,
+    })
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use blazing_sun_domain::{Cents, Refusal};
+use blazing_sun_domain::room::events::{NotInRoom, Timestamp};
+use blazing_sun_domain::room::{RoomStatus, RoomSummary};
+use blazing_sun_domain::{Cents, Refusal, RefusalCode};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use serde_json::json;
 
-/// `wallet.event.balance_changed`, beside `room_id`.
-#[derive(Debug, Clone, Serialize)]
+/// A player's money has changed, whatever by.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BalanceChanged {
     /// As it is now.
     pub balance_cents: Cents,
@@ -19,8 +21,8 @@ pub struct BalanceChanged {
     pub reason: String,
 }
 
-/// A record of `events.dead_letter`.
-#[derive(Debug, Clone, Serialize)]
+/// A record that nobody could read or decide, put aside with the reason.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DeadLetter {
     /// Where the record was.
     pub topic: String,
@@ -33,9 +35,11 @@ pub struct DeadLetter {
     /// Why it was put aside.
     pub error: String,
     /// When.
+    #[schemars(with = "Timestamp")]
     pub failed_at: String,
     /// Its bytes; base64 on the wire.
     #[serde(serialize_with = "as_base64")]
+    #[schemars(with = "String", extend("contentEncoding" = "base64"))]
     pub original: Vec<u8>,
 }
 
@@ -43,25 +47,110 @@ fn as_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_str(&STANDARD.encode(bytes))
 }
 
+/// A command was refused. To the one who sent it, at the connection that it came from.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Refused<'a> {
+    /// For a program.
+    pub code: RefusalCode,
+    /// For a person.
+    pub message: &'a str,
+    /// The connection that the command came from; empty: all of the user's.
+    pub socket_id: &'a str,
+}
+
+/// The answer to a command that was sent again and whose answer had been an event of the room.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CommandApplied {
+    /// The room's event that answered it.
+    pub room_seq: u64,
+}
+
+/// The open rooms: those to come back to first, then those to join, the newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RoomList<T = RoomLine> {
+    /// 200 at most.
+    pub rooms: Vec<T>,
+}
+
+/// A room in the list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RoomSummary")]
+pub struct RoomLine {
+    /// What everyone sees of it.
+    #[serde(flatten)]
+    pub summary: RoomSummary,
+    /// Whether the one who asks is, or was, in it.
+    pub can_rejoin: bool,
+    /// As what.
+    pub rejoin_role: Option<RejoinRole>,
+}
+
+/// As what somebody comes back into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RejoinRole {
+    /// Seated, or selected.
+    Player,
+    /// In the lobby.
+    Lobby,
+    /// Among the spectators.
+    Spectator,
+}
+
+/// The server goes down for a while.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Maintenance {
+    /// When.
+    pub starts_at: Timestamp,
+    /// For a person.
+    pub message: String,
+}
+
 /// The fields of `games.event.error` and `chat.event.error`, beside `command_id`.
 pub fn error_body(refusal: &Refusal, socket_id: &str) -> String {
-    json!({ "code": refusal.code, "message": refusal.message, "socket_id": socket_id }).to_string()
+    to_text(&Refused {
+        code: refusal.code,
+        message: &refusal.message,
+        socket_id,
+    })
 }
 
 /// The fields of `command_applied`, beside `command_id`.
 pub fn command_applied_body(room_seq: u64) -> String {
-    json!({ "room_seq": room_seq }).to_string()
+    to_text(&CommandApplied { room_seq })
 }
 
 /// The fields of `not_in_room` for a room that is not there any more.
 pub fn gone_room_body(room_name: &str) -> String {
-    json!({
-        "room_name": room_name,
-        "status": "finished",
-        "is_password_protected": false,
-        "allow_spectators": false,
+    to_text(&NotInRoom {
+        room_name: room_name.into(),
+        status: RoomStatus::Finished,
+        is_password_protected: false,
+        allow_spectators: false,
     })
-    .to_string()
+}
+
+/// The fields of `room_list`.
+pub fn room_list_body<T: Serialize>(rooms: Vec<T>) -> String {
+    to_text(&RoomList { rooms })
+}
+
+/// A payload: its `type`, then its fields.
+pub fn typed_payload(kind: &str, fields: &impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Typed<'a, F> {
+        r#type: &'a str,
+        #[serde(flatten)]
+        fields: &'a F,
+    }
+    to_text(&Typed {
+        r#type: kind,
+        fields,
+    })
+}
+
+pub(super) fn to_text(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("fields have text keys and plain values")
 }
 
 #[cfg(test)]
@@ -92,8 +181,8 @@ mod tests {
         assert_eq!(
             gone_room_body("My Game"),
             concat!(
-                r#"{"allow_spectators":false,"is_password_protected":false,"#,
-                r#""room_name":"My Game","status":"finished"}"#,
+                r#"{"room_name":"My Game","status":"finished","#,
+                r#""is_password_protected":false,"allow_spectators":false}"#,
             ),
         );
     }

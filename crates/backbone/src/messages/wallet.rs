@@ -1,10 +1,12 @@
 //! What players ask about money from outside, and what they are told of it.
 
-use super::fields::{Fields, InvalidField};
+use super::fields::InvalidField;
 use crate::derived_id::derived_id;
+use blazing_sun_domain::room::events::Timestamp;
 use blazing_sun_domain::wallet::Period;
 use blazing_sun_domain::wallet::limits::EXCLUSION_DAYS_MAX;
 use blazing_sun_domain::{Cents, CommandId, Millis, UserId};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -50,51 +52,34 @@ pub enum WalletCommand {
     },
 }
 
-impl WalletCommand {
-    /// The command of this name; none where there is no such.
-    pub(super) fn read(name: &str, f: &Fields<'_>) -> Result<Option<WalletCommand>, InvalidField> {
-        Ok(Some(match name {
-            "top_up" => WalletCommand::TopUp {
-                amount: f.required("amount_cents")?,
-                success_url: url(f, "success_url")?,
-                cancel_url: url(f, "cancel_url")?,
-            },
-            "cancel_top_up" => WalletCommand::CancelTopUp {
-                request_id: f.required("request_id")?,
-            },
-            "set_deposit_limit" => WalletCommand::SetDepositLimit {
-                period: f.required("period")?,
-                amount: match f.optional("amount_cents")? {
-                    // Null lifts the limit: what was forgotten or misspelt must not.
-                    None if !f.has("amount_cents") => {
-                        return Err(InvalidField::Missing("amount_cents"));
-                    }
-                    Some(amount) if amount < Cents::ZERO => {
-                        return Err(InvalidField::Invalid {
-                            name: "amount_cents",
-                            expected: "expected 0 or more, or null for no limit".to_owned(),
-                        });
-                    }
-                    amount => amount,
-                },
-            },
-            "exclude_self" => {
-                let days = f.required("days")?;
-                if !(1..=EXCLUSION_DAYS_MAX).contains(&days) {
-                    return Err(InvalidField::Invalid {
-                        name: "days",
-                        expected: format!("expected 1 to {EXCLUSION_DAYS_MAX}"),
-                    });
-                }
-                WalletCommand::ExcludeSelf { days }
-            }
-            _ => return Ok(None),
-        }))
+/// A limit's amount; none: no limit.
+pub(super) fn limit_of(amount: Option<Cents>) -> Result<Option<Cents>, InvalidField> {
+    match amount {
+        Some(amount) if amount < Cents::ZERO => Err(InvalidField::Invalid {
+            name: "amount_cents",
+            expected: "expected 0 or more, or null for no limit".to_owned(),
+        }),
+        amount => Ok(amount),
     }
 }
 
-fn url(f: &Fields<'_>, name: &'static str) -> Result<Option<String>, InvalidField> {
-    match f.optional::<String>(name)? {
+/// For how many days a player may be excluded.
+pub(super) fn days_of(days: u32) -> Result<u32, InvalidField> {
+    if (1..=EXCLUSION_DAYS_MAX).contains(&days) {
+        return Ok(days);
+    }
+    Err(InvalidField::Invalid {
+        name: "days",
+        expected: format!("expected 1 to {EXCLUSION_DAYS_MAX}"),
+    })
+}
+
+/// A return address of a length that can be one.
+pub(super) fn short_url(
+    name: &'static str,
+    url: Option<String>,
+) -> Result<Option<String>, InvalidField> {
+    match url {
         Some(url) if url.len() > URL_BYTES_MAX => Err(InvalidField::Invalid {
             name,
             expected: format!("expected at most {URL_BYTES_MAX} bytes"),
@@ -127,8 +112,8 @@ pub fn cancel_top_up(command_id: Uuid, request_id: Uuid) -> Box<RawValue> {
     super::commands::raw(&json!({ "command_id": command_id, "request_id": request_id }))
 }
 
-/// `wallet.event.top_up`: how a payment stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// How a payment stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TopUpChanged {
     /// The request.
     pub request_id: Uuid,
@@ -153,8 +138,8 @@ fn is_nothing(amount: &Cents) -> bool {
     *amount == Cents::ZERO
 }
 
-/// `wallet.event.limits`: what a player may pay in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What a player may pay in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LimitsTold {
     /// One for each period, the shortest first.
     pub limits: Vec<LimitTold>,
@@ -163,11 +148,13 @@ pub struct LimitsTold {
         skip_serializing_if = "Option::is_none",
         serialize_with = "as_text_if_any"
     )]
+    #[schemars(with = "Option<Timestamp>")]
     pub excluded_until: Option<Millis>,
 }
 
 /// A player's limit for a period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DepositLimit")]
 pub struct LimitTold {
     /// For what.
     pub period: Period,
@@ -182,13 +169,15 @@ pub struct LimitTold {
 }
 
 /// A limit that is not in force yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "PendingLimit")]
 pub struct PendingTold {
     /// None: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount_cents: Option<Cents>,
     /// When it will be.
     #[serde(serialize_with = "as_text")]
+    #[schemars(with = "Timestamp")]
     pub from: Millis,
 }
 

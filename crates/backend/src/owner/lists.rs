@@ -11,7 +11,7 @@ use crate::partition::{JOURNAL_TOPIC, JournalRecord, ListAnswer, ListQuery, put_
 use crate::store::StoreError;
 use crate::store::postgres::PgDirectory;
 use blazing_sun_backbone::log::{NewRecord, Topic};
-use blazing_sun_backbone::messages::header;
+use blazing_sun_backbone::messages::{header, room_list_body};
 use blazing_sun_backbone::topics;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(super) async fn answer_all(
     while let Some((query, since)) = asked.recv().await {
         let until = since + ANSWER_WITHIN;
         let body = match tokio::time::timeout_at(until, directory.room_list(&query)).await {
-            Ok(Ok(rooms)) => Some(serde_json::json!({ "rooms": rooms }).to_string()),
+            Ok(Ok(rooms)) => Some(room_list_body(rooms)),
             Ok(Err(error)) => {
                 tracing::error!(%error, "the directory could not be read");
                 None

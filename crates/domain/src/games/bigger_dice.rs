@@ -33,7 +33,7 @@ pub struct BiggerDice {
     winner: Option<Seat>,
 }
 
-/// `bigger_dice.rolled`
+/// Somebody rolled.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Rolled {
     /// Who rolled.
@@ -55,7 +55,7 @@ pub struct Proof {
     pub nonce: u64,
 }
 
-/// `bigger_dice.round_result`
+/// All have rolled.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct RoundResult {
     /// Who rolled what, in the order of rolling.
@@ -73,7 +73,7 @@ pub struct RoundResult {
     pub scores: Vec<(UserId, i64)>,
 }
 
-/// `bigger_dice.tiebreaker_started`
+/// Several rolled the highest, and roll again.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct TiebreakerStarted {
     /// Who rolls again, in order.
@@ -82,7 +82,7 @@ pub struct TiebreakerStarted {
     pub tied_roll: u8,
 }
 
-/// `bigger_dice.game_over`
+/// Somebody has the points that win.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct GameOver {
     /// Who won.
@@ -95,7 +95,7 @@ pub struct GameOver {
     pub prize_cents: Cents,
 }
 
-/// `bigger_dice.state`
+/// The game as it stands.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct State {
     /// From 1.

@@ -26,6 +26,7 @@ use std::fmt;
     schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ChatChannel")]
 pub enum Channel {
     /// Before play: everyone in the room writes and reads.
     Lobby,

@@ -38,7 +38,10 @@ impl schemars::JsonSchema for Timestamp {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "date-time" })
+        schemars::json_schema!({
+            "description": "An instant: RFC 3339, UTC.",
+            "type": "string", "format": "date-time",
+        })
     }
 }
 
@@ -53,7 +56,10 @@ impl schemars::JsonSchema for RevealedSeed {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
+        schemars::json_schema!({
+            "description": "A seed that may be seen: 32 bytes in hex.",
+            "type": "string", "pattern": "^[0-9a-f]{64}$",
+        })
     }
 }
 
@@ -77,6 +83,7 @@ pub struct Player {
 
 /// A player by id and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "UserRef")]
 pub struct PlayerName {
     /// The user.
     pub user_id: UserId,
@@ -105,6 +112,11 @@ macro_rules! events {
         /// A JSON Schema of each event's fields, by event name.
         pub fn schemas() -> BTreeMap<&'static str, serde_json::Value> {
             BTreeMap::from([$( ($wire, schemars::schema_for!($name).to_value()), )*])
+        }
+
+        /// The same, with what they refer to among the generator's definitions.
+        pub fn schemas_in(generator: &mut schemars::SchemaGenerator) -> Vec<(&'static str, schemars::Schema)> {
+            vec![$( ($wire, <$name as schemars::JsonSchema>::json_schema(generator)), )*]
         }
     };
 }

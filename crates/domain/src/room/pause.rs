@@ -24,7 +24,7 @@ pub(super) struct Allowance {
     until: Option<Millis>,
 }
 
-/// `<game>.game_paused`; again with the same player when `timeout_at` has moved.
+/// The game waits for a player who is gone; told again, with the same player, when `timeout_at` has moved.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct GamePaused {
     /// Who is gone.
@@ -35,7 +35,7 @@ pub struct GamePaused {
     pub timeout_at: Timestamp,
 }
 
-/// `<game>.game_resumed`: nobody is waited for any more.
+/// Nobody is waited for any more.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct GameResumed {
     /// Who was the last that was waited for.
@@ -44,7 +44,7 @@ pub struct GameResumed {
     pub player_username: Arc<str>,
 }
 
-/// `<game>.match_cancelled`: everybody's fee goes back.
+/// The game was called off: everybody's fee goes back.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct MatchCancelled {
     /// For a program: `all_players_gone`; `game_failed` where the server could not go on with the game.

@@ -93,6 +93,7 @@ impl From<RoomSummary> for RoomUpdated {
 
 /// The whole room, as `room_state` carries it.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "RoomSnapshot")]
 pub struct RoomView {
     /// The room.
     pub room_id: RoomId,

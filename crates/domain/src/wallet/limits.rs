@@ -15,7 +15,19 @@ pub const RAISE_AFTER_MS: i64 = DAY_MS;
 pub const EXCLUSION_DAYS_MAX: u32 = 365 * 5;
 
 /// What a limit is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
     /// 24 hours.

@@ -2,7 +2,6 @@
 
 use super::CommandLine;
 use clap::{Arg, Command, CommandFactory};
-use std::path::Path;
 
 fn reference() -> String {
     let mut line = CommandLine::command();
@@ -77,14 +76,6 @@ fn row(argument: &Arg) -> String {
 fn generated_tools_documentation_is_up_to_date() {
     const BEGIN: &str = "<!-- tools: made by `make generated` -->\n";
     const END: &str = "<!-- end of tools -->\n";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tools.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
-    let wanted = format!("{before}{BEGIN}\n{}{END}{after}", reference());
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        std::fs::write(&path, &wanted).unwrap();
-        return;
-    }
-    assert_eq!(text, wanted, "run `make generated`");
+    let wanted = format!("\n{}", reference());
+    blazing_sun_harness::generated::section("docs/tools.md", BEGIN, END, &wanted);
 }

@@ -1,0 +1,84 @@
+//! The published contract as the judge of what is said on sockets: every frame that a client of tests gets is held against the
+//! committed schema of its type, and may have no field that the schema does not know.
+
+use super::generated::repository;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+/// Games whose events the contract describes. Those of other games are their own.
+const GAMES: [&str; 2] = ["bigger_dice", "tic_tac_toe"];
+
+type Validators = HashMap<String, Option<Arc<Validator>>>;
+
+static VALIDATORS: LazyLock<Mutex<Validators>> = LazyLock::new(Mutex::default);
+
+/// Holds a frame against the contract.
+///
+/// # Panics
+/// Where the contract has no such message, or the message is not as it says.
+pub fn check(frame: &Value) {
+    let kind = frame["type"].as_str().unwrap_or_default();
+    if is_of_another_game(kind) {
+        return;
+    }
+    let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let validator = match validators.get(kind) {
+        Some(known) => known.clone(),
+        None => {
+            let read = read(kind);
+            validators.insert(kind.to_owned(), read.clone());
+            read
+        }
+    };
+    drop(validators);
+    let validator = validator.unwrap_or_else(|| panic!("the contract has no such frame: {frame}"));
+    let wrong: Vec<String> = validator
+        .iter_errors(frame)
+        .map(|error| format!("{} at {}", error, error.instance_path()))
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "not by the contract: {wrong:#?} in {frame}"
+    );
+}
+
+fn is_of_another_game(kind: &str) -> bool {
+    let game = kind
+        .strip_prefix("games.event.")
+        .and_then(|name| name.split_once('.'));
+    game.is_some_and(|(game, _)| !GAMES.contains(&game))
+}
+
+fn read(kind: &str) -> Option<Arc<Validator>> {
+    let path = repository(&format!("docs/contract/schemas/{kind}.json"));
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
+    Some(Arc::new(strict_validator(&schema)))
+}
+
+/// A validator of a schema whose objects have no other fields than those that it names.
+///
+/// # Panics
+/// Where it is no schema.
+pub fn strict_validator(schema: &Value) -> Validator {
+    let mut schema = schema.clone();
+    close(&mut schema);
+    jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("no schema: {error}"))
+}
+
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            let is_object = fields.get("properties").is_some_and(Value::is_object);
+            if is_object && fields.contains_key("type") {
+                fields
+                    .entry("additionalProperties")
+                    .or_insert_with(|| json!(false));
+            }
+            fields.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
