@@ -1,6 +1,7 @@
 import type { RoomView } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { money } from "../format.js";
+import { sound } from "../sound.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import "./avatar.js";
@@ -15,6 +16,10 @@ export class Result extends PlayElement {
   constructor() {
     super();
     this.isBusy = false;
+  }
+
+  protected override firstUpdated(): void {
+    if (this.room.result?.winnerId === this.play.account?.user_id) sound.play("win");
   }
 
   override render(): TemplateResult | typeof nothing {

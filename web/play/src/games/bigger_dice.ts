@@ -4,12 +4,18 @@ import { keyed } from "lit/directives/keyed.js";
 import "../elements/avatar.js";
 import { botMark } from "../elements/bot_mark.js";
 import "../elements/countdown.js";
+import { type Round, roundsOf } from "../elements/dice_rounds.js";
+import "../elements/dice_tie.js";
 import "../elements/die.js";
+import "../elements/sound_switch.js";
 import type { GameContext, GamePage } from "../games.js";
+import { type Cue, sound } from "../sound.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
 
 const POINTS_TO_WIN = 10;
+/** More players than so many stand in two columns. */
+const MANY = 4;
 const EVENTS = "games.event.bigger_dice.";
 
 export interface Throw {
@@ -79,6 +85,12 @@ export function tableOf(room: RoomView): Table {
   return { round: Number(state?.round_number ?? 1), rolls, last, outcome, tie };
 }
 
+/** What is heard when the die has come to rest. */
+function cueOf(table: Table): Cue | undefined {
+  if (table.outcome?.winnerId) return "point";
+  return table.outcome ? "tie" : undefined;
+}
+
 function stateOf(room: RoomView) {
   const state = room.gameState;
   const stateRolls = scoresOf(state?.current_rolls).map(({ userId, score }): [UserId, number] => [userId, score]);
@@ -91,6 +103,8 @@ export class BiggerDice extends LitElement {
   declare context: GameContext;
   declare private isRolling: boolean;
   private wasMine = false;
+  /** The throw that was heard last. */
+  private heard: string | undefined;
 
   constructor() {
     super();
@@ -103,18 +117,23 @@ export class BiggerDice extends LitElement {
     const players = room.selected
       .map((id) => room.members.find((member) => member.userId === id))
       .filter((member) => member !== undefined);
+    const rounds = roundsOf(room, table.round);
     return html`
       <div class="card stage" ?data-mine=${room.turn?.userId === me}>
-        <span class="chip round" data-testid="round" data-round=${table.round}>${text.dice.round(table.round)}</span>
+        <div class="top">
+          <span class="chip" data-testid="round" data-round=${table.round}>${text.dice.round(table.round)}</span>
+          ${this.context.isReplay ? nothing : html`<bs-sound-switch></bs-sound-switch>`}
+        </div>
         <div class="well">
           <bs-die data-testid="die" .value=${table.last?.value ?? 6} .throwKey=${table.last?.key ?? ""}
             ?shaking=${this.isRolling}></bs-die>
         </div>
-        ${this.banner(table, players)} ${this.turn(room, players, clock)}
+        ${this.banner(table, players)} ${this.tie(table, rounds.at(-1), players)} ${this.turn(room, players, clock)}
       </div>
       <div class="players">
         ${players.map((player) => this.player(player, room, table))}
       </div>
+      <bs-dice-rounds .rounds=${rounds} .players=${players}></bs-dice-rounds>
     `;
   }
 
@@ -126,6 +145,28 @@ export class BiggerDice extends LitElement {
       this.renderRoot.querySelector<HTMLElement>('[data-testid="roll-button"]')?.focus({ preventScroll: true });
     }
     this.wasMine = isMine;
+    this.toggleAttribute("many", this.context.room.selected.length > MANY);
+    this.sounds();
+  }
+
+  /** For what has just happened, and not for what had happened when the page opened. */
+  private sounds(): void {
+    const table = tableOf(this.context.room);
+    const heard = table.last?.key ?? "";
+    const isFirst = this.heard === undefined;
+    if (heard === this.heard) return;
+    this.heard = heard;
+    if (isFirst || this.context.isReplay) return;
+    sound.play("land");
+    const cue = cueOf(table);
+    if (cue) sound.play(cue);
+  }
+
+  private tie(table: Table, round: Round | undefined, players: readonly Member[]): TemplateResult | typeof nothing {
+    if (!table.tie) return nothing;
+    const rolls = round?.winnerId === null ? round.rolls : new Map();
+    return html`<bs-dice-tie .userIds=${table.tie.userIds} .value=${table.tie.value} .rolls=${rolls} .players=${players}
+      .me=${this.context.me}></bs-dice-tie>`;
   }
 
   private banner(table: Table, players: readonly Member[]): TemplateResult {
@@ -203,8 +244,8 @@ export class BiggerDice extends LitElement {
               ${userId === this.context.me ? html`<span class="soft">(${text.you})</span>` : nothing}</div>
             <div class="row badges">
               ${botMark(player.isBot)}
-              ${isTied ? html`<span class="chip warn" data-testid="tied-${userId}">${text.dice.tieBadge}</span>` : nothing}
-              ${isOut ? html`<span class="chip">${text.dice.sitsOut}</span>` : nothing}
+              ${isTied ? html`<span class="chip warn" data-of="tie" data-testid="tied-${userId}">${text.dice.tieBadge}</span>` : nothing}
+              ${isOut ? html`<span class="chip" data-of="tie">${text.dice.sitsOut}</span>` : nothing}
               ${player.isAuto ? html`<span class="chip" data-testid="auto-${userId}">${text.isAuto}</span>` : nothing}
               ${player.isGone ? html`<span class="chip bad">${text.isGone}</span>` : nothing}
             </div>
@@ -231,6 +272,7 @@ export class BiggerDice extends LitElement {
 
   private readonly roll = async () => {
     this.isRolling = true;
+    sound.play("roll");
     try {
       await this.context.act("games.command.bigger_dice.roll");
     } finally {
@@ -267,8 +309,40 @@ export class BiggerDice extends LitElement {
           var(--shadow),
           0 0 0 4px #ff8a2b26;
       }
-      .round {
-        justify-self: start;
+      .top {
+        display: flex;
+        align-items: center;
+        justify-content: space-between;
+        width: 100%;
+        min-height: 44px;
+      }
+      bs-dice-tie {
+        width: 100%;
+      }
+      bs-dice-rounds {
+        grid-column: 1 / -1;
+      }
+      :host([many]) .players {
+        grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
+        gap: var(--space-2);
+      }
+      :host([many]) .player {
+        grid-template-columns: minmax(0, 1fr);
+        gap: var(--space-2);
+        padding: var(--space-2) var(--space-3);
+      }
+      :host([many]) .player bs-face {
+        --size: 32px;
+      }
+      :host([many]) .player bs-avatar {
+        display: none;
+      }
+      /* The colours say it, and the tie-break itself says why. */
+      :host([many]) [data-of="tie"] {
+        display: none;
+      }
+      :host([many]) .badges:not(:has(:not([data-of="tie"]))) {
+        display: none;
       }
       .well {
         display: grid;
@@ -288,11 +362,8 @@ export class BiggerDice extends LitElement {
       .line.mine {
         color: var(--good);
       }
-      .line.tie {
-        padding: 2px 14px;
-        border-radius: var(--radius-m);
-        background: var(--warn-soft);
-        color: var(--warn);
+      .banner[data-kind="tie"] {
+        display: none;
       }
       .turn {
         display: grid;
@@ -314,6 +385,7 @@ export class BiggerDice extends LitElement {
       }
       .players {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: var(--space-3);
       }
       .player {
