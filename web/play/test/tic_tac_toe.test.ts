@@ -1,9 +1,7 @@
 import { type Frame, foldRoom, type RoomView } from "@blazing-sun/client";
 import { render } from "lit";
 import { describe, expect, it } from "vitest";
-import type { LastBoard } from "../src/games/tic_tac_toe/last_board.js";
-import { endOf, tableOf } from "../src/games/tic_tac_toe/table.js";
-import ticTacToe, { TicTacToe } from "../src/games/tic_tac_toe.js";
+import ticTacToe, { endOf, type LastBoard, TicTacToe, tableOf } from "../src/games/tic_tac_toe.js";
 
 const ADA = { user_id: "1", username: "<i>ada</i>", joined_at: "1" };
 const BOB = { user_id: "2", username: "bob", joined_at: "2" };

@@ -1,18 +1,122 @@
-import { scoresOf, type UserId } from "@blazing-sun/client";
+import { type RoomView, scoresOf, type UserId, userIdOf } from "@blazing-sun/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import "../elements/avatar.js";
 import { botMark } from "../elements/bot_mark.js";
 import "../elements/countdown.js";
 import type { GameContext, GamePage } from "../games.js";
+import { text } from "../texts.js";
 import { ui } from "../ui.js";
-import "./tic_tac_toe/last_board.js";
-import { marks, picture } from "./tic_tac_toe/marks.js";
-import { type Board, type Finished, type Mark, type Table, tableOf } from "./tic_tac_toe/table.js";
-import { words } from "./tic_tac_toe/words.js";
 
+const words = text.ticTacToe;
 const GAMES_TO_WIN = 5;
 /** For so long a finished game stays on the table before the next one's empty board. */
 const RESULT_SHOWN_MS = 2_200;
+
+export type Mark = "X" | "O";
+export type Board = readonly (Mark | null)[];
+
+const EVENTS = "games.event.tic_tac_toe.";
+const EMPTY: Board = Array.from({ length: 9 }, () => null);
+
+/** A game as it was left. */
+export interface Left {
+  readonly board: Board;
+  readonly line: readonly number[];
+  /** The cell that was played last, where that was seen. */
+  readonly lastMove: number | null;
+  /** Who lost it by time. */
+  readonly lateId: UserId | null;
+}
+
+/** A game that is over. */
+export interface Finished extends Left {
+  /** Differs for each. */
+  readonly key: string;
+  readonly winnerId: UserId | null;
+}
+
+export interface Table {
+  readonly board: Board;
+  readonly gameNumber: number;
+  readonly xId: UserId;
+  readonly oId: UserId;
+  readonly last: Finished | null;
+  /** Whether nothing has been played since. */
+  readonly isFresh: boolean;
+}
+
+/** The table from the game's state, and what the last finished game looked like from its events. */
+export function tableOf(room: RoomView): Table {
+  const state = room.gameState;
+  const { playing, last } = played(room);
+  return {
+    board: state ? boardOf(state.board) : (playing?.board ?? EMPTY),
+    gameNumber: Number(state?.game_number ?? 1),
+    xId: userIdOf(state?.player_x_id),
+    oId: userIdOf(state?.player_o_id),
+    last,
+    isFresh: last !== null && playing === null,
+  };
+}
+
+/** What stood on the table when the match ended; null where that was not seen. */
+export function endOf(room: RoomView): Left | null {
+  const { playing, last } = played(room);
+  if (playing || last) return playing ?? last;
+  const board = boardOf(room.gameState?.board);
+  return board.some((mark) => mark !== null) ? { board, line: [], lastMove: null, lateId: null } : null;
+}
+
+/** From the events: the game in play, if anything has been played in it, and the one before. */
+function played(room: RoomView): { playing: Left | null; last: Finished | null } {
+  let playing: Left | null = null;
+  let last: Finished | null = null;
+  let lateId: UserId | null = null;
+  for (const [index, event] of room.gameEvents.entries()) {
+    if (event.type === `${EVENTS}moved`) {
+      const lastMove = typeof event.position === "number" ? event.position : null;
+      playing = { board: boardOf(event.board), line: [], lastMove, lateId: null };
+    } else if (event.type === `${EVENTS}turn_timeout`) {
+      lateId = userIdOf(event.player_id);
+    } else if (event.type === `${EVENTS}game_result`) {
+      const { board = EMPTY, lastMove = null }: Partial<Left> = playing ?? {};
+      const line = Array.isArray(event.winning_line) ? event.winning_line.map(Number) : [];
+      const winnerId = userIdOf(event.winner_id) || null;
+      last = { key: event.event_id ?? `${index}`, board, line, lastMove, winnerId, lateId };
+      playing = null;
+      lateId = null;
+    }
+  }
+  return { playing, last };
+}
+
+function boardOf(value: unknown): Board {
+  return Array.isArray(value) && value.length === 9
+    ? value.map((mark) => (mark === "X" || mark === "O" ? mark : null))
+    : EMPTY;
+}
+
+function picture(mark: Mark | null): TemplateResult | typeof nothing {
+  if (mark === null) return nothing;
+  return mark === "X"
+    ? html`<svg viewBox="0 0 100 100" aria-hidden="true"><path d="M20 20 80 80M80 20 20 80" /></svg>`
+    : html`<svg viewBox="0 0 100 100" aria-hidden="true"><circle cx="50" cy="50" r="32" /></svg>`;
+}
+
+const marks = css`
+  svg {
+    width: 62%;
+    fill: none;
+    stroke-width: 13;
+    stroke-linecap: round;
+  }
+  [data-mark="X"] svg {
+    stroke: var(--sun-2);
+  }
+  [data-mark="O"] svg {
+    stroke: light-dark(#6d4fd0, #a78bfa);
+  }
+`;
 
 export class TicTacToe extends LitElement {
   static override properties = { context: { attribute: false }, isBusy: { state: true }, focused: { state: true } };
@@ -345,6 +449,91 @@ export class TicTacToe extends LitElement {
 }
 
 customElements.define("bs-tic-tac-toe", TicTacToe);
+
+/** The board as it stood when the match ended, beside the result. */
+export class LastBoard extends LitElement {
+  static override properties = { room: { attribute: false } };
+  declare room: RoomView;
+
+  override render(): TemplateResult | typeof nothing {
+    const end = endOf(this.room);
+    if (!end) return nothing;
+    return html`<figure>
+      <div class="board" role="list" aria-label=${words.lastBoard} data-testid="last-board">
+        ${end.board.map((mark, at) => this.cell(end, at, mark))}
+      </div>
+      ${end.lateId === null ? nothing : html`<figcaption class="soft">${words.timeout(this.name(end.lateId))}</figcaption>`}
+    </figure>`;
+  }
+
+  private cell(end: Left, at: number, mark: Left["board"][number]): TemplateResult {
+    const isInLine = end.line.includes(at);
+    const isLast = end.lastMove === at;
+    const notes = [isInLine ? words.inLine : "", isLast ? words.lastMove : ""].filter((note) => note !== "");
+    const said = [words.cell(Math.floor(at / 3) + 1, (at % 3) + 1, mark), ...notes].join(", ");
+    return html`<span role="listitem" aria-label=${said} data-testid="last-cell-${at}" data-mark=${mark ?? ""}
+      ?data-line=${isInLine} ?data-last=${isLast}>${picture(mark)}</span>`;
+  }
+
+  private name(userId: string): string {
+    return this.room.members.find((member) => member.userId === userId)?.username ?? userId;
+  }
+
+  static override styles = [
+    ui,
+    marks,
+    css`
+      :host {
+        position: relative;
+      }
+      figure {
+        display: grid;
+        justify-items: center;
+        gap: var(--space-2);
+        margin: 0;
+      }
+      .board {
+        display: grid;
+        grid-template-columns: repeat(3, 64px);
+        gap: 6px;
+      }
+      .board span {
+        display: grid;
+        place-items: center;
+        height: 64px;
+        border: 1px solid var(--line);
+        border-radius: var(--radius-s);
+        background: var(--surface-2);
+      }
+      .board [data-line] {
+        border-color: var(--good);
+        background: var(--good-soft);
+        outline: 2px solid var(--good);
+      }
+      .board [data-last] svg {
+        animation: placed 420ms var(--ease) 160ms backwards;
+      }
+      .board [data-last][data-line] {
+        background: color-mix(in srgb, var(--good) 38%, var(--good-soft));
+      }
+      .board [data-last]:not([data-line]) {
+        border-color: var(--sun-2);
+        outline: 2px solid var(--sun-2);
+      }
+      @keyframes placed {
+        from {
+          opacity: 0;
+          transform: scale(1.7);
+        }
+      }
+      figcaption {
+        overflow-wrap: anywhere;
+      }
+    `,
+  ];
+}
+
+customElements.define("bs-tic-tac-toe-last-board", LastBoard);
 
 export default {
   gameType: "tic_tac_toe",
