@@ -56,7 +56,13 @@ async fn page(request: Request) -> Response {
 
 fn made(name: &str, file: &Made, request: &Request) -> Response {
     let body = Body::from(file.text.as_str().to_owned());
-    under_policy(pages::answer(name, &file.etag, body, request.headers()))
+    under_policy(pages::answer(
+        name,
+        &file.etag,
+        body,
+        request.headers(),
+        None,
+    ))
 }
 
 async fn file(request: Request) -> Response {
@@ -66,7 +72,12 @@ async fn file(request: Request) -> Response {
         return made(name, &SHEET, &request);
     }
     match Contract::get(name) {
-        Some(file) => under_policy(pages::answer_embedded(name, file, request.headers())),
+        Some(file) => under_policy(pages::answer_embedded(
+            name,
+            file,
+            request.headers(),
+            Contract::get,
+        )),
         None => (StatusCode::NOT_FOUND, "There is no such document.\n").into_response(),
     }
 }

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+use rust_embed::EmbeddedFile;
 use std::sync::Arc;
 
 #[derive(rust_embed::RustEmbed)]
@@ -18,6 +19,10 @@ const NOT_BUILT: &str = "The players' pages are not part of this build. Build th
                          build the program again. The HTTP API is at /api/v1, the socket at /ws.\n";
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// What the build has written beside a file, by its ending and its name on the wire, the smallest first.
+const ENCODINGS: [(&str, &str); 2] = [("br", "br"), ("gz", "gzip")];
 
 /// Answers what no other route did.
 pub async fn serve(request: Request, games: Arc<GamePages>) -> Response {
@@ -28,7 +33,7 @@ pub async fn serve(request: Request, games: Arc<GamePages>) -> Response {
     let file = path.strip_prefix("games/").and_then(|path| games.get(path));
     if let Some(file) = file {
         let body = Body::from(file.bytes.clone());
-        return answer(path, &file.etag, body, request.headers());
+        return answer(path, &file.etag, body, request.headers(), None);
     }
     if Pages::get(INDEX).is_none() {
         let status = if path.is_empty() {
@@ -40,7 +45,7 @@ pub async fn serve(request: Request, games: Arc<GamePages>) -> Response {
     }
     let name = if is_page(path) { INDEX } else { path };
     match Pages::get(name) {
-        Some(file) => answer_embedded(name, file, request.headers()),
+        Some(file) => answer_embedded(name, file, request.headers(), Pages::get),
         None => (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response(),
     }
 }
@@ -65,18 +70,51 @@ fn is_page(path: &str) -> bool {
 
 pub(crate) fn answer_embedded(
     name: &str,
-    file: rust_embed::EmbeddedFile,
+    plain: EmbeddedFile,
     asked: &HeaderMap,
+    beside: impl Fn(&str) -> Option<EmbeddedFile>,
 ) -> Response {
+    let smaller = ENCODINGS
+        .iter()
+        .filter(|(_, encoding)| takes(asked, encoding))
+        .find_map(|(ending, encoding)| Some((beside(&format!("{name}.{ending}"))?, *encoding)));
+    let (file, encoding) = match smaller {
+        Some((file, encoding)) => (file, Some(encoding)),
+        None => (plain, None),
+    };
     let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
     let body = match file.data {
         std::borrow::Cow::Borrowed(bytes) => Body::from(bytes),
         std::borrow::Cow::Owned(bytes) => Body::from(bytes),
     };
-    answer(name, &etag, body, asked)
+    answer(name, &etag, body, asked, encoding)
 }
 
-pub(crate) fn answer(name: &str, etag: &str, body: Body, asked: &HeaderMap) -> Response {
+/// Whether the client reads this encoding (RFC 9110, 12.5.3).
+fn takes(asked: &HeaderMap, encoding: &str) -> bool {
+    let offers = asked.get_all(header::ACCEPT_ENCODING).iter();
+    let mut offers = offers
+        .filter_map(|offers| offers.to_str().ok())
+        .flat_map(|offers| offers.split(','));
+    offers.any(|offer| {
+        let mut parts = offer.split(';').map(str::trim);
+        let is_named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(encoding));
+        let quality = parts
+            .find_map(|part| part.strip_prefix("q="))
+            .unwrap_or("1");
+        is_named && quality.parse().is_ok_and(|quality: f32| quality > 0.0)
+    })
+}
+
+pub(crate) fn answer(
+    name: &str,
+    etag: &str,
+    body: Body,
+    asked: &HeaderMap,
+    encoding: Option<&'static str>,
+) -> Response {
     // The build puts a digest into each name under assets/: what such a name means never changes.
     let caching = match name.starts_with("assets/") {
         true => "public, max-age=31536000, immutable",
@@ -87,8 +125,12 @@ pub(crate) fn answer(name: &str, etag: &str, body: Body, asked: &HeaderMap) -> R
     if let Ok(etag) = HeaderValue::from_str(etag) {
         headers.insert(header::ETAG, etag);
     }
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if is_known(asked, etag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    if let Some(encoding) = encoding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     let kind = mime_guess::from_path(name).first_or_octet_stream();
     let kind = match kind.type_() {
@@ -120,6 +162,8 @@ pub async fn with_security_headers(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(policy);
@@ -134,9 +178,9 @@ fn content_policy(host: Option<&HeaderValue>) -> HeaderValue {
         .filter(|host| !host.is_empty() && host.bytes().all(plain))
         .map_or_else(String::new, |host| format!(" ws://{host} wss://{host}"));
     let policy = format!(
-        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-         connect-src 'self'{sockets}; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; \
-         object-src 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+         media-src 'self'; manifest-src 'self'; connect-src 'self'{sockets}; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'"
     );
     HeaderValue::from_str(&policy)
         .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
@@ -154,16 +198,56 @@ mod tests {
         serve(request.body(Body::empty()).unwrap(), Arc::default()).await
     }
 
-    fn file(bytes: &'static [u8]) -> rust_embed::EmbeddedFile {
-        rust_embed::EmbeddedFile {
+    fn file(bytes: &'static [u8]) -> EmbeddedFile {
+        EmbeddedFile {
             data: bytes.into(),
             metadata: rust_embed::Metadata::__rust_embed_new([7; 32], None, None),
         }
     }
 
+    fn alone(name: &str, asked: &HeaderMap) -> Response {
+        answer_embedded(name, file(b"x"), asked, |_| None)
+    }
+
+    #[tokio::test]
+    async fn a_smaller_file_beside_it_is_sent_to_who_reads_it() {
+        let all = ["br", "gz"].as_slice();
+        for (accepted, built, expected) in [
+            ("gzip, deflate, br, zstd", all, Some("br")),
+            ("gzip, br;q=0", all, Some("gzip")),
+            ("br;q=0.5", all, Some("br")),
+            ("GZIP;q=1.0", all, Some("gzip")),
+            ("gzip, br", &["gz"], Some("gzip")),
+            ("br", &["gz"], None),
+            ("gzip, br", &[], None),
+            ("", all, None),
+            ("identity, brotli, br;q=x", all, None),
+        ] {
+            let mut asked = HeaderMap::new();
+            asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+            let answer = answer_embedded("assets/a.js", file(b"plain"), &asked, |name| {
+                let ending = name.strip_prefix("assets/a.js.")?;
+                built.contains(&ending).then(|| match ending {
+                    "br" => file(b"br"),
+                    _ => file(b"gzip"),
+                })
+            });
+            let encoding = answer.headers().get(header::CONTENT_ENCODING);
+            let encoding = encoding.map(|encoding| encoding.to_str().unwrap().to_owned());
+            assert_eq!(encoding.as_deref(), expected, "{accepted}");
+            assert_eq!(answer.headers()[header::VARY], "accept-encoding");
+            assert_eq!(
+                answer.headers()[header::CONTENT_TYPE],
+                "text/javascript; charset=utf-8"
+            );
+            let body = axum::body::to_bytes(answer.into_body(), 99).await.unwrap();
+            assert_eq!(body, expected.unwrap_or("plain").as_bytes(), "{accepted}");
+        }
+    }
+
     #[test]
     fn a_known_file_is_not_sent_again_and_hashed_names_are_kept_for_ever() {
-        let first = answer_embedded("assets/main-1a2b.js", file(b"x"), &HeaderMap::new());
+        let first = alone("assets/main-1a2b.js", &HeaderMap::new());
         assert_eq!(first.status(), StatusCode::OK);
         assert!(
             first.headers()[header::CACHE_CONTROL]
@@ -177,9 +261,9 @@ mod tests {
         );
         let mut asked = HeaderMap::new();
         asked.insert(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone());
-        let again = answer_embedded("assets/main-1a2b.js", file(b"x"), &asked);
+        let again = alone("assets/main-1a2b.js", &asked);
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-        let page = answer_embedded("index.html", file(b"x"), &HeaderMap::new());
+        let page = alone("index.html", &HeaderMap::new());
         assert_eq!(page.headers()[header::CACHE_CONTROL], "no-cache");
     }
 
@@ -236,6 +320,11 @@ mod tests {
             "{own}"
         );
         assert!(own.contains("frame-ancestors 'none'") && own.contains("base-uri 'none'"));
+        assert!(
+            own.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"),
+            "{own}"
+        );
+        assert!(!own.contains("unsafe"), "{own}");
         for bad in [None, Some("a; script-src *"), Some("")] {
             assert!(policy(bad).contains("connect-src 'self';"), "{bad:?}");
         }
