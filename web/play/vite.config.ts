@@ -1,8 +1,11 @@
 import { defineConfig } from "vite";
+import { compressed } from "./build/compressed.js";
+import { firstLoad } from "./build/first_load.js";
 
 const server = "http://127.0.0.1:8080";
 
 export default defineConfig({
+  plugins: [firstLoad(), compressed()],
   resolve: { conditions: ["blazing-sun-source", "module", "browser", "development|production"] },
   build: {
     target: "es2022",
