@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { chromiumPath, Expected } from "./harness.js";
+import { fits, shot } from "./inspect.js";
 import { CONTENT_SECURITY_POLICY } from "./scripted_server.js";
+
+export { fits, shot } from "./inspect.js";
 
 const DEADLINE_MS = 20_000;
 const FLAGS = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
@@ -64,14 +66,6 @@ async function showPages(context: BrowserContext, folder: string): Promise<void>
       });
     },
   );
-}
-
-let shotsDir: string | undefined;
-
-export async function shot(page: Page, name: string): Promise<void> {
-  shotsDir ??= process.env.E2E_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "blazing-sun-e2e-"));
-  mkdirSync(shotsDir, { recursive: true });
-  await page.screenshot({ path: join(shotsDir, `${name}.png`), fullPage: true });
 }
 
 /** Enters as a guest and waits for the lobby; the user's id. */
@@ -222,11 +216,6 @@ export async function say(page: Page, content: string): Promise<void> {
 /** Waits until the message stands in the chat that is open there. */
 export async function reads(page: Page, content: string): Promise<void> {
   await page.getByTestId("chat-message").getByText(content, { exact: true }).waitFor();
-}
-
-/** Whether the page is as wide as its window. */
-export async function fits(page: Page): Promise<boolean> {
-  return (await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0;
 }
 
 /** At a phone's size and back. */

@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { expect } from "vitest";
 import { balanceReaches, enterAsGuest, player, rollToTheEnd, shot } from "./browser.js";
 import { OUTAGE } from "./harness.js";
+import { Findings } from "./inspect.js";
 import { browser, play, server, useProgram } from "./program.js";
 import { BIN } from "./real_server.js";
 
@@ -86,35 +87,27 @@ async function settled(players: readonly Player[]): Promise<void> {
 
 play("two guests play Bigger Dice to the end, one reloads, and every cent is accounted for", async () => {
   const [host, guest] = await begin();
+  const found = new Findings();
   const roomUrl = host.page.url();
   await rollToTheEnd([host.page, guest.page], async (rolls) => {
     if (rolls !== 5) return;
-    await shot(host.page, "real-game");
+    await found.at(host.page, "real-game");
     await guest.page.reload();
     await guest.page.getByTestId("die").waitFor();
     expect(guest.page.url()).toBe(roomUrl);
     await guest.page.locator('[data-testid="connection"][data-state="online"]').waitFor();
   });
   await settled([host, guest]);
-  await shot(host.page, "real-result");
+  await found.at(host.page, "real-result");
   expect(await host.page.getByTestId("check-result").textContent()).toContain("The points add up");
   await provenFair(host);
   await provenFair(guest);
-  for (const [page, scheme] of [
-    [host.page, "dark"],
-    [guest.page, "light"],
-  ] as const) {
-    await page.setViewportSize({ width: 360, height: 800 });
-    await page.getByTestId("download-record").scrollIntoViewIfNeeded();
-    await shot(page, `real-fairness-${scheme}`);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-    expect(overflow).toBe(false);
-  }
   // The room is gone, and the page's record of it is not.
   await host.page.reload();
   await host.page.getByTestId("not-in-room").waitFor();
   await provenFair(host);
   expect([...host.complaints, ...guest.complaints]).toEqual([]);
+  found.none();
   await server.stop();
   await server.audit();
 });

@@ -13,6 +13,7 @@ import {
   shot,
   startGame,
 } from "./browser.js";
+import { Findings } from "./inspect.js";
 import { browser, play, server, useProgram } from "./program.js";
 
 const HOSTILE = '<img src=x onerror="document.title=1">';
@@ -104,7 +105,8 @@ play("a host mutes, moves, removes and bans, and takes it back", async () => {
 
   await card(other.id);
   await host.page.getByTestId("person-mute_user").waitFor();
-  await shot(host.page, "person-card-dark");
+  const found = new Findings();
+  await found.at(host.page, "person-card");
   await host.page.getByTestId("person-mute_user").click();
   for (const { page } of [host, other]) await page.getByTestId(`muted-${other.id}`).waitFor();
   await other.page
@@ -151,7 +153,8 @@ play("a host mutes, moves, removes and bans, and takes it back", async () => {
   await other.page.getByTestId("back-to-lobby").click();
 
   await host.page.getByTestId("banned").waitFor();
-  await shot(host.page, "banned-list-dark");
+  await found.at(host.page, "banned-list");
+  found.none();
   await host.page.getByTestId(`unban-${other.id}`).click();
   await host.page.getByTestId("banned").waitFor({ state: "detached" });
   await line.getByTestId("join-button").click();

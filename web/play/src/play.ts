@@ -18,6 +18,7 @@ import type { RoomFilters } from "./room_filters.js";
 import { pathOf, type Route, routeOf } from "./routes.js";
 import { Tabs } from "./tabs.js";
 import { text } from "./texts.js";
+import { tabTitle } from "./title.js";
 import { Wallet } from "./wallet.js";
 import { wordsFor } from "./words.js";
 
@@ -35,6 +36,8 @@ export interface ShownPerson {
 }
 
 const TOAST_MS = 6_000;
+/** The close code of a server that drains (RFC 6455: service restart). */
+const RESTARTING = 1012;
 /** Refusals after which an invitation leads nowhere. */
 const NO_WAY_IN = new Set(["room_not_found", "game_in_progress", "banned"]);
 
@@ -48,6 +51,9 @@ export class Play {
   /** Whether it is known if somebody is signed in. */
   isRestored = false;
   isUnreachable = false;
+  /** The connection is lost and not back. */
+  private isLost = false;
+  private isRestarting = false;
   /** Another tab has signed in or out: what this one has of its own is not to be gone by. */
   private isReplaced = false;
   /** The room that was made to play against the bot: it begins without another touch. */
@@ -61,6 +67,8 @@ export class Play {
   isAccountOpen = false;
   route: Route = routeOf(location.pathname);
   toasts: readonly Toast[] = [];
+  /** What is said to those who do not see it, by the page's live region. */
+  announcement = "";
 
   private readonly listeners = new Set<() => void>();
   /** Who another tab said last to be signed in. */
@@ -78,6 +86,7 @@ export class Play {
 
   constructor() {
     addEventListener("popstate", () => this.follow(routeOf(location.pathname)));
+    for (const network of ["online", "offline"]) addEventListener(network, () => this.changed());
   }
 
   subscribe(listener: () => void): () => void {
@@ -143,6 +152,9 @@ export class Play {
     client.on("system.event.maintenance", (frame) => this.tell(frame.message));
     this.wallet.attach(client);
     client.messages.onChange(() => this.changed());
+    client.rooms.onChange(() => {
+      document.title = tabTitle(this);
+    });
     client.invitations.onChange(() => {
       void this.rematches.settle();
       this.changed();
@@ -271,6 +283,12 @@ export class Play {
     this.toast("info", message);
   }
 
+  /** Has it read out; the same once more too. */
+  announce(message: string): void {
+    this.announcement = message === this.announcement ? `${message}\u00a0` : message;
+    this.changed();
+  }
+
   dismiss(id: number): void {
     this.toasts = this.toasts.filter((toast) => toast.id !== id);
     this.changed();
@@ -281,11 +299,27 @@ export class Play {
     const id = this.toastCount;
     this.toasts = [...this.toasts.filter((toast) => toast.message !== message), { id, kind, message }].slice(-4);
     setTimeout(() => this.dismiss(id), TOAST_MS);
-    this.changed();
+    this.announce(message);
+  }
+
+  /** From a loss on until it is connected again, and also between two attempts. */
+  get isCutOff(): boolean {
+    return this.isLost && this.connection.state !== "online" && this.connection.state !== "closed";
+  }
+
+  get whyCutOff(): "lost" | "offline" | "restarting" {
+    if (!navigator.onLine) return "offline";
+    return this.isRestarting ? "restarting" : "lost";
   }
 
   private statusChanged(status: ConnectionStatus): void {
     this.connection = status;
+    if (status.state === "waiting") {
+      // What an attempt failed for while the server was away says nothing of why it went.
+      this.isRestarting = status.error?.cause === RESTARTING || (this.isLost && this.isRestarting);
+      this.isLost = true;
+    }
+    if (status.state === "online") this.isLost = false;
     if (status.state === "online") {
       this.moneyVersion += 1;
       this.wallet.online();
@@ -345,6 +379,7 @@ export class Play {
 
   private forget(): void {
     this.client = undefined;
+    this.isLost = false;
     this.account = undefined;
     this.person = undefined;
     this.talk = undefined;
@@ -364,6 +399,7 @@ export class Play {
   }
 
   changed(): void {
+    document.title = tabTitle(this);
     for (const listener of [...this.listeners]) listener();
   }
 }

@@ -63,6 +63,24 @@ export const ui = css`
     opacity: 0.5;
     cursor: not-allowed;
   }
+  button[aria-disabled="true"] {
+    cursor: progress;
+  }
+  button[aria-busy="true"]::before {
+    content: "";
+    flex: none;
+    width: 1em;
+    height: 1em;
+    border: 2px solid currentColor;
+    border-right-color: transparent;
+    border-radius: 50%;
+    animation: wait 800ms linear infinite;
+  }
+  @keyframes wait {
+    to {
+      rotate: 1turn;
+    }
+  }
   button.primary {
     border-color: transparent;
     background: var(--sun);
@@ -103,7 +121,7 @@ export const ui = css`
     width: 100%;
     min-height: 44px;
     padding: 0 var(--space-3);
-    border: 1px solid var(--line);
+    border: 1px solid var(--line-2);
     border-radius: var(--radius-s);
     background: var(--bg);
     color: var(--text);
@@ -264,7 +282,8 @@ export const ui = css`
     *::after {
       animation-duration: 1ms !important;
       animation-delay: 0ms !important;
-      transition-duration: 1ms !important;
+      animation-iteration-count: 1 !important;
+      transition: none !important;
     }
   }
 `;

@@ -27,7 +27,7 @@ export interface ConnectionStatus {
   state: ConnectionState;
   /** While `waiting`: when the next attempt is due, in local milliseconds; none while the page is left. */
   retryAt?: number;
-  /** While `waiting`: what ended the connection, or the attempt at one. */
+  /** While `waiting`: what ended the connection, or the attempt at one. Its `cause` is the close code, where there was one. */
   error?: Error;
   /** Why it is closed; `signed_out` also where another user has signed in instead. */
   reason?: "signed_out" | "refused" | "closed";
@@ -173,7 +173,8 @@ export class Connection {
     };
     socket.onclose = (event: never) => {
       const { code, reason } = event as { code?: number; reason?: string };
-      if (socket === this.#socket) this.#lost(new Error(`The connection was closed: ${reason || code}`), code, reason);
+      if (socket === this.#socket)
+        this.#lost(new Error(`The connection was closed: ${reason || code}`, { cause: code }), code, reason);
     };
     // It closes then, too; without a listener some libraries end the program.
     socket.onerror = () => {};

@@ -25,8 +25,7 @@ export class AccountCard extends PlayElement {
   }
 
   protected override updated(): void {
-    const dialog = this.renderRoot.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
+    this.syncDialog();
   }
 
   override render(): TemplateResult | typeof nothing {
@@ -65,7 +64,7 @@ export class AccountCard extends PlayElement {
           data-testid="upgrade-password" /></label>
         <label>${text.username}<input name="username" autocomplete="nickname" required maxlength="24"
           .value=${this.play.account?.username ?? ""} data-testid="upgrade-username" /></label>
-        <button class="primary" data-testid="upgrade-submit" ?disabled=${this.isBusy}>${text.account.upgrade}</button>
+        <button class="primary" data-testid="upgrade-submit" aria-disabled=${this.isBusy}>${text.account.upgrade}</button>
       </form>
     `;
   }
@@ -85,7 +84,7 @@ export class AccountCard extends PlayElement {
     if (this.isSent)
       return html`<p class="soft" role="status" data-testid="verify-sent">${text.account.verifySent}</p>`;
     return html`<p class="soft">${text.account.verifyLead}</p>
-      <button data-testid="verify-send" ?disabled=${this.isBusy} @click=${this.send}>${text.account.verifySend}</button>`;
+      <button data-testid="verify-send" aria-disabled=${this.isBusy} @click=${this.send}>${text.account.verifySend}</button>`;
   }
 
   private readonly submit = (event: SubmitEvent) => {
@@ -106,6 +105,7 @@ export class AccountCard extends PlayElement {
     });
 
   private async do(work: () => Promise<void>): Promise<void> {
+    if (this.isBusy) return;
     this.isBusy = true;
     this.problem = "";
     try {

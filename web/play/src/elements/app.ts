@@ -1,10 +1,13 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { money } from "../format.js";
 import { Play } from "../play.js";
+import { pathOf } from "../routes.js";
 import { text } from "../texts.js";
+import { pageTitle } from "../title.js";
 import { ui } from "../ui.js";
 import "./account.js";
 import "./avatar.js";
+import "./connection_bar.js";
 import "./invitations.js";
 import { LaterPages } from "../later.js";
 import "./lobby.js";
@@ -28,6 +31,8 @@ function icon(path: string): TemplateResult {
 export class App extends LitElement {
   private readonly play = new Play();
   private readonly later = new LaterPages(() => this.requestUpdate());
+  /** Of the page that is shown. */
+  private path: string | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -37,16 +42,15 @@ export class App extends LitElement {
 
   override render(): TemplateResult {
     const { play } = this;
-    const isOffline = play.account !== undefined && play.connection.state === "waiting";
     return html`
       ${this.header()}
-      ${isOffline ? html`<div class="lost" role="status" data-testid="connection-lost">${text.connectionLost}</div>` : nothing}
+      <bs-connection-bar .play=${play}></bs-connection-bar>
       ${
         play.account
           ? html`<bs-quick-waiting .play=${play}></bs-quick-waiting><bs-invitations .play=${play}></bs-invitations>`
           : nothing
       }
-      <main>${this.page()}</main>
+      <main id="content" tabindex="-1" aria-label=${pageTitle(play)}>${this.page()}</main>
       ${
         play.account
           ? html`<bs-person .play=${play}></bs-person><bs-messages .play=${play}></bs-messages>
@@ -54,15 +58,34 @@ export class App extends LitElement {
           : nothing
       }
       <bs-toasts .play=${play}></bs-toasts>
+      <p class="unseen" role="status" data-testid="announcer">${play.announcement}</p>
     `;
   }
+
+  /** Whoever goes to another page with the keyboard goes on at its beginning. */
+  protected override updated(): void {
+    const path = pathOf(this.play.route);
+    const isOther = this.path !== undefined && this.path !== path;
+    this.path = path;
+    if (isOther) this.main?.focus({ preventScroll: true });
+  }
+
+  private get main(): HTMLElement | null {
+    return this.renderRoot.querySelector("main");
+  }
+
+  private readonly skip = (event: MouseEvent) => {
+    event.preventDefault();
+    this.main?.focus();
+  };
 
   private header(): TemplateResult {
     const { account } = this.play;
     const isGuest = account?.roles.includes("guest") ?? false;
     return html`
       <header>
-        <a class="brand" href="/" data-testid="home" @click=${this.home}>
+        <a class="skip" href="#content" @click=${this.skip}>${text.skip}</a>
+        <a class="brand" href="/" aria-label=${text.brand} data-testid="home" @click=${this.home}>
           <img src="/favicon.svg" alt="" width="32" height="32" />
           <span>${text.brand}</span>
         </a>
@@ -113,10 +136,11 @@ export class App extends LitElement {
   }
 
   private connection(): TemplateResult {
-    const { state } = this.play.connection;
+    const { connection, isCutOff, whyCutOff } = this.play;
+    const words = text.connection[isCutOff && whyCutOff !== "lost" ? whyCutOff : connection.state];
     return html`
-      <span class="connection" data-testid="connection" data-state=${state} role="status" title=${text.connection[state]}>
-        <i aria-hidden="true"></i><span>${text.connection[state]}</span>
+      <span class="connection" data-testid="connection" data-state=${connection.state} role="status" title=${words}>
+        <i aria-hidden="true"></i><span class="state">${words}</span>
       </span>
     `;
   }
@@ -288,13 +312,23 @@ export class App extends LitElement {
         border: 2px solid currentColor;
         background: linear-gradient(90deg, currentColor 50%, transparent 50%);
       }
-      .lost {
+      .skip:not(:focus) {
+        position: absolute;
+        clip-path: inset(50%);
+      }
+      .skip:focus {
+        position: absolute;
+        top: 0;
+        left: 0;
+        z-index: 3;
         padding: var(--space-2) var(--space-4);
-        background: var(--warn-soft);
-        color: var(--warn);
-        font-size: var(--text-s);
+        border-radius: 0 0 var(--radius-m) 0;
+        background: var(--surface);
+        color: var(--text);
         font-weight: 650;
-        text-align: center;
+      }
+      main:focus-visible {
+        outline: none;
       }
       main {
         max-width: 72rem;
@@ -317,13 +351,23 @@ export class App extends LitElement {
         .name,
         .plus,
         .guest,
-        .games,
-        .connection span {
+        .games {
           display: none;
         }
+        .connection .state {
+          position: absolute;
+          width: 1px;
+          height: 1px;
+          overflow: hidden;
+          clip-path: inset(50%);
+        }
         header {
+          flex-wrap: wrap;
           gap: var(--space-1);
           padding-inline: var(--space-3);
+        }
+        .connection {
+          margin-right: var(--space-2);
         }
         .user {
           flex: none;

@@ -75,7 +75,7 @@ export class BreakCard extends PlayElement {
         <ul>${text.limits.breakMeans.map((line) => html`<li>${line}</li>`)}</ul>
         ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
         <div class="row">
-          <button class="primary" ?disabled=${this.isBusy} data-testid="break-confirm" @click=${this.confirm}>${text.limits.breakConfirm}</button>
+          <button class="primary" aria-disabled=${this.isBusy} data-testid="break-confirm" @click=${this.confirm}>${text.limits.breakConfirm}</button>
           <button autofocus data-testid="break-cancel" @click=${() => this.dialog?.close()}>${text.limits.breakCancel}</button>
         </div>
       </div>
@@ -95,7 +95,7 @@ export class BreakCard extends PlayElement {
 
   private readonly confirm = async () => {
     const { client } = this.play;
-    if (!client) return;
+    if (!client || this.isBusy) return;
     this.isBusy = true;
     this.problem = "";
     try {

@@ -32,8 +32,7 @@ export class CreateRoom extends PlayElement {
   }
 
   protected override updated(): void {
-    const dialog = this.renderRoot.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
+    this.syncDialog();
   }
 
   override render(): TemplateResult | typeof nothing {
@@ -43,7 +42,7 @@ export class CreateRoom extends PlayElement {
     const [fewest, most] = [game?.min_players ?? 2, game?.max_players ?? 10];
     const prize = game ? Math.floor((game.entry_fee_cents * this.seats * game.prize_percent) / 100) : undefined;
     return html`
-      <dialog @close=${this.close} aria-labelledby="title">
+      <dialog @close=${this.close} aria-labelledby="title" data-testid="create-dialog">
         <form class="stack" @submit=${this.submit}>
           <h2 id="title">${text.createRoom}</h2>
           <label>${text.roomName}
@@ -62,12 +61,12 @@ export class CreateRoom extends PlayElement {
           <div class="seats">
             <span class="label">${text.seats}</span>
             <div class="stepper">
-              <button type="button" aria-label="−" data-testid="seats-less" ?disabled=${this.seats <= fewest}
+              <button type="button" aria-label=${text.seatsFewer} data-testid="seats-less" ?disabled=${this.seats <= fewest}
                 @click=${() => {
                   this.seats -= 1;
                 }}>−</button>
               <output class="number" data-testid="seats">${this.seats}</output>
-              <button type="button" aria-label="+" data-testid="seats-more" ?disabled=${this.seats >= most}
+              <button type="button" aria-label=${text.seatsMore} data-testid="seats-more" ?disabled=${this.seats >= most}
                 @click=${() => {
                   this.seats += 1;
                 }}>+</button>
@@ -85,7 +84,7 @@ export class CreateRoom extends PlayElement {
           }
           <div class="row actions">
             <button type="button" class="plain" @click=${this.close}>${text.cancel}</button>
-            <button class="primary" data-testid="confirm-create" ?disabled=${this.isBusy}>${text.create}</button>
+            <button class="primary" data-testid="confirm-create" aria-disabled=${this.isBusy}>${text.create}</button>
           </div>
         </form>
       </dialog>
@@ -108,7 +107,7 @@ export class CreateRoom extends PlayElement {
 
   private async create(form: FormData): Promise<void> {
     const { client } = this.play;
-    if (!client) return;
+    if (!client || this.isBusy) return;
     const password = String(form.get("password") ?? "");
     this.isBusy = true;
     const answer = client.command("games.command.create_room", {

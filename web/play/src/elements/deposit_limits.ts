@@ -77,7 +77,7 @@ export class DepositLimitsCard extends PlayElement {
       ${
         amount_cents === undefined || amount_cents === null
           ? nothing
-          : html`<button class="small" ?disabled=${this.isBusy} data-testid="limit-keep-${period}"
+          : html`<button class="small" aria-disabled=${this.isBusy} data-testid="limit-keep-${period}"
               @click=${() => void this.set(period, amount_cents)}>${text.limits.keep(money(amount_cents, currency))}</button>`
       }
     </div>`;
@@ -91,11 +91,11 @@ export class DepositLimitsCard extends PlayElement {
           value=${own === undefined ? "" : plainAmount(own, currency)} data-testid="limit-field" /></label>
       ${this.problem ? html`<p class="problem" role="alert" data-testid="limit-problem">${this.problem}</p>` : nothing}
       <div class="row">
-        <button class="small primary" ?disabled=${this.isBusy} data-testid="limit-save">${text.limits.save}</button>
+        <button class="small primary" aria-disabled=${this.isBusy} data-testid="limit-save">${text.limits.save}</button>
         ${
           own === undefined
             ? nothing
-            : html`<button class="small" type="button" ?disabled=${this.isBusy} data-testid="limit-lift"
+            : html`<button class="small" type="button" aria-disabled=${this.isBusy} data-testid="limit-lift"
                 @click=${() => void this.set(period, null)}>${text.limits.lift}</button>`
         }
         <button class="small plain" type="button" @click=${() => this.edit(undefined)}>${text.limits.cancel}</button>
@@ -118,7 +118,7 @@ export class DepositLimitsCard extends PlayElement {
 
   private async set(period: Period, cents: number | null): Promise<void> {
     const { client } = this.play;
-    if (!client) return;
+    if (!client || this.isBusy) return;
     this.isBusy = true;
     this.problem = "";
     try {

@@ -7,6 +7,7 @@ import { ui } from "../ui.js";
 import "./avatar.js";
 import { botMark } from "./bot_mark.js";
 import "./countdown.js";
+import { Progress, type Waiting } from "./progress.js";
 import { fieldsView, gameFields, lineOf, namesIn } from "./value_view.js";
 
 const EVENTS_SHOWN = 8;
@@ -23,6 +24,7 @@ export class GenericTable extends LitElement {
     isBusy: { state: true },
     problem: { state: true },
   };
+  protected readonly progress = new Progress(this as unknown as Waiting);
   declare context: GameContext;
   /** A JSON Schema of each move's fields, by the move's name. */
   declare moves: Readonly<Record<string, unknown>>;
@@ -66,9 +68,9 @@ export class GenericTable extends LitElement {
         <div data-testid="game-state">${gameState ? fieldsView(gameFields(gameState), names) : html`<p class="soft">${text.table.noState}</p>`}</div>
         <h2>${text.table.events}</h2>
         ${events.length === 0 ? html`<p class="soft">${text.table.noEvents}</p>` : nothing}
-        <ol class="events" role="log" data-testid="game-events">
+        <div role="log" data-testid="game-events"><ol class="events">
           ${events.map((event) => html`<li><b>${wordsOf(event.type.split(".").at(-1) ?? "")}</b> <bdi class="soft">${lineOf(gameFields(event), names)}</bdi></li>`)}
-        </ol>
+        </ol></div>
       </section>
     `;
   }
@@ -90,7 +92,7 @@ export class GenericTable extends LitElement {
     return html`<form data-testid="move-${name}" @submit=${(event: SubmitEvent) => this.submit(event, name, fields)}>
       ${description ? html`<p class="soft small">${description}</p>` : nothing}
       ${fields.map((field) => this.field(name, field))}
-      <button class="primary" data-testid="play-${name}" ?disabled=${this.isBusy}>
+      <button class="primary" data-testid="play-${name}" aria-disabled=${this.isBusy}>
         ${fields.length === 0 ? wordsOf(name) : `${text.table.play}: ${wordsOf(name)}`}</button>
     </form>`;
   }

@@ -28,7 +28,7 @@ export class Invitations extends PlayElement {
     const fee = money(invitation.entryFeeCents, this.play.currency);
     return html`<div class="bar" role="status" data-testid="invitation-${invitation.roomId}">
       <p class="grow">${text.rematchOf(invitation.hostName, invitation.roomName)}</p>
-      <button class="primary small" data-testid="accept-invitation" ?disabled=${this.isBusy}
+      <button class="primary small" data-testid="accept-invitation" aria-disabled=${this.isBusy}
         @click=${() => void this.accept(invitation)}>${text.rematchJoin(fee)}</button>
       <button class="plain small" data-testid="decline-invitation"
         @click=${() => this.play.client?.invitations.drop(invitation.roomId)}>${text.rematchNo}</button>

@@ -33,8 +33,7 @@ export class JoinRoom extends PlayElement {
   }
 
   protected override updated(): void {
-    const dialog = this.renderRoot.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
+    this.syncDialog();
   }
 
   override render(): TemplateResult | typeof nothing {
@@ -62,7 +61,7 @@ export class JoinRoom extends PlayElement {
           }
           <div class="row actions">
             <button type="button" class="plain" data-testid="cancel-join" @click=${this.close}>${text.cancel}</button>
-            <button class="primary" data-testid="confirm-join" ?disabled=${this.isBusy || isPoor}>
+            <button class="primary" data-testid="confirm-join" ?disabled=${isPoor} aria-disabled=${this.isBusy}>
               ${asked.as === "player" ? text.joinConfirm(money(asked.room.entry_fee_cents, play.currency)) : text.watch}</button>
           </div>
         </form>

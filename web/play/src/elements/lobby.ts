@@ -121,7 +121,7 @@ export class LobbyPage extends PlayElement {
     const game = this.botGame();
     if (!game) return nothing;
     const isPoor = (this.play.account?.balance_cents ?? 0) < game.entry_fee_cents;
-    return html`<button data-testid="play-bot" ?disabled=${isPoor || this.isBusy} title=${isPoor ? text.joinPoor : text.playBot}
+    return html`<button data-testid="play-bot" ?disabled=${isPoor} aria-disabled=${this.isBusy} title=${isPoor ? text.joinPoor : text.playBot}
       @click=${this.playBot}>${text.playBotFee(money(game.entry_fee_cents, game.currency))}</button>`;
   }
 

@@ -47,7 +47,7 @@ export class MailLink extends PlayElement {
     return html`<form class="stack" @submit=${this.submit}>
       <label>${text.account.newPassword}<input name="password" type="password" required minlength="8" autocomplete="new-password"
         data-testid="new-password" /></label>
-      <button class="primary" data-testid="reset-submit" ?disabled=${this.isBusy}>${text.account.resetSubmit}</button>
+      <button class="primary" data-testid="reset-submit" aria-disabled=${this.isBusy}>${text.account.resetSubmit}</button>
     </form>`;
   }
 
@@ -69,6 +69,7 @@ export class MailLink extends PlayElement {
     });
 
   private async do(work: () => Promise<void>): Promise<void> {
+    if (this.isBusy) return;
     this.isBusy = true;
     this.problem = "";
     try {

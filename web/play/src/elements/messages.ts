@@ -20,8 +20,7 @@ export class MessagesPanel extends PlayElement {
   }
 
   protected override updated(): void {
-    const dialog = this.renderRoot.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
+    this.syncDialog();
     const { talk, client } = this.play;
     if (talk?.userId) client?.messages.markRead(talk.userId);
   }

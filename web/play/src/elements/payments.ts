@@ -13,7 +13,7 @@ function cancelButton({ wallet }: Play, payment: Payment): TemplateResult | type
   const words = wallet.isCancelling(payment) ? text.wallet.cancelling : text.wallet.cancel;
   const amount = money(payment.amount_cents, payment.currency);
   return html`<button class="small" data-testid="payment-cancel" aria-label="${words}: ${amount}"
-    ?disabled=${wallet.isCancelling(payment)} @click=${() => wallet.cancel(payment)}>${words}</button>`;
+    ?disabled=${wallet.isCancelling(payment)} aria-busy=${wallet.isCancelling(payment)} @click=${() => wallet.cancel(payment)}>${words}</button>`;
 }
 
 type Kind = "good" | "bad" | "warn" | "wait";

@@ -71,12 +71,12 @@ export class People extends PlayElement {
     if (role === "spectator") {
       return html`<div class="stack own">
         <p class="soft small">${text.playInstead}</p>
-        <button class="primary" data-testid="become-player" ?disabled=${this.isBusy}
+        <button class="primary" data-testid="become-player" aria-disabled=${this.isBusy}
           @click=${() => void this.move("become_player")}>${text.playFor(money(room.entryFeeCents, this.play.currency))}</button>
       </div>`;
     }
     return role === "lobby" && room.allowsSpectators
-      ? html`<button class="small" data-testid="become-spectator" ?disabled=${this.isBusy}
+      ? html`<button class="small" data-testid="become-spectator" aria-disabled=${this.isBusy}
         @click=${() => void this.move("become_spectator")}>${text.watchInstead}</button>`
       : nothing;
   }
@@ -89,7 +89,7 @@ export class People extends PlayElement {
         ${banned.map(
           ({ userId, username }) => html`<li>
             <span class="grow ellipsis"><bdi>${username ?? text.people.unnamed(userId)}</bdi></span>
-            <button class="small" data-testid="unban-${userId}" ?disabled=${this.isBusy}
+            <button class="small" data-testid="unban-${userId}" aria-disabled=${this.isBusy}
               @click=${() => void this.move("unban_player", userId)}>${text.people.unban}</button>
           </li>`,
         )}

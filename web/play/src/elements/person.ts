@@ -20,8 +20,7 @@ export class PersonCard extends PlayElement {
   }
 
   protected override updated(): void {
-    const dialog = this.renderRoot.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
+    this.syncDialog();
   }
 
   override render(): TemplateResult | typeof nothing {
@@ -73,7 +72,7 @@ export class PersonCard extends PlayElement {
       ${
         isSeatedInPlay
           ? nothing
-          : html`<button class="danger" data-testid="person-ban" ?disabled=${this.isBusy}
+          : html`<button class="danger" data-testid="person-ban" aria-disabled=${this.isBusy}
             @click=${() => {
               this.isBanning = true;
             }}>${text.people.ban}</button>`
@@ -82,7 +81,7 @@ export class PersonCard extends PlayElement {
   }
 
   private measure(name: Measure, words: string): TemplateResult {
-    return html`<button data-testid="person-${name}" ?disabled=${this.isBusy} @click=${() => void this.do(name)}>${words}</button>`;
+    return html`<button data-testid="person-${name}" aria-disabled=${this.isBusy} @click=${() => void this.do(name)}>${words}</button>`;
   }
 
   private confirmation(): TemplateResult {
@@ -94,7 +93,7 @@ export class PersonCard extends PlayElement {
           @click=${() => {
             this.isBanning = false;
           }}>${text.cancel}</button>
-        <button class="danger grow" data-testid="ban-confirm" ?disabled=${this.isBusy}
+        <button class="danger grow" data-testid="ban-confirm" aria-disabled=${this.isBusy}
           @click=${() => void this.do("ban_player")}>${text.people.banConfirm}</button>
       </div>
     </div>`;

@@ -90,8 +90,8 @@ export class Proof extends LitElement {
           ${
             value === null
               ? nothing
-              : html`<button class="small" aria-label=${text.replay.copyOf(name)} data-testid="copy-${testId}"
-                  @click=${() => this.copy(value)}>${text.replay.copy}</button>`
+              : html`<dd class="copy"><button class="small" aria-label=${text.replay.copyOf(name)} data-testid="copy-${testId}"
+                  @click=${() => this.copy(value)}>${text.replay.copy}</button></dd>`
           }
         </div>`,
       )}</dl>
@@ -230,7 +230,7 @@ export class Proof extends LitElement {
         font-size: var(--text-s);
         overflow-wrap: anywhere;
       }
-      dl button {
+      dd.copy {
         grid-column: 2;
         grid-row: 1 / 3;
         min-height: 44px;

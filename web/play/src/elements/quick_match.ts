@@ -39,6 +39,14 @@ export class QuickMatchStart extends PlayElement {
       .grow {
         flex-basis: 16rem;
       }
+      @media (max-width: 46rem) {
+        .row {
+          flex: 1 1 100%;
+        }
+        .row button {
+          flex: 1 1 auto;
+        }
+      }
       p {
         font-size: var(--text-s);
       }
@@ -48,6 +56,14 @@ export class QuickMatchStart extends PlayElement {
 
 /** Shown on every page while the search goes on. */
 export class QuickMatchWaiting extends PlayElement {
+  static override properties = { isBusy: { state: true } };
+  declare private isBusy: boolean;
+
+  constructor() {
+    super();
+    this.isBusy = false;
+  }
+
   override render(): TemplateResult | typeof nothing {
     const { play } = this;
     const quick = play.client?.quickMatch;
@@ -57,9 +73,17 @@ export class QuickMatchWaiting extends PlayElement {
       <i aria-hidden="true"></i>
       <p class="grow"><b>${text.quickWaiting(play.titleOf(status.gameType))}</b>
         ${status.waiting > 0 ? html`<span class="soft">${text.quickCount(status.waiting)}</span>` : nothing}</p>
-      <button class="small" data-testid="quick-cancel" @click=${() => void play.run(quick.cancel())}>${text.cancel}</button>
+      <button class="small" data-testid="quick-cancel" aria-disabled=${this.isBusy} @click=${this.cancel}>${text.cancel}</button>
     </div>`;
   }
+
+  private readonly cancel = async () => {
+    const quick = this.play.client?.quickMatch;
+    if (!quick || this.isBusy) return;
+    this.isBusy = true;
+    await this.play.run(quick.cancel());
+    this.isBusy = false;
+  };
 
   static override styles = [
     ui,

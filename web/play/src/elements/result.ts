@@ -19,6 +19,8 @@ export class Result extends PlayElement {
   }
 
   protected override firstUpdated(): void {
+    const words = this.renderRoot.querySelectorAll(".title, .lead");
+    this.play.announce([...words].map((each) => each.textContent?.trim()).join(" "));
     if (this.room.result?.winnerId === this.play.account?.user_id) sound.play("win");
   }
 
@@ -72,14 +74,14 @@ export class Result extends PlayElement {
       : nothing;
     if (!invitation) {
       return html`<div class="rematch">${poor}
-        <button class="primary large" data-testid="rematch" ?disabled=${this.isBusy || isPoor}
+        <button class="primary large" data-testid="rematch" ?disabled=${isPoor} aria-disabled=${this.isBusy}
           @click=${() => void this.once(() => play.rematches.open(room))}>${text.rematch(fee)}</button>
         <p class="soft">${text.rematchLead}</p>
       </div>`;
     }
     return html`<div class="rematch" role="status">
       <p><b>${text.rematchAsked(invitation.hostName)}</b></p>${poor}
-      <button class="primary large" data-testid="rematch-join" ?disabled=${this.isBusy || isPoor}
+      <button class="primary large" data-testid="rematch-join" ?disabled=${isPoor} aria-disabled=${this.isBusy}
         @click=${() => void this.once(() => play.acceptInvitation(invitation))}>${text.rematchJoin(fee)}</button>
     </div>`;
   }

@@ -114,8 +114,7 @@ export class RoomPage extends PlayElement {
   }
 
   protected override updated(): void {
-    const dialog = this.renderRoot.querySelector("dialog");
-    if (dialog && !dialog.open) dialog.showModal();
+    this.syncDialog();
   }
 
   private get me(): string {
@@ -168,13 +167,17 @@ export class RoomPage extends PlayElement {
           ${
             room.phase === "over"
               ? nothing
-              : html`<button class="small" data-testid="leave-room" ?disabled=${this.isBusy} @click=${this.askToLeave}>
+              : html`<button class="small" data-testid="leave-room" aria-disabled=${this.isBusy} @click=${this.askToLeave}>
                 ${this.isWatching ? text.stopWatching : text.leave}</button>`
           }
         </div>
         <div class="row facts">
           <span class="chip">${this.play.titleOf(room.gameType)}</span>
-          <span class="chip">${text.entryFee} <b class="number">${money(room.entryFeeCents, this.play.currency)}</b></span>
+          ${
+            room.phase === "waiting"
+              ? html`<span class="chip">${text.entryFee} <b class="number">${money(room.entryFeeCents, this.play.currency)}</b></span>`
+              : nothing
+          }
           <span class="chip warn">${text.prize} <b class="number" data-testid="room-prize">${money(room.prizeCents, this.play.currency)}</b></span>
           ${room.isPasswordProtected ? html`<span class="chip">${text.locked}</span>` : nothing}
           ${room.spectatorCount > 0 ? html`<span class="chip" data-testid="watching">${text.spectators(room.spectatorCount)}</span>` : nothing}

@@ -54,8 +54,8 @@ export class Statement extends PlayElement {
       }
       ${
         this.cursor
-          ? html`<button class="small" data-testid="statement-older" ?disabled=${this.isReading}
-              @click=${() => void this.read(this.cursor ?? undefined)}>${text.wallet.older}</button>`
+          ? html`<button class="small" data-testid="statement-older" aria-disabled=${this.isReading} aria-busy=${this.isReading}
+              @click=${() => !this.isReading && void this.read(this.cursor ?? undefined)}>${text.wallet.older}</button>`
           : nothing
       }
     </section>`;

@@ -1,5 +1,6 @@
 import { css, html, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import { text } from "../texts.js";
 import { ui } from "../ui.js";
 import { PlayElement } from "./element.js";
 
@@ -17,18 +18,18 @@ export class Toasts extends PlayElement {
   }
 
   override render(): TemplateResult {
-    return html`<div class="stack" popover="manual" role="status" aria-live="polite">
+    return html`<section class="stack" popover="manual" aria-label=${text.notices}>
       ${repeat(
         this.play.toasts,
         (toast) => toast.id,
         (toast) => html`
           <div class="toast ${toast.kind}" data-testid="toast">
             <span class="grow">${toast.message}</span>
-            <button class="plain small" aria-label="Close" @click=${() => this.play.dismiss(toast.id)}>×</button>
+            <button class="plain small" aria-label=${text.close} @click=${() => this.play.dismiss(toast.id)}>×</button>
           </div>
         `,
       )}
-    </div>`;
+    </section>`;
   }
 
   static override styles = [

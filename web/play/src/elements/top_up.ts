@@ -77,7 +77,7 @@ export class TopUp extends PlayElement {
             .value=${this.written} aria-describedby="hint" aria-invalid=${warning !== ""} data-testid="top-up-amount"
             @input=${(event: InputEvent) => this.write((event.target as HTMLInputElement).value)} />
             <span aria-hidden="true">${symbolOf(currency)}</span></span></label>
-        <button class="primary" data-testid="top-up-submit" ?disabled=${isOpening}>${
+        <button class="primary" data-testid="top-up-submit" ?disabled=${isOpening} aria-busy=${isOpening}>${
           isOpening ? text.wallet.opening : cents ? text.wallet.pay(money(cents, currency)) : text.wallet.payNothing
         }</button>
       </div>

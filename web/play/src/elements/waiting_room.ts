@@ -80,7 +80,7 @@ export class WaitingRoom extends PlayElement {
                 ${this.person(room, member)}
                 ${
                   iHost && room.phase === "waiting" && empty > 0
-                    ? html`<button class="small primary" data-testid="select-${member.userId}" ?disabled=${this.isBusy}
+                    ? html`<button class="small primary" data-testid="select-${member.userId}" aria-disabled=${this.isBusy}
                       @click=${() => this.target("select_player", member.userId)}>${text.select}</button>`
                     : nothing
                 }
@@ -99,7 +99,7 @@ export class WaitingRoom extends PlayElement {
     if (!isHere || room.selected.length >= room.seats) return nothing;
     return html`<div class="card against row">
       <p class="grow">${text.botLeaves}</p>
-      <button class="primary" data-testid="play-bot-here" ?disabled=${this.isBusy} @click=${this.playBot}>${text.playBot}</button>
+      <button class="primary" data-testid="play-bot-here" aria-disabled=${this.isBusy} @click=${this.playBot}>${text.playBot}</button>
     </div>`;
   }
 
@@ -141,7 +141,7 @@ export class WaitingRoom extends PlayElement {
         </span>
         ${
           iHost && room.phase !== "seeds"
-            ? html`<button class="small plain" data-testid="deselect-${userId}" ?disabled=${this.isBusy}
+            ? html`<button class="small plain" data-testid="deselect-${userId}" aria-disabled=${this.isBusy}
               @click=${() => this.target("deselect_player", userId)}>${text.deselect}</button>`
             : nothing
         }
@@ -175,13 +175,13 @@ export class WaitingRoom extends PlayElement {
     return html`
       ${
         room.selected.includes(this.me) && mine && room.phase !== "seeds"
-          ? html`<button class=${mine.isReady ? "" : "primary large"} data-testid="ready-button" ?disabled=${this.isBusy}
+          ? html`<button class=${mine.isReady ? "" : "primary large"} data-testid="ready-button" aria-disabled=${this.isBusy}
             @click=${() => this.ready(!mine.isReady)}>${mine.isReady ? text.notReady : text.ready}</button>`
           : nothing
       }
       ${
         canStart && room.phase === "waiting"
-          ? html`<button class="primary" data-testid="start-game" ?disabled=${this.isBusy} @click=${this.start}>${text.startNow}</button>`
+          ? html`<button class="primary" data-testid="start-game" aria-disabled=${this.isBusy} @click=${this.start}>${text.startNow}</button>`
           : nothing
       }
     `;
@@ -278,7 +278,11 @@ export class WaitingRoom extends PlayElement {
       }
       .seat > .grow,
       .person > .grow {
-        min-width: 40%;
+        flex: 1 1 7rem;
+      }
+      .seat > button:last-child,
+      .person > button:last-child {
+        margin-left: auto;
       }
       .seat[data-ready] {
         border-color: var(--good);

@@ -53,7 +53,7 @@ export class Welcome extends PlayElement {
   private entry(): TemplateResult {
     const isNew = this.mode === "register";
     return html`
-      <button class="primary large" data-testid="guest-button" ?disabled=${this.isBusy} @click=${this.guest}>
+      <button class="primary large" data-testid="guest-button" aria-disabled=${this.isBusy} @click=${this.guest}>
         ${text.playAsGuest}
       </button>
       <p class="soft hint">${text.guestHint}</p>
@@ -67,7 +67,7 @@ export class Welcome extends PlayElement {
         }
         <label>${text.password}<input name="password" type="password" required minlength="8"
             autocomplete=${isNew ? "new-password" : "current-password"} data-testid="password" /></label>
-        <button data-testid="account-submit" ?disabled=${this.isBusy}>${isNew ? text.register : text.signIn}</button>
+        <button data-testid="account-submit" aria-disabled=${this.isBusy}>${isNew ? text.register : text.signIn}</button>
         <button class="plain small" type="button" data-testid="account-mode" @click=${this.changeMode}>
           ${isNew ? text.toSignIn : text.toRegister}
         </button>
@@ -90,7 +90,7 @@ export class Welcome extends PlayElement {
           : html`<p class="soft">${text.account.forgotLead}</p>
             <form class="stack" @submit=${this.askForLink}>
               <label>${text.email}<input name="email" type="email" autocomplete="email" required data-testid="forgot-email" /></label>
-              <button data-testid="forgot-submit" ?disabled=${this.isBusy}>${text.account.forgotSubmit}</button>
+              <button data-testid="forgot-submit" aria-disabled=${this.isBusy}>${text.account.forgotSubmit}</button>
             </form>`
       }
       <button class="plain small" data-testid="forgot-back" @click=${this.changeMode}>${text.account.back}</button>
@@ -110,6 +110,7 @@ export class Welcome extends PlayElement {
 
   private readonly askForLink = async (event: SubmitEvent) => {
     event.preventDefault();
+    if (this.isBusy) return;
     const email = String(new FormData(event.target as HTMLFormElement).get("email") ?? "");
     this.isBusy = true;
     this.problem = "";
@@ -143,6 +144,7 @@ export class Welcome extends PlayElement {
   };
 
   private async enter(sign: () => ReturnType<typeof this.play.session.guest>): Promise<void> {
+    if (this.isBusy) return;
     this.isBusy = true;
     this.problem = "";
     try {

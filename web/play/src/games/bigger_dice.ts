@@ -8,6 +8,7 @@ import { type Round, roundsOf } from "../elements/dice_rounds.js";
 import "../elements/dice_tie.js";
 import "../elements/die.js";
 import "../elements/sound_switch.js";
+import { isFocusFree } from "../focus.js";
 import type { GameContext, GamePage } from "../games.js";
 import { type Cue, sound } from "../sound.js";
 import { text } from "../texts.js";
@@ -130,6 +131,7 @@ export class BiggerDice extends LitElement {
         </div>
         ${this.banner(table, players)} ${this.tie(table, rounds.at(-1), players)} ${this.turn(room, players, clock)}
       </div>
+      <p class="unseen" role="status" data-testid="said">${this.said(table, players)}</p>
       <div class="players">
         ${players.map((player) => this.player(player, room, table))}
       </div>
@@ -140,8 +142,7 @@ export class BiggerDice extends LitElement {
   /** The keyboard rolls without a search for the button, unless it is used elsewhere. */
   protected override updated(): void {
     const isMine = this.context.room.turn?.userId === this.context.me;
-    const isFree = document.activeElement === null || document.activeElement === document.body;
-    if (isMine && !this.wasMine && isFree) {
+    if (isMine && !this.wasMine && isFocusFree()) {
       this.renderRoot.querySelector<HTMLElement>('[data-testid="roll-button"]')?.focus({ preventScroll: true });
     }
     this.wasMine = isMine;
@@ -188,9 +189,25 @@ export class BiggerDice extends LitElement {
       kind = isMine ? "mine" : "";
     }
     // A new element for each throw, so that the line appears when the die has come to rest.
-    return html`<div class="banner" role="status" data-testid="banner" data-kind=${kind}>
+    return html`<div class="banner" data-testid="banner" data-kind=${kind}>
       ${keyed(table.last?.key, html`<p class="line ${kind}">${line}</p>`)}
     </div>`;
+  }
+
+  /** What has happened, and who is next, for those who do not see it. */
+  private said(table: Table, players: readonly Member[]): string {
+    const { room, me } = this.context;
+    const { last, outcome, tie } = table;
+    const parts: string[] = [];
+    if (last) parts.push(text.dice.rolled(this.names([last.userId], players), last.value));
+    if (tie?.value) parts.push(text.dice.tie(this.names(tie.userIds, players), tie.value));
+    else if (outcome?.winnerId === me) parts.push(text.dice.yourPoint(outcome.value));
+    else if (outcome?.winnerId) parts.push(text.dice.point(this.names([outcome.winnerId], players), outcome.value));
+    if (room.turn) {
+      const isMine = room.turn.userId === me;
+      parts.push(isMine ? text.dice.yourTurn : text.dice.turnOf(this.names([room.turn.userId], players)));
+    }
+    return parts.map((part) => (/[.!]$/.test(part) ? part : `${part}.`)).join(" ");
   }
 
   private turn(room: RoomView, players: readonly Member[], clock: ServerClock): TemplateResult | typeof nothing {
@@ -211,7 +228,7 @@ export class BiggerDice extends LitElement {
         }
         ${
           room.selected.includes(me) && !this.context.isReplay
-            ? html`<button class="primary large" data-testid="roll-button" ?disabled=${!isMine || this.isRolling} @click=${this.roll}>
+            ? html`<button class="primary large" data-testid="roll-button" ?disabled=${!isMine || this.isRolling} aria-busy=${this.isRolling} @click=${this.roll}>
               ${this.isRolling ? text.dice.rolling : text.dice.roll}</button>`
             : nothing
         }
@@ -390,6 +407,7 @@ export class BiggerDice extends LitElement {
       }
       .player {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: var(--space-3);
         padding: var(--space-3) var(--space-4);
         border-radius: var(--radius-m);
@@ -407,7 +425,12 @@ export class BiggerDice extends LitElement {
         background: color-mix(in srgb, var(--warn-soft) 60%, var(--surface));
       }
       .player[data-out] {
-        opacity: 0.5;
+        border-style: dashed;
+        background: transparent;
+        box-shadow: none;
+      }
+      .player[data-out] :is(bs-avatar, bs-face, .track) {
+        opacity: 0.45;
       }
       .player[data-first] bs-face {
         border-radius: 22%;
@@ -454,7 +477,26 @@ export class BiggerDice extends LitElement {
           padding: var(--space-4);
         }
         .well {
-          min-height: 158px;
+          min-height: 148px;
+        }
+        /* Who leads is in sight together with the button. */
+        :host(:not([many])) .players {
+          order: -1;
+          grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
+          gap: var(--space-2);
+        }
+        :host(:not([many])) .player {
+          gap: var(--space-2);
+          padding: var(--space-2) var(--space-3);
+        }
+        :host(:not([many])) .player bs-avatar {
+          display: none;
+        }
+        :host(:not([many])) .player bs-face {
+          --size: 34px;
+        }
+        :host(:not([many])) .badges:not(:has(*)) {
+          display: none;
         }
       }
     `,
