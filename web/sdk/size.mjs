@@ -1,22 +1,13 @@
 // Fails where all that the package exports, bundled and minified, is larger than an application wants to load.
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "vite";
+import { rolldown } from "rolldown";
 
 const GZIPPED_BYTES_MAX = 15 * 1024;
 
-const [bundle] = await build({
-  configFile: false,
-  logLevel: "error",
-  build: {
-    write: false,
-    target: "es2022",
-    minify: false,
-    lib: { entry: fileURLToPath(new URL("dist/index.js", import.meta.url)), formats: ["es"] },
-    rolldownOptions: { output: { minify: true, comments: false } },
-  },
-});
-const [{ code }] = bundle.output;
+const bundle = await rolldown({ input: fileURLToPath(new URL("dist/index.js", import.meta.url)) });
+const { output } = await bundle.generate({ minify: true, comments: false });
+const { code } = output[0];
 const bytes = gzipSync(code, { level: 9 }).length;
 console.log(`@blazing-sun/client: ${code.length} bytes minified, ${bytes} gzipped, of ${GZIPPED_BYTES_MAX}`);
 if (bytes > GZIPPED_BYTES_MAX) {

@@ -76,6 +76,7 @@ export class Client {
     });
     this.rooms = new Rooms({
       resume: (rooms) => this.send({ type: "system.resume", rooms }),
+      reconnect: () => this.#connection.drop("Events of a room are missing"),
       me: () => this.me,
       gapMs: this.#timing.gapMs,
       revealedSeeds: (roomId) => this.#seeds.revealed(roomId),
@@ -245,14 +246,14 @@ export class Client {
     if (frame.type === "games.event.error" || frame.type === "chat.event.error") {
       if (this.#commands.refuse(frame.command_id ?? frame.correlation_id, frame)) return;
     }
-    const answers = frame.type.endsWith(".command_applied") ? frame.command_id : frame.correlation_id;
-    if (this.#events.has(frame)) {
-      this.#commands.answer(answers, frame);
-      return;
-    }
+    const isKnown = this.#events.has(frame);
+    // It names the number of the event that it stands for, and is not that event, which may still be on its way.
+    const isApplied = frame.type.endsWith(".command_applied");
     // The room first, so that whoever waits for the answer finds the room as it is after it.
-    this.rooms.take(frame);
-    this.#commands.answer(answers, frame);
+    if (!isKnown && !isApplied) this.rooms.take(frame);
+    this.#commands.answer(isApplied ? frame.command_id : frame.correlation_id, frame);
+    if (isKnown) return;
+    if (isApplied) this.#hear(frame);
     if (frame.type === "games.event.room_state" || frame.type === "games.event.not_in_room") {
       this.#commands.resendOf(roomIdOf(frame));
     }
@@ -260,9 +261,13 @@ export class Client {
 
   /** What `rooms` lets through, in each room's order. */
   #deliver(frame: Frame): void {
-    this.#events.note(frame);
     this.transcripts.add(frame, this.me);
     this.#seeds.take(frame);
+    this.#hear(frame);
+  }
+
+  #hear(frame: Frame): void {
+    this.#events.note(frame);
     this.#events.emit(frame);
   }
 

@@ -203,7 +203,7 @@ export class Connection {
         // Before the command's own refusal: one given to an expired session is sent again in the next.
         if (frame.code === "auth_failed" || frame.code === "unauthenticated") {
           this.#tokenRefused();
-          this.#drop(String(frame.message ?? frame.code));
+          this.drop(String(frame.message ?? frame.code));
           return;
         }
     }
@@ -271,7 +271,7 @@ export class Connection {
       const isLate = now - tickAtMs > 2 * everyMs;
       tickAtMs = now;
       if (isLate) this.#wake();
-      else if (now - this.#lastHeardMs > silenceMs) this.#drop(silent(silenceMs));
+      else if (now - this.#lastHeardMs > silenceMs) this.drop(silent(silenceMs));
       else if (now - beatAtMs >= heartbeatMs) {
         beatAtMs = now;
         this.#beat();
@@ -296,7 +296,7 @@ export class Connection {
   }
 
   #expect(withinMs: number): void {
-    this.#patience ??= setTimeout(() => this.#drop(silent(withinMs)), withinMs);
+    this.#patience ??= setTimeout(() => this.drop(silent(withinMs)), withinMs);
   }
 
   #calm(): void {
@@ -304,7 +304,8 @@ export class Connection {
     this.#patience = undefined;
   }
 
-  #drop(complaint: string): void {
+  /** Gives the connection up for another. */
+  drop(complaint: string): void {
     const socket = this.#socket;
     // The closing handshake of a dead connection may never end; it is given up here and now.
     if (!this.isClosed) this.#lost(new Error(complaint));

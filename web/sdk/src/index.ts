@@ -10,6 +10,7 @@ export { CHAT_CHANNELS, isWritable, readableChannels } from "./room_chat.js";
 export { foldRoom } from "./room_fold.js";
 export type { FairnessReport, SeatReport } from "./fairness_check.js";
 export { checkFairness, isContradicted } from "./fairness_check.js";
+export { ServerClock } from "./clock.js";
 export { Transcripts } from "./transcripts.js";
 
 // The connection, and what is known over it.
@@ -17,7 +18,6 @@ export type { NextOptions } from "./client.js";
 export { Client, connect } from "./client.js";
 export type { Answer } from "./answers.js";
 export { backoffMs } from "./backoff.js";
-export { ServerClock } from "./clock.js";
 export type { ConnectionState, ConnectionStatus } from "./connection.js";
 export type { Unsubscribe } from "./emitter.js";
 export type { GameTranscript, PlayedGame, PlayedGames, Statistics } from "./history.js";

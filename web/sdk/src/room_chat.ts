@@ -30,7 +30,7 @@ function withMessages(chat: ChatView, channel: unknown, messages: readonly unkno
 }
 
 function isChannel(value: unknown): value is ChatChannel {
-  return CHAT_CHANNELS.some((channel) => channel === value);
+  return CHAT_CHANNELS.includes(value as ChatChannel);
 }
 
 function isMessage(value: unknown): value is ChatMessage {

@@ -11,13 +11,15 @@ interface Tracked {
   /** Later events that wait for the missing ones, by room_seq. */
   held: Map<number, Frame>;
   gapTimer: ReturnType<typeof setTimeout> | undefined;
-  /** What was missing did not come when it was asked for first. */
-  isSnapshotAwaited: boolean;
+  /** How often what is missing was asked for. */
+  asked: number;
   freshSnapshot: boolean;
 }
 
 export interface RoomsOptions {
   resume: (rooms: { room_id: RoomId; room_seq: number }[]) => void;
+  /** Over a new connection, where the present one does not bring what is asked for. */
+  reconnect: () => void;
   me: () => UserId;
   gapMs: number;
   /** The seats' seeds of a game in play, where they were seen before a reload. */
@@ -27,6 +29,9 @@ export interface RoomsOptions {
 }
 
 const RESUMED_MAX = 16;
+/** The steps at a gap that does not close. */
+const RECONNECT_AT = 3;
+const SNAPSHOT_AT = 6;
 
 /**
  * Every room of which a state has arrived. Events of a room are taken in the order of their room_seq: one that was
@@ -92,7 +97,8 @@ export class Rooms {
   detach(): void {
     for (const room of this.#tracked.values()) {
       room.held.clear();
-      this.#endWait(room);
+      clearTimeout(room.gapTimer);
+      room.gapTimer = undefined;
     }
   }
 
@@ -137,7 +143,7 @@ export class Rooms {
       view,
       held: new Map(),
       gapTimer: undefined,
-      isSnapshotAwaited: false,
+      asked: 0,
       freshSnapshot: true,
     };
     room.view = view;
@@ -167,44 +173,34 @@ export class Rooms {
 
   #hold(room: Tracked, seq: number, frame: Frame): void {
     room.held.set(seq, frame);
-    if (room.gapTimer === undefined) this.#askFrom(room, room.view.roomSeq);
+    if (room.gapTimer === undefined) this.#ask(room);
   }
 
-  #askFrom(room: Tracked, room_seq: number): void {
-    this.#options.resume([{ room_id: room.view.roomId, room_seq }]);
-    room.gapTimer = setTimeout(() => this.#endGap(room), this.#options.gapMs);
+  /** For what is missing, over another connection too; then for the state in its place; then for nothing any more. */
+  #ask(room: Tracked): void {
+    const { gapMs, resume, reconnect } = this.#options;
+    room.asked += 1;
+    if (room.asked === RECONNECT_AT) reconnect();
+    else if (room.asked > SNAPSHOT_AT) this.#release(room, true);
+    else {
+      // Nobody has it all from the beginning, so that the answer is the room's state.
+      const room_seq = room.asked === SNAPSHOT_AT ? 0 : room.view.roomSeq;
+      resume([{ room_id: room.view.roomId, room_seq }]);
+      room.gapTimer = setTimeout(() => this.#ask(room), gapMs);
+    }
   }
 
-  /** Applies what has waited and follows without a gap. */
-  #release(room: Tracked): void {
+  /** Applies what has waited and follows without a gap, or with those that are given up. */
+  #release(room: Tracked, isGivenUp = false): void {
     for (const seq of inOrder(room.held.keys(), (seq) => seq)) {
       const frame = room.held.get(seq);
-      if (frame && seq <= room.view.roomSeq + 1) {
-        room.held.delete(seq);
-        if (seq === room.view.roomSeq + 1) this.#apply(room, frame);
-      }
+      if (!frame || (seq > room.view.roomSeq + 1 && !isGivenUp)) break;
+      room.held.delete(seq);
+      if (seq > room.view.roomSeq) this.#apply(room, frame);
     }
-    if (room.held.size === 0) this.#endWait(room);
-  }
-
-  #endWait(room: Tracked): void {
+    if (room.held.size > 0) return;
     clearTimeout(room.gapTimer);
     room.gapTimer = undefined;
-    room.isSnapshotAwaited = false;
-  }
-
-  #endGap(room: Tracked): void {
-    if (!room.isSnapshotAwaited) {
-      room.isSnapshotAwaited = true;
-      // Nobody has it all any more, so that the answer is the room's state.
-      this.#askFrom(room, 0);
-      return;
-    }
-    this.#endWait(room);
-    for (const seq of inOrder(room.held.keys(), (seq) => seq)) {
-      const frame = room.held.get(seq);
-      room.held.delete(seq);
-      if (frame && seq > room.view.roomSeq) this.#apply(room, frame);
-    }
+    room.asked = 0;
   }
 }

@@ -4,7 +4,7 @@ import { Signal, type Unsubscribe } from "./emitter.js";
 import { inOrder } from "./order.js";
 import type { CommandHandle } from "./pending.js";
 import { DerivedStore, type Store } from "./store.js";
-import type { Cents, DepositLimits, EventFrame, PaymentChange, PaymentStatus, Period, Timestamp } from "./wire.js";
+import type { Cents, DepositLimits, EventFrame, PaymentChange, Period, Timestamp } from "./wire.js";
 
 /** A payment that this user asked for. */
 export interface Payment extends PaymentChange {
@@ -18,20 +18,10 @@ export interface ReturnAddresses {
   cancel_url?: string;
 }
 
-const STEP: Readonly<Record<PaymentStatus, number>> = {
-  requested: 0,
-  session_created: 1,
-  failed: 3,
-  expired: 4,
-  success: 5,
-  refunded: 5,
-  disputed: 5,
-};
-const STEP_ON_ITS_WAY = 2;
-
 /** How far a payment has come; what follows on being paid comes in any order. */
 function stepOf(payment: Payment): number {
-  return isOnItsWay(payment) ? STEP_ON_ITS_WAY : STEP[payment.status];
+  const step = ["requested", "session_created", "", "failed", "expired"].indexOf(payment.status);
+  return isOnItsWay(payment) ? 2 : step < 0 ? 5 : step;
 }
 
 /** Whether it may still be paid, or is on its way. */

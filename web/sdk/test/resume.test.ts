@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { eventually, joined, online, roomState, server, useScriptedServer } from "./client_harness.js";
+import { eventually, joined, online, ROLL, roomState, server, useScriptedServer } from "./client_harness.js";
+import type { Connection } from "./scripted_server.js";
 
 useScriptedServer();
 
@@ -86,15 +87,23 @@ describe("resume", () => {
     expect(connection.untaken("system.resume")).toBe(0);
   });
 
-  it("asks for the room's state where what is missing does not come", async () => {
+  it("asks over another connection, then for the room's state, where what is missing does not come", async () => {
     const [started, connection] = await online({ timing: { gapMs: 20 } });
     const heard: string[] = [];
     started.on("games.event.lobby_joined", (frame) => heard.push(frame.player.user_id));
     connection.send(roomState());
     connection.send(joined(6, "10"));
-    expect((await connection.frame("system.resume")).rooms).toEqual([{ room_id: "r1", room_seq: 3 }]);
-    expect((await connection.frame("system.resume")).rooms).toEqual([{ room_id: "r1", room_seq: 0 }]);
-    connection.send(roomState({ room_seq: 5, recovered: false, room_name: "Renamed" }));
+    const asksFor = async (on: Connection, room_seq: number) =>
+      expect((await on.frame("system.resume")).rooms).toEqual([{ room_id: "r1", room_seq }]);
+    await asksFor(connection, 3);
+    await asksFor(connection, 3);
+    const second = await server.connection();
+    expect((await second.signIn()).resume).toEqual([{ room_id: "r1", room_seq: 3 }]);
+    second.send(joined(6, "10"));
+    await asksFor(second, 3);
+    await asksFor(second, 3);
+    await asksFor(second, 0);
+    second.send(roomState({ room_seq: 5, recovered: false, room_name: "Renamed" }));
     await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(6));
     expect(started.rooms.get("r1")?.name).toBe("Renamed");
     expect(heard).toEqual(["10"]);
@@ -120,10 +129,33 @@ describe("resume", () => {
   });
 
   it("goes on when what is missing never comes", async () => {
-    const [started, connection] = await online({ timing: { gapMs: 10 } });
-    connection.send(roomState());
-    connection.send(joined(7, "8"));
+    const [started, first] = await online({ timing: { gapMs: 5 } });
+    first.send(roomState());
+    first.send(joined(7, "8"));
+    const second = await server.connection();
+    await second.signIn();
+    second.send(joined(7, "8"));
     await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(7));
+  });
+
+  it("takes the answer to a repeated command for no event of the room", async () => {
+    const [started, connection] = await online();
+    const heard: string[] = [];
+    started.on("games.event.lobby_joined", (frame) => heard.push(frame.player.user_id));
+    connection.send(roomState());
+    const command = started.command(ROLL, { room_id: "r1" });
+    const { command_id } = await connection.frame(ROLL);
+    // It overtakes the event that it stands for.
+    const applied = { type: "games.event.command_applied", event_id: "a", room_id: "r1", room_seq: 4 };
+    connection.send({ ...applied, command_id });
+    await command;
+    expect(started.rooms.get("r1")?.roomSeq).toBe(3);
+    connection.send(joined(4, "8"));
+    await eventually(() => expect(heard).toEqual(["8"]));
+    expect(started.transcripts.lines("r1").map(({ type }) => type)).toEqual([
+      "games.event.room_state",
+      "games.event.lobby_joined",
+    ]);
   });
 
   it("does not resume a room that has ended", async () => {
