@@ -15,6 +15,9 @@ const room = (room_id: string, fields: Partial<RoomSummary> = {}): RoomSummary =
   is_password_protected: false,
   allow_spectators: true,
   entry_fee_cents: 1_000,
+  prize_cents: 1_600,
+  can_rejoin: false,
+  rejoin_role: null,
   ...fields,
 });
 

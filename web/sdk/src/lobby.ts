@@ -99,5 +99,6 @@ export class Lobby {
 
 function summaryOf(frame: EventFrame<"games.event.room_created">): RoomSummary {
   const { host_username: host_name, player_count: max_players } = frame;
-  return { ...frame, host_name, max_players, status: "waiting", player_count: 1, spectator_count: 0 };
+  const counts = { player_count: 1, spectator_count: 0 };
+  return { ...frame, ...counts, host_name, max_players, status: "waiting", can_rejoin: false, rejoin_role: null };
 }

@@ -1,4 +1,4 @@
-import type { WireRefusalCode } from "./wire.js";
+import type { ErrorCode } from "./wire.js";
 
 /** Whether the code says that the same command may succeed a little later. */
 export function isBusy(code: unknown): boolean {
@@ -9,7 +9,7 @@ export function isBusy(code: unknown): boolean {
 export type LocalRefusalCode = "queue_full" | "closed" | "signed_out" | "refused";
 
 /** Every code that a command may be refused with. A newer server may have more. */
-export type RefusalCode = WireRefusalCode | LocalRefusalCode;
+export type RefusalCode = ErrorCode | LocalRefusalCode;
 
 /** The server (or this client, for its own bounds) said no to a command. */
 export class Refusal extends Error {

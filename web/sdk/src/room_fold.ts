@@ -65,7 +65,6 @@ const FOLDS: Folds = {
     members: view.members.map((member) => ({ ...member, isReady: false })),
   }),
   player_ready_changed: (view, { user_id, is_ready: isReady }) => mapMember(view, user_id, { isReady }),
-  player_ready: (view, { user_id }) => mapMember(view, user_id, { isReady: true }),
   host_changed: (view, { host_id }) => ({ ...view, hostId: userIdOf(host_id) }),
 
   game_starting: (view, { players, deadline }) => {

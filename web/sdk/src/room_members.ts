@@ -2,7 +2,7 @@ import { userIdOf } from "./frames.js";
 import type { Member, Person, RoomView } from "./room.js";
 import type { Player, UserId, UserRef } from "./wire.js";
 
-export function memberFrom(player: Player, earlier?: Member): Member {
+export function memberFrom(player: UserRef & Partial<Player>, earlier?: Member): Member {
   const known = earlier ?? NEW;
   return {
     ...known,
@@ -17,7 +17,7 @@ export function memberFrom(player: Player, earlier?: Member): Member {
 
 const NEW = { score: 0, isReady: false, isBot: false, isAuto: false, isGone: false, goneUntil: null, joinedAt: "" };
 
-export function withMember(view: RoomView, player: Player): RoomView {
+export function withMember(view: RoomView, player: UserRef & Partial<Player>): RoomView {
   const id = userIdOf(player.user_id);
   const at = view.members.findIndex((member) => member.userId === id);
   if (at < 0) return { ...view, members: [...view.members, memberFrom(player)] };

@@ -43,7 +43,6 @@ export function fromSnapshot(
   const over = room.status === "finished" || room.status === "abandoned";
   const phase = over ? "over" : room.status === "in_progress" ? "playing" : phaseBeforePlay(room);
   const turnUser = userIdOf(room.current_turn);
-  const winner = userIdOf(room.winner_id) || null;
   return {
     ...known,
     roomId: room.room_id,
@@ -55,7 +54,7 @@ export function fromSnapshot(
     hostId: userIdOf(room.host_id),
     members: inOrder(members, ({ joinedAt }) => joinedAt),
     selected: room.status === "waiting" ? selected : room.players.map(userIdOf),
-    seats: room.max_players ?? room.player_count ?? room.players.length,
+    seats: room.player_count ?? room.players.length,
     spectatorCount: room.spectator_count ?? room.spectators?.length ?? 0,
     spectators: spectatorsOf(room, members, me),
     allowsSpectators: room.allow_spectators ?? false,
@@ -71,17 +70,6 @@ export function fromSnapshot(
     isPasswordProtected: room.is_password_protected ?? false,
     invitesBot: room.invites_bot ?? false,
     roomSeq: room.room_seq ?? frame.after_seq ?? 0,
-    result:
-      known.result ??
-      (room.status === "finished" && winner
-        ? {
-            winnerId: winner,
-            winnerName: members.find((member) => member.userId === winner)?.username ?? null,
-            finalScores: members.map(({ userId, username, score }) => ({ userId, username, score })),
-            prizeCents: room.prize_cents ?? 0,
-            isCancelled: false,
-          }
-        : null),
     fairness: { ...known.fairness, commitment: room.seed_commitment ?? known.fairness.commitment },
     removal: null,
   };

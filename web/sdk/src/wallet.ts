@@ -128,6 +128,6 @@ export class Wallet {
 }
 
 function paymentOf({ timestamp, ...told }: EventFrame<"wallet.event.top_up">): Payment {
-  const payment = { refunded_cents: 0, session_url: null, error_message: null, ...told };
+  const payment = { refunded_cents: 0, session_url: null, error_message: null, ...(told as PaymentChange) };
   return timestamp === undefined ? payment : { ...payment, requested_at: timestamp };
 }
