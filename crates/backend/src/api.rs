@@ -156,6 +156,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/auth/guest", post(auth::guest))
         .route("/auth/refresh", post(auth::refresh))
         .route("/auth/logout", post(auth::logout))
+        .route("/auth/logout-everywhere", post(auth::logout_everywhere))
         .route("/auth/password-reset", post(recovery::password_reset))
         .route("/auth/verify-email", post(recovery::verify_email))
         .route("/auth/upgrade", post(recovery::upgrade))

@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::body::Fields;
-use super::client::{Client, OwnPage};
+use super::client::{Bearer, Client, OwnPage};
 use super::problem::Problem;
 use crate::accounts::{
     AccountsError, Email, NewPassword, Password, SecretToken, SignedIn, Username,
@@ -136,6 +136,23 @@ pub(super) async fn logout(
     if let Some(token) = presented(&headers) {
         state.0.accounts.logout(&token).await?;
     }
+    with_cookie(
+        StatusCode::NO_CONTENT.into_response(),
+        "",
+        0,
+        client.is_https,
+    )
+}
+
+/// Access tokens that were given out last until they expire, within 15 minutes.
+pub(super) async fn logout_everywhere(
+    State(state): State<ApiState>,
+    client: Client,
+    _: OwnPage,
+    Bearer(claims): Bearer,
+) -> Result<Response, Problem> {
+    state.0.limits.renewal(client.address)?;
+    state.0.accounts.logout_everywhere(claims.sub).await?;
     with_cookie(
         StatusCode::NO_CONTENT.into_response(),
         "",
