@@ -3,6 +3,7 @@
 
 mod gateway_keys;
 mod in_use;
+mod jwks;
 mod keys;
 mod private_file;
 mod seal;
@@ -10,6 +11,7 @@ mod token;
 
 pub use gateway_keys::GatewayKeys;
 pub use in_use::{KeysInUse, NamedKey, OtherKeys};
+pub use jwks::{JsonWebKey, JsonWebKeySet};
 pub use keys::{Keys, KeysError};
 pub use seal::{ClusterMac, PasswordSealer, SealError, Sealer};
 pub use token::{AUDIENCE, Claims, ISSUER, TokenError, TokenSigner, TokenVerifier};

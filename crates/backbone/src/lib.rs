@@ -15,5 +15,6 @@ pub mod log;
 pub mod messages;
 pub mod partitioner;
 pub mod postgres;
+pub mod rest;
 pub mod topics;
 pub mod varint;

@@ -16,7 +16,7 @@ pub use operator::{
     Credited, OperatorError, OperatorToken, Profile, ROLES, TOKEN_MINUTES_MAX, UserRef, Wanted,
 };
 pub use passwords::{PasswordCost, Passwords, PasswordsError};
-pub use rules::{Email, InvalidField, NewPassword, Password, Username};
+pub use rules::{EMAIL_PATTERN, Email, InvalidField, NewPassword, Password, Username};
 pub use tokens::SecretToken;
 
 use crate::mail::MailRoom;
@@ -317,11 +317,6 @@ impl Accounts {
     /// Ends everything that followed from the sign-in of this refresh token.
     pub async fn logout(&self, presented: &SecretToken) -> Result<(), AccountsError> {
         Ok(self.store.revoke_family(presented.hash()).await?)
-    }
-
-    /// Ends everything that followed from any sign-in of this user.
-    pub async fn logout_everywhere(&self, user: UserId) -> Result<(), AccountsError> {
-        Ok(self.store.revoke_user(user).await?)
     }
 
     /// A user that may sign in, and their money.

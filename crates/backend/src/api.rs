@@ -4,6 +4,7 @@
 mod auth;
 mod body;
 mod client;
+mod endpoint;
 mod history;
 mod limits;
 mod lists;
@@ -34,7 +35,7 @@ pub use payments::{
     DepositLimit, DepositLimits, OpenPayments, Payment, PaymentRequested, PaymentTerms,
     PendingDepositLimit,
 };
-pub use problem::{Problem, ProblemDocument};
+pub use problem::Problem;
 
 use crate::accounts::{Accounts, Clock};
 use crate::store::reads::ReadSide;
@@ -43,10 +44,12 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{any, get, post};
-use blazing_sun_backbone::credentials::{Sealer, TokenVerifier};
+use axum::routing::any;
+use blazing_sun_backbone::credentials::{JsonWebKeySet, Sealer, TokenVerifier};
 use blazing_sun_backbone::log::EventLog;
+use blazing_sun_backbone::rest::Operation;
 use blazing_sun_domain::Games;
+use endpoint::Endpoint;
 use limits::Limits;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -86,8 +89,8 @@ pub struct ApiParts {
     pub sealer: Sealer,
     /// Checks access tokens.
     pub verifier: TokenVerifier,
-    /// The public keys, as a JSON Web Key Set.
-    pub jwks: serde_json::Value,
+    /// The public keys.
+    pub jwks: JsonWebKeySet,
     /// What time it is.
     pub clock: Clock,
     /// The operator's settings.
@@ -136,7 +139,7 @@ impl ApiState {
             sealer,
             transcripts: Semaphore::new(TRANSCRIPTS_AT_ONCE),
             limits: Limits::new(&config),
-            jwks: jwks.to_string(),
+            jwks: serde_json::to_string(&jwks).unwrap_or_default(),
             accounts,
             reads,
             log,
@@ -147,52 +150,34 @@ impl ApiState {
     }
 }
 
+fn endpoints() -> Vec<Endpoint> {
+    [
+        auth::endpoints(),
+        recovery::endpoints(),
+        me::endpoints(),
+        messages::endpoints(),
+        payments::endpoints(),
+        lists::endpoints(),
+        history::endpoints(),
+        service::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What clients are told of each of the router's routes.
+pub fn operations() -> Vec<Operation> {
+    endpoint::operations_of(endpoints())
+}
+
 /// Everything under `/api`, the key set and the probes. Serve it with `ConnectInfo<SocketAddr>`:
 /// without, all clients count as one address.
 pub fn router(state: ApiState) -> Router {
-    let v1 = Router::new()
-        .route("/auth/register", post(auth::register))
-        .route("/auth/login", post(auth::login))
-        .route("/auth/guest", post(auth::guest))
-        .route("/auth/refresh", post(auth::refresh))
-        .route("/auth/logout", post(auth::logout))
-        .route("/auth/logout-everywhere", post(auth::logout_everywhere))
-        .route("/auth/password-reset", post(recovery::password_reset))
-        .route("/auth/verify-email", post(recovery::verify_email))
-        .route("/auth/upgrade", post(recovery::upgrade))
-        .route("/me", get(me::me))
-        .route("/me/balance", get(me::balance))
-        .route("/me/transactions", get(me::transactions))
-        .route("/me/games", get(history::mine))
-        .route("/me/statistics", get(history::statistics))
-        .route("/me/messages", get(messages::mine))
-        .route("/me/limits", get(payments::limits))
-        .route(
-            "/checkout/sessions",
-            get(payments::open).post(payments::request),
-        )
-        .route("/checkout/terms", get(payments::terms))
-        .route("/checkout/sessions/{request_id}", get(payments::payment))
-        .route(
-            "/checkout/sessions/{request_id}/cancel",
-            post(payments::cancel),
-        )
-        .route("/lobbies/{lobby_id}/messages", get(messages::of_lobby))
-        .route("/games", get(lists::games))
-        .route("/games/{game_type}/history", get(history::of_game))
-        .route(
-            "/games/{game_type}/history/{room_id}",
-            get(history::of_room),
-        )
-        .route("/rooms", get(lists::rooms))
-        .method_not_allowed_fallback(service::method_not_allowed);
-    let api = Router::new().nest("/v1", v1).fallback(service::not_found);
-    Router::new()
-        .nest("/api", api)
+    endpoint::router_of(endpoints())
+        .route("/api", any(service::not_found))
         .route("/api/", any(service::not_found))
-        .route("/.well-known/jwks.json", get(service::jwks))
-        .route("/healthz", get(service::healthz))
-        .route("/readyz", get(service::readyz))
+        .route("/api/{*path}", any(service::not_found))
         .method_not_allowed_fallback(service::method_not_allowed)
         .layer(map_response(with_security_headers))
         .with_state(state)

@@ -7,15 +7,18 @@ use crate::clean::clean;
 use crate::service::Shared;
 use crate::store::{EventSource, NewEvent};
 use crate::stripe::{Event, is_id};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Json, Router};
 use blazing_sun_backbone::kill_point;
+use blazing_sun_backbone::rest::problem::*;
+use blazing_sun_backbone::rest::{Answer, Operation, Parameter, Place, Tag};
 use bytes::Bytes;
-use serde_json::json;
+use schemars::json_schema;
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,40 +46,67 @@ enum Refused {
     Store,
 }
 
+/// The route as its one client sees it.
+pub fn operation() -> Operation {
+    let event = NotedEvent {
+        id: "evt_1Qa2Bb3Cc".to_owned(),
+        kind: "checkout.session.completed".to_owned(),
+    };
+    let signature = Parameter {
+        place: Place::Header,
+        name: signature::HEADER,
+        description: "When the body was signed, and HMAC-SHA-256 of that and the body under the webhook's secret.",
+        is_required: true,
+        schema: json_schema!({ "type": "string" }),
+        example: "t=1769890500,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd"
+            .into(),
+    };
+    Operation::post(PATH, "stripeWebhook", Tag::Service)
+        .says(
+            "Note an event of the payment provider",
+            "For Stripe alone, where payments are taken. What is noted is looked up before anything comes of it.",
+        )
+        .parameter(signature)
+        .signed_body(event)
+        .answers(Answer::empty(200, "It is kept."))
+        .refuses(&[INVALID_SIGNATURE, INVALID_EVENT, PAYLOAD_TOO_LARGE])
+}
+
+/// What is read of an event; the rest is fetched.
+#[derive(Serialize, schemars::JsonSchema)]
+struct NotedEvent {
+    /// The provider's id.
+    #[schemars(regex(pattern = "^[A-Za-z0-9_]+$"))]
+    id: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    #[schemars(length(max = KIND_BYTES_MAX))]
+    kind: String,
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let (status, code, detail) = match self {
+        let (kind, detail) = match self {
             Refused::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
+                PAYLOAD_TOO_LARGE,
                 format!("a webhook has up to {BODY_BYTES_MAX} bytes"),
             ),
             Refused::Slow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "timeout",
+                TIMEOUT,
                 format!("the body has to come within {} s", BODY_WITHIN.as_secs()),
             ),
-            Refused::Signature(error) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_signature",
-                error.to_string(),
-            ),
-            Refused::Unreadable(why) => (StatusCode::BAD_REQUEST, "invalid_event", why),
+            Refused::Signature(error) => (INVALID_SIGNATURE, error.to_string()),
+            Refused::Unreadable(why) => (INVALID_EVENT, why),
             Refused::Store => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
+                UNAVAILABLE,
                 "it could not be kept; send it again".to_owned(),
             ),
         };
-        let problem = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "code": code,
-            "detail": detail,
-        });
-        let mut response = (status, problem.to_string()).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
+        let status = StatusCode::from_u16(kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let title = status.canonical_reason().unwrap_or("Error");
+        let problem = ProblemDocument::new(kind, title, &detail);
+        let mut response = (status, Json(problem)).into_response();
+        let kind = HeaderValue::from_static(MEDIA_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }

@@ -1,6 +1,7 @@
 //! Every file that is made from the contract.
 
 use crate::catalog::Catalog;
+use crate::openapi;
 use crate::typescript;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,6 +13,10 @@ pub fn files() -> BTreeMap<String, String> {
     files.insert(
         "web/sdk/src/generated/contract.ts".to_owned(),
         typescript::module(&catalog),
+    );
+    files.insert(
+        "docs/contract/openapi.json".to_owned(),
+        pretty(&openapi::document()),
     );
     for message in catalog.messages() {
         let schema = catalog.frame_schema(message);

@@ -5,6 +5,7 @@ mod catalog;
 mod examples;
 mod files;
 mod games;
+pub mod openapi;
 mod schema;
 mod typescript;
 

@@ -155,7 +155,7 @@ impl Gateway {
             let response = upgrade::upgrade(&shared, request);
             std::future::ready(response)
         };
-        Router::new().route("/ws", get(handler))
+        Router::new().route(upgrade::PATH, get(handler))
     }
 
     /// How many connections are open.

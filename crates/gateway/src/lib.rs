@@ -29,3 +29,4 @@ pub mod wire;
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
 pub use gateway::{Control, Gateway, Held, ReadPosition, StartError};
 pub use readiness::NotReady;
+pub use upgrade::{PATH, operation};

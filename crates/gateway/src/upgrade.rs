@@ -10,9 +10,11 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use blazing_sun_backbone::client_address::parse_forwarded;
+use blazing_sun_backbone::rest::{Answer, Operation, Parameter, Place, Tag};
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use schemars::json_schema;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,9 +22,78 @@ use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 use uuid::Uuid;
 
+/// The route as clients see it; what follows is described elsewhere.
+pub fn operation() -> Operation {
+    let header = |name, description, schema, example: &str| Parameter {
+        place: Place::Header,
+        name,
+        description,
+        is_required: true,
+        schema,
+        example: example.into(),
+    };
+    Operation::probe(PATH, "openSocket")
+        .tagged(Tag::Socket)
+        .says(
+            "Open the socket",
+            "A WebSocket (RFC 6455) on which one plays; `asyncapi.json` describes its messages. The access token is \
+             sent on it, not here. Pages may open it whose origin the deployment allows.",
+        )
+        .parameter(header(
+            "Upgrade",
+            "The protocol.",
+            json_schema!({ "const": "websocket" }),
+            "websocket",
+        ))
+        .parameter(header(
+            "Connection",
+            "That it is to be changed.",
+            json_schema!({ "const": "Upgrade" }),
+            "Upgrade",
+        ))
+        .parameter(header(
+            "Sec-WebSocket-Version",
+            "The protocol's version.",
+            json_schema!({ "const": "13" }),
+            "13",
+        ))
+        .parameter(header(
+            "Sec-WebSocket-Key",
+            "16 random bytes, base64.",
+            json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9+/]{21}[AQgw]==$" }),
+            "dGhlIHNhbXBsZSBub25jZQ==",
+        ))
+        .answers(
+            Answer::empty(101, "It is open.")
+                .header("Upgrade", "`websocket`")
+                .header("Connection", "`upgrade`")
+                .header("Sec-WebSocket-Accept", "The answer to the key."),
+        )
+        .answers(Answer::text(400, "It is no handshake.", NO_HANDSHAKE))
+        .answers(Answer::text(403, "Pages of this origin may not.", OTHER_ORIGIN))
+        .answers(Answer::text(429, "The address has too many.", TOO_MANY))
+        .answers(Answer::text(
+            503,
+            "The process starts or ends: come back, best to another.",
+            DRAINING,
+        ))
+}
+
+/// Where clients connect.
+pub const PATH: &str = "/ws";
+
+const NO_HANDSHAKE: &str = "a WebSocket handshake is expected here\n";
+const OTHER_ORIGIN: &str = "this origin may not connect\n";
+const TOO_MANY: &str = "too many connections\n";
+const DRAINING: &str = "draining; come back\n";
+
 fn answer(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
+    if !text.is_empty() {
+        let kind = header::HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
     response
 }
 
@@ -30,16 +101,13 @@ fn answer(status: StatusCode, text: &'static str) -> Response<Body> {
 pub(crate) fn upgrade(shared: &Arc<Shared>, mut request: Request<Body>) -> Response<Body> {
     let headers = request.headers();
     let Some(accept) = handshake(request.method(), headers) else {
-        return answer(
-            StatusCode::BAD_REQUEST,
-            "a WebSocket handshake is expected here\n",
-        );
+        return answer(StatusCode::BAD_REQUEST, NO_HANDSHAKE);
     };
     if !is_origin_allowed(&shared.config, headers) {
-        return answer(StatusCode::FORBIDDEN, "this origin may not connect\n");
+        return answer(StatusCode::FORBIDDEN, OTHER_ORIGIN);
     }
     if shared.draining.load(Ordering::Acquire) {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "draining; come back\n");
+        return answer(StatusCode::SERVICE_UNAVAILABLE, DRAINING);
     }
     if !shared.reading.load(Ordering::Acquire) {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "starting; come back\n");
@@ -56,7 +124,7 @@ pub(crate) fn upgrade(shared: &Arc<Shared>, mut request: Request<Body>) -> Respo
             client_ip(&shared.config.trusted_proxies, peer, &forwarded),
         );
         if entered.is_none() {
-            return answer(StatusCode::TOO_MANY_REQUESTS, "too many connections\n");
+            return answer(StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
         }
     }
     let counted = Counted {

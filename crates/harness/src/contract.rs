@@ -62,9 +62,14 @@ fn read(kind: &str) -> Option<Arc<Validator>> {
 /// # Panics
 /// Where it is no schema.
 pub fn strict_validator(schema: &Value) -> Validator {
+    jsonschema::validator_for(&closed(schema)).unwrap_or_else(|error| panic!("no schema: {error}"))
+}
+
+/// The schema, but that its objects have no other fields than those that it names.
+pub fn closed(schema: &Value) -> Value {
     let mut schema = schema.clone();
     close(&mut schema);
-    jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("no schema: {error}"))
+    schema
 }
 
 fn close(schema: &mut Value) {

@@ -1,6 +1,7 @@
 //! The keys file: the one home of secrets, readable by its owner alone.
 
 use super::gateway_keys::GatewayKeys;
+use super::jwks::{JsonWebKey, JsonWebKeySet};
 use super::private_file;
 use super::seal::password_key;
 use super::{ClusterMac, KeysInUse, Sealer, TokenSigner, TokenVerifier};
@@ -276,19 +277,14 @@ impl Keys {
     }
 
     /// The public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
-    pub fn jwks(&self) -> serde_json::Value {
-        let keys: Vec<_> = self
-            .token_keys
-            .iter()
-            .map(|key| {
-                let public = SigningKey::from_bytes(&key.seed.0).verifying_key();
-                serde_json::json!({
-                    "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
-                    "kid": key.kid, "x": URL_SAFE_NO_PAD.encode(public.as_bytes()),
-                })
-            })
-            .collect();
-        serde_json::json!({ "keys": keys })
+    pub fn jwks(&self) -> JsonWebKeySet {
+        let public = |key: &TokenKey| {
+            let public = SigningKey::from_bytes(&key.seed.0).verifying_key();
+            JsonWebKey::of(&key.kid, &URL_SAFE_NO_PAD.encode(public.as_bytes()))
+        };
+        JsonWebKeySet {
+            keys: self.token_keys.iter().map(public).collect(),
+        }
     }
 
     #[cfg(test)]
@@ -441,6 +437,6 @@ mod tests {
             !keys.sealer().seal(b"x", b"").unwrap().starts_with(kid),
             "the newest key seals"
         );
-        assert_eq!(keys.jwks()["keys"].as_array().unwrap().len(), 2);
+        assert_eq!(keys.jwks().keys.len(), 2);
     }
 }

@@ -251,7 +251,7 @@ mod tests {
     }
 
     fn kid(keys: &Keys) -> String {
-        keys.jwks()["keys"][0]["kid"].as_str().unwrap().to_owned()
+        keys.jwks().keys[0].kid.clone()
     }
 
     /// A token with any header and claims, rightly signed.
@@ -349,7 +349,7 @@ mod tests {
         let [keys, foreign] = [keys(), keys()];
         let header = json!({
             "alg": "EdDSA", "kid": kid(&keys), "jku": "https://evil.example/jwks",
-            "x5u": "https://evil.example", "jwk": foreign.jwks()["keys"][0], "typ": "at+jwt",
+            "x5u": "https://evil.example", "jwk": foreign.jwks().keys[0], "typ": "at+jwt",
         });
         let wrong = Err(TokenError::Invalid("the signature is not that of the key"));
         check(&keys, &signed(&foreign, &header, &json!(claims())), wrong);

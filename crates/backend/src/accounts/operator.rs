@@ -169,7 +169,7 @@ impl OperatorError {
             OperatorError::AccountClosed(_) => "account_closed",
             OperatorError::CommandIdTaken { .. } => "command_id_taken",
             OperatorError::CommandExpired(_) => "command_expired",
-            OperatorError::InvalidField(invalid) => invalid.code,
+            OperatorError::InvalidField(invalid) => invalid.kind.code,
             OperatorError::Unavailable(_)
             | OperatorError::NotTold(_)
             | OperatorError::Password(_)

@@ -1,8 +1,15 @@
 //! What an email, a password and a name may be.
 
 use crate::names::{self, USERNAME_CHARS_MAX};
+use blazing_sun_backbone::rest::problem::{
+    INVALID_EMAIL, INVALID_PASSWORD, INVALID_USERNAME, ProblemKind,
+};
 use std::borrow::Cow;
 use std::fmt;
+
+/// What [`Email::parse`] takes, as far as a pattern can say it: each part's length is left to it.
+pub const EMAIL_PATTERN: &str = "^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\
+    @([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?$";
 
 const EMAIL_BYTES_MAX: usize = 254;
 const EMAIL_LOCAL_BYTES_MAX: usize = 64;
@@ -14,8 +21,8 @@ const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
 pub struct InvalidField {
     /// `email`, `password`, `username`.
     pub field: &'static str,
-    /// A stable code: `invalid_email`, …
-    pub code: &'static str,
+    /// Its stable code is `invalid_email`, …
+    pub kind: ProblemKind,
     /// For people; never repeats what was given.
     pub reason: Cow<'static, str>,
 }
@@ -29,7 +36,7 @@ impl Email {
     pub fn parse(typed: &str) -> Result<Email, InvalidField> {
         let invalid = |reason: &'static str| InvalidField {
             field: "email",
-            code: "invalid_email",
+            kind: INVALID_EMAIL,
             reason: reason.into(),
         };
         let typed = typed.trim();
@@ -116,7 +123,7 @@ impl NewPassword {
             let reason = "A password has 8 to 128 characters.";
             Err(InvalidField {
                 field: "password",
-                code: "invalid_password",
+                kind: INVALID_PASSWORD,
                 reason: reason.into(),
             })
         }
@@ -138,7 +145,7 @@ impl Username {
     pub fn parse(typed: &str) -> Result<Username, InvalidField> {
         let name = names::checked(typed, USERNAME_CHARS_MAX).map_err(|invalid| InvalidField {
             field: "username",
-            code: "invalid_username",
+            kind: INVALID_USERNAME,
             reason: invalid.to_string().into(),
         })?;
         Ok(Username(name.to_owned()))
@@ -208,7 +215,7 @@ mod tests {
         ] {
             let refused = Email::parse(bad).unwrap_err();
             assert_eq!(
-                (refused.field, refused.code),
+                (refused.field, refused.kind.code),
                 ("email", "invalid_email"),
                 "{bad:?}"
             );
@@ -239,7 +246,7 @@ mod tests {
         ] {
             let refused = Username::parse(bad).unwrap_err();
             assert_eq!(
-                (refused.field, refused.code),
+                (refused.field, refused.kind.code),
                 ("username", "invalid_username"),
                 "{bad:?}"
             );

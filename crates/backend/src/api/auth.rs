@@ -1,17 +1,21 @@
 //! Signing in and out.
 
 use super::ApiState;
-use super::body::Fields;
-use super::client::{Bearer, Client, OwnPage};
+use super::body::{Body, Fields, Read};
+use super::client::{Client, OwnPage};
+use super::endpoint::{Endpoint, example_user, from_own_page, with_cookie as says_cookie};
+use super::limits::Rates;
 use super::problem::Problem;
 use crate::accounts::{
-    AccountsError, Email, NewPassword, Password, SecretToken, SignedIn, Username,
+    AccountsError, EMAIL_PATTERN, Email, NewPassword, Password, SecretToken, SignedIn, Username,
 };
 use crate::store::accounts::User;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use blazing_sun_backbone::rest::problem::*;
+use blazing_sun_backbone::rest::{Access, Answer, Operation, Tag};
 use blazing_sun_domain::{Cents, UserId};
 use serde::Serialize;
 
@@ -48,6 +52,18 @@ pub struct Account {
 }
 
 impl Account {
+    pub(super) fn example() -> Account {
+        Account {
+            user_id: example_user(),
+            username: "Ada".to_owned(),
+            roles: vec!["player".to_owned()],
+            email: Some("ada@example.com".to_owned()),
+            is_email_verified: true,
+            balance_cents: Cents(5_000),
+            currency: "eur".to_owned(),
+        }
+    }
+
     pub(super) fn of(user: User, balance_cents: Cents, currency: &str) -> Account {
         Account {
             user_id: user.id,
@@ -61,52 +77,201 @@ impl Account {
     }
 }
 
-pub(super) async fn register(
+/// What a new account has to say.
+#[derive(Serialize, schemars::JsonSchema)]
+struct Registration {
+    /// Where mails go; nobody else sees it.
+    #[schemars(email, length(max = 254), regex(pattern = EMAIL_PATTERN))]
+    email: String,
+    /// 8 to 128 characters.
+    #[schemars(length(min = 8, max = 128), extend("format" = "password"))]
+    password: String,
+    /// The name shown to others: up to 24 characters, none that is reserved.
+    #[schemars(length(min = 1, max = 24))]
+    username: String,
+}
+
+impl Read for Registration {
+    fn read(fields: &Fields) -> Result<Registration, Problem> {
+        Ok(Registration {
+            email: fields.text("email")?.to_owned(),
+            password: fields.text("password")?.to_owned(),
+            username: fields.text("username")?.to_owned(),
+        })
+    }
+}
+
+/// With what one signs in.
+#[derive(Serialize, schemars::JsonSchema)]
+struct Credentials {
+    /// In any case.
+    email: String,
+    /// As it was chosen.
+    #[schemars(extend("format" = "password"))]
+    password: String,
+}
+
+impl Read for Credentials {
+    fn read(fields: &Fields) -> Result<Credentials, Problem> {
+        Ok(Credentials {
+            email: fields.text("email")?.to_owned(),
+            password: fields.text("password")?.to_owned(),
+        })
+    }
+}
+
+/// What a guest may say.
+#[derive(Serialize, schemars::JsonSchema)]
+struct NewGuest {
+    /// The name shown to others; without it one is made up.
+    #[schemars(length(min = 1, max = 24))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+}
+
+impl Read for NewGuest {
+    fn read(fields: &Fields) -> Result<NewGuest, Problem> {
+        Ok(NewGuest {
+            username: fields.optional_text("username")?.map(str::to_owned),
+        })
+    }
+}
+
+/// Ways in and out.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let registration = Registration {
+        email: "ada@example.com".to_owned(),
+        password: "correct horse battery".to_owned(),
+        username: "Ada".to_owned(),
+    };
+    let credentials = Credentials {
+        email: "ada@example.com".to_owned(),
+        password: "correct horse battery".to_owned(),
+    };
+    let named = NewGuest {
+        username: Some("Ada".to_owned()),
+    };
+    let post = |path, id| from_own_page(Operation::post(path, id, Tag::SignIn));
+    vec![
+        Endpoint::new(
+            post("/api/v1/auth/register", "register")
+                .says(
+                    "Make an account and sign in",
+                    "With demo money the new account is given some.",
+                )
+                .body(true, [("account", registration)])
+                .answers(signed_in())
+                .refuses(&[
+                    INVALID_EMAIL,
+                    INVALID_PASSWORD,
+                    INVALID_USERNAME,
+                    EMAIL_TAKEN,
+                ])
+                .limited(&Rates::of_attempts()),
+            register,
+        ),
+        Endpoint::new(
+            post("/api/v1/auth/login", "login")
+                .says("Sign in", "")
+                .body(true, [("account", credentials)])
+                .answers(signed_in())
+                .refuses(&[WRONG_CREDENTIALS, ACCOUNT_CLOSED])
+                .limited(&Rates::of_attempts()),
+            login,
+        ),
+        Endpoint::new(
+            post("/api/v1/auth/guest", "playAsGuest")
+                .says(
+                    "Play without an account",
+                    "For demo money, where the deployment allows it. `upgradeGuest` makes it an account.",
+                )
+                .body(
+                    false,
+                    [("named", named), ("unnamed", NewGuest { username: None })],
+                )
+                .answers(signed_in())
+                .refuses(&[INVALID_USERNAME, GUESTS_NOT_ALLOWED])
+                .limited(&Rates::of_guests()),
+            guest,
+        ),
+        Endpoint::new(
+            post("/api/v1/auth/refresh", "refresh")
+                .says(
+                    "Renew the access token",
+                    "Takes the refresh token once, and sets another. Presented again after a while, it signs out every \
+                     token that came from it: it was stolen.",
+                )
+                .access(Access::RefreshCookie)
+                .answers(signed_in())
+                .limited(&Rates::of_renewals()),
+            refresh,
+        ),
+        Endpoint::new(
+            post("/api/v1/auth/logout", "logout")
+                .says(
+                    "Sign out",
+                    "Ends the refresh token, if one is presented, and takes its cookie back.",
+                )
+                .access(Access::RefreshCookieOrNothing)
+                .answers(says_cookie(Answer::empty(204, "Signed out.")))
+                .limited(&Rates::of_renewals()),
+            logout,
+        ),
+    ]
+}
+
+/// The answer to who has signed in.
+pub(super) fn signed_in() -> Answer {
+    let grant = Grant {
+        access_token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI3In0.c2lnbmVk".to_owned(),
+        expires_in: 900,
+        user: Account::example(),
+    };
+    says_cookie(Answer::json(200, "Signed in.", &grant))
+}
+
+async fn register(
     State(state): State<ApiState>,
     client: Client,
     _: OwnPage,
-    fields: Fields,
+    Body(asked): Body<Registration>,
 ) -> Result<Response, Problem> {
-    let email = Email::parse(fields.text("email")?)?;
-    let password = NewPassword::parse(fields.text("password")?)?;
-    let username = Username::parse(fields.text("username")?)?;
+    let email = Email::parse(&asked.email)?;
+    let password = NewPassword::parse(&asked.password)?;
+    let username = Username::parse(&asked.username)?;
     state.0.limits.attempt(client.address, email.as_str())?;
     let signed_in = state.0.accounts.register(email, password, username).await?;
     grant(&state, client, signed_in)
 }
 
-pub(super) async fn login(
+async fn login(
     State(state): State<ApiState>,
     client: Client,
     _: OwnPage,
-    fields: Fields,
+    Body(asked): Body<Credentials>,
 ) -> Result<Response, Problem> {
-    let email = fields.text("email")?;
-    let password = Password::from(fields.text("password")?);
-    state.0.limits.attempt(client.address, email)?;
-    let signed_in = state.0.accounts.login(email, password).await?;
+    let password = Password::from(asked.password.as_str());
+    state.0.limits.attempt(client.address, &asked.email)?;
+    let signed_in = state.0.accounts.login(&asked.email, password).await?;
     grant(&state, client, signed_in)
 }
 
-pub(super) async fn guest(
+async fn guest(
     State(state): State<ApiState>,
     client: Client,
     _: OwnPage,
-    fields: Fields,
+    Body(asked): Body<NewGuest>,
 ) -> Result<Response, Problem> {
     if !state.0.accounts.allows_guests() {
         return Err(AccountsError::GuestsNotAllowed.into());
     }
-    let username = fields
-        .optional_text("username")?
-        .map(Username::parse)
-        .transpose()?;
+    let username = asked.username.as_deref().map(Username::parse).transpose()?;
     state.0.limits.guest(client.address)?;
     let signed_in = state.0.accounts.guest(username).await?;
     grant(&state, client, signed_in)
 }
 
-pub(super) async fn refresh(
+async fn refresh(
     State(state): State<ApiState>,
     client: Client,
     _: OwnPage,
@@ -126,7 +291,7 @@ pub(super) async fn refresh(
     }
 }
 
-pub(super) async fn logout(
+async fn logout(
     State(state): State<ApiState>,
     client: Client,
     _: OwnPage,
@@ -136,23 +301,6 @@ pub(super) async fn logout(
     if let Some(token) = presented(&headers) {
         state.0.accounts.logout(&token).await?;
     }
-    with_cookie(
-        StatusCode::NO_CONTENT.into_response(),
-        "",
-        0,
-        client.is_https,
-    )
-}
-
-/// Access tokens that were given out last until they expire, within 15 minutes.
-pub(super) async fn logout_everywhere(
-    State(state): State<ApiState>,
-    client: Client,
-    _: OwnPage,
-    Bearer(claims): Bearer,
-) -> Result<Response, Problem> {
-    state.0.limits.renewal(client.address)?;
-    state.0.accounts.logout_everywhere(claims.sub).await?;
     with_cookie(
         StatusCode::NO_CONTENT.into_response(),
         "",

@@ -2,9 +2,10 @@
 
 use super::ApiState;
 use super::problem::Problem;
-use axum::body::{Body, HttpBody};
+use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
+use blazing_sun_backbone::rest::problem::{TIMEOUT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE};
 use serde_json::{Map, Value};
 use std::pin::Pin;
 use std::time::Duration;
@@ -46,6 +47,7 @@ impl Fields {
         let value = value.ok_or_else(|| wrong("is missing."))?;
         value
             .as_i64()
+            .or_else(|| whole(value.as_f64()?))
             .ok_or_else(|| wrong("must be a whole number."))
     }
 
@@ -61,6 +63,30 @@ impl Fields {
     }
 }
 
+/// JSON has one kind of number: 5.0 is as whole as 5, as far as each whole number has a value of its own.
+fn whole(value: f64) -> Option<i64> {
+    let is_exact = value.fract() == 0.0 && value.abs() < (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    is_exact.then_some(value as i64)
+}
+
+/// A body that is read field by field, as its schema describes it.
+pub(super) trait Read: Sized {
+    /// Reads all fields, or says which one is at fault.
+    fn read(fields: &Fields) -> Result<Self, Problem>;
+}
+
+/// The body of a request, read.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: Read> FromRequest<ApiState> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Body<T>, Problem> {
+        let fields = Fields::from_request(request, state).await?;
+        T::read(&fields).map(Body)
+    }
+}
+
 impl FromRequest<ApiState> for Fields {
     type Rejection = Problem;
 
@@ -69,13 +95,12 @@ impl FromRequest<ApiState> for Fields {
         let read = tokio::time::timeout(READ_WITHIN, read(body)).await;
         let timeout = || {
             let detail = "The body took longer than 10 seconds to arrive.";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
+            Problem::new(TIMEOUT, detail)
         };
         let bytes = read.map_err(|_| timeout())??;
         if !bytes.is_empty() && !is_json(&parts.headers) {
             let detail = "The body must be sent as `Content-Type: application/json`.";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(status, "unsupported_media_type", detail));
+            return Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, detail));
         }
         Fields::parse(&bytes)
     }
@@ -91,7 +116,7 @@ pub(crate) fn fuzz_body(bytes: &[u8], names: &[&'static str]) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
+async fn read(mut body: axum::body::Body) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     let mut length = 0;
     let mut body = Pin::new(&mut body);
@@ -110,11 +135,7 @@ async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
     }
     if length > BODY_BYTES_MAX {
         let detail = "A request's body has at most 16 KiB.";
-        return Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            detail,
-        ));
+        return Err(Problem::new(TOO_LARGE, detail));
     }
     Ok(bytes)
 }

@@ -5,9 +5,10 @@ use super::{ApiConfig, ApiState};
 use crate::accounts::AccountsError;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use blazing_sun_backbone::client_address::parse_forwarded;
 use blazing_sun_backbone::credentials::{Claims, TokenError};
+use blazing_sun_backbone::rest::problem::{ORIGIN_NOT_ALLOWED, TOKEN_EXPIRED};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
@@ -149,11 +150,7 @@ impl FromRequestParts<ApiState> for OwnPage {
             return Ok(OwnPage);
         }
         let detail = "Pages of this origin can not sign in here.";
-        Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "origin_not_allowed",
-            detail,
-        ))
+        Err(Problem::new(ORIGIN_NOT_ALLOWED, detail))
     }
 }
 
@@ -214,11 +211,7 @@ impl FromRequestParts<ApiState> for Bearer {
             Ok(claims) => Ok(Bearer(claims)),
             Err(TokenError::Expired) => {
                 let detail = "The access token has expired.";
-                Err(Problem::new(
-                    StatusCode::UNAUTHORIZED,
-                    "token_expired",
-                    detail,
-                ))
+                Err(Problem::new(TOKEN_EXPIRED, detail))
             }
             Err(TokenError::Forbidden) => Err(AccountsError::AccountClosed.into()),
             Err(TokenError::Invalid(_)) => {

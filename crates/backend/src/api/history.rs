@@ -2,6 +2,9 @@
 
 use super::ApiState;
 use super::client::Bearer;
+use super::endpoint::{CURSOR_EXAMPLE, Endpoint, cursor, example_user, next_page};
+use super::limits::Rates;
+use super::lists::game_type;
 use super::page::{self, Page};
 use super::problem::Problem;
 use crate::store::played::{PlayedIn, PlayedRoom};
@@ -9,8 +12,10 @@ use crate::transcript::{Frame, TranscriptError, transcript};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use blazing_sun_backbone::rest::problem::*;
+use blazing_sun_backbone::rest::{Access, Answer, Operation, Parameter, Place, Tag};
 use blazing_sun_domain::{Cents, RoomId, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET me/games`, `GET games/{game_type}/history`
@@ -32,8 +37,10 @@ pub struct PlayedGame {
     /// As in commands and events: `bigger_dice`.
     pub game_type: String,
     /// When the user took the seat: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub seated_at: String,
     /// When the room ended: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub ended_at: String,
     /// How it ended for the user.
     pub result: GameResult,
@@ -117,22 +124,139 @@ pub(super) struct Filter {
     game_type: Option<String>,
 }
 
-pub(super) async fn mine(
+/// What users have played.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let games = PlayedGames {
+        games: vec![example()],
+        next_cursor: Some(CURSOR_EXAMPLE.to_owned()),
+    };
+    let get = |path, id| Operation::get(path, id, Tag::History).access(Access::Bearer);
+    vec![
+        Endpoint::new(
+            get("/api/v1/me/games", "playedGames")
+                .says(
+                    "List the games one has played",
+                    "Ended rooms with a fee, newest first, 50 to a page.",
+                )
+                .parameter(game_type(Place::Query))
+                .parameter(cursor())
+                .answers(Answer::json(200, "A page of them.", &games).link(next_page("playedGames")))
+                .refuses(&[INVALID_FORMAT, UNKNOWN_GAME]),
+            mine,
+        ),
+        Endpoint::new(
+            get("/api/v1/me/statistics", "statistics")
+                .says("Read what they come to", "By game.")
+                .answers(Answer::json(200, "The sums.", &example_statistics())),
+            statistics,
+        ),
+        Endpoint::new(
+            get("/api/v1/games/{game_type}/history", "gameHistory")
+                .says(
+                    "List what one has played of one game",
+                    "As `playedGames` does.",
+                )
+                .parameter(game_type(Place::Path))
+                .parameter(cursor())
+                .answers(Answer::json(200, "A page of it.", &games))
+                .refuses(&[INVALID_FORMAT, UNKNOWN_GAME_IN_PATH]),
+            of_game,
+        ),
+        Endpoint::new(
+            get("/api/v1/games/{game_type}/history/{room_id}", "transcript")
+                .says(
+                    "Read an ended room once more",
+                    "Everything that the user's sockets got of it but for chat, as it follows from the room's journal. \
+                     With it the room's proof can be checked.",
+                )
+                .parameter(game_type(Place::Path))
+                .parameter(room_id())
+                .answers(Answer::json(200, "The room.", &example_transcript()))
+                .refuses(&[ROOM_NOT_FOUND, OTHER_RULES])
+                .limited(&Rates::of_transcripts()),
+            of_room,
+        ),
+    ]
+}
+
+fn room_id() -> Parameter {
+    Parameter {
+        place: Place::Path,
+        name: "room_id",
+        description: "The room.",
+        is_required: true,
+        schema: RoomId::json_schema(&mut schemars::SchemaGenerator::default()),
+        example: ROOM_EXAMPLE.into(),
+    }
+}
+
+const ROOM_EXAMPLE: &str = "0190a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b";
+
+fn example() -> PlayedGame {
+    let seat = |user_id, username: &str, has_won| PlayedSeat {
+        user_id,
+        username: Some(username.to_owned()),
+        is_bot: false,
+        has_won,
+    };
+    let other = UserId::new(42).unwrap_or(UserId::SYSTEM);
+    PlayedGame {
+        room_id: ROOM_EXAMPLE.to_owned(),
+        room_name: "Friday night".to_owned(),
+        game_type: "bigger_dice".to_owned(),
+        seated_at: "2026-01-31T20:14:00.000Z".to_owned(),
+        ended_at: "2026-01-31T20:15:00.000Z".to_owned(),
+        result: GameResult::Won,
+        fee_cents: Cents(1_000),
+        returned_cents: Cents::ZERO,
+        prize_cents: Cents(1_600),
+        currency: "eur".to_owned(),
+        players: vec![seat(example_user(), "Ada", true), seat(other, "Bo", false)],
+    }
+}
+
+fn example_statistics() -> Statistics {
+    Statistics {
+        games: vec![GameStatistics {
+            game_type: "bigger_dice".to_owned(),
+            played: 3,
+            won: 2,
+            returned: 0,
+            fees_cents: Cents(3_000),
+            prizes_cents: Cents(3_200),
+        }],
+        currency: "eur".to_owned(),
+    }
+}
+
+fn example_transcript() -> GameTranscript {
+    let frame = serde_json::json!({
+        "type": "games.event.turn_changed",
+        "timestamp": "2026-01-31T20:14:30.000Z",
+        "room_seq": 9,
+    });
+    GameTranscript {
+        game: Some(example()),
+        frames: frame.as_object().cloned().into_iter().collect(),
+    }
+}
+
+async fn mine(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
     asked: Result<Query<Page>, QueryRejection>,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<PlayedGames>, Problem> {
-    let Query(filter) = filter.map_err(|_| unknown_game(StatusCode::BAD_REQUEST))?;
+    let Query(filter) = filter.map_err(|_| unknown_game(UNKNOWN_GAME))?;
     let within = match filter.game_type {
         Some(game_type) if is_known(&state, &game_type) => PlayedIn::Game(game_type),
-        Some(_) => return Err(unknown_game(StatusCode::BAD_REQUEST)),
+        Some(_) => return Err(unknown_game(UNKNOWN_GAME)),
         None => PlayedIn::AnyGame,
     };
     list(&state, claims.sub, &within, asked).await
 }
 
-pub(super) async fn of_game(
+async fn of_game(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
     game_type: Result<Path<String>, PathRejection>,
@@ -140,11 +264,11 @@ pub(super) async fn of_game(
 ) -> Result<Json<PlayedGames>, Problem> {
     let game_type = game_type.ok().map(|Path(game_type)| game_type);
     let game_type = game_type.filter(|game_type| is_known(&state, game_type));
-    let game_type = game_type.ok_or_else(|| unknown_game(StatusCode::NOT_FOUND))?;
+    let game_type = game_type.ok_or_else(|| unknown_game(UNKNOWN_GAME_IN_PATH))?;
     list(&state, claims.sub, &PlayedIn::Game(game_type), asked).await
 }
 
-pub(super) async fn statistics(
+async fn statistics(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
 ) -> Result<Json<Statistics>, Problem> {
@@ -163,14 +287,14 @@ pub(super) async fn statistics(
     }))
 }
 
-pub(super) async fn of_room(
+async fn of_room(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<GameTranscript>, Problem> {
     let (user, room_not_found) = (claims.sub, || {
         let detail = "There is no ended room with this id that you have played in.";
-        Problem::new(StatusCode::NOT_FOUND, "room_not_found", detail)
+        Problem::new(ROOM_NOT_FOUND, detail)
     });
     let path = path.ok().map(|Path(path)| path);
     let (game_type, room_id) = path.ok_or_else(room_not_found)?;
@@ -207,7 +331,7 @@ fn untold(error: &TranscriptError, room: &RoomId) -> Problem {
     match error {
         TranscriptError::OtherRules => {
             let detail = "This game was played by rules that this server does not have any more.";
-            Problem::new(StatusCode::GONE, "other_rules", detail)
+            Problem::new(OTHER_RULES, detail)
         }
         TranscriptError::Damaged(_) => {
             tracing::error!(room.id = %room, %error, "an ended room can not be shown again");
@@ -268,7 +392,7 @@ fn is_known(state: &ApiState, game_type: &str) -> bool {
     state.0.games.get(game_type).is_some()
 }
 
-fn unknown_game(status: StatusCode) -> Problem {
+fn unknown_game(kind: ProblemKind) -> Problem {
     let detail = "`game_type` must be one of this server's games.";
-    Problem::new(status, "unknown_game", detail).in_field("game_type")
+    Problem::new(kind, detail).in_field("game_type")
 }

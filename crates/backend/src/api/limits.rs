@@ -2,8 +2,9 @@
 
 use super::ApiConfig;
 use super::problem::Problem;
-use axum::http::StatusCode;
 use blazing_sun_backbone::client_address::subscriber;
+use blazing_sun_backbone::rest::RateLimit;
+use blazing_sun_backbone::rest::problem::RATE_LIMITED;
 use blazing_sun_domain::UserId;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -46,6 +47,59 @@ impl Default for Rates {
             payments_per_user_minute: count(20),
             transcripts_per_user_minute: count(60),
         }
+    }
+}
+
+/// As the document tells them: the defaults.
+impl Rates {
+    /// New guests.
+    pub(super) fn of_guests() -> [RateLimit; 1] {
+        let rates = Rates::default();
+        [limit("address", rates.guests_per_address_hour, 60)]
+    }
+
+    /// With an email and a password.
+    pub(super) fn of_attempts() -> [RateLimit; 2] {
+        let rates = Rates::default();
+        [
+            limit("address", rates.attempts_per_address_quarter_hour, 15),
+            limit("email", rates.attempts_per_email_quarter_hour, 15),
+        ]
+    }
+
+    /// With a link of a mail, or for one.
+    pub(super) fn of_mails() -> [RateLimit; 2] {
+        let rates = Rates::default();
+        [
+            limit("address", rates.attempts_per_address_quarter_hour, 15),
+            limit("email", rates.mails_per_email_hour, 60),
+        ]
+    }
+
+    /// With the refresh token.
+    pub(super) fn of_renewals() -> [RateLimit; 1] {
+        let rates = Rates::default();
+        [limit("address", rates.renewals_per_address_minute, 1)]
+    }
+
+    /// About a payment.
+    pub(super) fn of_payments() -> [RateLimit; 1] {
+        let rates = Rates::default();
+        [limit("user", rates.payments_per_user_minute, 1)]
+    }
+
+    /// Ended rooms, shown again.
+    pub(super) fn of_transcripts() -> [RateLimit; 1] {
+        let rates = Rates::default();
+        [limit("user", rates.transcripts_per_user_minute, 1)]
+    }
+}
+
+fn limit(per: &'static str, requests: NonZeroU32, minutes: u32) -> RateLimit {
+    RateLimit {
+        per,
+        requests: requests.get(),
+        period_s: 60 * minutes,
     }
 }
 
@@ -121,7 +175,7 @@ impl Limits {
         }
         buckets.take(&key).map_err(|wait| {
             let detail = "Too many attempts; wait a while.";
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(wait)
+            Problem::new(RATE_LIMITED, detail).retry_after(wait)
         })
     }
 }
@@ -183,7 +237,7 @@ mod tests {
             limits.guest(address("203.0.113.9")).unwrap();
         }
         let refused = limits.guest(address("::ffff:203.0.113.9")).unwrap_err();
-        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(refused.status().as_u16(), 429);
         limits.guest(address("203.0.113.10")).unwrap();
     }
 

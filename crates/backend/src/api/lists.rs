@@ -1,13 +1,18 @@
 //! The games of this server and its rooms. Open to everyone: the page shows them before sign-in.
 
 use super::ApiState;
+use super::endpoint::{Endpoint, example_user};
 use super::problem::Problem;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use blazing_sun_domain::{Cents, Games};
+use blazing_sun_backbone::rest::problem::UNKNOWN_GAME;
+use blazing_sun_backbone::rest::{Answer, Operation, Parameter, Place, Tag};
+use blazing_sun_domain::room::{RoomStatus, RoomSummary};
+use blazing_sun_domain::{Cents, Games, RoomId};
+use schemars::json_schema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -84,7 +89,7 @@ fn title(game_type: &str) -> String {
         .join(" ")
 }
 
-pub(super) async fn games(State(state): State<ApiState>) -> Response {
+async fn games(State(state): State<ApiState>) -> Response {
     (
         [(header::CONTENT_TYPE, "application/json")],
         state.0.games_answer.clone(),
@@ -99,18 +104,103 @@ pub(super) struct Filter {
 }
 
 /// `GET rooms`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(super) struct RoomList {
+    /// Those that wait first, then by name; 500 at most.
+    #[schemars(with = "Vec<RoomSummary>")]
     rooms: Vec<Box<RawValue>>,
 }
 
-pub(super) async fn rooms(
+/// Games and rooms.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let dice = GameInfo {
+        game_type: "bigger_dice".to_owned(),
+        name: "Bigger Dice".to_owned(),
+        min_players: 2,
+        max_players: 10,
+        entry_fee_cents: Cents(1_000),
+        prize_percent: 80,
+        currency: "eur".to_owned(),
+        has_bot: true,
+        page: None,
+        moves: BTreeMap::from([("roll".to_owned(), serde_json::json!({ "type": "object" }))]),
+    };
+    let room_id = "0190a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b".parse();
+    let room = room_id.ok().map(example_room);
+    let games = GameList { games: vec![dice] };
+    let rooms = RoomList {
+        rooms: room
+            .and_then(|room| serde_json::value::to_raw_value(&room).ok())
+            .into_iter()
+            .collect(),
+    };
+    let get = |path, id| Operation::get(path, id, Tag::Games);
+    vec![
+        Endpoint::new(
+            get("/api/v1/games", "games")
+                .says(
+                    "List the games",
+                    "What each costs, and what its moves take. The same for as long as the server runs.",
+                )
+                .answers(Answer::json(200, "The games.", &games)),
+            self::games,
+        ),
+        Endpoint::new(
+            get("/api/v1/rooms", "rooms")
+                .says(
+                    "List the rooms",
+                    "Those that wait and those in play. The socket tells what becomes of them.",
+                )
+                .parameter(game_type(Place::Query))
+                .answers(Answer::json(200, "The rooms.", &rooms))
+                .refuses(&[UNKNOWN_GAME]),
+            self::rooms,
+        ),
+    ]
+}
+
+/// Which game.
+pub(super) fn game_type(place: Place) -> Parameter {
+    Parameter {
+        place,
+        name: "game_type",
+        description: match place {
+            Place::Path => "The game.",
+            _ => "Only rooms of this game.",
+        },
+        is_required: place == Place::Path,
+        schema: json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$" }),
+        example: "bigger_dice".into(),
+    }
+}
+
+fn example_room(room_id: RoomId) -> RoomSummary {
+    RoomSummary {
+        room_id,
+        room_name: "Friday night".into(),
+        game_type: "bigger_dice".into(),
+        host_id: example_user(),
+        host_name: "Ada".into(),
+        status: RoomStatus::Waiting,
+        player_count: 1,
+        spectator_count: 0,
+        max_players: 2,
+        is_password_protected: false,
+        allow_spectators: true,
+        entry_fee_cents: Cents(1_000),
+        prize_cents: Cents(1_600),
+        bot_count: 0,
+        invites_bot: false,
+    }
+}
+
+async fn rooms(
     State(state): State<ApiState>,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<RoomList>, Problem> {
     let unknown = || {
         let detail = "`game_type` must be one of this server's games.";
-        Problem::new(StatusCode::BAD_REQUEST, "unknown_game", detail).in_field("game_type")
+        Problem::new(UNKNOWN_GAME, detail).in_field("game_type")
     };
     let Query(filter) = filter.map_err(|_| unknown())?;
     let game_type = filter.game_type.as_deref();

@@ -3,11 +3,14 @@
 use super::ApiState;
 use super::auth::Account;
 use super::client::Bearer;
+use super::endpoint::{CURSOR_EXAMPLE, Endpoint, cursor, next_page};
 use super::page::{self, Page};
 use super::problem::Problem;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use blazing_sun_backbone::rest::problem::INVALID_FORMAT;
+use blazing_sun_backbone::rest::{Access, Answer, Operation, Tag};
 use blazing_sun_domain::Cents;
 use serde::Serialize;
 
@@ -55,19 +58,71 @@ pub struct Transaction {
     /// The room's name, as far as it is known.
     pub room_name: Option<String>,
     /// RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
 }
 
-pub(super) async fn me(
-    State(state): State<ApiState>,
-    Bearer(claims): Bearer,
-) -> Result<Json<Me>, Problem> {
+/// What users may read of themselves, but for messages and payments.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let me = Me {
+        user: Account::example(),
+    };
+    let balance = Balance {
+        balance_cents: Cents(5_000),
+        currency: "eur".to_owned(),
+    };
+    let prize = Transaction {
+        id: CURSOR_EXAMPLE.to_owned(),
+        kind: "prize".to_owned(),
+        change_cents: Cents(1_600),
+        currency: "eur".to_owned(),
+        room_id: Some("0190a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b".to_owned()),
+        game_type: Some("bigger_dice".to_owned()),
+        room_name: Some("Friday night".to_owned()),
+        at: "2026-01-31T20:15:00.000Z".to_owned(),
+    };
+    let transactions = Transactions {
+        transactions: vec![prize],
+        next_cursor: Some(CURSOR_EXAMPLE.to_owned()),
+    };
+    let get = |path, id| Operation::get(path, id, Tag::Me).access(Access::Bearer);
+    vec![
+        Endpoint::new(
+            get("/api/v1/me", "me")
+                .says("Read the own account", "")
+                .answers(Answer::json(200, "The account.", &me)),
+            self::me,
+        ),
+        Endpoint::new(
+            get("/api/v1/me/balance", "balance")
+                .says("Read the own balance", "")
+                .answers(Answer::json(200, "The balance.", &balance)),
+            self::balance,
+        ),
+        Endpoint::new(
+            get("/api/v1/me/transactions", "transactions")
+                .says(
+                    "List what came in and went out",
+                    "Newest first, 50 to a page.",
+                )
+                .parameter(cursor())
+                .answers(
+                    Answer::json(200, "A page of it.", &transactions)
+                        .link(next_page("transactions")),
+                )
+                .refuses(&[INVALID_FORMAT]),
+            self::transactions,
+        ),
+    ]
+}
+
+async fn me(State(state): State<ApiState>, Bearer(claims): Bearer) -> Result<Json<Me>, Problem> {
     let (user, balance_cents) = state.0.accounts.user(claims.sub).await?;
     let user = Account::of(user, balance_cents, state.0.accounts.currency());
     Ok(Json(Me { user }))
 }
 
-pub(super) async fn balance(
+async fn balance(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
 ) -> Result<Json<Balance>, Problem> {
@@ -78,7 +133,7 @@ pub(super) async fn balance(
     }))
 }
 
-pub(super) async fn transactions(
+async fn transactions(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
     asked: Result<Query<Page>, QueryRejection>,

@@ -10,6 +10,9 @@ use serde::Deserialize;
 /// Entries of one page.
 pub(super) const ROWS: u32 = 50;
 
+/// What [`cursor`] makes: base64url of 8 bytes.
+pub(super) const CURSOR_PATTERN: &str = "^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$";
+
 /// The query of every list in pages.
 #[derive(Debug, Deserialize)]
 pub(super) struct Page {

@@ -1,11 +1,16 @@
 //! Paying in: asked for as a gateway would ask, and read back.
 
+mod told;
+
+pub(super) use told::endpoints;
+
 use super::ApiState;
-use super::body::Fields;
+use super::body::{Body, Fields, Read};
 use super::client::Bearer;
 use super::problem::Problem;
-use crate::store::wallet::{TopUp, Wallet, counted_since};
+use crate::store::wallet::{TopUp, TopUpStatus, Wallet, counted_since};
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use blazing_sun_backbone::credentials::Claims;
@@ -14,7 +19,9 @@ use blazing_sun_backbone::log::{HeadersBuilder, NewRecord, Topic};
 use blazing_sun_backbone::messages::{
     CANCEL_TOP_UP, TOP_UP, cancel_top_up, parse_command, top_up, top_up_request_id,
 };
+use blazing_sun_backbone::rest::problem::NOT_FOUND;
 use blazing_sun_backbone::topics::GAMES_COMMANDS;
+use blazing_sun_domain::wallet::Period;
 use blazing_sun_domain::{Cents, CommandId};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -23,11 +30,14 @@ use uuid::Uuid;
 
 const APPEND_WITHIN: Duration = Duration::from_secs(5);
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// No deployment takes more at once.
+const AMOUNT_CENTS_MAX: i64 = 100_000_000;
 
 /// `POST checkout/sessions` and `POST checkout/sessions/{request_id}/cancel`
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct PaymentRequested {
     /// For `GET checkout/sessions/{request_id}`, and in `wallet.event.top_up`.
+    #[schemars(extend("format" = "uuid"))]
     pub request_id: String,
 }
 
@@ -63,8 +73,10 @@ pub struct OpenPayments {
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Payment {
     /// The request.
+    #[schemars(extend("format" = "uuid"))]
     pub request_id: String,
     /// `requested`, `session_created`, `success`, `failed`, `expired`, `refunded`.
+    #[schemars(extend("enum" = TopUpStatus::ALL.map(TopUpStatus::as_str)))]
     pub status: String,
     /// How much.
     pub amount_cents: Cents,
@@ -73,12 +85,15 @@ pub struct Payment {
     /// How much of it was paid back.
     pub refunded_cents: Cents,
     /// Where to pay, while it can be paid; `session_created` without it: the payer is done, and the money is on its way.
+    #[schemars(extend("format" = "uri"))]
     pub session_url: Option<String>,
     /// Why it failed.
     pub error_message: Option<String>,
     /// When it was asked for: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub requested_at: String,
     /// When it was paid, or came to nothing.
+    #[schemars(extend("format" = "date-time"))]
     pub finished_at: Option<String>,
 }
 
@@ -88,6 +103,7 @@ pub struct DepositLimits {
     /// One for each period, the shortest first.
     pub limits: Vec<DepositLimit>,
     /// Until when the user is excluded by their own wish: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub excluded_until: Option<String>,
 }
 
@@ -95,6 +111,7 @@ pub struct DepositLimits {
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct DepositLimit {
     /// `day`, `week` or `month`: the last 24 hours, 7 days or 30 days.
+    #[schemars(extend("enum" = Period::ALL.map(Period::as_str)))]
     pub period: String,
     /// Null: no limit.
     pub amount_cents: Option<Cents>,
@@ -110,23 +127,54 @@ pub struct PendingDepositLimit {
     /// Null: no limit.
     pub amount_cents: Option<Cents>,
     /// When it will be: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub from: String,
 }
 
-pub(super) async fn request(
+/// What is to be paid in.
+#[derive(Serialize, schemars::JsonSchema)]
+struct NewPayment {
+    /// How much; `GET checkout/terms` says what is taken, and a gateway tells what came of it.
+    #[schemars(range(min = 1, max = AMOUNT_CENTS_MAX))]
+    amount_cents: i64,
+    /// Where the payer goes after paying: an address of the deployment's own.
+    #[schemars(length(max = 2_048))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success_url: Option<String>,
+    /// Where the payer goes who does not pay.
+    #[schemars(length(max = 2_048))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel_url: Option<String>,
+}
+
+impl Read for NewPayment {
+    fn read(fields: &Fields) -> Result<NewPayment, Problem> {
+        let amount_cents = fields.whole_number("amount_cents")?;
+        if !(1..=AMOUNT_CENTS_MAX).contains(&amount_cents) {
+            let detail = format!("`amount_cents` must be from 1 to {AMOUNT_CENTS_MAX}.");
+            return Err(Problem::invalid_format(detail).in_field("amount_cents"));
+        }
+        let url = |name| fields.optional_text(name).map(|url| url.map(str::to_owned));
+        Ok(NewPayment {
+            amount_cents,
+            success_url: url("success_url")?,
+            cancel_url: url("cancel_url")?,
+        })
+    }
+}
+
+async fn request(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
     headers: HeaderMap,
-    fields: Fields,
+    Body(asked): Body<NewPayment>,
 ) -> Result<(StatusCode, Json<PaymentRequested>), Problem> {
     let command_id = command_id(&headers)?;
-    let amount = Cents(fields.whole_number("amount_cents")?);
-    let success_url = fields.optional_text("success_url")?;
     let payload = top_up(
         command_id,
-        amount,
-        success_url,
-        fields.optional_text("cancel_url")?,
+        Cents(asked.amount_cents),
+        asked.success_url.as_deref(),
+        asked.cancel_url.as_deref(),
     );
     if let Err(invalid) = parse_command(TOP_UP, &payload) {
         return Err(Problem::invalid_format(invalid.refusal.message));
@@ -140,13 +188,13 @@ pub(super) async fn request(
 }
 
 /// Whether there is such a payment is not looked up: it may have been asked for a moment ago.
-pub(super) async fn cancel(
+async fn cancel(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
-    Path(request_id): Path<String>,
+    request_id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<(StatusCode, Json<PaymentRequested>), Problem> {
-    let request_id = Uuid::try_parse(&request_id).map_err(|_| not_found())?;
+    let request_id = id_in(request_id).ok_or_else(not_found)?;
     let command_id = command_id(&headers)?;
     state.0.limits.payment(claims.sub)?;
     let payload = cancel_top_up(command_id, request_id);
@@ -230,14 +278,14 @@ fn record(
     }
 }
 
-pub(super) async fn payment(
+async fn payment(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
-    Path(request_id): Path<String>,
+    request_id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Payment>, Problem> {
-    let found = match Uuid::try_parse(&request_id) {
-        Ok(id) => state.0.reads.top_up(id).await?,
-        Err(_) => None,
+    let found = match id_in(request_id) {
+        Some(id) => state.0.reads.top_up(id).await?,
+        None => None,
     };
     match found.filter(|top_up| top_up.user == claims.sub) {
         Some(top_up) => Ok(Json(shown(&top_up))),
@@ -245,12 +293,17 @@ pub(super) async fn payment(
     }
 }
 
-fn not_found() -> Problem {
-    let detail = "You have asked for no such payment.";
-    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+fn id_in(path: Result<Path<String>, PathRejection>) -> Option<Uuid> {
+    let Path(request_id) = path.ok()?;
+    Uuid::try_parse(&request_id).ok()
 }
 
-pub(super) async fn terms(State(state): State<ApiState>) -> Json<PaymentTerms> {
+fn not_found() -> Problem {
+    let detail = "You have asked for no such payment.";
+    Problem::new(NOT_FOUND, detail)
+}
+
+async fn terms(State(state): State<ApiState>) -> Json<PaymentTerms> {
     let rules = &state.0.config.wallet;
     let deposits = &rules.deposits;
     Json(PaymentTerms {
@@ -265,7 +318,7 @@ pub(super) async fn terms(State(state): State<ApiState>) -> Json<PaymentTerms> {
     })
 }
 
-pub(super) async fn open(
+async fn open(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
 ) -> Result<Json<OpenPayments>, Problem> {
@@ -293,7 +346,7 @@ fn shown(top_up: &TopUp) -> Payment {
     }
 }
 
-pub(super) async fn limits(
+async fn limits(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
 ) -> Result<Json<DepositLimits>, Problem> {

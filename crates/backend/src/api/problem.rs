@@ -5,7 +5,7 @@ use crate::store::StoreError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use blazing_sun_backbone::rest::problem::{self, MEDIA_TYPE, ProblemDocument, ProblemKind};
 use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
@@ -13,42 +13,17 @@ use std::time::Duration;
 /// The answer to a request that was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    kind: ProblemKind,
     detail: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
 }
 
-/// A problem as it is sent.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct ProblemDocument<'a> {
-    /// `about:blank`: `code` says what it is.
-    #[serde(rename = "type")]
-    pub kind: &'a str,
-    /// The status in words.
-    pub title: &'a str,
-    /// The HTTP status.
-    pub status: u16,
-    /// What is wrong, for people.
-    pub detail: &'a str,
-    /// What is wrong, for programs.
-    pub code: &'a str,
-    /// The field of the request that is concerned.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<&'a str>,
-}
-
 impl Problem {
-    /// A problem of this status and code.
-    pub fn new(
-        status: StatusCode,
-        code: &'static str,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Problem {
+    /// A problem of this kind.
+    pub fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Problem {
         Problem {
-            status,
-            code,
+            kind,
             detail: detail.into(),
             field: None,
             retry_after: None,
@@ -69,52 +44,44 @@ impl Problem {
 
     /// Its status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     pub(super) fn invalid_format(detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_format", detail)
+        Problem::new(problem::INVALID_FORMAT, detail)
     }
 
     pub(super) fn unauthenticated(detail: &'static str) -> Problem {
-        Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+        Problem::new(problem::UNAUTHENTICATED, detail)
     }
 
     pub(super) fn unavailable() -> Problem {
         let detail = "This can not be answered right now; try again in a moment.";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
-            .retry_after(Duration::from_secs(1))
+        Problem::new(problem::UNAVAILABLE, detail).retry_after(Duration::from_secs(1))
     }
 
     /// For a failure of ours, which is logged here and told to nobody.
     fn internal(error: &(dyn Error + 'static)) -> Problem {
         tracing::error!(error, "a request failed");
         let detail = "Something went wrong here; it has been noted.";
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        Problem::new(problem::INTERNAL, detail)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let document = ProblemDocument {
-            kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            code: self.code,
-            field: self.field.as_deref(),
-        };
-        let mut response = (self.status, Json(document)).into_response();
+        let status = self.status();
+        let title = status.canonical_reason().unwrap_or("Error");
+        let mut document = ProblemDocument::new(self.kind, title, &self.detail);
+        document.field = self.field.as_deref();
+        let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
@@ -123,7 +90,7 @@ impl IntoResponse for Problem {
 
 impl From<InvalidField> for Problem {
     fn from(invalid: InvalidField) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, invalid.code, invalid.reason).in_field(invalid.field)
+        Problem::new(invalid.kind, invalid.reason).in_field(invalid.field)
     }
 }
 
@@ -143,25 +110,25 @@ impl From<StoreError> for Problem {
 
 impl From<AccountsError> for Problem {
     fn from(error: AccountsError) -> Problem {
-        let (status, code) = match error {
+        let kind = match error {
             AccountsError::Store(error) => return error.into(),
             AccountsError::Passwords(_) | AccountsError::BotsForRealMoney(_) => {
                 return Problem::internal(&error);
             }
             AccountsError::Busy => return Problem::unavailable(),
-            AccountsError::EmailTaken => (StatusCode::CONFLICT, "email_taken"),
-            AccountsError::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong_credentials"),
-            AccountsError::SignedOut => (StatusCode::UNAUTHORIZED, "unauthenticated"),
-            AccountsError::GuestsNotAllowed => (StatusCode::FORBIDDEN, "guests_not_allowed"),
-            AccountsError::AccountClosed => (StatusCode::FORBIDDEN, "account_closed"),
-            AccountsError::LinkInvalid => (StatusCode::BAD_REQUEST, "link_invalid"),
-            AccountsError::NoMail => (StatusCode::SERVICE_UNAVAILABLE, "mail_unavailable"),
-            AccountsError::NoEmail => (StatusCode::CONFLICT, "no_email"),
-            AccountsError::AlreadyVerified => (StatusCode::CONFLICT, "already_verified"),
-            AccountsError::NotAGuest => (StatusCode::CONFLICT, "not_a_guest"),
+            AccountsError::EmailTaken => problem::EMAIL_TAKEN,
+            AccountsError::WrongCredentials => problem::WRONG_CREDENTIALS,
+            AccountsError::SignedOut => problem::UNAUTHENTICATED,
+            AccountsError::GuestsNotAllowed => problem::GUESTS_NOT_ALLOWED,
+            AccountsError::AccountClosed => problem::ACCOUNT_CLOSED,
+            AccountsError::LinkInvalid => problem::LINK_INVALID,
+            AccountsError::NoMail => problem::MAIL_UNAVAILABLE,
+            AccountsError::NoEmail => problem::NO_EMAIL,
+            AccountsError::AlreadyVerified => problem::ALREADY_VERIFIED,
+            AccountsError::NotAGuest => problem::NOT_A_GUEST,
         };
-        let problem = Problem::new(status, code, sentence(&error.to_string()));
-        if code == "email_taken" {
+        let problem = Problem::new(kind, sentence(&error.to_string()));
+        if kind == problem::EMAIL_TAKEN {
             problem.in_field("email")
         } else {
             problem

@@ -2,6 +2,7 @@
 //! the engine that applies demo grants.
 
 mod auth;
+mod document;
 mod engine;
 mod http;
 mod lists;

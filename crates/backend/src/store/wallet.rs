@@ -24,7 +24,8 @@ pub enum TopUpStatus {
 }
 
 impl TopUpStatus {
-    const ALL: [TopUpStatus; 6] = [
+    /// Every one.
+    pub const ALL: [TopUpStatus; 6] = [
         TopUpStatus::Requested,
         TopUpStatus::SessionCreated,
         TopUpStatus::Failed,

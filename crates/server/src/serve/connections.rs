@@ -1,5 +1,6 @@
 //! HTTP on the listener, with bounds on what clients may leave open.
 
+use super::front;
 use crate::config::Config;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -7,6 +8,7 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use blazing_sun_backbone::client_address::subscriber;
+use blazing_sun_backbone::rest::problem::TIMEOUT;
 use blazing_sun_gateway::Network;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -206,8 +208,10 @@ async fn connection(
 
 /// Answers 408 where a request's body, or its answer, takes too long.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    let is_api = front::is_api(request.uri().path());
     match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => response,
+        Err(_) if is_api => front::problem(TIMEOUT, "The request took too long."),
         Err(_) => (StatusCode::REQUEST_TIMEOUT, "the request took too long\n").into_response(),
     }
 }

@@ -3,10 +3,27 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use blazing_sun_backbone::rest::problem::{MEDIA_TYPE, ProblemDocument, ProblemKind, UNAVAILABLE};
 use http::{StatusCode, header};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+/// Whether programs ask there, which read problem documents.
+pub(super) fn is_api(path: &str) -> bool {
+    ["/api/", "/webhooks/", "/.well-known/"]
+        .iter()
+        .any(|start| path.starts_with(start))
+}
+
+/// A problem document of this kind.
+pub(super) fn problem(kind: ProblemKind, detail: &str) -> Response {
+    let status = StatusCode::from_u16(kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let title = status.canonical_reason().unwrap_or("Error");
+    let document = ProblemDocument::new(kind, title, detail);
+    let body = serde_json::to_string(&document).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response()
+}
 
 /// The routes that there will be. Clones are the same one.
 #[derive(Clone, Default)]
@@ -62,7 +79,39 @@ impl Front {
             (header::CACHE_CONTROL, "no-store"),
             (header::RETRY_AFTER, "1"),
         ];
-        let why = format!("{}\n", self.why());
-        (StatusCode::SERVICE_UNAVAILABLE, headers, why).into_response()
+        let why = self.why();
+        match is_api(request.uri().path()) {
+            true => (headers, problem(UNAVAILABLE, &why)).into_response(),
+            false => {
+                let text = format!("{why}\n");
+                (StatusCode::SERVICE_UNAVAILABLE, headers, text).into_response()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, to_bytes};
+
+    #[tokio::test]
+    async fn what_is_not_there_yet_is_told_to_each_in_its_words() {
+        let front = Front::default();
+        front.waits_for("Kafka");
+        for (path, kind) in [
+            ("/api/v1/me", "application/problem+json"),
+            ("/webhooks/stripe", "application/problem+json"),
+            ("/readyz", "text/plain; charset=utf-8"),
+        ] {
+            let request = Request::builder().uri(path).body(Body::empty());
+            let answer = front.answer(request.expect("a request")).await;
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], kind, "{path}");
+            assert_eq!(answer.headers()[header::RETRY_AFTER], "1", "{path}");
+            let body = to_bytes(answer.into_body(), 1_000).await.expect("a body");
+            let text = String::from_utf8_lossy(&body);
+            assert!(text.contains("starting: Kafka"), "{text}");
+        }
     }
 }

@@ -75,7 +75,7 @@ async fn forged_tokens(server: &TestServer, guest: &Guest) -> Vec<(&'static str,
         keys.signer().sign(&claims)
     };
     let hs = json!({ "alg": "HS256", "kid": kid });
-    let foreign_jwk = foreign.jwks()["keys"][0].clone();
+    let foreign_jwk = foreign.jwks().keys[0].clone();
     let swapped = {
         let parts: Vec<&str> = guest.token.split('.').collect();
         format!("{}.{}.{}", parts[0], encoded(&plain), parts[2])

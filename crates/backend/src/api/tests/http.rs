@@ -121,6 +121,23 @@ async fn what_is_not_there_is_a_problem_too() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_no_text_names_nothing() {
+    let world = World::new().await;
+    let token = world
+        .post("/api/v1/auth/guest", &json!({}))
+        .await
+        .access_token();
+    for (path, code) in [
+        ("/api/v1/lobbies/%ff/messages", "lobby_not_found"),
+        ("/api/v1/checkout/sessions/%ff", "not_found"),
+        ("/api/v1/games/%ff/history", "unknown_game"),
+        ("/api/v1/games/bigger_dice/history/%ff", "room_not_found"),
+    ] {
+        world.get_as(&token, path).await.problem(404, code);
+    }
+}
+
+#[tokio::test]
 async fn every_answer_says_how_it_may_be_used() {
     let world = World::new().await;
     for path in [

@@ -34,8 +34,11 @@ async fn rooms_that_wait_come_first() {
         ("r3", "Alpha", "relay", "waiting"),
         ("r4", "Gone", "bigger_dice", "finished"),
     ] {
-        let summary =
-            json!({ "room_id": id, "room_name": name, "game_type": game, "status": status });
+        let summary = json!({
+            "room_id": id, "room_name": name, "game_type": game, "status": status, "host_id": "7", "host_name": "Ada",
+            "player_count": 1, "spectator_count": 0, "max_players": 2, "is_password_protected": false,
+            "allow_spectators": true, "entry_fee_cents": 1_000, "prize_cents": 1_600,
+        });
         rows += &format!(
             "INSERT INTO room_directory VALUES ('{id}', '{name}', '{game}', '{status}', '{summary}', 0);"
         );

@@ -1,5 +1,6 @@
 //! A served API, its engine, and a client.
 
+use super::document;
 use crate::accounts::{Accounts, AccountsConfig, AccountsParts, Clock, PasswordCost, Passwords};
 use crate::api::{ApiConfig, ApiParts, ApiState, router};
 use crate::mail::MailRoom;
@@ -266,7 +267,9 @@ impl World {
             text += &format!("Content-Length: {}\r\n", body.len());
         }
         text += "\r\n";
-        self.send(&[text.as_bytes(), body].concat()).await
+        let answer = self.send(&[text.as_bytes(), body].concat()).await;
+        document::check(method, path, &answer);
+        answer
     }
 
     /// Sends bytes as they are and reads the one answer.
