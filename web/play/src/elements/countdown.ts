@@ -87,11 +87,6 @@ export class Countdown extends LitElement {
     :host([urgent]) i {
       background: var(--bad);
     }
-    @media (prefers-reduced-motion: reduce) {
-      i {
-        transition: none;
-      }
-    }
   `;
 }
 
