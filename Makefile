@@ -71,6 +71,10 @@ soak-payments: setup-build $(WEB_BUILT) ## The payments of it alone: SOAK_PAYMEN
 	  --bin blazing-sun-soak --bin blazing-sun-under-fault
 	$(BIN_DEBUG)/blazing-sun-soak --only payments
 
+.PHONY: api-fuzz
+api-fuzz: setup $(WEB_BUILT) ## Fuzz the HTTP API from its document; API_FUZZ_EXAMPLES=500 API_FUZZ_SEED=…
+	@API_FUZZ_EXAMPLES=$${API_FUZZ_EXAMPLES:-500} dev/test.sh api-fuzz
+
 .PHONY: fmt
 fmt: $(WEB_INSTALLED) ## Format the code, Rust and web
 	cargo fmt --all

@@ -107,6 +107,12 @@ check_proxy() {
   find_nginx >/dev/null || debian_install "nginx, which makes a cluster one address" nginx-light
 }
 
+check_schemathesis() {
+  find_python >/dev/null || debian_install "Python with venv, which runs the API's fuzzer" python3-venv
+  find_python >/dev/null || die "Python 3.11 or newer with its module venv is needed; Debian calls it python3-venv."
+  dev/api-fuzz.sh install
+}
+
 check_chromium() {
   find_chromium >/dev/null || debian_install "Chromium, for the end-to-end tests" chromium
   find_chromium >/dev/null || die "Chromium was installed but is not on PATH."
@@ -156,6 +162,7 @@ case "${1:-test}" in
     check_proxy
     check_chromium
     check_stripe_mock
+    check_schemathesis
     cargo_install cargo-deny "$CARGO_DENY_VERSION" "$CARGO_DENY"
     cargo_install typos-cli "$TYPOS_VERSION" "$TYPOS"
     ;;

@@ -13,7 +13,7 @@ source dev/tools.sh
 export NO_COLOR=1 CARGO_TERM_COLOR=never
 unset FORCE_COLOR CLICOLOR_FORCE
 
-readonly ALL=(text typos fmt web-lint web-unit web-build deny clippy rust soak e2e)
+readonly ALL=(text typos fmt web-lint web-unit web-build deny clippy rust soak api-fuzz e2e)
 
 suite_text() { dev/check-text.sh; }
 suite_typos() { "$TYPOS"; }
@@ -55,6 +55,11 @@ suite_soak() { cargo test --workspace --locked --features blazing-sun-soak/failp
 suite_generated() {
   UPDATE_GENERATED=1 cargo test --workspace --locked generated
   npm --prefix web run --if-present generate
+}
+suite_api-fuzz() {
+  # As for e2e, so that it is built once.
+  cargo build --locked -p blazing-sun-server -p rock-paper-scissors
+  dev/api-fuzz.sh run "${CARGO_TARGET_DIR:-target}/debug/blazing-sun"
 }
 suite_e2e() {
   local bin
@@ -159,6 +164,11 @@ run_suite() {
       fi
       ;;
   esac
+  if [[ $suite == api-fuzz ]]; then
+    tests=$(sed -n 's/^api-fuzz: \(.* tested\)$/\1/p' "$log")
+    note="${note:+$note, }${tests:-nothing tested}"
+    [[ -n $tests ]] || verdict=FAILED
+  fi
   if [[ $suite == rust ]]; then
     for server in kafka postgres stripe-mock; do
       used=$(tests_that_used "$server")

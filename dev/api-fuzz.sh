@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Fuzzes the HTTP API of a server of its own from docs/contract/openapi.json: `api-fuzz.sh run BINARY`. Nothing may answer
+# with 5xx or outside of its schema, what does not fit is refused, and the ledger is right afterwards.
+# API_FUZZ_EXAMPLES: cases of each operation and phase; API_FUZZ_SEED: another run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source dev/tools.sh
+
+readonly REQUIREMENTS=dev/api-fuzz/requirements.txt DOCUMENT=$PWD/docs/contract/openapi.json
+readonly EXAMPLES=${API_FUZZ_EXAMPLES:-25} SEED=${API_FUZZ_SEED:-1}
+
+die() {
+  printf 'api-fuzz: %s\n' "$@" >&2
+  exit 1
+}
+
+install() {
+  [[ -x $SCHEMATHESIS ]] && cmp -s "$REQUIREMENTS" "$SCHEMATHESIS_HOME/requirements.txt" && return
+  local python
+  python=$(find_python) || die "Python 3.11 or newer with its module venv is missing; Debian calls it python3-venv."
+  mkdir -p "$TOOLS_DIR"
+  echo "setup: installing schemathesis $SCHEMATHESIS_VERSION into $TOOLS_DIR (once per machine)"
+  # An environment can not be moved into place: its programs name their interpreter by its path. What tells that it is
+  # whole is copied last.
+  rm -rf "$SCHEMATHESIS_HOME"
+  "$python" -m venv "$SCHEMATHESIS_HOME"
+  "$SCHEMATHESIS_HOME/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+    --requirement "$REQUIREMENTS" </dev/null
+  cp "$REQUIREMENTS" "$SCHEMATHESIS_HOME/requirements.txt"
+}
+
+json_field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
+
+# Starts the server and says where it is.
+serve() {
+  local binary=$1
+  # Each test signs in anew, and from one address.
+  BLAZING_SUN_ACCOUNTS__GUESTS_PER_HOUR=1000000 BLAZING_SUN_ACCOUNTS__ATTEMPTS_PER_QUARTER_HOUR=1000000 \
+    BLAZING_SUN_ACCOUNTS__ACCESS_TOKEN_MINUTES=1440 BLAZING_SUN_BOT__ENABLED=false RUST_LOG=warn \
+    "$binary" --json serve --data-dir "$scratch/data" --listen 127.0.0.1:0 >"$scratch/address" 2>"$scratch/log" &
+  server=$!
+  until [[ -s $scratch/address ]]; do
+    kill -0 "$server" 2>/dev/null || die "the server did not start:" "$(tail -n 20 "$scratch/log")"
+    sleep 0.1
+  done
+  API_FUZZ_URL=$(json_field url <"$scratch/address")
+}
+
+ask() { curl --silent --show-error --fail --max-time 20 --request POST "$@"; }
+
+clean_up() {
+  [[ -z ${server:-} ]] || kill "$server" 2>/dev/null || true
+  rm -rf "${scratch:?}"
+}
+
+run() {
+  local binary tested wanted status=0
+  binary=$(realpath "$1")
+  scratch=$(mktemp -d)
+  trap clean_up EXIT
+  trap 'exit 130' INT TERM
+  serve "$binary"
+  API_FUZZ_TOKEN=$(ask "$API_FUZZ_URL/api/v1/auth/guest" | json_field access_token)
+  ask "$API_FUZZ_URL/api/v1/checkout/sessions" --header "Authorization: Bearer $API_FUZZ_TOKEN" \
+    --json '{"amount_cents":500}' | json_field request_id | sed 's/.*/"&"/' >"$scratch/payments.txt"
+  cp dev/api-fuzz/schemathesis.toml "$scratch"
+  API_FUZZ_HOOKS=$PWD/dev/api-fuzz/hooks.py
+  export API_FUZZ_URL API_FUZZ_TOKEN API_FUZZ_HOOKS
+
+  # From there, for it keeps notes of its failures where it runs.
+  (cd "$scratch" && "$SCHEMATHESIS" run "$DOCUMENT" --url "$API_FUZZ_URL" --max-examples "$EXAMPLES" --seed "$SEED") |
+    tee "$scratch/report" || status=$?
+
+  kill "$server"
+  wait "$server" || die "the server did not end well:" "$(tail -n 20 "$scratch/log")"
+  server=
+  if grep -E 'panicked|"level":"ERROR"' "$scratch/log"; then die "the server logged an error (above)"; fi
+  "$binary" audit --data-dir "$scratch/data" || die "the ledger is wrong after the run"
+
+  # All but the socket.
+  wanted=$("$SCHEMATHESIS_HOME/bin/python" -c 'import json, sys
+print(sum(map(len, json.load(open(sys.argv[1]))["paths"].values())) - 1)' "$DOCUMENT")
+  tested=$(sed -n 's/^ *Tested: \([0-9]*\)$/\1/p' "$scratch/report")
+  echo "api-fuzz: ${tested:-0} of $wanted operations tested"
+  [[ ${tested:-0} == "$wanted" ]] || die "every operation of $DOCUMENT is to be tested"
+  return "$status"
+}
+
+case ${1:-} in
+  install) install ;;
+  run) run "${2:?usage: api-fuzz.sh run BINARY}" ;;
+  *) die "usage: dev/api-fuzz.sh install | run BINARY" ;;
+esac
