@@ -7,7 +7,7 @@ const ANY = "";
 
 /** Who listens to which events, and which events have been heard. */
 export class EventHub {
-  readonly #known = new Set<string>();
+  readonly #known = new Set<string | undefined>();
   readonly #byType = new Map<string, Signal<Frame>>();
 
   on(type: string, listener: (frame: Frame) => void): Unsubscribe {
@@ -24,14 +24,13 @@ export class EventHub {
   }
 
   has({ event_id }: Frame): boolean {
-    return event_id !== undefined && this.#known.has(event_id);
+    return this.#known.has(event_id);
   }
 
   /** Counts as heard from now on; the oldest are forgotten. */
   note({ event_id }: Frame): void {
-    if (event_id === undefined) return;
-    this.#known.add(event_id);
-    const [oldest = ""] = this.#known;
+    if (event_id !== undefined) this.#known.add(event_id);
+    const [oldest] = this.#known;
     if (this.#known.size > KNOWN_EVENTS_MAX) this.#known.delete(oldest);
   }
 

@@ -108,6 +108,8 @@ export interface SessionOptions {
   fetch?: typeof fetch;
   now?: () => number;
   timeoutMs?: number;
+  /** Ends every request that is under way once it aborts, and any later one at once. */
+  signal?: AbortSignal;
 }
 
 const REFRESH_COOKIE = "blazing_sun_refresh=";
@@ -128,6 +130,7 @@ export class Session {
   readonly #fetch: typeof fetch;
   readonly #now: () => number;
   readonly #timeoutMs: number;
+  readonly #signal: AbortSignal | undefined;
 
   constructor(options: SessionOptions = {}) {
     this.origin = (options.origin ?? "").replace(/\/+$/, "");
@@ -135,6 +138,7 @@ export class Session {
     this.#fetch = (input, init) => given(input, init);
     this.#now = options.now ?? Date.now;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
+    this.#signal = options.signal;
   }
 
   get account(): Account | undefined {
@@ -307,11 +311,12 @@ export class Session {
     if (body) headers["content-type"] = "application/json";
     if (token) headers.authorization = `Bearer ${token}`;
     if (this.#cookie && path.startsWith("auth/")) headers.cookie = this.#cookie;
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
     const response = await this.#fetch(`${this.origin}/api/v1/${path}`, {
       method: body ? "POST" : "GET",
       headers,
       credentials: "same-origin",
-      signal: AbortSignal.timeout(this.#timeoutMs),
+      signal: this.#signal ? AbortSignal.any([this.#signal, timeout]) : timeout,
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
     const kept = response.headers.getSetCookie?.().find((cookie) => cookie.startsWith(REFRESH_COOKIE));

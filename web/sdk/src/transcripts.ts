@@ -69,7 +69,7 @@ export class Transcripts {
   }
 
   #makeRoomFor(roomId: RoomId): void {
-    const listed = this.#storage.list(ROOMS_KEY).filter((other): other is string => typeof other === "string");
+    const listed = this.#storage.list(ROOMS_KEY) as RoomId[];
     const kept = [...listed.filter((other) => other !== roomId), roomId];
     for (const old of kept.splice(0, Math.max(0, kept.length - ROOMS_KEPT))) {
       this.#rooms.delete(old);

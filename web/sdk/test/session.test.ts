@@ -17,6 +17,8 @@ beforeEach(async () => {
   http = createServer((request, answer) => {
     const { cookie } = request.headers;
     asked.push([request.url, cookie]);
+    // Never answered.
+    if (request.url?.endsWith("/games")) return;
     answer.setHeader("content-type", "application/json");
     const isRefused = request.url?.endsWith("/refresh") && cookie !== `blazing_sun_refresh=token-${refresh}`;
     if (isRefused) {
@@ -54,6 +56,17 @@ it("outside of browsers keeps the refresh token itself, and sends it nowhere els
     ["/api/v1/auth/refresh", "blazing_sun_refresh=token-2"],
     ["/api/v1/me", undefined],
   ]);
+});
+
+it("gives up what is not answered in time, or not wanted any more", async () => {
+  await expect(new Session({ origin, timeoutMs: 20 }).games()).rejects.toMatchObject({ name: "TimeoutError" });
+  const page = new AbortController();
+  const session = new Session({ origin, signal: page.signal });
+  const games = session.games();
+  page.abort(new Error("left"));
+  await expect(games).rejects.toThrow("left");
+  await expect(session.guest()).rejects.toThrow("left");
+  http.closeAllConnections();
 });
 
 it("is signed out where nobody was signed in", async () => {
