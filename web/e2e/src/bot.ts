@@ -23,13 +23,15 @@ export interface TableOptions {
   gameType?: string;
   seats?: number;
   password?: string;
+  /** Left out, others may watch. */
+  allowSpectators?: false;
 }
 
 /** A guest without a page, on the client library. */
 export class Bot {
-  /** What its rolls were refused with; one whose time ran out meanwhile is. */
+  /** What its moves were refused with; one whose time ran out meanwhile is. */
   readonly refusals: unknown[] = [];
-  private rolled = "";
+  private moved = "";
 
   private constructor(
     readonly session: Session,
@@ -52,17 +54,13 @@ export class Bot {
     return connect({ session: this.session, url: new URL("/ws", via), WebSocket, ...settings });
   }
 
-  async openRoom({
-    name = "Table",
-    gameType = "bigger_dice",
-    seats = 2,
-    password,
-  }: TableOptions = {}): Promise<RoomId> {
+  async openRoom(options: TableOptions = {}): Promise<RoomId> {
+    const { name = "Table", gameType = "bigger_dice", seats = 2, password, allowSpectators = true } = options;
     await this.client.command("games.command.create_room", {
       game_type: gameType,
       room_name: name,
       max_players: seats,
-      allow_spectators: true,
+      allow_spectators: allowSpectators,
       ...(password === undefined ? {} : { password }),
     });
     const isOwn = (room: RoomView) => room.name === name && room.hostId === this.id && room.phase === "waiting";
@@ -95,15 +93,19 @@ export class Bot {
 
   /** Rolls whenever it is its turn, in any room. */
   rolls(): this {
-    this.client.rooms.onChange(({ roomId, gameType, turn }) => {
-      const due = `${roomId} ${turn?.number}`;
-      if (gameType !== "bigger_dice" || turn?.userId !== this.id || due === this.rolled) return;
-      this.rolled = due;
-      this.client.command("games.command.bigger_dice.roll", { room_id: roomId }).catch((error) => {
-        this.refusals.push(error);
-      });
+    return this.plays("bigger_dice", ({ roomId }) =>
+      this.client.command("games.command.bigger_dice.roll", { room_id: roomId }),
+    );
+  }
+
+  /** Plays tic-tac-toe: at each turn the first of these cells that is free. */
+  marks(...cells: readonly number[]): this {
+    return this.plays("tic_tac_toe", ({ roomId, gameEvents }) => {
+      const last = gameEvents.findLast(({ type }) => /\.(moved|game_result)$/.test(type));
+      const board = Array.isArray(last?.board) ? (last.board as unknown[]) : [];
+      const position = cells.find((cell) => !board[cell]) ?? 0;
+      return this.client.command("games.command.tic_tac_toe.move", { room_id: roomId, position });
     });
-    return this;
   }
 
   /** Waits until the room is as it should be. */
@@ -132,6 +134,20 @@ export class Bot {
     this.client.close();
   }
 
+  private plays(game: string, move: (room: RoomView) => Promise<unknown>): this {
+    const look = (room: RoomView) => {
+      const due = `${room.roomId} ${room.turn?.number}`;
+      if (room.gameType !== game || room.turn?.userId !== this.id || due === this.moved) return;
+      this.moved = due;
+      move(room).catch((error) => {
+        this.refusals.push(error);
+      });
+    };
+    this.client.rooms.onChange(look);
+    for (const room of this.client.rooms.all()) look(room);
+    return this;
+  }
+
   private sees<T>(find: (rooms: readonly RoomView[]) => T | undefined): Promise<T> {
     const { getSnapshot, subscribe } = this.client.rooms.store;
     return new Promise((resolve, reject) => {
@@ -154,4 +170,12 @@ export class Bot {
 
 function seen(rooms: readonly RoomView[]): string {
   return JSON.stringify(rooms.map(({ chat, gameEvents, ...room }) => room));
+}
+
+/** The host seats both, and both say to be ready. */
+export async function begin(roomId: RoomId, host: Bot, other: Bot): Promise<void> {
+  await other.join(roomId);
+  await host.select(roomId, other.id, host.id);
+  await Promise.all([host, other].map((bot) => bot.ready(roomId)));
+  await host.untilRoom(roomId, ({ phase }) => phase === "playing");
 }

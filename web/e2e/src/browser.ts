@@ -37,6 +37,12 @@ export async function player(browser: Browser, options: BrowserContextOptions = 
   const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, ...options });
   context.setDefaultTimeout(DEADLINE_MS);
   if (process.env.E2E_PAGES) await showPages(context, process.env.E2E_PAGES);
+  // Also where the browser does not say so on the console.
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
+      console.error(`The content policy keeps out ${blockedURI} (${effectiveDirective})`);
+    });
+  });
   const page = await context.newPage();
   const complaints: string[] = [];
   const expected = new Expected();

@@ -102,6 +102,11 @@ play("two guests play Bigger Dice to the end, one reloads, and every cent is acc
   expect(await host.page.getByTestId("check-result").textContent()).toContain("The points add up");
   await provenFair(host);
   await provenFair(guest);
+  // Shown once more it is held to what this browser saw, its own seed included.
+  await guest.page.getByTestId("watch-again").click();
+  const verdict = guest.page.locator('[data-testid="proof-verdict"][data-verdict="right"]');
+  await verdict.getByText("what this browser itself saw").waitFor();
+  await guest.page.locator('[data-testid="check-own"].good').waitFor();
   // The room is gone, and the page's record of it is not.
   await host.page.reload();
   await host.page.getByTestId("not-in-room").waitFor();

@@ -150,7 +150,16 @@ play("played games are listed, shown again move by move, and proved", async () =
   await page.getByTestId("profile-history").waitFor();
   expect(await fits(page)).toBe(true);
   await shots(page, "profile");
-  expect(complaints).toEqual([]);
+
+  // The other browser of the same user is out as well, as soon as it asks.
+  const elsewhere = await player(browser);
+  await signIn(elsewhere.page, "/profile");
+  await elsewhere.page.getByTestId("profile-name").waitFor();
+  await page.getByTestId("sign-out-everywhere").click();
+  await page.getByTestId("guest-button").waitFor();
+  await elsewhere.page.reload();
+  await elsewhere.page.getByTestId("guest-button").waitFor();
+  expect([...complaints, ...elsewhere.complaints]).toEqual([]);
 });
 
 play("the lobby shows the rooms that are chosen, by the address too", async () => {

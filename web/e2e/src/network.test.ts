@@ -71,6 +71,61 @@ play("a roll that the network cuts off is made once, whether the server had it o
   expect([...ada.complaints, ...bob.complaints]).toEqual([]);
 });
 
+play("a page says why it is cut off, when it tries again, and what it waits for", async () => {
+  edge = await Edge.before(() => server.origin);
+  const ada = await guest(browser, edge.origin);
+  const { page } = ada;
+  ada.expected.allow(OUTAGE);
+  const bar = page.getByTestId("connection-lost");
+  const why = (reason: string) => page.locator(`[data-testid="connection-lost"][data-why="${reason}"]`).waitFor();
+  const back = async () => {
+    await connectionIs(page, "online");
+    await bar.waitFor({ state: "detached" });
+  };
+
+  // What was pressed shows that it waits, and is given once however often it is pressed.
+  await page.getByTestId("create-room").click();
+  edge.freeze("up");
+  const confirm = page.getByTestId("confirm-create");
+  await confirm.click();
+  await page.locator('[data-testid="confirm-create"][aria-busy="true"][aria-disabled="true"]').waitFor();
+  await confirm.click({ force: true });
+  await page.keyboard.press("Enter");
+  edge.cut();
+  await why("lost");
+  await page
+    .getByTestId("retry")
+    .getByText(/^Next try in [0-9]+ s$/)
+    .waitFor();
+  edge.restore();
+  await page.getByTestId("room-title").waitFor();
+  await back();
+  await page.getByTestId("home").click();
+  await page.locator('[data-testid^="return-"]').first().waitFor();
+  expect(await page.locator('[data-testid^="return-"]').count()).toBe(1);
+
+  const { host } = new URL(server.origin);
+  await server.stop("SIGTERM");
+  await why("restarting");
+  await page.getByTestId("connection").getByText("Restarting…").waitFor();
+  await server.start({ listen: host });
+  // By hand, where somebody does not want to wait; else by itself.
+  await page
+    .getByTestId("retry-now")
+    .click({ timeout: 2_000 })
+    .catch(() => {});
+  await back();
+
+  await ada.context.setOffline(true);
+  edge.cut();
+  await why("offline");
+  await page.getByTestId("connection").getByText("Offline").waitFor();
+  edge.restore();
+  await ada.context.setOffline(false);
+  await back();
+  expect(ada.complaints).toEqual([]);
+});
+
 play("a page that slept for ten minutes while its connection died silently goes on by itself", async () => {
   const { ada, bob } = await atTable((page) => page.clock.install());
   ada.expected.allow(OUTAGE);

@@ -230,6 +230,17 @@ export class ScriptedServer {
     return user;
   }
 
+  /** As if somebody in the room had written it, whatever the real server would take. */
+  say(room: Room, author: User, content: string): void {
+    const said = { message_id: randomUUID(), user_id: author.user_id, username: author.username, content };
+    this.toRoom(room, "chat_message", {
+      ...said,
+      channel: "lobby",
+      is_system: false,
+      timestamp: new Date().toISOString(),
+    });
+  }
+
   addRoom(host: User, name: string, seats: number): Room {
     const room = new Room(host, name, seats);
     this.rooms.set(room.id, room);

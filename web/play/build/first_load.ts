@@ -1,5 +1,5 @@
 import { readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 
@@ -15,7 +15,7 @@ export function firstLoad(bytesMax = FIRST_LOAD_BYTES_MAX): Plugin {
     apply: "build",
     config: () => ({ build: { manifest: MANIFEST } }),
     configResolved({ root, build }) {
-      folder = join(root, build.outDir);
+      folder = resolve(root, build.outDir);
     },
     async closeBundle() {
       const listed = join(folder, MANIFEST);

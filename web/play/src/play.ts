@@ -176,6 +176,17 @@ export class Play {
     }
   }
 
+  /** Here and on every other device; whether it was done. */
+  async signOutEverywhere(): Promise<boolean> {
+    if (!(await this.run(this.session.logoutEverywhere()))) return false;
+    this.client?.close();
+    this.forget();
+    this.tabs.tell(null);
+    this.go({ page: "lobby" });
+    this.tell(text.profile.everywhereDone);
+    return true;
+  }
+
   /** Replacing the present address leaves no way back to it. */
   go(route: Route, how: "push" | "replace" = "push"): void {
     if (pathOf(route) !== location.pathname) history[`${how}State`](null, "", pathOf(route));

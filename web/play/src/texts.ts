@@ -586,6 +586,7 @@ export const text = {
 
   replay: {
     title: "Replay",
+    again: "Watch it again",
     loading: "Looking up the game…",
     none: "This game can not be shown",
     empty: "It ended before anything was played.",
@@ -653,8 +654,12 @@ export const text = {
     statistics: "Your games in figures",
     noGames: "You have not played for money yet.",
     allGames: "Show all your games",
-    session: "This device",
+    session: "Signed in",
     sessionLead: "Sign out where others use this browser too.",
+    everywhere: "Sign out everywhere",
+    everywhereLead:
+      "If you have lost a device, or somebody else may be signed in as you. It takes up to 15 minutes there.",
+    everywhereDone: "You have been signed out everywhere.",
   },
 
   paused: (name: string) => `${name} is away`,

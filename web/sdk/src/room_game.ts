@@ -3,7 +3,8 @@ import type { Pause, RoomView } from "./room.js";
 import { mapMember, nameOf, scoresOf, time, withScores } from "./room_members.js";
 import type { Frame } from "./wire.js";
 
-const GAME_EVENTS_KEPT = 200;
+/** Ten points among ten seats take some 1,300, tie-breaks included. */
+const GAME_EVENTS_KEPT = 1_500;
 
 /** What any game's events say in the same fields: scores, the winner, a provable draw. */
 export function foldGameEvent(view: RoomView, frame: Frame): RoomView {

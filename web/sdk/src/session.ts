@@ -198,6 +198,12 @@ export class Session {
     await this.#request("auth/logout", {});
   }
 
+  /** Ends every sign-in of this user, on all devices; access tokens that were given out last a few minutes longer. */
+  async logoutEverywhere(): Promise<void> {
+    await this.#authorized("auth/logout-everywhere", {});
+    this.#grant = undefined;
+  }
+
   /** A token that is good for some minutes, renewed where needed: what `connect` asks for. */
   async token({ refused = false }: { refused?: boolean } = {}): Promise<string> {
     if (!refused && this.#grant && this.#now() < this.#expiresAtMs - RENEW_BEFORE_MS) return this.#grant.access_token;

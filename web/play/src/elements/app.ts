@@ -50,7 +50,7 @@ export class App extends LitElement {
           ? html`<bs-quick-waiting .play=${play}></bs-quick-waiting><bs-invitations .play=${play}></bs-invitations>`
           : nothing
       }
-      <main id="content" tabindex="-1" aria-label=${pageTitle(play)}>${this.page()}</main>
+      <main id="content" data-testid="content" tabindex="-1" aria-label=${pageTitle(play)}>${this.page()}</main>
       ${
         play.account
           ? html`<bs-person .play=${play}></bs-person><bs-messages .play=${play}></bs-messages>

@@ -175,6 +175,7 @@ export class ChatBox extends LitElement {
         max-width: 92%;
         align-self: flex-start;
         display: grid;
+        grid-template-columns: minmax(0, auto);
         justify-items: start;
         gap: 2px;
       }
@@ -189,6 +190,7 @@ export class ChatBox extends LitElement {
         display: flex;
         gap: var(--space-2);
         align-items: baseline;
+        min-width: 0;
         max-width: 100%;
         font-size: var(--text-s);
       }
@@ -211,6 +213,8 @@ export class ChatBox extends LitElement {
         padding: 6px 12px;
         border-radius: var(--radius-m);
         background: var(--surface-2);
+        max-width: 100%;
+        overflow: hidden;
         overflow-wrap: anywhere;
         white-space: pre-wrap;
       }

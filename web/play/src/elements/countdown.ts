@@ -87,6 +87,11 @@ export class Countdown extends LitElement {
     :host([urgent]) i {
       background: var(--bad);
     }
+    @media (prefers-reduced-motion: reduce) {
+      i {
+        transition: none;
+      }
+    }
   `;
 }
 

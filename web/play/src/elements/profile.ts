@@ -56,6 +56,12 @@ export class ProfilePage extends PlayElement {
           <h2 id="session-title">${text.profile.session}</h2>
           <p class="soft">${text.profile.sessionLead}</p>
           <button data-testid="profile-sign-out" @click=${() => void this.play.signOut()}>${text.signOut}</button>
+          ${
+            account.email
+              ? html`<p class="soft">${text.profile.everywhereLead}</p>
+                <button data-testid="sign-out-everywhere" aria-disabled=${this.isBusy} @click=${this.signOutEverywhere}>${text.profile.everywhere}</button>`
+              : nothing
+          }
         </section>
       </div>
       <section class="card stack" aria-labelledby="figures-title">
@@ -107,6 +113,13 @@ export class ProfilePage extends PlayElement {
       <a href="/history" data-testid="profile-history" @click=${(event: MouseEvent) =>
         this.play.follows(event, { page: "history" })}>${text.profile.allGames}</a>`;
   }
+
+  private readonly signOutEverywhere = async () => {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    await this.play.signOutEverywhere();
+    this.isBusy = false;
+  };
 
   private async send(email: string): Promise<void> {
     if (this.isBusy) return;

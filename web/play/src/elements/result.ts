@@ -56,6 +56,11 @@ export class Result extends PlayElement {
           )}
         </ol>
         ${this.rematch()}
+        ${
+          me !== undefined && this.room.selected.includes(me)
+            ? html`<button data-testid="watch-again" @click=${this.watchAgain}>${text.replay.again}</button>`
+            : nothing
+        }
         <button data-testid="back-to-lobby" @click=${() => this.play.go({ page: "lobby" })}>${text.toLobby}</button>
       </div>
     `;
@@ -85,6 +90,9 @@ export class Result extends PlayElement {
         @click=${() => void this.once(() => play.acceptInvitation(invitation))}>${text.rematchJoin(fee)}</button>
     </div>`;
   }
+
+  private readonly watchAgain = () =>
+    this.play.go({ page: "replay", gameType: this.room.gameType, roomId: this.room.roomId });
 
   private async once(work: () => Promise<unknown>): Promise<void> {
     if (this.isBusy) return;
