@@ -381,6 +381,19 @@ export class App extends LitElement {
           padding: 0;
         }
       }
+      /* All of it on one line, on small phones too. */
+      @media (max-width: 24rem) {
+        .user {
+          padding: 0;
+        }
+        .connection {
+          margin-right: 0;
+        }
+        .icon,
+        header button.small {
+          min-width: 38px;
+        }
+      }
     `,
   ];
 }

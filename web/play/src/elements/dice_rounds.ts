@@ -59,6 +59,10 @@ export class DiceRounds extends LitElement {
     this.isAllShown = false;
   }
 
+  protected override updated(): void {
+    this.style.setProperty("--players", String(this.players.length));
+  }
+
   override render(): TemplateResult | typeof nothing {
     const over = this.rounds.filter((round) => round.winnerId !== null).reverse();
     if (over.length === 0) return nothing;
@@ -116,7 +120,7 @@ export class DiceRounds extends LitElement {
         border-radius: var(--radius-m);
       }
       table {
-        width: 100%;
+        width: min(100%, 2rem + var(--players, 10) * 5rem);
         border-collapse: collapse;
         table-layout: fixed;
         font-size: var(--text-s);
