@@ -52,7 +52,7 @@ export function refusals(refusal: Refusal): string {
     case "queue_full":
       return "later";
     // @ts-expect-error no such code
-    case "not_your_trun":
+    case "not_your_go":
       return "never";
     default:
       return refusal.message;
