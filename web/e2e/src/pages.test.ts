@@ -148,16 +148,13 @@ test("a tie-break shows at a glance who rolls again and who sits out", async () 
   for (const page of [a, b, c]) await page.getByTestId("ready-button").click();
   for (const page of [a, b, c]) await page.locator('[data-testid="roll-button"]:not([disabled])').click();
   for (const page of [a, b, c]) {
-    await page.locator('[data-testid="banner"][data-kind="tie"]').waitFor();
+    await page.getByTestId("tie").waitFor();
+    await page.getByTestId(`tie-in-${ids[2]}`).waitFor();
     await page.getByTestId(`tied-${ids[0]}`).waitFor();
     await page.getByTestId(`tied-${ids[2]}`).waitFor();
     await page.locator(`[data-testid="player-${ids[1]}"][data-out]`).waitFor();
   }
-  expect(await b.getByTestId("banner").textContent()).toContain("Guest 1 and Guest 3 roll again");
-  // The line appears when the die has come to rest.
-  for (const page of [a, b]) {
-    await page.locator(".line.tie").evaluate((line) => Promise.all(line.getAnimations().map((each) => each.finished)));
-  }
+  expect(await b.getByTestId("said").textContent()).toContain("Guest 1 and Guest 3 roll again");
   await shot(a, "tie-dark");
   await shot(b, "tie-phone");
   await a.getByTestId("auto-on").click();
