@@ -10,6 +10,8 @@ const ROLL = "games.command.bigger_dice.roll";
 /** Bigger Dice leaves a turn so long. */
 const TURN_S = 5;
 const ASLEEP_MS = 10 * 60_000;
+/** How long the client waits for a sign of life, at most. */
+const PROBE_MS = 10_000;
 
 useProgram();
 
@@ -136,6 +138,8 @@ play("a page that slept for ten minutes while its connection died silently goes 
   await expect.poll(() => rolled(bob.heard, bob.id).length, SLOW).toBeGreaterThan(unseen);
 
   await ada.page.clock.fastForward(ASLEEP_MS);
+  // It asks first whether the connection lives, and for so long nobody has to wait here.
+  await ada.page.clock.fastForward(PROBE_MS);
   await connectionIs(ada.page, "online");
   await agree(ada.page, bob.page);
   // Its clock is ten minutes ahead of the server's, and what is left of a turn is right all the same.
