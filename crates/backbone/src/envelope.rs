@@ -2,7 +2,9 @@
 
 mod plain;
 
+use blazing_sun_domain::room::events::Timestamp;
 use blazing_sun_domain::{RoomId, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -15,7 +17,7 @@ pub const PRODUCER_BACKEND: &str = "blazing_sun";
 pub const PRODUCER_CHECKOUT: &str = "checkout";
 
 /// What every message on `games.*`, `chat.*`, `system.*` and `gateway.presence` looks like.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct EventEnvelope<'a> {
     /// A UUID; other programs' may be any text.
     #[serde(borrow)]
@@ -25,6 +27,7 @@ pub struct EventEnvelope<'a> {
     pub event_type: Cow<'a, str>,
     /// RFC 3339, UTC.
     #[serde(borrow)]
+    #[schemars(with = "Timestamp")]
     pub timestamp: Cow<'a, str>,
     /// The id of the command that this follows from.
     #[serde(borrow, default)]
@@ -40,11 +43,12 @@ pub struct EventEnvelope<'a> {
     pub audience: Audience<'a>,
     /// A JSON object.
     #[serde(borrow)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub payload: &'a RawValue,
 }
 
 /// Who caused a message.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Actor<'a> {
     /// 0 is the system.
     pub user_id: UserId,
@@ -80,7 +84,7 @@ impl Actor<'_> {
 }
 
 /// Who gets a message.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Audience<'a> {
     /// The kind; some programs spell the key `audience_type`.
     #[serde(rename = "type", alias = "audience_type")]
@@ -97,7 +101,7 @@ pub struct Audience<'a> {
 }
 
 /// The six kinds of audience.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AudienceKind {
     /// One user.

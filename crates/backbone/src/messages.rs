@@ -7,6 +7,7 @@ mod client_commands;
 mod commands;
 mod fields;
 mod fields_of_types;
+mod internal_commands;
 mod payments;
 mod presence;
 mod quick_match;
@@ -28,6 +29,7 @@ pub use commands::{
     sync_user, with_room_id,
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
+pub use internal_commands::{INTERNAL_COMMANDS, internal_command_schemas};
 pub use payments::{PaymentKind, PaymentRecord, payment_event_id};
 pub use presence::{
     GatewayStart, PresenceMessage, UserConnection, UserPresence, gateway_asked, gateway_seen,
@@ -101,20 +103,3 @@ pub const CREDIT: &str = "wallet.command.credit";
 
 /// Internal: what a guest has whose account was closed goes back.
 pub const CLOSE_GUEST: &str = "wallet.command.close_guest";
-
-/// Commands that no client may send: a gateway answers them with `unknown_command`.
-pub const INTERNAL_COMMANDS: &[&str] = &[
-    SYNC_USER,
-    SYNC_ROOM,
-    PLAYER_DISCONNECTED,
-    OPEN_MATCHED_ROOM,
-    MATCH_SETTLED,
-    QUICK_MATCH_LEFT,
-    MATCHED_WHILE_GONE,
-    GATEWAY_SEEN,
-    GATEWAY_ASKED,
-    MEMBER_ASKED,
-    DEMO_GRANT,
-    CREDIT,
-    CLOSE_GUEST,
-];

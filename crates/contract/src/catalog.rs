@@ -2,13 +2,15 @@
 
 use crate::examples::{self, Examples};
 use crate::games;
+use crate::records::{self, Record, RecordHeaders};
 use crate::schema::{self, Definitions};
 use blazing_sun_backbone::bans::{ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE};
 use blazing_sun_backbone::credentials::KeysInUse;
+use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::messages::{
     BalanceChanged, ChatHistory, CommandApplied, DirectMessage, GatewayStart, LimitsTold,
     LobbyMessage, Maintenance, MessagesRead, QuickMatchWaiting, Refused, RoomList, TopUpChanged,
-    TypingTold, UserConnection, UserPresence, command_schemas,
+    TypingTold, UserConnection, UserPresence, command_schemas, internal_command_schemas,
 };
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::games::built_in;
@@ -55,10 +57,11 @@ impl Message {
     /// The topic that it is carried on, if it is on one.
     pub fn topic(&self) -> Option<&'static str> {
         let (family, _) = self.name.split_once('.')?;
+        let is_command = self.name.contains(".command.");
         Some(match (self.flow, family) {
             (Flow::Asked | Flow::Said, _) => return None,
-            (Flow::Command, "chat") => topics::CHAT_COMMANDS,
-            (Flow::Command, _) => topics::GAMES_COMMANDS,
+            (_, "chat") if is_command => topics::CHAT_COMMANDS,
+            _ if is_command => topics::GAMES_COMMANDS,
             (_, "chat") => topics::CHAT_EVENTS,
             (_, "system") => topics::SYSTEM_EVENTS,
             (_, "presence") => topics::GATEWAY_PRESENCE,
@@ -70,6 +73,13 @@ impl Message {
     pub fn short_name(&self) -> Option<&str> {
         let (_, rest) = self.name.split_once(".event.")?;
         Some(rest)
+    }
+
+    /// Whether it is always about a room.
+    pub fn is_of_a_room(&self) -> bool {
+        self.flow == Flow::Event
+            && self.name.starts_with("games.event.")
+            && !OUTSIDE_ROOMS.contains(&self.name.as_str())
     }
 
     /// Whether clients see it.
@@ -122,6 +132,7 @@ const IN_PAYLOAD: [&str; 4] = ["room_id", "room_seq", "after_seq", "command_id"]
 #[derive(Debug)]
 pub struct Catalog {
     messages: Vec<Message>,
+    records: Vec<Record>,
     pub(crate) definitions: Definitions,
     /// What frames of events have beside the event's own.
     pub(crate) event_meta: Value,
@@ -183,6 +194,12 @@ impl Catalog {
         for (name, fields) in between(&mut written) {
             add(Flow::Between, name.to_owned(), Vec::new(), fields);
         }
+        for (name, fields) in internal_command_schemas(&mut written) {
+            add(Flow::Between, name.to_owned(), Vec::new(), fields);
+        }
+        let records = records::all(&mut written);
+        written.subschema_for::<EventEnvelope<'_>>();
+        written.subschema_for::<RecordHeaders>();
         let mut event_meta = EventMeta::json_schema(&mut written).to_value();
         schema::left_out_is_not_null(&mut event_meta);
         let command_meta = wire::any_command(&mut read).to_value();
@@ -198,6 +215,7 @@ impl Catalog {
         }
         Catalog {
             messages,
+            records,
             definitions,
             event_meta,
             command_meta,
@@ -207,6 +225,11 @@ impl Catalog {
     /// In the order in which people read them.
     pub fn messages(&self) -> &[Message] {
         &self.messages
+    }
+
+    /// Records without an envelope, by topic.
+    pub fn records(&self) -> &[Record] {
+        &self.records
     }
 
     /// A message's whole object as it stands on the socket.
@@ -225,7 +248,7 @@ impl Catalog {
     }
 
     /// A message's own fields on the socket.
-    fn socket_fields(&self, message: &Message) -> Value {
+    pub(crate) fn socket_fields(&self, message: &Message) -> Value {
         schema::without(&message.fields, |field| {
             ADDED_BY_GATEWAY.contains(&(&message.name, field))
         })
@@ -234,12 +257,17 @@ impl Catalog {
     /// A message's own fields on the socket, with the room where it is always about one.
     pub(crate) fn own_fields(&self, message: &Message) -> Value {
         let mut fields = self.socket_fields(message);
-        if message.flow == Flow::Event && is_of_a_room(&message.name) {
+        if message.is_of_a_room() {
             let room = schema::without(&self.event_meta, |field| field != "room_id");
             fields = schema::merged(&message.summary, &[&room, &fields]);
             schema::require(&mut fields, "room_id");
         }
         fields
+    }
+
+    /// What events' payloads have beside the event's own.
+    pub(crate) fn payload_meta(&self) -> Value {
+        schema::without(&self.event_meta, |field| !IN_PAYLOAD.contains(&field))
     }
 
     /// A message's payload within the envelope on its topic.
@@ -252,7 +280,7 @@ impl Catalog {
         };
         let meta = match message.flow {
             Flow::Command => self.command_meta.clone(),
-            Flow::Event => schema::without(&self.event_meta, |field| !IN_PAYLOAD.contains(&field)),
+            Flow::Event => self.payload_meta(),
             _ => json!({}),
         };
         let whole = schema::merged(&message.summary, &[&kind, &meta, &message.fields]);
@@ -261,7 +289,7 @@ impl Catalog {
 
     /// Whatever a room says names the room.
     fn with_room(&self, message: &Message, mut schema: Value) -> Value {
-        if message.flow == Flow::Event && is_of_a_room(&message.name) {
+        if message.is_of_a_room() {
             schema::require(&mut schema, "room_id");
         }
         if let Some(also) = message.fields.get("anyOf") {
@@ -277,7 +305,40 @@ impl Catalog {
 
     /// A whole example of a frame.
     pub fn frame_example(&self, message: &Message) -> Value {
-        examples::frame(message, is_of_a_room(&message.name))
+        examples::frame(message, message.is_of_a_room())
+    }
+
+    /// A whole example of a payload.
+    pub fn payload_example(&self, message: &Message) -> Value {
+        examples::payload(message, message.is_of_a_room())
+    }
+
+    /// A whole example of a record on the message's topic.
+    pub fn record_example(&self, message: &Message) -> Value {
+        examples::record(message, self.payload_example(message))
+    }
+
+    /// The schema of the message's records on its topic, which needs nothing beside it.
+    pub fn record_schema(&self, message: &Message) -> Value {
+        let envelope = json!({
+            "properties": { "event_type": { "const": message.name }, "payload": self.payload(message) },
+        });
+        let envelope = schema::merged(
+            &message.summary,
+            &[&self.definitions["EventEnvelope"], &envelope],
+        );
+        schema::standalone(&message.name, &envelope, &self.definitions)
+    }
+
+    /// The schema of a record without an envelope, which needs nothing beside it.
+    pub fn plain_schema(&self, record: &Record) -> Value {
+        schema::standalone(record.topic, &record.schema, &self.definitions)
+    }
+
+    /// The envelope's schema, which needs nothing beside it.
+    pub fn envelope_schema(&self) -> Value {
+        let envelope = &self.definitions["EventEnvelope"];
+        schema::standalone("EventEnvelope", envelope, &self.definitions)
     }
 }
 
@@ -288,10 +349,6 @@ const OUTSIDE_ROOMS: &[&str] = &[
     "games.event.room_list",
     "games.event.quick_match_waiting",
 ];
-
-fn is_of_a_room(name: &str) -> bool {
-    name.starts_with("games.event.") && !OUTSIDE_ROOMS.contains(&name)
-}
 
 /// What backends say beside rooms' own events.
 fn answers(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {

@@ -4,6 +4,9 @@
 use crate::catalog::{Flow, Message};
 use blazing_sun_backbone::bans::{ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE};
 use blazing_sun_backbone::credentials::{KeysInUse, NamedKey};
+use blazing_sun_backbone::envelope::{
+    Actor, Audience, EventEnvelope, PRODUCER_BACKEND, PRODUCER_GATEWAY,
+};
 use blazing_sun_backbone::messages as told;
 use blazing_sun_domain::fairness::{Dice, Seed};
 use blazing_sun_domain::game::{Ended, GameEvent, Seat, SeatedPlayer, Table, Viewer};
@@ -13,9 +16,9 @@ use blazing_sun_domain::room::RoomSummary;
 use blazing_sun_domain::room::events::Timestamp;
 use blazing_sun_domain::room::pause::{GamePaused, GameResumed, MatchCancelled};
 use blazing_sun_domain::wallet::Period;
-use blazing_sun_domain::{Cents, Millis, RefusalCode, UserId};
+use blazing_sun_domain::{Cents, Millis, RefusalCode, RoomId, UserId};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -71,7 +74,12 @@ impl Examples {
             "games.event.bigger_dice.match_cancelled".to_owned(),
             cancelled,
         );
-        for (name, fields) in answers().into_iter().chain(between()).chain(asked()) {
+        for (name, fields) in answers()
+            .into_iter()
+            .chain(between())
+            .chain(internal())
+            .chain(asked())
+        {
             examples.insert(name.to_owned(), fields);
         }
         Examples(examples)
@@ -111,6 +119,57 @@ pub(crate) fn frame(message: &Message, is_of_a_room: bool) -> Value {
     }
     frame.extend(own.cloned().unwrap_or_default());
     frame.into()
+}
+
+/// A payload within its envelope.
+pub(crate) fn payload(message: &Message, is_of_a_room: bool) -> Value {
+    let mut payload = Map::new();
+    if let Some(name) = message.short_name() {
+        payload.insert("type".into(), name.into());
+    }
+    if message.flow == Flow::Command || message.name.ends_with(".error") {
+        payload.insert("command_id".into(), value(&COMMAND));
+    }
+    if is_of_a_room {
+        payload.insert("room_id".into(), ROOM.into());
+    }
+    payload.extend(message.example.as_object().cloned().unwrap_or_default());
+    payload.into()
+}
+
+/// A record: the payload in its envelope, written as the program writes it.
+pub(crate) fn record(message: &Message, payload: Value) -> Value {
+    let (socket, event, command) = (SOCKET.to_string(), EVENT.to_string(), COMMAND.to_string());
+    let timestamp = NOW.to_string();
+    let is_command = message.flow == Flow::Command;
+    let is_by_gateway = is_command || message.name.starts_with("presence.");
+    let room: Option<RoomId> = payload["room_id"]
+        .as_str()
+        .and_then(|room| room.parse().ok());
+    let audience = match &room {
+        Some(room) => Audience::room(room),
+        None => Audience::user(user(123)),
+    };
+    let payload = to_raw_value(&payload).expect("an example is JSON");
+    let actor = Actor {
+        user_id: user(123),
+        username: "Player1".into(),
+        socket_id: socket.into(),
+        roles: vec!["player".into()],
+    };
+    value(&EventEnvelope {
+        event_id: event.into(),
+        event_type: message.name.as_str().into(),
+        timestamp: timestamp.into(),
+        correlation_id: Some(command.into()),
+        producer: match is_by_gateway {
+            true => PRODUCER_GATEWAY.into(),
+            false => PRODUCER_BACKEND.into(),
+        },
+        actor: if is_command { actor } else { Actor::system() },
+        audience,
+        payload: &payload,
+    })
 }
 
 /// Two players at a table of tic-tac-toe: X takes the first row.
@@ -394,6 +453,74 @@ fn between() -> Vec<(&'static str, Value)> {
             }),
         ),
     ]
+}
+
+/// What gateways and partitions ask each other.
+fn internal() -> Vec<(&'static str, Value)> {
+    let room: RoomId = ROOM.parse().expect("a room's id");
+    let (boot, command) = (BOOT.to_string(), COMMAND.to_string());
+    let matched = told::MatchedRoom {
+        room_id: room.clone(),
+        game_type: "bigger_dice".to_owned(),
+        players: vec![
+            SeatedPlayer::person(user(123), "Player1"),
+            SeatedPlayer::person(user(124), "Player2"),
+        ],
+    };
+    let settled = told::SettledMatch {
+        room_id: room.clone(),
+        game_type: "bigger_dice".to_owned(),
+        refused: vec![(user(124), RefusalCode::InsufficientBalance.into())],
+    };
+    let payloads = [
+        (
+            told::SYNC_USER,
+            told::sync_user(COMMAND, user(123), std::slice::from_ref(&room)),
+        ),
+        (told::SYNC_ROOM, told::sync_room(&command, &room, user(123))),
+        (
+            told::PLAYER_DISCONNECTED,
+            told::player_disconnected(COMMAND, &room, user(123)),
+        ),
+        (
+            told::OPEN_MATCHED_ROOM,
+            told::open_matched_room(COMMAND, &matched),
+        ),
+        (told::MATCH_SETTLED, told::match_settled(COMMAND, &settled)),
+        (
+            told::QUICK_MATCH_LEFT,
+            told::quick_match_left(COMMAND, "bigger_dice", user(123)),
+        ),
+        (
+            told::MATCHED_WHILE_GONE,
+            told::matched_while_gone(COMMAND, &room, user(123)),
+        ),
+        (
+            told::GATEWAY_SEEN,
+            told::gateway_seen(COMMAND, "gateway-1", &boot, true),
+        ),
+        (
+            told::GATEWAY_ASKED,
+            told::gateway_asked(COMMAND, "gateway-1", &boot, 3),
+        ),
+        (
+            told::MEMBER_ASKED,
+            told::member_asked(COMMAND, &room, user(123)),
+        ),
+        (
+            told::DEMO_GRANT,
+            told::demo_grant(COMMAND, user(123), "Player1"),
+        ),
+        (
+            told::CREDIT,
+            told::credit(COMMAND, user(123), Cents(2_500), Some("a trial")),
+        ),
+        (told::CLOSE_GUEST, told::close_guest(COMMAND, user(123))),
+    ];
+    let payloads = payloads.into_iter();
+    payloads
+        .map(|(name, payload)| (name, value(&payload)))
+        .collect()
 }
 
 /// What clients ask.

@@ -1,8 +1,7 @@
 //! Every file that is made from the contract.
 
-use crate::catalog::Catalog;
-use crate::openapi;
-use crate::typescript;
+use crate::catalog::{Catalog, Flow};
+use crate::{asyncapi, openapi, outcomes, protocol, text, typescript};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -14,22 +13,40 @@ pub fn files() -> BTreeMap<String, String> {
         "web/sdk/src/generated/contract.ts".to_owned(),
         typescript::module(&catalog),
     );
+    files.insert("docs/protocol.md".to_owned(), protocol::page(&catalog));
+    files.insert(
+        "docs/contract/asyncapi.json".to_owned(),
+        text::document(&asyncapi::document(&catalog)),
+    );
     files.insert(
         "docs/contract/openapi.json".to_owned(),
-        pretty(&openapi::document()),
+        text::document(&openapi::document()),
     );
-    for message in catalog.messages() {
-        let schema = catalog.frame_schema(message);
+    let mut add = |name: &str, schema: &Value| {
         files.insert(
-            format!("docs/contract/schemas/{}.json", message.name),
-            pretty(&schema),
+            format!("docs/contract/schemas/{name}.json"),
+            text::document(schema),
         );
+    };
+    add("envelope", &catalog.envelope_schema());
+    for record in catalog.records() {
+        add(record.topic, &catalog.plain_schema(record));
+    }
+    for message in catalog.messages() {
+        let mut schema = match message.is_on_the_socket() {
+            true => catalog.frame_schema(message),
+            false => catalog.record_schema(message),
+        };
+        if message.flow == Flow::Command {
+            schema["x-refusals"] = outcomes::refusals(&message.name).into();
+        }
+        add(&message.name, &schema);
+        for other in &message.other_names {
+            let mut schema = schema.clone();
+            schema["title"] = other.as_str().into();
+            schema["properties"]["type"]["const"] = other.as_str().into();
+            add(other, &schema);
+        }
     }
     files
-}
-
-fn pretty(value: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("JSON values serialise");
-    text.push('\n');
-    text
 }

@@ -1,6 +1,7 @@
 //! What the documents say is so: their examples are by their own schemas, the code reads the commands among them, and the
 //! contract's own examples are by them too.
 
+use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::messages::{CLIENT_COMMANDS, parse_command};
 use blazing_sun_contract::{Catalog, Flow, Message};
 use blazing_sun_domain::games::built_in;
@@ -31,6 +32,22 @@ fn every_message_has_an_example_that_is_by_its_schema() {
         );
         let example = catalog.frame_example(message);
         check(&message.name, &catalog.frame_schema(message), &example);
+    }
+}
+
+#[test]
+fn every_record_has_an_example_that_is_by_its_schema() {
+    let catalog = Catalog::of_the_program();
+    for message in catalog.messages() {
+        if message.topic().is_some() {
+            let example = catalog.record_example(message);
+            check(&message.name, &catalog.record_schema(message), &example);
+            let bytes = example.to_string();
+            EventEnvelope::parse(bytes.as_bytes()).unwrap();
+        }
+    }
+    for record in catalog.records() {
+        check(record.topic, &catalog.plain_schema(record), &record.example);
     }
 }
 

@@ -29,7 +29,7 @@ impl Seat {
 }
 
 /// Who sits at the table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SeatedPlayer {
     /// The user.
     pub user_id: UserId,

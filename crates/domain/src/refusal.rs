@@ -135,7 +135,7 @@ impl fmt::Display for RefusalCode {
 }
 
 /// A command refused: its code and what to tell a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Refusal {
     /// The wire's code.
     pub code: RefusalCode,

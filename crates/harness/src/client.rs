@@ -1,8 +1,9 @@
 //! A client on the socket that keeps everything it was sent.
 
-use super::{Guest, TestServer, text, within};
+use super::{Guest, TestServer, contract, text, within};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -15,6 +16,8 @@ pub struct Client {
     /// Who.
     pub guest: Guest,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// What was sent: the types of commands by their ids.
+    commands: HashMap<String, String>,
     /// Every frame, in order.
     pub seen: Vec<Value>,
     /// How the server closed the connection.
@@ -33,6 +36,7 @@ impl Client {
         let mut client = Client {
             guest: guest.clone(),
             socket,
+            commands: HashMap::new(),
             seen: Vec::new(),
             closed: None,
         };
@@ -73,6 +77,9 @@ impl Client {
 
     /// Sends a frame.
     pub async fn send(&mut self, frame: Value) {
+        if let (Some(id), Some(kind)) = (frame["command_id"].as_str(), frame["type"].as_str()) {
+            self.commands.insert(id.to_owned(), kind.to_owned());
+        }
         self.send_text(&frame.to_string()).await;
     }
 
@@ -97,12 +104,24 @@ impl Client {
         self.send(fields).await;
     }
 
+    /// A backend's refusal is one that the contract has for the command.
+    fn check_refusal(&self, frame: &Value) {
+        let is_refusal = text(&frame["type"]).ends_with(".event.error");
+        let command = frame["command_id"].as_str();
+        let command = command.and_then(|id| self.commands.get(id));
+        if let Some(command) = command.filter(|_| is_refusal) {
+            contract::check_refusal(command, frame);
+        }
+    }
+
     /// The next frame; none once the connection is closed.
     pub async fn next(&mut self) -> Option<Value> {
         loop {
             match self.socket.next().await? {
                 Ok(Message::Text(text)) => {
                     let frame: Value = serde_json::from_str(&text).expect("a frame is JSON");
+                    contract::check(&frame);
+                    self.check_refusal(&frame);
                     self.seen.push(frame.clone());
                     return Some(frame);
                 }

@@ -44,6 +44,27 @@ pub fn check(frame: &Value) {
     );
 }
 
+/// Holds a refusal of a backend's against what the contract says of the command.
+///
+/// # Panics
+/// Where the command may not be refused so.
+pub fn check_refusal(command: &str, refused: &Value) {
+    let Some(schema) = schema_of(command) else {
+        return;
+    };
+    let codes = schema["x-refusals"].as_array();
+    let is_known = codes.is_none_or(|codes| codes.contains(&refused["code"]));
+    assert!(
+        is_known,
+        "by the contract {command} is not refused so: {refused}"
+    );
+}
+
+fn schema_of(kind: &str) -> Option<Value> {
+    let path = repository(&format!("docs/contract/schemas/{kind}.json"));
+    serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
+}
+
 fn is_of_another_game(kind: &str) -> bool {
     let game = kind
         .strip_prefix("games.event.")
@@ -52,9 +73,7 @@ fn is_of_another_game(kind: &str) -> bool {
 }
 
 fn read(kind: &str) -> Option<Arc<Validator>> {
-    let path = repository(&format!("docs/contract/schemas/{kind}.json"));
-    let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
-    Some(Arc::new(strict_validator(&schema)))
+    Some(Arc::new(strict_validator(&schema_of(kind)?)))
 }
 
 /// A validator of a schema whose objects have no other fields than those that it names.

@@ -95,9 +95,9 @@ client_commands! {
     /// Comes into a room's lobby.
     #[schemars(extend("anyOf" = [{ "required": ["room_id"] }, { "required": ["room_name"] }]))]
     "games.command.join_room" => JoinRoom {
-        /// Which, or
+        /// Which; where it is left out, `room_name` says it.
         room_id: Option<RoomId>,
-        /// by name.
+        /// Its name, where no other room has the same.
         room_name: Option<String>,
         /// Where the room asks for one.
         password: Option<Password>,
@@ -145,9 +145,9 @@ client_commands! {
     /// Watches a room.
     #[schemars(extend("anyOf" = [{ "required": ["room_id"] }, { "required": ["room_name"] }]))]
     "games.command.join_as_spectator" | "games.command.spectate" => Spectate {
-        /// Which, or
+        /// Which; where it is left out, `room_name` says it.
         room_id: Option<RoomId>,
-        /// by name.
+        /// Its name, where no other room has the same.
         room_name: Option<String>,
         /// Where the room asks for one.
         password: Option<Password>,

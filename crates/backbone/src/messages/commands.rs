@@ -3,6 +3,7 @@
 use super::chat::{ChatCommand, Content};
 use super::client_commands::{Asked, AutoPlay};
 use super::fields::{Fields, InvalidField};
+use super::internal_commands as internal;
 use super::quick_match::QuickMatch;
 use super::wallet::WalletCommand;
 use super::{
@@ -12,8 +13,9 @@ use super::{
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::room::{Channel, Measure};
 use blazing_sun_domain::{Cents, CommandId, Refusal, RefusalCode, RoomId, UserId};
+use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::fmt;
 use uuid::Uuid;
 
@@ -470,33 +472,53 @@ pub(super) fn is_no_room_name(typed: &str) -> bool {
     !(1..=ROOM_NAME_CHARS_MAX).contains(&chars) || name.chars().any(char::is_control)
 }
 
-pub(super) fn raw(value: &Value) -> Box<RawValue> {
-    to_raw_value(value).expect("a JSON value serialises")
+pub(super) fn raw(payload: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(payload).expect("fields have text keys and plain values")
 }
 
 /// The payload of [`PLAYER_DISCONNECTED`].
 pub fn player_disconnected(command_id: Uuid, room: &RoomId, user: UserId) -> Box<RawValue> {
-    raw(&json!({ "command_id": command_id, "room_id": room, "user_id": user }))
+    raw(&internal::PlayerDisconnected {
+        command_id,
+        room_id: room,
+        user_id: user,
+    })
 }
 
 /// The payload of [`SYNC_ROOM`].
 pub fn sync_room(command_id: &str, room: &RoomId, user: UserId) -> Box<RawValue> {
-    raw(&json!({ "command_id": command_id, "room_id": room, "user_id": user }))
+    raw(&internal::SyncRoom {
+        command_id,
+        room_id: room,
+        user_id: user,
+    })
 }
 
 /// The payload of [`MEMBER_ASKED`].
 pub fn member_asked(command_id: Uuid, room: &RoomId, user: UserId) -> Box<RawValue> {
-    raw(&json!({ "command_id": command_id, "room_id": room, "user_id": user }))
+    raw(&internal::MemberAsked {
+        command_id,
+        room_id: room,
+        user_id: user,
+    })
 }
 
 /// The payload of [`SYNC_USER`].
 pub fn sync_user(command_id: Uuid, user: UserId, rooms: &[RoomId]) -> Box<RawValue> {
-    raw(&json!({ "command_id": command_id, "user_id": user, "rooms": rooms }))
+    raw(&internal::SyncUser {
+        command_id,
+        user_id: user,
+        rooms,
+    })
 }
 
 /// The payload of [`DEMO_GRANT`].
 pub fn demo_grant(command_id: Uuid, user: UserId, username: &str) -> Box<RawValue> {
-    raw(&json!({ "command_id": command_id, "user_id": user, "username": username }))
+    raw(&internal::DemoGrant {
+        command_id,
+        user_id: user,
+        username,
+    })
 }
 
 /// The payload of [`CREDIT`]; `reason` is for whoever reads the log.
@@ -506,16 +528,20 @@ pub fn credit(
     amount: Cents,
     reason: Option<&str>,
 ) -> Box<RawValue> {
-    let mut payload = json!({ "command_id": command_id, "user_id": user, "amount_cents": amount });
-    if let Some(reason) = reason {
-        payload["reason"] = reason.into();
-    }
-    raw(&payload)
+    raw(&internal::Credit {
+        command_id,
+        user_id: user,
+        amount_cents: amount,
+        reason,
+    })
 }
 
 /// The payload of [`CLOSE_GUEST`].
 pub fn close_guest(command_id: Uuid, user: UserId) -> Box<RawValue> {
-    raw(&json!({ "command_id": command_id, "user_id": user }))
+    raw(&internal::CloseGuest {
+        command_id,
+        user_id: user,
+    })
 }
 
 /// A payload with the room that its `room_name` was found to be.

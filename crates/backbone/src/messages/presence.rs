@@ -1,11 +1,12 @@
 //! `gateway.presence`: who is connected where.
 
+use super::commands::raw;
 use super::fields::{Fields, InvalidField};
+use super::internal_commands as internal;
 use blazing_sun_domain::UserId;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// A message on `gateway.presence`.
@@ -136,10 +137,12 @@ pub fn gateway_seen(
     boot_id: &str,
     lives: bool,
 ) -> Box<RawValue> {
-    to_raw_value(&json!({
-        "command_id": command_id, "gateway_id": gateway_id, "boot_id": boot_id, "lives": lives,
-    }))
-    .expect("texts serialise")
+    raw(&internal::GatewaySeen {
+        command_id,
+        gateway_id,
+        boot_id,
+        lives,
+    })
 }
 
 /// The payload of [`super::GATEWAY_ASKED`].
@@ -149,15 +152,18 @@ pub fn gateway_asked(
     boot_id: &str,
     answer_to: u32,
 ) -> Box<RawValue> {
-    to_raw_value(&json!({
-        "command_id": command_id, "gateway_id": gateway_id, "boot_id": boot_id, "answer_to": answer_to,
-    }))
-    .expect("texts serialise")
+    raw(&internal::GatewayAsked {
+        command_id,
+        gateway_id,
+        boot_id,
+        answer_to,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn parse(event: &str, json: &str) -> Result<PresenceMessage, String> {
         let payload = RawValue::from_string(json.to_owned()).unwrap();

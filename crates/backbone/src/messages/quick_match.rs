@@ -1,12 +1,13 @@
 //! Quick match: what a game's queue, the users' partitions and the rooms' partitions tell each other.
 
+use super::commands::raw;
 use super::fields::{Fields, InvalidField};
+use super::internal_commands as internal;
 use super::replies::to_text;
 use super::{MATCH_SETTLED, MATCHED_WHILE_GONE, OPEN_MATCHED_ROOM, QUICK_MATCH_LEFT};
 use blazing_sun_domain::{Refusal, RoomId, SeatedPlayer, UserId};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// What happens around a game's queue.
@@ -41,7 +42,7 @@ pub enum QuickMatch {
 }
 
 /// A room to be opened for those who were matched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MatchedRoom {
     /// The room's id.
     pub room_id: RoomId,
@@ -52,7 +53,7 @@ pub struct MatchedRoom {
 }
 
 /// What became of a match.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SettledMatch {
     /// The room that was to be opened.
     #[serde(rename = "matched_room_id")]
@@ -118,41 +119,35 @@ pub fn queue_key(game_type: &str) -> String {
     format!("quick:{game_type}")
 }
 
-#[derive(Serialize)]
-struct WithId<'a, T> {
-    command_id: Uuid,
-    #[serde(flatten)]
-    what: &'a T,
-}
-
-fn with_id(command_id: Uuid, what: &impl Serialize) -> Box<RawValue> {
-    to_raw_value(&WithId { command_id, what }).expect("names, ids and texts serialise")
-}
-
 /// The payload of [`OPEN_MATCHED_ROOM`].
 pub fn open_matched_room(command_id: Uuid, room: &MatchedRoom) -> Box<RawValue> {
-    with_id(command_id, room)
+    raw(&internal::OpenMatchedRoom { command_id, room })
 }
 
 /// The payload of [`MATCH_SETTLED`].
 pub fn match_settled(command_id: Uuid, settled: &SettledMatch) -> Box<RawValue> {
-    with_id(command_id, settled)
+    raw(&internal::MatchSettled {
+        command_id,
+        settled,
+    })
 }
 
 /// The payload of [`QUICK_MATCH_LEFT`].
 pub fn quick_match_left(command_id: Uuid, game_type: &str, user: UserId) -> Box<RawValue> {
-    with_id(
+    raw(&internal::QuickMatchLeft {
         command_id,
-        &json!({ "game_type": game_type, "user_id": user }),
-    )
+        game_type,
+        user_id: user,
+    })
 }
 
 /// The payload of [`MATCHED_WHILE_GONE`].
 pub fn matched_while_gone(command_id: Uuid, room: &RoomId, user: UserId) -> Box<RawValue> {
-    with_id(
+    raw(&internal::MatchedWhileGone {
         command_id,
-        &json!({ "matched_room_id": room, "user_id": user }),
-    )
+        matched_room_id: room,
+        user_id: user,
+    })
 }
 
 /// How many wait for a game. To each who does, and to one who gave the place up.

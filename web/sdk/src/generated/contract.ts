@@ -1138,9 +1138,9 @@ export interface Commands {
   "games.command.join_room": {
     /** Where the room asks for one. */
     password?: string | null;
-    /** Which, or */
+    /** Which; where it is left out, `room_name` says it. */
     room_id?: RoomId | null;
-    /** by name. */
+    /** Its name, where no other room has the same. */
     room_name?: string | null;
   };
   /** Finds others who want to play at once; when enough wait, a room opens with all of them selected. */
@@ -1178,18 +1178,18 @@ export interface Commands {
   "games.command.join_as_spectator": {
     /** Where the room asks for one. */
     password?: string | null;
-    /** Which, or */
+    /** Which; where it is left out, `room_name` says it. */
     room_id?: RoomId | null;
-    /** by name. */
+    /** Its name, where no other room has the same. */
     room_name?: string | null;
   };
   /** Watches a room. */
   "games.command.spectate": {
     /** Where the room asks for one. */
     password?: string | null;
-    /** Which, or */
+    /** Which; where it is left out, `room_name` says it. */
     room_id?: RoomId | null;
-    /** by name. */
+    /** Its name, where no other room has the same. */
     room_name?: string | null;
   };
   /** Watches no more. */
