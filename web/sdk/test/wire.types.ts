@@ -9,7 +9,7 @@ export async function commands(): Promise<void> {
   const made = await client.command("games.command.create_room", { game_type: "bigger_dice", room_name: "Table" });
   if (made.type === "games.event.room_state") made.room.seed_commitment?.length;
   // @ts-expect-error a field that the command has not
-  client.command("games.command.create_room", { game_type: "bigger_dice", room_nam: "Table" });
+  client.command("games.command.create_room", { game_type: "bigger_dice", room_title: "Table" });
   // @ts-expect-error a field is missing
   client.command("games.command.create_room", { game_type: "bigger_dice" });
   // @ts-expect-error a field of another type
