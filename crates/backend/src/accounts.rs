@@ -319,6 +319,11 @@ impl Accounts {
         Ok(self.store.revoke_family(presented.hash()).await?)
     }
 
+    /// Ends everything that followed from any sign-in of this user.
+    pub async fn logout_everywhere(&self, user: UserId) -> Result<(), AccountsError> {
+        Ok(self.store.revoke_user(user).await?)
+    }
+
     /// A user that may sign in, and their money.
     pub async fn user(&self, id: UserId) -> Result<(User, Cents), AccountsError> {
         let user = self.store.user(id).await?.ok_or(AccountsError::SignedOut)?;

@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::body::{Body, Fields, Read};
-use super::client::{Client, OwnPage};
+use super::client::{Bearer, Client, OwnPage};
 use super::endpoint::{Endpoint, example_user, from_own_page, with_cookie as says_cookie};
 use super::limits::Rates;
 use super::problem::Problem;
@@ -217,6 +217,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 .limited(&Rates::of_renewals()),
             logout,
         ),
+        Endpoint::new(
+            post("/api/v1/auth/logout-everywhere", "logoutEverywhere")
+                .says(
+                    "Sign out on all devices",
+                    "Ends every refresh token of the user, and takes this one's cookie back. Access tokens that were \
+                     given out last until they expire, within 15 minutes.",
+                )
+                .access(Access::Bearer)
+                .answers(says_cookie(Answer::empty(204, "Signed out.")))
+                .limited(&Rates::of_renewals()),
+            logout_everywhere,
+        ),
     ]
 }
 
@@ -301,6 +313,22 @@ async fn logout(
     if let Some(token) = presented(&headers) {
         state.0.accounts.logout(&token).await?;
     }
+    with_cookie(
+        StatusCode::NO_CONTENT.into_response(),
+        "",
+        0,
+        client.is_https,
+    )
+}
+
+async fn logout_everywhere(
+    State(state): State<ApiState>,
+    client: Client,
+    _: OwnPage,
+    Bearer(claims): Bearer,
+) -> Result<Response, Problem> {
+    state.0.limits.renewal(client.address)?;
+    state.0.accounts.logout_everywhere(claims.sub).await?;
     with_cookie(
         StatusCode::NO_CONTENT.into_response(),
         "",

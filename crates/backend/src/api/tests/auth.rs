@@ -13,6 +13,7 @@ const LOGIN: &str = "/api/v1/auth/login";
 const GUEST: &str = "/api/v1/auth/guest";
 const REFRESH: &str = "/api/v1/auth/refresh";
 const LOGOUT: &str = "/api/v1/auth/logout";
+const LOGOUT_EVERYWHERE: &str = "/api/v1/auth/logout-everywhere";
 const ME: &str = "/api/v1/me";
 
 fn ada() -> Value {
@@ -353,6 +354,44 @@ async fn signing_out_ends_the_family() {
             .problem(401, "unauthenticated");
         assert_eq!(world.post_cookie(LOGOUT, junk).await.status, 204);
     }
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_every_family_of_that_user_alone() {
+    let world = World::new().await;
+    let body =
+        json!({ "email": "ada@example.com", "password": "correct horse", "username": "Ada" });
+    let here = world.post(REGISTER, &body).await;
+    let there = world.post(LOGIN, &body).await;
+    let other = world.post(GUEST, &json!({})).await;
+    let bearer = format!("Bearer {}", here.access_token());
+    let out = world
+        .post_with(LOGOUT_EVERYWHERE, &[("authorization", &bearer)], &json!({}))
+        .await;
+    assert_eq!(out.status, 204);
+    assert!(out.cookie().contains("Path=/api/v1/auth; Max-Age=0"));
+    for ended in [here.refresh_token(), there.refresh_token()] {
+        world
+            .post_cookie(REFRESH, &ended)
+            .await
+            .problem(401, "unauthenticated");
+    }
+    world
+        .post_cookie(REFRESH, &other.refresh_token())
+        .await
+        .ok();
+    world
+        .post(LOGOUT_EVERYWHERE, &json!({}))
+        .await
+        .problem(401, "unauthenticated");
+    let foreign = [
+        ("authorization", &*bearer),
+        ("origin", "https://evil.example"),
+    ];
+    world
+        .post_with(LOGOUT_EVERYWHERE, &foreign, &json!({}))
+        .await
+        .problem(403, "origin_not_allowed");
 }
 
 #[tokio::test]
