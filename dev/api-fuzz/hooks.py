@@ -9,7 +9,7 @@ import schemathesis
 ORIGIN = os.environ["API_FUZZ_URL"]
 COOKIE = "blazing_sun_refresh"
 # A refresh token is good once, a guest becomes an account once, and a user's payments are counted.
-AS_SOMEBODY_NEW = {"refresh", "logout", "upgradeGuest", "requestPayment", "cancelPayment"}
+AS_SOMEBODY_NEW = {"refresh", "logout", "logoutEverywhere", "upgradeGuest", "requestPayment", "cancelPayment"}
 
 
 def sign_in():
