@@ -260,6 +260,11 @@ pub(crate) fn text(body: &[u8]) -> Bytes {
     out.into()
 }
 
+/// A ping, which browsers answer by themselves.
+pub(crate) const fn ping() -> Bytes {
+    Bytes::from_static(&[0x80 | PING, 0])
+}
+
 /// The answer to a ping.
 pub(crate) fn pong(body: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(body.len() + 2);

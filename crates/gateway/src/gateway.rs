@@ -1,6 +1,7 @@
 //! A running gateway: its start, its route, its end.
 
 use crate::config::GatewayConfig;
+use crate::frames;
 use crate::presence;
 use crate::readiness::{self, NotReady};
 use crate::router;
@@ -226,12 +227,16 @@ async fn sweep(shared: Arc<Shared>) {
         duration_ms(config.silence_max),
         duration_ms(config.write_stall_max),
     );
+    // The page of a hidden tab may say a word once a minute only; its browser answers at once.
+    let ask_ms = silence_ms / 5 * 3;
     loop {
         ticks.tick().await;
         let now_ms = shared.now_ms();
         let past = |since: u64, span: u64| since != 0 && now_ms.saturating_sub(since) > span;
         let mut due: Vec<(Arc<Socket>, Option<Closing>)> = Vec::new();
+        let mut quiet: Vec<Arc<Socket>> = Vec::new();
         for socket in shared.connections.lock().values() {
+            let heard_at = socket.heard_at.load(Ordering::Relaxed);
             let closing = if past(socket.closing_since.load(Ordering::Relaxed), close_ms) {
                 None
             } else if socket.closing_since.load(Ordering::Relaxed) != 0 {
@@ -240,9 +245,13 @@ async fn sweep(shared: Arc<Shared>) {
                 Some(Closing::SLOW)
             } else if past(socket.authentic_until.load(Ordering::Relaxed), 0) {
                 Some(Closing::policy("not signed in"))
-            } else if past(socket.heard_at.load(Ordering::Relaxed), silence_ms) {
+            } else if past(heard_at, silence_ms) {
                 Some(Closing::policy("silent"))
             } else {
+                let is_asked = || socket.asked_after.swap(heard_at, Ordering::Relaxed) == heard_at;
+                if past(heard_at, ask_ms) && !is_asked() {
+                    quiet.push(socket.clone());
+                }
                 continue;
             };
             due.push((socket.clone(), closing));
@@ -252,6 +261,10 @@ async fn sweep(shared: Arc<Shared>) {
                 Some(closing) => socket.close(closing),
                 None => socket.kill(),
             }
+        }
+        for socket in quiet {
+            socket.push(frames::ping());
+            socket.wake();
         }
         shared.addresses.sweep(shared.now_us());
         let mut tables = shared.tables.lock();

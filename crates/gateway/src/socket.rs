@@ -24,6 +24,8 @@ pub(crate) struct Socket {
     /// The task must end at once.
     killed: AtomicBool,
     pub(crate) heard_at: AtomicU64,
+    /// The `heard_at` after which the client was last asked whether it is there.
+    pub(crate) asked_after: AtomicU64,
     /// When the sign-in, and later its token, runs out.
     pub(crate) authentic_until: AtomicU64,
     /// Since when nothing could be written.
@@ -110,6 +112,7 @@ impl Socket {
             dirty: AtomicBool::new(true),
             killed: AtomicBool::new(false),
             heard_at: AtomicU64::new(now_ms),
+            asked_after: AtomicU64::new(0),
             authentic_until: AtomicU64::new(until_ms),
             blocked_since: AtomicU64::new(0),
             closing_since: AtomicU64::new(0),

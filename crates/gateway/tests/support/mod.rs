@@ -428,6 +428,21 @@ impl Client {
         world.settle(self).await.is_empty()
     }
 
+    /// Waits until it is asked so many times whether it is there, and answers each time.
+    pub async fn answers_pings(&mut self, times: usize) {
+        let mut asked = 0;
+        while asked < times {
+            let message = timeout(DEADLINE, self.socket.next()).await;
+            match message.expect("a ping in time") {
+                Some(Ok(Message::Ping(_))) => asked += 1,
+                Some(Ok(Message::Text(_))) => {}
+                other => panic!("a ping, got {other:?}"),
+            }
+            // The library has its answer ready, and sends it with what goes out next.
+            self.socket.flush().await.expect("a pong");
+        }
+    }
+
     /// The code with which the server closes; texts before it are dropped.
     pub async fn closed(&mut self) -> u16 {
         loop {
@@ -436,7 +451,7 @@ impl Client {
                 .expect("a close in time")
             {
                 Some(Ok(Message::Close(Some(close)))) => return close.code.into(),
-                Some(Ok(Message::Text(_))) => {}
+                Some(Ok(Message::Text(_) | Message::Ping(_))) => {}
                 other => panic!("a close frame, got {other:?}"),
             }
         }
