@@ -115,7 +115,7 @@ struct Shared {
     games_answer: lists::GamesAnswer,
     sealer: Sealer,
     /// How many ended rooms may be decided again at once.
-    transcripts: Semaphore,
+    transcripts: Arc<Semaphore>,
     jwks: String,
 }
 
@@ -137,7 +137,7 @@ impl ApiState {
             games_answer: lists::describe(&games, accounts.currency(), &config.bot_games),
             games,
             sealer,
-            transcripts: Semaphore::new(TRANSCRIPTS_AT_ONCE),
+            transcripts: Arc::new(Semaphore::new(TRANSCRIPTS_AT_ONCE)),
             limits: Limits::new(&config),
             jwks: serde_json::to_string(&jwks).unwrap_or_default(),
             accounts,

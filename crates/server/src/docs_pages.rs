@@ -5,7 +5,7 @@ mod markdown;
 
 use crate::pages;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -28,14 +28,17 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// A file that never changes while the program runs.
 struct Made {
-    text: String,
+    text: Bytes,
     etag: String,
 }
 
 impl Made {
     fn of(text: String) -> Made {
         let etag = format!("\"{}\"", hex::encode(&Sha256::digest(&text)[..16]));
-        Made { text, etag }
+        Made {
+            text: text.into(),
+            etag,
+        }
     }
 }
 
@@ -55,7 +58,7 @@ async fn page(request: Request) -> Response {
 }
 
 fn made(name: &str, file: &Made, request: &Request) -> Response {
-    let body = Body::from(file.text.as_str().to_owned());
+    let body = Body::from(file.text.clone());
     under_policy(pages::answer(
         name,
         &file.etag,

@@ -17,6 +17,7 @@ use blazing_sun_backbone::rest::{Access, Answer, Operation, Parameter, Place, Ta
 use blazing_sun_domain::{Cents, RoomId, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// `GET me/games`, `GET games/{game_type}/history`
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -309,14 +310,15 @@ async fn of_room(
         .await?;
 
     // Deciding a room again takes a core: many at once would take them from play.
-    let permit = state.0.transcripts.acquire().await;
+    let permit = Arc::clone(&state.0.transcripts).acquire_owned().await;
     let shared = state.clone();
     let decided = tokio::task::spawn_blocking(move || {
+        // Until it is done, also where nobody waits for it any more.
+        let _permit = permit;
         let shared = &shared.0;
         transcript(&archive, &shared.games, &shared.sealer, user)
     });
     let decided = decided.await.map_err(|_| Problem::unavailable())?;
-    drop(permit);
     let frames = decided.map_err(|error| untold(&error, &room_id))?;
     Ok(Json(GameTranscript {
         frames: frames.ok_or_else(room_not_found)?,
