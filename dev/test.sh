@@ -30,6 +30,8 @@ suite_clippy() {
 # Two halves beside each other, as either waits more than it works: libraries and then faults, and all else. What the first
 # half prints follows when both have ended.
 suite_rust() {
+  # It would write what is to be compared.
+  unset UPDATE_GENERATED
   cargo test --workspace --locked --no-run
   local half=$scratch/half status=0 beside file name others=()
   for file in {crates,examples}/*/tests/*.rs {crates,examples}/*/tests/*/main.rs; do

@@ -8,7 +8,7 @@ use blazing_sun_domain::fairness::RoomSecret;
 use blazing_sun_domain::room::{
     EventAudience, Input, Membership, Order, RULES_VERSION, Room, RoomEvent, RoomStatus,
 };
-use blazing_sun_domain::{Games, Millis, UserId};
+use blazing_sun_domain::{Cents, Games, Millis, UserId};
 use serde_json::{Map, Value};
 
 /// An event as its frame was, but for its ids.
@@ -28,12 +28,14 @@ pub enum TranscriptError {
     Damaged(String),
 }
 
-/// The events of an ended room that `viewer` saw; none where the viewer had no seat in play.
+/// The events of an ended room that `viewer` saw; none where the viewer had no seat in play. Of a room with a fee that
+/// the viewer has not paid, no more than its beginning is decided.
 pub fn transcript(
     archive: &RoomArchive,
     games: &Games,
     sealer: &Sealer,
     viewer: UserId,
+    has_paid: bool,
 ) -> Result<Option<Vec<Frame>>, TranscriptError> {
     let game = games.get(&archive.game_type);
     let is_same = game.is_some_and(|game| game.spec.version == archive.game_version);
@@ -52,6 +54,7 @@ pub fn transcript(
     let mut was_seated = false;
     for input in serde_json::Deserializer::from_slice(&archive.last_inputs).into_iter::<Input>() {
         let input = input.map_err(|error| damaged(error.to_string()))?;
+        let is_first = room.is_none();
         let effects = replayed(&mut room, &input, games, secret)
             .map_err(|panic| damaged(panic_text(&*panic)))?
             .map_err(|refusal| damaged(refusal.to_string()))?;
@@ -59,12 +62,20 @@ pub fn transcript(
             seen.event(event, archive, input.now)
                 .map_err(|error| damaged(error.to_string()))?;
         }
+        if is_first && !has_paid && room.as_ref().is_some_and(charges) {
+            return Ok(None);
+        }
         was_seated |= room.as_ref().is_some_and(|room| plays(room, viewer));
     }
     if !room.as_ref().is_some_and(Room::is_over) {
         return Err(damaged("its journal does not end".to_owned()));
     }
     Ok(was_seated.then_some(seen.frames))
+}
+
+fn charges(room: &Room) -> bool {
+    let summary = room.summary();
+    summary.is_some_and(|summary| summary.entry_fee_cents > Cents::ZERO)
 }
 
 fn plays(room: &Room, viewer: UserId) -> bool {

@@ -60,6 +60,27 @@ pub fn check_refusal(command: &str, refused: &Value) {
     );
 }
 
+/// Holds an answer of the HTTP API's against a schema of its document.
+///
+/// # Panics
+/// Where the document has no such schema, or the answer is not as it says.
+pub fn check_answer(schema: &str, answer: &Value) {
+    let document = std::fs::read_to_string(repository("docs/contract/openapi.json"));
+    let document: Value = serde_json::from_str(&document.expect("the document")).expect("JSON");
+    let components = &document["components"];
+    assert!(
+        components["schemas"][schema].is_object(),
+        "the document has no {schema}"
+    );
+    let reference = format!("#/components/schemas/{schema}");
+    let validator = strict_validator(&json!({ "$ref": reference, "components": components }));
+    let wrong: Vec<String> = validator
+        .iter_errors(answer)
+        .map(|error| format!("{} at {}", error, error.instance_path()))
+        .collect();
+    assert!(wrong.is_empty(), "no {schema}: {wrong:#?} in {answer}");
+}
+
 fn schema_of(kind: &str) -> Option<Value> {
     let path = repository(&format!("docs/contract/schemas/{kind}.json"));
     serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()

@@ -12,6 +12,8 @@ use crate::transcript::{Frame, TranscriptError, transcript};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use blazing_sun_backbone::rest::problem::*;
 use blazing_sun_backbone::rest::{Access, Answer, Operation, Parameter, Place, Tag};
 use blazing_sun_domain::{Cents, RoomId, UserId};
@@ -292,7 +294,7 @@ async fn of_room(
     State(state): State<ApiState>,
     Bearer(claims): Bearer,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Json<GameTranscript>, Problem> {
+) -> Result<Response, Problem> {
     let (user, room_not_found) = (claims.sub, || {
         let detail = "There is no ended room with this id that you have played in.";
         Problem::new(ROOM_NOT_FOUND, detail)
@@ -301,6 +303,9 @@ async fn of_room(
     let (game_type, room_id) = path.ok_or_else(room_not_found)?;
     let room_id: RoomId = room_id.parse().map_err(|_| room_not_found())?;
     state.0.limits.transcript(user)?;
+    // Deciding a room again takes a core and its whole journal: many at once would take them from play. The place is held
+    // until it is done, also where nobody waits for it any more.
+    let permit = Arc::clone(&state.0.transcripts).acquire_owned().await;
     let reads = &state.0.reads;
     let archive = reads.ended_room(&room_id).await?;
     let archive = archive.filter(|archive| archive.game_type == game_type);
@@ -308,25 +313,21 @@ async fn of_room(
     let played = reads
         .played(user, &PlayedIn::Room(room_id.clone()), None, 1)
         .await?;
-
-    // Deciding a room again takes a core: many at once would take them from play.
-    let permit = Arc::clone(&state.0.transcripts).acquire_owned().await;
+    let game = played.into_iter().next();
+    let game = game.map(|room| told(&state, user, room));
     let shared = state.clone();
-    let decided = tokio::task::spawn_blocking(move || {
-        // Until it is done, also where nobody waits for it any more.
-        let _permit = permit;
-        let shared = &shared.0;
-        transcript(&archive, &shared.games, &shared.sealer, user)
+    let told = tokio::task::spawn_blocking(move || {
+        let (_permit, shared) = (permit, &shared.0);
+        let has_paid = game.is_some();
+        let frames = transcript(&archive, &shared.games, &shared.sealer, user, has_paid)?;
+        let told = frames.map(|frames| serde_json::to_vec(&GameTranscript { game, frames }));
+        told.transpose()
+            .map_err(|error| TranscriptError::Damaged(error.to_string()))
     });
-    let decided = decided.await.map_err(|_| Problem::unavailable())?;
-    let frames = decided.map_err(|error| untold(&error, &room_id))?;
-    Ok(Json(GameTranscript {
-        frames: frames.ok_or_else(room_not_found)?,
-        game: played
-            .into_iter()
-            .next()
-            .map(|room| told(&state, user, room)),
-    }))
+    let told = told.await.map_err(|_| Problem::unavailable())?;
+    let told = told.map_err(|error| untold(&error, &room_id))?;
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Ok((json, told.ok_or_else(room_not_found)?).into_response())
 }
 
 fn untold(error: &TranscriptError, room: &RoomId) -> Problem {
@@ -335,9 +336,10 @@ fn untold(error: &TranscriptError, room: &RoomId) -> Problem {
             let detail = "This game was played by rules that this server does not have any more.";
             Problem::new(OTHER_RULES, detail)
         }
+        // For good: who asks again is told the same.
         TranscriptError::Damaged(_) => {
             tracing::error!(room.id = %room, %error, "an ended room can not be shown again");
-            Problem::unavailable()
+            Problem::new(OTHER_RULES, "This game can not be shown again.")
         }
     }
 }

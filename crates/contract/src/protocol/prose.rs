@@ -28,8 +28,9 @@ pub(super) const SOCKET: &str = "\
 3. The client sends commands, each with a `command_id` that it made. `system.ack` says that a command is durable; what came of it
    follows as events, or as a refusal that carries the `command_id`. Sent again with the same id a command changes nothing and gets
    the same answer. Ids older than an hour are refused as `command_expired`.
-4. Every 10 s the client sends `system.heartbeat`; a connection that was silent for 20 s is closed. To stay signed in, it authenticates
-   again, as the same user, before the token's end.
+4. Every 10 s the client sends `system.heartbeat`; a connection that was silent for 20 s is closed. After 12 s of silence
+   it is sent a ping of the WebSocket's, whose answer counts as a word. To stay signed in, the client authenticates again, as the same
+   user, before the token's end.
 
 **Order.** Events that all of a room get are numbered by `room_seq`, from 1 on and without holes. A narrower one has `after_seq`: the
 number of the room-wide event before it. A client that finds a hole asks with `system.resume`; what the server no longer has in memory

@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
+
+/// Nine processes, each of which waits for others; the script gives each two minutes.
+const START: Duration = Duration::from_secs(150);
 
 struct Cluster {
     folder: TempDir,
@@ -44,9 +47,9 @@ impl Cluster {
             .expect("it runs");
         let mut lines = BufReader::new(running.stdout.take().expect("its output")).lines();
         let plays = format!("cluster: plays on http://{address}");
-        // Several processes, each with its own start.
         for _ in 0..4 {
-            let line = within("a line of the cluster", lines.next_line()).await;
+            let line = tokio::time::timeout(START, lines.next_line()).await;
+            let line = line.expect("a line of the cluster in time");
             if line.expect("text").expect("it has ended") == plays {
                 // What it says later has nowhere else to go.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -119,7 +122,7 @@ async fn pays_in(http: &reqwest::Client, url: &str, guest: &Guest) {
             if let Some(page) = get(&path).await["session_url"].as_str() {
                 return PaymentPage::of(page);
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     within("a page to pay on", page)
@@ -128,7 +131,7 @@ async fn pays_in(http: &reqwest::Client, url: &str, guest: &Guest) {
         .await;
     let paid = async {
         while get("/api/v1/me/balance").await["balance_cents"] != 7_000 {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     within("the money", paid).await;
@@ -183,7 +186,7 @@ async fn a_cluster_plays_at_one_address_and_starts_again_what_ends() {
     let until = Instant::now() + DEADLINE;
     while cluster.runs("gateway-1").is_none_or(|pid| pid == killed) {
         assert!(Instant::now() < until, "it was not started again");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_ne!(guest().await.user_id, first.user_id);
 

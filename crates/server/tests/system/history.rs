@@ -1,5 +1,6 @@
 //! What a player reads afterwards of a game: it is what the player's socket got, and nobody else's to read.
 
+use blazing_sun_harness::contract::check_answer;
 use blazing_sun_harness::{Client, Guest, TestServer, text};
 use serde_json::{Value, json};
 
@@ -79,6 +80,7 @@ async fn a_played_game_is_read_again_by_its_players_alone() {
     for client in [&host, &other] {
         let (status, answer) = get(&server, &client.guest, &transcript).await;
         assert_eq!(status, 200, "{answer}");
+        check_answer("GameTranscript", &answer);
         let frames = answer["frames"].as_array().expect("frames");
         assert!(frames.len() > 20, "{answer}");
         assert_eq!(of_room(frames, &room), of_room(&client.seen, &room));
@@ -101,6 +103,7 @@ async fn a_played_game_is_read_again_by_its_players_alone() {
             "games/bigger_dice/history",
         ] {
             let (_, list) = get(&server, &client.guest, path).await;
+            check_answer("PlayedGames", &list);
             assert_eq!(
                 list,
                 json!({ "games": [game], "next_cursor": null }),
@@ -110,6 +113,7 @@ async fn a_played_game_is_read_again_by_its_players_alone() {
         let (_, none) = get(&server, &client.guest, "me/games?game_type=tic_tac_toe").await;
         assert_eq!(none["games"], json!([]));
         let (_, statistics) = get(&server, &client.guest, "me/statistics").await;
+        check_answer("Statistics", &statistics);
         let dice = json!({ "game_type": "bigger_dice", "played": 1, "won": u8::from(has_won),
             "returned": 0, "fees_cents": 1000, "prizes_cents": prize });
         assert_eq!(statistics, json!({ "games": [dice], "currency": "eur" }));

@@ -126,8 +126,8 @@ fn resolved(value: &'static Value) -> &'static Value {
 }
 
 fn problem_of(answer: &Answer, code: &str, status: u16) -> Result<(), String> {
-    let fits = answer.status == status && answer.text.is_empty()
-        || answer.text.contains(&format!("\"code\":\"{code}\""));
+    let has_code = || answer.text.contains(&format!("\"code\":\"{code}\""));
+    let fits = answer.status == status && (answer.text.is_empty() || has_code());
     let why = || format!("the document has nothing there, so that it is {status} `{code}`");
     fits.then_some(()).ok_or_else(why)
 }
