@@ -24,6 +24,9 @@ pub struct GatewayConfig {
     pub unlimited: bool,
     /// From the upgrade to a valid `system.authenticate`. 5 s.
     pub authenticate_within: Duration,
+    /// A socket that says nothing for so long is sent a ping: the page of a hidden tab may speak once a minute only, and its
+    /// browser answers. 12 s.
+    pub ping_after: Duration,
     /// A socket that says nothing for so long is closed. 20 s.
     pub silence_max: Duration,
     /// A socket that takes nothing of what waits for it for so long is closed. 3 s.
@@ -100,6 +103,7 @@ impl Default for GatewayConfig {
             limits: Limits::default(),
             unlimited: false,
             authenticate_within: Duration::from_secs(5),
+            ping_after: Duration::from_secs(12),
             silence_max: Duration::from_secs(20),
             write_stall_max: Duration::from_secs(3),
             close_grace: Duration::from_secs(1),

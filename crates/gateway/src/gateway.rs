@@ -223,12 +223,11 @@ async fn sweep(shared: Arc<Shared>) {
         duration_ms(config.ring_grace),
         duration_ms(config.close_grace),
     );
-    let (silence_ms, stall_ms) = (
+    let (ping_ms, silence_ms, stall_ms) = (
+        duration_ms(config.ping_after),
         duration_ms(config.silence_max),
         duration_ms(config.write_stall_max),
     );
-    // The page of a hidden tab may say a word once a minute only; its browser answers at once.
-    let ask_ms = silence_ms / 5 * 3;
     loop {
         ticks.tick().await;
         let now_ms = shared.now_ms();
@@ -249,7 +248,7 @@ async fn sweep(shared: Arc<Shared>) {
                 Some(Closing::policy("silent"))
             } else {
                 let is_asked = || socket.asked_after.swap(heard_at, Ordering::Relaxed) == heard_at;
-                if past(heard_at, ask_ms) && !is_asked() {
+                if past(heard_at, ping_ms) && !is_asked() {
                     quiet.push(socket.clone());
                 }
                 continue;

@@ -100,6 +100,7 @@ async fn who_does_not_sign_in_is_closed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_closes_and_neither_heartbeats_nor_answers_to_pings_let_it() {
     let config = GatewayConfig {
+        ping_after: Duration::from_millis(180),
         silence_max: Duration::from_millis(300),
         ..GatewayConfig::for_testing()
     };
