@@ -291,6 +291,8 @@ impl Actor {
                 // What is published is noted soon, also while nothing comes of what falls due.
                 if is_written {
                     pace.last_batch = Instant::now();
+                } else {
+                    self.keep_house(hold, pace)?;
                 }
                 if count > 0 {
                     hold.singly = hold.singly.saturating_sub(1);
@@ -417,6 +419,12 @@ impl Actor {
             if hold.partition.has_deadlines() {
                 next = next.min(hold.liveness.store_due());
             }
+        }
+        // Where a batch comes every second, there would be no moment in which nothing else is done.
+        let acknowledged = self.shared.publisher.lanes().acknowledged(self.number);
+        if acknowledged > hold.published_upto {
+            let left = NOTED_AFTER.saturating_sub(pace.last_batch.elapsed());
+            next = next.min(now.plus(left.as_millis() as i64 + 1));
         }
         if hold.caution.verdict.is_some() || hold.is_ready_to_fire(pace.ends) {
             return Duration::ZERO;
