@@ -1,5 +1,5 @@
 import { commitmentOf, Draws } from "./fairness.js";
-import { roomIdOf, userIdOf } from "./frames.js";
+import { hexList, hexOf, roomIdOf, userIdOf } from "./frames.js";
 import { inOrder } from "./order.js";
 import type { Frame, RoomId, UserId } from "./wire.js";
 
@@ -20,7 +20,10 @@ export interface FairnessReport {
   readonly serverSeed: string | null;
   /** What the server had committed to last, as far as this client saw it before the seed. */
   readonly commitment: string | null;
-  /** Whether that seed is the one committed to; `unknown` where the commitment was not seen before it. */
+  /**
+   * Whether that seed is the one committed to; `unknown` where the commitment was not seen before it. `wrong` also where
+   * one commitment took another's place without the seed being renewed.
+   */
   readonly server: "right" | "wrong" | "hidden" | "unknown";
   /** Seeds that were replaced before play, and how many of them were not those committed to. */
   readonly replaced: number;
@@ -55,22 +58,23 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
   let server: FairnessReport["server"] = "hidden";
   let replaced = 0;
   let replacedWrong = 0;
-  let game: Game | undefined;
+  let game = gameOf({});
   let frozen: readonly (string | null)[] | null = null;
   let gameFrames: Frame[] = [];
   const sent = new Set<string>();
 
   for (const frame of events) {
     roomId ||= roomIdOf(frame);
-    if (typeof frame.room_seq === "number") {
-      if (expectedSeq !== null && frame.room_seq > expectedSeq) {
+    const seq = seqOf(frame);
+    if (seq >= 0) {
+      if (expectedSeq !== null && seq > expectedSeq) {
         // The seed may have been renewed unseen; once play has begun it can not be any more.
-        if (!game) commitment = null;
+        if (!game.players.length) commitment = null;
         frozen = null;
       }
-      expectedSeq = frame.room_seq + 1;
+      expectedSeq = Math.floor(seq) + 1;
     }
-    const told = hexOf(frame.seed_commitment);
+    const told = hexOf(((frame.room as Frame | undefined) ?? frame).seed_commitment);
     switch (frame.type) {
       case "games.command.ready":
         if (userIdOf(frame.user_id) === me) sent.add(told ?? "");
@@ -78,11 +82,6 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
       case "games.event.room_created":
         commitment = told;
         break;
-      case "games.event.room_state": {
-        const room = frame.room as { seed_commitment?: unknown };
-        commitment ??= hexOf(room.seed_commitment);
-        break;
-      }
       case "games.event.seed_renewed":
         if (commitment !== null) {
           replaced += 1;
@@ -91,9 +90,12 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
         commitment = told;
         frozen = null;
         break;
+      case "games.event.room_state":
       case "games.event.seeds_requested":
+        // Only `seed_renewed` may put another in its place.
         commitment ??= told;
-        frozen = hexList(frame.commitments);
+        if ((told ?? commitment) !== commitment) server = "wrong";
+        if (frame.type !== "games.event.room_state") frozen = hexList(frame.commitments);
         break;
       case "games.event.game_started":
         game = gameOf(frame);
@@ -101,19 +103,20 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
         break;
       case "games.event.seed_revealed":
         serverSeed = hexOf(frame.server_seed);
+        if (server === "wrong") break;
         if (commitment === null) server = "unknown";
         else server = (await isBehind(commitment, serverSeed)) ? "right" : "wrong";
         break;
       default:
-        if (game && frame.type.startsWith("games.event.bigger_dice.")) gameFrames.push(frame);
+        if (game.players.length && frame.type.startsWith("games.event.bigger_dice.")) gameFrames.push(frame);
     }
   }
   if (!roomId) return undefined;
 
   const seats: SeatReport[] = [];
-  for (const [seat, player] of (game?.players ?? []).entries()) {
-    const listed = game?.commitments[seat] ?? null;
-    const seed = game?.seeds[seat] ?? null;
+  for (const [seat, player] of game.players.entries()) {
+    const listed = game.commitments[seat] ?? null;
+    const seed = game.seeds[seat] ?? null;
     const isFrozen = frozen === null || frozen[seat] === listed;
     let verdict: SeatReport["seed"] = "none";
     if (listed !== null || seed !== null || !isFrozen) {
@@ -121,12 +124,13 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
     }
     seats.push({ ...player, seed: verdict });
   }
-  const mine = game?.players.findIndex(({ userId }) => userId === me) ?? -1;
-  const listedMine = mine < 0 ? null : (game?.commitments[mine] ?? null);
-  const own = sent.size === 0 || mine < 0 ? "none" : listedMine !== null && sent.has(listedMine) ? "right" : "wrong";
+  const mine = game.players.findIndex(({ userId }) => userId === me);
+  const listedMine = game.commitments[mine];
+  const own = sent.size === 0 || mine < 0 ? "none" : listedMine && sent.has(listedMine) ? "right" : "wrong";
   const rolls = gameFrames.filter((frame) => frame.type.endsWith(".rolled"));
-  const { wrongRolls, missedRolls } =
-    serverSeed && game ? await checkRolls(rolls, serverSeed, roomId, game.seeds) : { wrongRolls: [], missedRolls: 0 };
+  const { wrongRolls, missedRolls } = serverSeed
+    ? await checkRolls(rolls, serverSeed, roomId, game.seeds)
+    : { wrongRolls: [], missedRolls: 0 };
   const over = gameFrames.find((frame) => frame.type.endsWith(".game_over"));
   return {
     roomId,
@@ -140,21 +144,16 @@ export async function checkFairness(lines: readonly Frame[], me: UserId): Promis
     rolls: rolls.length,
     wrongRolls,
     missedRolls,
-    result: over && missedRolls === 0 && game ? checkResult(gameFrames, game, over) : "unknown",
+    result: over && missedRolls === 0 ? checkResult(gameFrames, game, over) : "unknown",
     winner: typeof over?.winner_username === "string" ? over.winner_username : null,
   };
 }
 
 /** Whether anything was checked and wrong. */
 export function isContradicted(report: FairnessReport): boolean {
-  return (
-    report.server === "wrong" ||
-    report.replacedWrong > 0 ||
-    report.own === "wrong" ||
-    report.result === "wrong" ||
-    report.wrongRolls.length > 0 ||
-    report.seats.some(({ seed }) => seed === "wrong")
-  );
+  const { server, own, result, seats, replacedWrong, wrongRolls } = report;
+  const verdicts = [server, own, result, ...seats.map(({ seed }) => seed)];
+  return verdicts.includes("wrong") || replacedWrong + wrongRolls.length > 0;
 }
 
 async function checkRolls(
@@ -174,11 +173,10 @@ async function checkRolls(
     const at = isPlace ? nonce : next;
     missedRolls += at - next;
     next = at + 1;
-    const drawn = isPlace ? await draws.at(at) : null;
-    if (drawn === null || drawn + 1 !== value) {
-      const username = String(frame.player_username ?? frame.player_id);
-      wrongRolls.push({ number: at + 1, username, value, drawn: drawn === null ? null : drawn + 1 });
-    }
+    const draw = isPlace ? await draws.at(at) : null;
+    const drawn = draw === null ? null : draw + 1;
+    if (drawn === value) continue;
+    wrongRolls.push({ number: next, username: String(frame.player_username ?? frame.player_id), value, drawn });
   }
   return { wrongRolls, missedRolls };
 }
@@ -210,14 +208,11 @@ function checkResult(frames: readonly Frame[], game: Game, over: Frame): "right"
 /** Where a line belongs: what was sent or told outside the room's order stays before what followed it. */
 function seqOf(frame: Frame): number {
   if (typeof frame.room_seq === "number") return frame.room_seq;
-  if (frame.type === "games.event.room_state") {
-    const seq = (frame.room as { room_seq?: unknown } | undefined)?.room_seq;
-    return typeof seq === "number" ? seq + 0.5 : 0;
-  }
-  return -1;
+  const seq = (frame.room as { room_seq?: unknown } | undefined)?.room_seq;
+  return typeof seq === "number" ? seq + 0.5 : -1;
 }
 
-function gameOf(frame: Frame): Game {
+function gameOf(frame: Partial<Frame>): Game {
   const players = Array.isArray(frame.players) ? (frame.players as Record<string, unknown>[]) : [];
   return {
     players: players.map((player) => ({
@@ -232,12 +227,4 @@ function gameOf(frame: Frame): Game {
 
 async function isBehind(commitment: string | null, seed: string | null): Promise<boolean> {
   return seed !== null && (await commitmentOf(seed)) === commitment;
-}
-
-function hexList(list: unknown): (string | null)[] {
-  return Array.isArray(list) ? list.map(hexOf) : [];
-}
-
-function hexOf(value: unknown): string | null {
-  return typeof value === "string" && /^[0-9a-f]{64}$/i.test(value) ? value.toLowerCase() : null;
 }

@@ -25,3 +25,18 @@ export function roomIdOf(frame: Frame): RoomId {
   const roomId = room?.room_id ?? frame.room_id;
   return typeof roomId === "string" ? roomId : "";
 }
+
+/** A hash or a seed; null where it is none. */
+export function hexOf(value: unknown): string | null {
+  return typeof value === "string" && /^[0-9a-f]{64}$/i.test(value) ? value.toLowerCase() : null;
+}
+
+export function hexList(list: unknown): (string | null)[] {
+  return Array.isArray(list) ? list.map(hexOf) : [];
+}
+
+/** Milliseconds, or null where there is no time. */
+export function time(value: unknown): number | null {
+  const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}

@@ -1,8 +1,8 @@
-import { userIdOf } from "./frames.js";
+import { hexList, time, userIdOf } from "./frames.js";
 import type { RoomView } from "./room.js";
 import { foldChat } from "./room_chat.js";
 import { foldGameEvent } from "./room_game.js";
-import { mapMember, personOf, time, withMember, withoutSpectator } from "./room_members.js";
+import { mapMember, personOf, withMember, withoutSpectator } from "./room_members.js";
 import { fromSnapshot } from "./room_snapshot.js";
 import type { EventFrame, EventType, Frame, UserId } from "./wire.js";
 
@@ -215,6 +215,5 @@ function afterLeaving(
 }
 
 function seedsOf({ seeds, players }: EventFrame<"games.event.game_started">): (string | null)[] | null {
-  if (!Array.isArray(seeds) || seeds.length !== players.length) return null;
-  return seeds.map((seed) => (typeof seed === "string" && /^[0-9a-f]{64}$/i.test(seed) ? seed : null));
+  return Array.isArray(seeds) && seeds.length === players.length ? hexList(seeds) : null;
 }

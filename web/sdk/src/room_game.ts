@@ -1,6 +1,6 @@
-import { userIdOf } from "./frames.js";
+import { time, userIdOf } from "./frames.js";
 import type { Pause, RoomView } from "./room.js";
-import { mapMember, nameOf, scoresOf, time, withScores } from "./room_members.js";
+import { mapMember, nameOf, scoresOf, withScores } from "./room_members.js";
 import type { Frame } from "./wire.js";
 
 /** Ten points among ten seats take some 1,300, tie-breaks included. */

@@ -66,9 +66,3 @@ export function scoresOf(value: unknown): { userId: UserId; username?: string; s
 export function nameOf(view: RoomView, id: UserId): string {
   return view.members.find((member) => member.userId === id)?.username ?? id;
 }
-
-/** Milliseconds, or null where there is no time. */
-export function time(value: unknown): number | null {
-  const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(ms) ? null : ms;
-}

@@ -1,8 +1,8 @@
-import { userIdOf } from "./frames.js";
+import { time, userIdOf } from "./frames.js";
 import { inOrder } from "./order.js";
 import type { Member, Person, RoomPhase, RoomView } from "./room.js";
 import { NO_CHAT } from "./room_chat.js";
-import { memberFrom, personOf, time } from "./room_members.js";
+import { memberFrom, personOf } from "./room_members.js";
 import type { EventFrame, RoomSnapshot, UserId } from "./wire.js";
 
 function phaseBeforePlay(room: RoomSnapshot): RoomPhase {

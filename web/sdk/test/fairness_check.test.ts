@@ -98,6 +98,26 @@ describe("the page's check of a game", () => {
     expect(await checkFairness([], "1")).toBeUndefined();
   });
 
+  it("takes no other commitment for the one that was seen, unless the seed was renewed", async () => {
+    const state = (seq: number, seed_commitment: string): Frame => ({
+      type: "games.event.room_state",
+      room: { room_id: ROOM, room_seq: seq, seed_commitment },
+    });
+    // The seed that is in force as of room_seq 4, and one that it took the place of.
+    const inForce = commit(seed("server 2"));
+    const late = honest.filter(({ room_seq }) => Number(room_seq) > 4);
+    const verdict = async (frames: Frame[]) => (await checkFairness(frames, "1"))?.server;
+    expect(await verdict([state(4, inForce), ...late])).toBe("right");
+    expect(await verdict([...honest, state(4, inForce)])).toBe("right");
+    // The record of the server has the seed renewed, to what it reveals, before the player saw another.
+    expect(await verdict([...honest, state(4, commit(OTHER))])).toBe("wrong");
+    expect(await verdict(change(honest, "seeds_requested", 0, { seed_commitment: commit(OTHER) }))).toBe("wrong");
+    expect(await verdict([...honest.slice(0, 5), state(4, commit(OTHER))])).toBe("wrong");
+    // Renewed unseen, before and after what was seen: nothing contradicts.
+    expect(await verdict([state(0, commit(OTHER)), state(4, inForce), ...late])).toBe("right");
+    expect(await verdict([state(1, commit(OTHER)), ...late])).toBe("right");
+  });
+
   it("says what can not be told yet", async () => {
     const report = await checkFairness(honest.slice(0, 12), "1");
     expect(report).toMatchObject({ server: "hidden", serverSeed: null, result: "unknown", missedRolls: 0 });
