@@ -1,9 +1,12 @@
 import type { Client } from "./client.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
 import { userIdOf } from "./frames.js";
+import type { CommandHandle } from "./pending.js";
 import { Refusal } from "./refusal.js";
 import { DerivedStore, type Store } from "./store.js";
 import type { RoomId } from "./wire.js";
+
+const QUICK_MATCH = "games.command.quick_match";
 
 export interface QuickMatchStatus {
   readonly gameType: string;
@@ -16,7 +19,8 @@ export type QuickMatchEnd = { readonly roomId: RoomId } | { readonly problem: un
 /** The search for whoever wants to play the same game now. */
 export class QuickMatch {
   #current: QuickMatchStatus | null = null;
-  #commandId: string | undefined;
+  /** What the search was last asked with; none once it is to be cancelled. */
+  #asked: CommandHandle<unknown> | undefined;
   #knownRooms = new Set<RoomId>();
   readonly #status = new DerivedStore(() => this.#current);
   readonly store: Store<QuickMatchStatus | null> = this.#status;
@@ -27,17 +31,21 @@ export class QuickMatch {
   constructor(client: Client) {
     this.#client = client;
     client.onStatus(({ state }) => {
-      // The place went with the connection; asking again while it is still there is one place.
-      if (state === "online" && this.#current) this.#ask(this.#current.gameType);
+      // The place went with the connection; what is not answered yet is sent again by itself.
+      if (state === "online" && this.#asked && this.#current?.waiting) this.#ask(this.#current.gameType);
       if (state === "closed") this.#set(null);
     });
     client.on("games.event.quick_match_waiting", (frame) => {
-      if (this.#current?.gameType !== frame.game_type) return;
-      this.#set(frame.is_waiting === false ? null : { gameType: frame.game_type, waiting: frame.waiting });
+      const { game_type: gameType, waiting } = frame;
+      if (this.#current?.gameType !== gameType) return;
+      if (frame.is_waiting !== false) this.#set({ gameType, waiting });
+      // Sent again under the same id, it was answered and not applied: the place went with the connection before.
+      else if (this.#asked && frame.correlation_id === this.#asked.commandId) this.#ask(gameType);
+      else this.#set(null);
     });
     client.on("games.event.error", (frame) => {
       // Only when others are found is it known who cannot pay.
-      if (this.#commandId === undefined || frame.command_id !== this.#commandId) return;
+      if (!this.#asked || frame.command_id !== this.#asked.commandId) return;
       this.#fail(new Refusal(frame.code, frame.message, frame.command_id));
     });
     client.on("games.event.room_state", (frame) => {
@@ -66,25 +74,21 @@ export class QuickMatch {
   start(gameType: string): void {
     if (this.#current) return;
     this.#knownRooms = new Set(this.#client.rooms.all().map((room) => room.roomId));
-    this.#set({ gameType, waiting: 0 });
     this.#ask(gameType);
   }
 
+  /** Ends the search once the server has said so; where others were found before, it ends in their room. */
   async cancel(): Promise<void> {
-    const current = this.#current;
-    if (!current) return;
-    this.#set(null);
-    await this.#client.command("games.command.quick_match", { game_type: current.gameType, cancel: true });
+    if (!this.#current) return;
+    this.#asked = undefined;
+    await this.#client.command(QUICK_MATCH, { game_type: this.#current.gameType, cancel: true });
   }
 
   #ask(gameType: string): void {
-    const command = this.#client.command("games.command.quick_match", { game_type: gameType });
-    command.then(
-      () => {
-        this.#commandId = command.commandId;
-      },
-      (error) => this.#fail(error),
-    );
+    this.#set({ gameType, waiting: 0 });
+    const command = this.#client.command(QUICK_MATCH, { game_type: gameType });
+    this.#asked = command;
+    command.catch((error) => command === this.#asked && this.#fail(error));
   }
 
   #fail(problem: unknown): void {
@@ -95,7 +99,7 @@ export class QuickMatch {
 
   #set(status: QuickMatchStatus | null): void {
     this.#current = status;
-    if (!status) this.#commandId = undefined;
+    if (!status) this.#asked = undefined;
     this.#status.change();
   }
 }
