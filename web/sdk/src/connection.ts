@@ -42,7 +42,7 @@ export interface ConnectionOptions {
   resumePoints: () => { room_id: RoomId; room_seq: number }[];
   /** What is not about the connection itself. */
   onFrame: (frame: Frame) => void;
-  /** Signed in on a new connection; its status has been told. */
+  /** Signed in on a new connection; its status is told next, so that what listeners give comes after what waited. */
   onOnline: () => void;
   /** From time to time on a living connection. */
   onTick: (nowMs: number) => void;
@@ -71,8 +71,6 @@ export class Connection {
   #heartbeatTimer: ReturnType<typeof setInterval> | undefined;
   readonly #leavePage: Unsubscribe;
   readonly #options: ConnectionOptions;
-  readonly #clock: ServerClock;
-  readonly #timing: Timing;
   #token = "";
   #user: SignedIn | undefined;
   /** Tokens that were not taken, since the last one that was. */
@@ -81,8 +79,6 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#clock = options.clock;
-    this.#timing = options.timing;
     this.#leavePage = watchPage({
       onWake: () => this.#wake(),
       onLeave: () => {
@@ -127,7 +123,7 @@ export class Connection {
     clearTimeout(this.#retryTimer);
     const round = ++this.#round;
     this.#setStatus({ state: "connecting" });
-    this.#expect(this.#timing.connectMs);
+    this.#expect(this.#options.timing.connectMs);
     this.#fetchToken(this.#refusals > 0).then(
       (token) => {
         if (round === this.#round) this.#openSocket(token);
@@ -167,7 +163,7 @@ export class Connection {
     }
     this.#socket = socket;
     this.#token = token;
-    this.#clock.restart();
+    this.#options.clock.restart();
     socket.onmessage = (event: never) => {
       if (socket === this.#socket) this.#receive((event as { data: unknown }).data);
     };
@@ -187,7 +183,7 @@ export class Connection {
     if (!isFrame(frame)) return;
     switch (frame.type) {
       case "system.welcome":
-        this.#clock.sample(frame.timestamp);
+        this.#options.clock.sample(frame.timestamp);
         this.#authenticate();
         return;
       case "system.authenticated":
@@ -195,7 +191,7 @@ export class Connection {
         return;
       case "system.heartbeat_ack":
         if (this.#heartbeatSentMs !== undefined) {
-          this.#clock.sample(frame.timestamp, Date.now() - this.#heartbeatSentMs);
+          this.#options.clock.sample(frame.timestamp, Date.now() - this.#heartbeatSentMs);
           this.#heartbeatSentMs = undefined;
         }
         return;
@@ -217,7 +213,7 @@ export class Connection {
   }
 
   #authenticated(frame: Frame): void {
-    this.#clock.sample(frame.timestamp);
+    this.#options.clock.sample(frame.timestamp);
     const user = signedIn(frame);
     if (this.#user && this.#user.userId !== user.userId) {
       this.#options.onReplaced();
@@ -230,17 +226,18 @@ export class Connection {
     if (this.isOnline) return;
     this.#calm();
     this.#onlineSinceMs = Date.now();
-    this.#setStatus({ state: "online" });
     this.#startHeartbeat();
     this.#options.onOnline();
+    this.#setStatus({ state: "online" });
   }
 
   /** Hands over another token before the present one expires. */
   #renewInTime(): void {
     const round = this.#round;
-    const { reauthenticateAfterMs, reauthenticateBeforeMs } = this.#timing;
+    const { reauthenticateAfterMs, reauthenticateBeforeMs } = this.#options.timing;
     const expiry = expiryOf(this.#token);
-    const dueMs = expiry === undefined ? reauthenticateAfterMs : expiry - this.#clock.now() - reauthenticateBeforeMs;
+    const dueMs =
+      expiry === undefined ? reauthenticateAfterMs : expiry - this.#options.clock.now() - reauthenticateBeforeMs;
     const renew = async () => {
       try {
         const token = await this.#fetchToken(false);
@@ -261,7 +258,7 @@ export class Connection {
   }
 
   #startHeartbeat(): void {
-    const { heartbeatMs, silenceMs } = this.#timing;
+    const { heartbeatMs, silenceMs } = this.#options.timing;
     const everyMs = Math.min(heartbeatMs, silenceMs) / 4;
     let tickAtMs = Date.now();
     let beatAtMs = tickAtMs;
@@ -292,7 +289,7 @@ export class Connection {
       return;
     }
     this.#beat();
-    this.#expect(this.#timing.probeMs);
+    this.#expect(this.#options.timing.probeMs);
   }
 
   #expect(withinMs: number): void {
@@ -308,7 +305,7 @@ export class Connection {
   drop(complaint: string): void {
     const socket = this.#socket;
     // The closing handshake of a dead connection may never end; it is given up here and now.
-    if (!this.isClosed) this.#lost(new Error(complaint));
+    this.#lost(new Error(complaint));
     socket?.close();
   }
 
@@ -320,7 +317,7 @@ export class Connection {
     // A 1008 has other causes too, such as too many connections, which no other token would help.
     if (code === 1008 && reason === SIGN_IN_FAILED) this.#tokenRefused();
     if (this.isClosed) return;
-    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#timing;
+    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#options.timing;
     // What holds for a moment only, again and again, is no reason for hurry; a draining gateway says that others serve.
     if (code === 1012 || Date.now() - this.#onlineSinceMs > maxMs) this.#attempt = 0;
     this.#detach();

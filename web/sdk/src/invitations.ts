@@ -112,10 +112,8 @@ export class Invitations {
     if (known && known.size === members.size && [...members].every((member) => known.has(member))) return;
     this.#shared.delete(roomId);
     this.#shared.set(roomId, members);
-    for (const oldest of this.#shared.keys()) {
-      if (this.#shared.size <= ROOMS_KEPT) break;
-      this.#shared.delete(oldest);
-    }
+    const [oldest = ""] = this.#shared.keys();
+    if (this.#shared.size > ROOMS_KEPT) this.#shared.delete(oldest);
     const kept = [...this.#shared].map(([room, users]) => [room, [...users]]);
     this.#storage.setItem(sharedKey(this.#client.me), JSON.stringify(kept));
   }

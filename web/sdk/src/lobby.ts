@@ -33,11 +33,11 @@ export class Lobby {
       if (!known) return;
       if (frame.reason === "game_started") this.#rooms.set(frame.room_id, { ...known, status: "in_progress" });
       else this.#rooms.delete(frame.room_id);
-      this.#emit();
+      this.#list.change();
     });
     // Told to those who were in it.
     client.on("games.event.seed_revealed", (frame) => {
-      if (this.#rooms.delete(frame.room_id)) this.#emit();
+      if (this.#rooms.delete(frame.room_id)) this.#list.change();
     });
   }
 
@@ -84,21 +84,25 @@ export class Lobby {
     this.#rooms.clear();
     for (const room of rooms) this.#rooms.set(room.room_id, room);
     this.#isLoaded = true;
-    this.#emit();
+    this.#list.change();
   }
 
   #put(room: RoomSummary): void {
     this.#rooms.set(room.room_id, room);
-    this.#emit();
-  }
-
-  #emit(): void {
     this.#list.change();
   }
 }
 
 function summaryOf(frame: EventFrame<"games.event.room_created">): RoomSummary {
   const { host_username: host_name, player_count: max_players } = frame;
-  const counts = { player_count: 1, spectator_count: 0 };
-  return { ...frame, ...counts, host_name, max_players, status: "waiting", can_rejoin: false, rejoin_role: null };
+  return {
+    ...frame,
+    player_count: 1,
+    spectator_count: 0,
+    host_name,
+    max_players,
+    status: "waiting",
+    can_rejoin: false,
+    rejoin_role: null,
+  };
 }

@@ -31,7 +31,9 @@ const READ_AT_ONCE_MAX = 100;
 export class Messages {
   readonly #byUser = new Map<UserId, Conversation>();
   #inLobby: readonly LobbyMessage[] = [];
-  readonly #conversations = new DerivedStore((): readonly Conversation[] => this.#newestFirst());
+  readonly #conversations = new DerivedStore((): readonly Conversation[] =>
+    inOrder(this.#byUser.values(), ({ messages }) => messages.at(-1)?.timestamp ?? "").reverse(),
+  );
   /** The conversations, the one with the newest message first. */
   readonly store: Store<readonly Conversation[]> = this.#conversations;
   readonly #typingSent = new Map<UserId, number>();
@@ -41,7 +43,7 @@ export class Messages {
   constructor(client: Client) {
     this.#client = client;
     client.on("chat.event.message_received", (frame) => {
-      this.#put([frame]);
+      this.addHistory([frame]);
       const author = userIdOf(frame.sender_id);
       if (author !== this.#client.me) this.#setTyping(author, 0);
     });
@@ -61,10 +63,6 @@ export class Messages {
   /** The one with the newest message first. */
   conversations(): readonly Conversation[] {
     return this.store.getSnapshot();
-  }
-
-  #newestFirst(): Conversation[] {
-    return inOrder(this.#byUser.values(), ({ messages }) => messages.at(-1)?.timestamp ?? "").reverse();
   }
 
   conversation(userId: UserId): Conversation | undefined {
@@ -123,19 +121,6 @@ export class Messages {
 
   /** Takes in what the API keeps: after each sign-in, for these events are not sent again. */
   addHistory(messages: readonly DirectMessage[]): void {
-    this.#put(messages);
-  }
-
-  addLobbyMessages(messages: readonly LobbyMessage[]): void {
-    this.#inLobby = merged(this.#inLobby, messages).slice(-LOBBY_MESSAGES_KEPT);
-    this.#conversations.change();
-  }
-
-  #isUnread(message: DirectMessage): boolean {
-    return !message.is_read && userIdOf(message.recipient_id) === this.#client.me;
-  }
-
-  #put(messages: readonly DirectMessage[]): void {
     for (const message of messages) {
       const isMine = userIdOf(message.sender_id) === this.#client.me;
       const userId = userIdOf(isMine ? message.recipient_id : message.sender_id);
@@ -151,6 +136,15 @@ export class Messages {
       });
     }
     this.#conversations.change();
+  }
+
+  addLobbyMessages(messages: readonly LobbyMessage[]): void {
+    this.#inLobby = merged(this.#inLobby, messages).slice(-LOBBY_MESSAGES_KEPT);
+    this.#conversations.change();
+  }
+
+  #isUnread(message: DirectMessage): boolean {
+    return !message.is_read && userIdOf(message.recipient_id) === this.#client.me;
   }
 
   #read(messageIds: readonly string[]): void {

@@ -146,7 +146,7 @@ export class Session {
   }
 
   guest(username?: string): Promise<Account> {
-    return this.#enter("auth/guest", username ? { username } : {});
+    return this.#enter("auth/guest", { username: username || undefined });
   }
 
   login(email: string, password: string): Promise<Account> {
@@ -179,7 +179,7 @@ export class Session {
 
   /** Gives the guest who is signed in an address and a password: the same user, with all that is theirs. */
   async upgrade(email: string, password: string, username?: string): Promise<Account> {
-    const body = { email, password, ...(username ? { username } : {}) };
+    const body = { email, password, username: username || undefined };
     return this.#keep(await this.#authorized<Grant>("auth/upgrade", body)).user;
   }
 
@@ -194,13 +194,19 @@ export class Session {
   }
 
   async logout(): Promise<void> {
-    this.#grant = undefined;
+    await this.#forget();
     await this.#request("auth/logout", {});
   }
 
   /** Ends every sign-in of this user, on all devices; access tokens that were given out last a few minutes longer. */
   async logoutEverywhere(): Promise<void> {
     await this.#authorized("auth/logout-everywhere", {});
+    await this.#forget();
+  }
+
+  async #forget(): Promise<void> {
+    // What a renewal brings would be kept.
+    await this.#renewal?.catch(() => {});
     this.#grant = undefined;
   }
 
@@ -225,13 +231,13 @@ export class Session {
 
   /** Ended games that the user had a paid seat in, of one game if named, in pages. */
   playedGames(gameType?: string, cursor?: string): Promise<PlayedGames> {
-    const path = gameType === undefined ? "me/games" : `games/${encodeURIComponent(gameType)}/history`;
+    const path = gameType === undefined ? "me/games" : historyOf(gameType);
     return this.#authorized(withCursor(path, cursor));
   }
 
   /** An ended game once more, as the user saw it. */
   transcript(gameType: string, roomId: RoomId): Promise<GameTranscript> {
-    return this.#authorized(`games/${encodeURIComponent(gameType)}/history/${encodeURIComponent(roomId)}`);
+    return this.#authorized(`${historyOf(gameType)}/${encodeURIComponent(roomId)}`);
   }
 
   statistics(): Promise<Statistics> {
@@ -291,7 +297,7 @@ export class Session {
       try {
         return this.#keep(await this.#request<Grant>("auth/refresh", {}));
       } catch (error) {
-        if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) {
+        if ([401, 403].includes(statusOf(error))) {
           this.#grant = undefined;
           throw new SignedOut();
         }
@@ -307,7 +313,7 @@ export class Session {
     try {
       return await this.#request<T>(path, body, await this.token());
     } catch (error) {
-      if (!(error instanceof ApiProblem) || error.status !== 401) throw error;
+      if (statusOf(error) !== 401) throw error;
       return this.#request<T>(path, body, await this.token({ refused: true }));
     }
   }
@@ -323,16 +329,24 @@ export class Session {
       headers,
       credentials: "same-origin",
       signal: this.#signal ? AbortSignal.any([this.#signal, timeout]) : timeout,
-      ...(body ? { body: JSON.stringify(body) } : {}),
+      body: body ? JSON.stringify(body) : null,
     });
     const kept = response.headers.getSetCookie?.().find((cookie) => cookie.startsWith(REFRESH_COOKIE));
     if (kept) this.#cookie = kept.split(";", 1)[0];
     const answer = parseJson(await response.text());
     if (response.ok) return answer as T;
     const problem = (answer ?? {}) as { code?: unknown; title?: unknown; detail?: unknown };
-    const code = typeof problem.code === "string" ? problem.code : `http_${response.status}`;
+    const code = String(problem.code ?? `http_${response.status}`);
     throw new ApiProblem(response.status, code, String(problem.detail ?? problem.title ?? code));
   }
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof ApiProblem ? error.status : 0;
+}
+
+function historyOf(gameType: string): string {
+  return `games/${encodeURIComponent(gameType)}/history`;
 }
 
 function withCursor(path: string, cursor: string | undefined): string {

@@ -47,9 +47,10 @@ export class Transcripts {
   lines(roomId: RoomId): readonly Frame[] {
     const known = this.#rooms.get(roomId);
     if (known) return known;
-    const read = this.#read(roomId);
-    if (read.length > 0) this.#rooms.set(roomId, read);
-    return read;
+    const lines: Frame[] = [];
+    for (let line = this.#stored(roomId, 0); line; line = this.#stored(roomId, lines.length)) lines.push(line);
+    if (lines.length > 0) this.#rooms.set(roomId, lines);
+    return lines;
   }
 
   /** As a file: one JSON object a line. */
@@ -71,17 +72,11 @@ export class Transcripts {
   #makeRoomFor(roomId: RoomId): void {
     const listed = this.#storage.list(ROOMS_KEY) as RoomId[];
     const kept = [...listed.filter((other) => other !== roomId), roomId];
-    for (const old of kept.splice(0, Math.max(0, kept.length - ROOMS_KEPT))) {
+    for (const old of kept.splice(0, kept.length - ROOMS_KEPT)) {
       this.#rooms.delete(old);
       for (let at = 0; this.#stored(old, at); at++) this.#storage.removeItem(lineKey(old, at));
     }
     this.#storage.setItem(ROOMS_KEY, JSON.stringify(kept));
-  }
-
-  #read(roomId: RoomId): Frame[] {
-    const lines: Frame[] = [];
-    for (let line = this.#stored(roomId, 0); line; line = this.#stored(roomId, lines.length)) lines.push(line);
-    return lines;
   }
 
   #stored(roomId: RoomId, at: number): Frame | undefined {

@@ -8,7 +8,7 @@ import type { Cents, DepositLimits, EventFrame, PaymentChange, Period, Timestamp
 
 /** A payment that this user asked for. */
 export interface Payment extends PaymentChange {
-  readonly requested_at?: Timestamp;
+  readonly requested_at?: Timestamp | undefined;
   readonly finished_at?: Timestamp | null;
 }
 
@@ -38,7 +38,9 @@ export function isOnItsWay({ status, session_url }: Payment): boolean {
 export class Wallet {
   readonly #byId = new Map<string, Payment>();
   #told: DepositLimits | undefined;
-  readonly #payments = new DerivedStore((): readonly Payment[] => this.#newestFirst());
+  readonly #payments = new DerivedStore((): readonly Payment[] =>
+    inOrder(this.#byId.values(), ({ requested_at = "" }) => requested_at).reverse(),
+  );
   /** The payments, the newest first. */
   readonly store: Store<readonly Payment[]> = this.#payments;
   readonly #moved = new Signal<Payment>();
@@ -69,10 +71,6 @@ export class Wallet {
   /** The newest first. */
   payments(): readonly Payment[] {
     return this.store.getSnapshot();
-  }
-
-  #newestFirst(): Payment[] {
-    return inOrder(this.#byId.values(), ({ requested_at = "" }) => requested_at).reverse();
   }
 
   payment(requestId: string): Payment | undefined {
@@ -121,13 +119,13 @@ export class Wallet {
     const known = this.#byId.get(payment.request_id);
     if (known && stepOf(payment) < stepOf(known)) return undefined;
     const requested_at = known?.requested_at ?? payment.requested_at;
-    const kept = { ...payment, ...(requested_at === undefined ? {} : { requested_at }) };
+    const kept = { ...payment, requested_at };
     this.#byId.set(payment.request_id, kept);
     return kept;
   }
 }
 
 function paymentOf({ timestamp, ...told }: EventFrame<"wallet.event.top_up">): Payment {
-  const payment = { refunded_cents: 0, session_url: null, error_message: null, ...(told as PaymentChange) };
-  return timestamp === undefined ? payment : { ...payment, requested_at: timestamp };
+  const change = told as PaymentChange;
+  return { refunded_cents: 0, session_url: null, error_message: null, ...change, requested_at: timestamp };
 }

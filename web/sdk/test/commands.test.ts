@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { Refusal } from "../src/index.js";
-import { online, ROLL, roomState, server, start, useScriptedServer } from "./client_harness.js";
+import { online, ROLL, reached, roomState, server, start, useScriptedServer } from "./client_harness.js";
 
 useScriptedServer();
 
@@ -36,6 +36,19 @@ describe("commands", () => {
     await connection.frame(ROLL);
     const ms = Number.parseInt((command.commandId ?? "").replaceAll("-", "").slice(0, 12), 16);
     expect(Math.abs(ms - Date.parse("2031-05-06T07:08:09Z"))).toBeLessThan(30_000);
+  });
+
+  it("is sent once where it is given as the connection comes, and after what waited", async () => {
+    const started = start();
+    const connection = await server.connection();
+    const give = (room_id: string) => started.command(ROLL, { room_id }).catch(() => {});
+    void give("waited");
+    started.onStatus(({ state }) => state === "online" && give("given then"));
+    await connection.signIn();
+    await reached(started, "online");
+    void give("last");
+    const rooms = [await connection.frame(ROLL), await connection.frame(ROLL), await connection.frame(ROLL)];
+    expect(rooms.map(({ room_id }) => room_id)).toEqual(["waited", "given then", "last"]);
   });
 
   it("is answered by the room's state where that is the answer, not by what everyone hears", async () => {

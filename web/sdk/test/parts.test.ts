@@ -38,11 +38,23 @@ describe("server clock", () => {
     expect(clock.now()).toBe(5_000_000);
     clock.sample(new Date(5_000_100).toISOString(), 40);
     expect(clock.now()).toBe(5_000_120);
-    clock.sample(new Date(9_000_000).toISOString(), 900);
+    clock.sample(new Date(5_000_300).toISOString(), 900);
     local += 10;
     expect(clock.now()).toBe(5_000_130);
     clock.sample("nonsense", 1);
     expect(clock.now()).toBe(5_000_130);
+  });
+
+  it("notices that the machine's clock was set, though all later round trips are slower", () => {
+    let local = 1_000_000;
+    const clock = new ServerClock(() => local);
+    clock.sample(new Date(5_000_000).toISOString(), 10);
+    for (const step of [-3_600_000, 7_200_000]) {
+      local += step;
+      clock.sample(new Date(5_000_000).toISOString(), step);
+      clock.sample(new Date(5_000_000).toISOString(), 12);
+      expect(clock.now()).toBe(5_000_006);
+    }
   });
 });
 
@@ -128,6 +140,24 @@ describe("session", () => {
     expect(await made.balance()).toEqual({ balance_cents: 4000, currency: "eur" });
     const headers = fetch.mock.calls.at(-1)?.[1]?.headers as Record<string, string>;
     expect(headers.authorization).toBe("Bearer two");
+  });
+
+  it("stays signed out where a renewal ends during the logout", async () => {
+    const { fetch, session: made } = session({
+      "auth/guest": [[200, grant("one")]],
+      "auth/refresh": [
+        [200, grant("two")],
+        [401, {}],
+      ],
+      "auth/logout": [[200, {}]],
+    });
+    await made.guest();
+    const renewed = made.token({ refused: true });
+    await made.logout();
+    await renewed;
+    expect(made.account).toBeUndefined();
+    expect(fetch.mock.calls.map(([path]) => path).slice(-2)).toEqual(["/api/v1/auth/refresh", "/api/v1/auth/logout"]);
+    await expect(made.token()).rejects.toBeInstanceOf(SignedOut);
   });
 
   it("turns a problem document into its code", async () => {
