@@ -52,27 +52,52 @@ export function clockAt(step: Step): ServerClock {
   return new ServerClock(() => step.at);
 }
 
-/**
- * What is to be checked: the server's record of the room, and in its place whatever this browser has recorded itself
- * while the game was played.
- */
-export function recordOf(
-  frames: readonly Frame[],
-  own: readonly Frame[],
-): { readonly lines: readonly Frame[]; readonly hasOwn: boolean } {
-  const seen = new Map(own.map((line) => [placeOf(line), line] as const));
-  // What was seen of the commitment before play counts, and not what is said of it afterwards.
-  const before = own.find((line) => line.type === "games.event.room_created" || line.type === "games.event.room_state");
-  const isTold = (line: Frame) => line.type === "games.event.room_created" || line.type === "games.event.room_state";
-  const lines = frames
-    .filter((line) => !(before && isTold(line)))
-    .map((line) => (typeof line.room_seq === "number" ? (seen.get(placeOf(line)) ?? line) : line));
-  const alone = own.filter((line) => typeof line.room_seq !== "number");
-  return { lines: [...alone, ...lines], hasOwn: before !== undefined };
+export interface GameRecord {
+  readonly lines: readonly Frame[];
+  /** Whether this browser saw itself what was fixed before play. */
+  readonly hasOwn: boolean;
+  /** What this browser saw, and the server's record tells otherwise. */
+  readonly contradicted: readonly Frame[];
 }
 
-function placeOf(line: Frame): string {
-  return `${line.room_seq}`;
+/**
+ * What is to be checked: the server's record of the room, and in its place, or beside it, whatever this browser has recorded
+ * itself while the game was played.
+ */
+export function recordOf(frames: readonly Frame[], own: readonly Frame[]): GameRecord {
+  const seen = new Map(own.filter(isNumbered).map((line) => [line.room_seq, line] as const));
+  // What was seen of the commitment before play counts, and not what is said of it afterwards.
+  const isTold = (line: Frame) => line.type === "games.event.room_created" || line.type === "games.event.room_state";
+  const hasOwn = own.some(isTold);
+  const lines: Frame[] = own.filter((line) => !isNumbered(line));
+  const contradicted: Frame[] = [];
+  for (const line of frames) {
+    if (hasOwn && isTold(line)) continue;
+    const mine = isNumbered(line) ? seen.get(line.room_seq) : undefined;
+    seen.delete(line.room_seq);
+    if (mine && contentOf(mine) !== contentOf(line)) contradicted.push(mine);
+    lines.push(mine ?? line);
+  }
+  for (const line of seen.values()) {
+    const next = lines.findIndex(({ room_seq }) => Number(room_seq) > Number(line.room_seq));
+    lines.splice(next < 0 ? lines.length : next, 0, line);
+  }
+  return { lines, hasOwn, contradicted };
+}
+
+function isNumbered(line: Frame): boolean {
+  return typeof line.room_seq === "number";
+}
+
+/** Told anew, an event has other ids; what happened stays as it was, whatever the order of its fields. */
+function contentOf({ event_id, correlation_id, command_id, timestamp, ...told }: Frame): string {
+  return JSON.stringify(told, (_, value: unknown) =>
+    isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Everything that the draws follow from, as it was told. */

@@ -629,6 +629,10 @@ export const text = {
       open: "Not everything of this game could be checked.",
     },
     wrongLead: "Keep the record, and ask whoever runs this site. What does not fit is marked below.",
+    toldOtherwise: (events: number) =>
+      events === 1
+        ? "The server’s record tells 1 event of this game otherwise than this browser saw it."
+        : `The server’s record tells ${events} events of this game otherwise than this browser saw them.`,
     ownRecord: "Checked against what this browser itself saw the server fix before play.",
     serverRecord:
       "Checked against the server’s record. This browser did not see the game itself, so that the seed was fixed before play is the server’s word here.",

@@ -72,13 +72,33 @@ describe("what is checked", () => {
     const own = { ...STATE, room: { ...(STATE.room as object), seed_commitment: HEX("e") } };
     const ready = { type: "games.command.ready", room_id: "r", user_id: "1", seed_commitment: HEX("b") };
     const roll = event("bigger_dice.rolled", 3, { player_id: "1", roll: 2, new_score: 0 });
-    const { lines, hasOwn } = recordOf(FRAMES, [own, ready, roll]);
+    const { lines, hasOwn, contradicted } = recordOf(FRAMES, [own, ready, roll]);
+    expect(contradicted).toEqual([roll]);
     expect(hasOwn).toBe(true);
     expect(lines.filter(({ type }) => type === "games.event.room_state")).toEqual([own]);
     expect(lines).toContain(ready);
     expect(lines.filter(({ room_seq }) => room_seq === 3)).toEqual([roll]);
     expect(lines).toContain(FRAMES[5]);
-    expect(recordOf(FRAMES, [])).toEqual({ lines: FRAMES, hasOwn: false });
+    expect(recordOf(FRAMES, [])).toEqual({ lines: FRAMES, hasOwn: false, contradicted: [] });
+  });
+
+  it("has what the server's record leaves out, in its place, and takes no ids for a difference", () => {
+    const [, , , roll, turn] = FRAMES as [Frame, Frame, Frame, Frame, Frame];
+    const { type, ...fields } = roll;
+    const seen: Frame = { event_id: "e", correlation_id: "c", ...fields, type, timestamp: at(50) };
+    const { lines, contradicted } = recordOf(
+      FRAMES.filter((line) => line !== turn),
+      [STATE, seen, turn],
+    );
+    expect(contradicted).toEqual([]);
+    expect(lines).toEqual(FRAMES.map((line) => (line === roll ? seen : line)));
+    // Neither an event of another kind nor one that says less is the same.
+    for (const other of [
+      { ...roll, type: "games.event.bigger_dice.state" },
+      { ...roll, new_score: undefined },
+    ]) {
+      expect(recordOf([other], [seen])).toMatchObject({ lines: [seen], contradicted: [seen] });
+    }
   });
 
   it("rests on seeds that can be read off", () => {

@@ -20,6 +20,7 @@ export class Proof extends LitElement {
     roomId: { attribute: false },
     lines: { attribute: false },
     hasOwn: { attribute: false },
+    contradicted: { attribute: false },
     hasDraws: { attribute: false },
     me: { attribute: false },
     play: { attribute: false },
@@ -29,31 +30,36 @@ export class Proof extends LitElement {
   declare lines: readonly Frame[];
   /** Whether this browser saw itself what the server had fixed before play. */
   declare hasOwn: boolean;
+  /** What it saw, and the server's record tells otherwise. */
+  declare contradicted: readonly Frame[];
   declare hasDraws: boolean;
   declare me: string;
   declare play: Play;
   declare private report: FairnessReport | undefined;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    const count = (lines: readonly Frame[] | undefined) => lines?.length;
-    const isOther = changed.has("lines") && count(changed.get("lines")) !== count(this.lines);
-    if (changed.has("roomId")) this.report = undefined;
-    if ((isOther || changed.has("roomId")) && this.hasDraws && globalThis.crypto?.subtle) void this.check();
+    const isOther = changed.has("roomId") || (changed.has("lines") && !isSame(changed.get("lines"), this.lines));
+    if (isOther) this.report = undefined;
+    if (isOther && this.hasDraws && globalThis.crypto?.subtle) void this.check();
   }
 
   override render(): TemplateResult {
     return html`<section class="card stack" aria-labelledby="title" data-testid="proof">
       <h2 id="title">${text.replay.proof}</h2>
-      ${this.hasDraws ? html`${this.verdict()} ${this.findings()} ${this.seeds()}` : html`<p class="soft" data-testid="proof-none">${text.replay.noDraws}</p>`}
+      ${this.hasDraws ? nothing : html`<p class="soft" data-testid="proof-none">${text.replay.noDraws}</p>`}
+      ${this.hasDraws || this.contradicted.length > 0 ? html`${this.verdict()} ${this.findings()} ${this.seeds()}` : nothing}
     </section>`;
   }
 
   private verdict(): TemplateResult {
     const { report } = this;
-    if (!globalThis.crypto?.subtle) return html`<p class="verdict">${text.checks.notHere}</p>`;
-    if (!report) return html`<p class="soft" role="status">${text.replay.checking}</p>`;
-    const isWrong = isContradicted(report);
-    const isWhole = report.server === "right" && report.missedRolls === 0;
+    const isToldOtherwise = this.contradicted.length > 0;
+    if (!isToldOtherwise) {
+      if (!globalThis.crypto?.subtle) return html`<p class="verdict">${text.checks.notHere}</p>`;
+      if (!report) return html`<p class="soft" role="status">${text.replay.checking}</p>`;
+    }
+    const isWrong = isToldOtherwise || (report !== undefined && isContradicted(report));
+    const isWhole = report?.server === "right" && report.missedRolls === 0;
     const kind = isWrong ? "wrong" : isWhole ? "right" : "open";
     return html`<div class="verdict ${kind}" role="status" data-testid="proof-verdict" data-verdict=${kind}>
       <span class="sign" aria-hidden="true">${isWrong ? "✗" : isWhole ? "✓" : "?"}</span>
@@ -63,8 +69,17 @@ export class Proof extends LitElement {
   }
 
   private findings(): TemplateResult | typeof nothing {
-    if (!this.report) return nothing;
-    return html`<ul>${findingsOf(this.report, this.me).map(
+    const { report, contradicted } = this;
+    const findings = report ? findingsOf(report, this.me) : [];
+    if (contradicted.length > 0) {
+      findings.unshift({
+        tone: "bad",
+        testId: "check-record",
+        words: text.replay.toldOtherwise(contradicted.length),
+      });
+    }
+    if (findings.length === 0) return nothing;
+    return html`<ul>${findings.map(
       ({ tone, words, testId }) => html`<li class=${tone} data-testid=${testId}><span>${words}</span></li>`,
     )}</ul>`;
   }
@@ -127,7 +142,7 @@ export class Proof extends LitElement {
   private async check(): Promise<void> {
     const { lines } = this;
     const report = await checkFairness(lines, this.me);
-    if (lines.length === this.lines.length) this.report = report;
+    if (isSame(lines, this.lines)) this.report = report;
   }
 
   static override styles = [
@@ -241,6 +256,11 @@ export class Proof extends LitElement {
       }
     `,
   ];
+}
+
+/** The lists are made anew with each step of the replay, of the same lines. */
+function isSame(some: readonly Frame[] | undefined, others: readonly Frame[]): boolean {
+  return some?.length === others.length && others.every((line, at) => line === some[at]);
 }
 
 customElements.define("bs-proof", Proof);

@@ -159,8 +159,8 @@ export class ReplayPage extends PlayElement {
 
   private proof(transcript: GameTranscript): TemplateResult {
     const own = this.play.client?.transcripts.lines(this.roomId) ?? [];
-    const { lines, hasOwn } = recordOf(transcript.frames, own);
-    return html`<bs-proof .roomId=${this.roomId} .lines=${lines} .hasOwn=${hasOwn} .me=${this.play.account?.user_id ?? ""}
+    const { lines, hasOwn, contradicted } = recordOf(transcript.frames, own);
+    return html`<bs-proof .roomId=${this.roomId} .lines=${lines} .hasOwn=${hasOwn} .contradicted=${contradicted} .me=${this.play.account?.user_id ?? ""}
       .hasDraws=${gamePage(this.gameType)?.hasDraws !== false} .play=${this.play}></bs-proof>`;
   }
 
