@@ -6,7 +6,8 @@ const session = new Session({ origin: process.argv[2] });
 const { user_id: me, username } = await session.guest();
 const client = connect({ session, WebSocket });
 let rolled = 0;
-client.quickMatch.onEnd((end) => "roomId" in end && client.ready(end.roomId));
+client.quickMatch.onEnd((end) => "roomId" in end && client.ready(end.roomId).catch(console.warn));
+client.on("games.event.seed_renewed", ({ room_id }) => client.ready(room_id).catch(() => {}));
 client.rooms.onChange(({ roomId, turn }) => {
   if (turn?.userId !== me || turn.number === rolled) return;
   rolled = turn.number;
