@@ -1,5 +1,5 @@
-import { connect, Session } from "@blazing-sun/client";
-import { expect } from "vitest";
+import { type Client, connect, Session } from "@blazing-sun/client";
+import { afterEach, expect } from "vitest";
 import { WebSocket } from "ws";
 import { guest, phoneShot, shot } from "./browser.js";
 import { browser, play, server, useProgram } from "./program.js";
@@ -7,6 +7,12 @@ import { browser, play, server, useProgram } from "./program.js";
 useProgram();
 
 const SEATS = 10;
+
+const clients: Client[] = [];
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+});
 
 play("ten play dice on one page: who is in a tie-break, and every round's throws", async () => {
   const me = await guest(browser, server.origin, {
@@ -18,7 +24,9 @@ play("ten play dice on one page: who is in a tie-break, and every round's throws
     Array.from({ length: SEATS - 1 }, async (_, at) => {
       const session = new Session({ origin: server.origin });
       const { user_id } = await session.guest(`Player ${at + 1}`);
-      return { id: user_id, client: connect({ session, WebSocket }) };
+      const client = connect({ session, WebSocket });
+      clients.push(client);
+      return { id: user_id, client };
     }),
   );
   const [host] = others;
@@ -47,10 +55,13 @@ play("ten play dice on one page: who is in a tie-break, and every round's throws
     rolled.set(of.id, turn.number);
     of.client.command("games.command.bigger_dice.roll", { room_id: roomId }).catch(() => {});
   };
-  const stop = host.client.on("games.event.bigger_dice.tiebreaker_started", () => {
-    isPaused = true;
-    stop();
-  });
+  // Whoever hears of the first tie: each of them does before the tie-break's first turn, the host maybe after it.
+  const stops = others.map(({ client }) =>
+    client.on("games.event.bigger_dice.tiebreaker_started", () => {
+      isPaused = true;
+      for (const stop of stops) stop();
+    }),
+  );
   for (const other of others) other.client.rooms.onChange(() => roll(other));
   await Promise.all(others.map(({ client }) => client.ready(roomId)));
   await me.page.getByTestId("ready-button").click();
@@ -87,5 +98,4 @@ play("ten play dice on one page: who is in a tie-break, and every round's throws
   await page.reload();
   await page.locator('[data-testid="sound"][aria-pressed="false"]').waitFor();
   expect(me.complaints).toEqual([]);
-  for (const { client } of others) client.close();
 });

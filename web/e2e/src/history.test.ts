@@ -1,20 +1,33 @@
 import { type Client, connect, type RoomId, Session, userIdOf } from "@blazing-sun/client";
 import type { Page } from "playwright-core";
-import { expect } from "vitest";
+import { afterEach, expect } from "vitest";
 import { WebSocket } from "ws";
 import { fits, phoneShot, player, shot } from "./browser.js";
 import { browser, play, server, useProgram } from "./program.js";
+import { SLOW } from "./table.js";
 
 useProgram();
 
 const ADA = { email: "ada@example.com", password: "correct horse", username: "Ada" };
 
-/** Somebody who plays by program, in the room that a quick match brings them to. */
-async function bot(session: Session): Promise<Client> {
+const connected: Client[] = [];
+
+afterEach(() => {
+  for (const client of connected.splice(0)) client.close();
+});
+
+function enter(session: Session): Client {
   const client = connect({ session, WebSocket });
+  connected.push(client);
+  return client;
+}
+
+/** Somebody who plays by program, in the room that a quick match brings them to. */
+function bot(session: Session): Client {
+  const client = enter(session);
   let answered = "";
   client.quickMatch.onEnd((end) => {
-    if ("roomId" in end) void client.ready(end.roomId);
+    if ("roomId" in end) client.ready(end.roomId).catch(() => {});
   });
   client.rooms.onChange((room) => {
     const { roomId, turn, gameType, gameState } = room;
@@ -62,7 +75,7 @@ play("played games are listed, shown again move by move, and proved", async () =
   await session.register(ADA.email, ADA.password, ADA.username);
   const other = new Session({ origin: server.origin });
   await other.guest("<i>Bob</i>");
-  const clients = [await bot(session), await bot(other)];
+  const clients = [bot(session), bot(other)];
   const crosses = await played("tic_tac_toe", clients);
   const dice = await played("bigger_dice", clients);
   for (const client of clients) client.close();
@@ -117,7 +130,7 @@ play("played games are listed, shown again move by move, and proved", async () =
   await isAt(5);
   await page.getByTestId("replay-speed").click();
   await page.getByTestId("replay-play").click();
-  await isAt(8);
+  await expect.poll(async () => Number(await step.getAttribute("data-step")), SLOW).toBeGreaterThanOrEqual(8);
   await page.getByTestId("replay-play").click();
   expect(await page.getByTestId("roll-button").count(), "nothing can be done").toBe(0);
   const won = games.find(({ room_id }) => room_id === dice)?.result === "won";
@@ -165,7 +178,7 @@ play("the lobby shows the rooms that are chosen, by the address too", async () =
     ["Ada", "Bob"].map(async (name) => {
       const session = new Session({ origin: server.origin });
       await session.guest(name);
-      return connect({ session, WebSocket });
+      return enter(session);
     }),
   );
   const open = async (host: number, fields: object) => {
@@ -209,5 +222,4 @@ play("the lobby shows the rooms that are chosen, by the address too", async () =
   expect(new URL(page.url()).search).toBe("");
   await shots(page, "lobby");
   expect(complaints).toEqual([]);
-  for (const host of hosts) host.close();
 });
