@@ -23,12 +23,18 @@ const room = (room_id: string, fields: Partial<RoomSummary> = {}): RoomSummary =
 
 async function drawn(rooms: RoomSummary[]) {
   const refresh = vi.fn();
-  const play = { client: { lobby: { refresh } }, currency: "eur", titleOf: () => "Dice", subscribe: () => () => {} };
+  const play = {
+    client: { lobby: { refresh } },
+    connection: { state: "online" },
+    currency: "eur",
+    titleOf: () => "Dice",
+    subscribe: () => () => {},
+  };
   const element = Object.assign(new RunningRooms(), { play: play as never, rooms });
   document.body.replaceChildren(element);
   await element.updateComplete;
   const find = (id: string) => [...(element.shadowRoot?.querySelectorAll<HTMLElement>(`[data-testid="${id}"]`) ?? [])];
-  return { element, refresh, find };
+  return { element, play, refresh, find };
 }
 
 afterEach(() => {
@@ -62,7 +68,11 @@ it("shows a few at first, and nothing where nobody plays", async () => {
 
 it("asks for the list again while games are shown, for their ends are not told", async () => {
   vi.useFakeTimers();
-  const { element, refresh } = await drawn([room("r1")]);
+  const { element, play, refresh } = await drawn([room("r1")]);
+  play.connection.state = "waiting";
+  vi.advanceTimersByTime(60_000);
+  expect(refresh).not.toHaveBeenCalled();
+  play.connection.state = "online";
   vi.advanceTimersByTime(20_000);
   expect(refresh).toHaveBeenCalledTimes(1);
   element.rooms = [];

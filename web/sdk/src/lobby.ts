@@ -14,6 +14,7 @@ export class Lobby {
   readonly #list = new DerivedStore((): readonly RoomSummary[] => [...this.#rooms.values()]);
   #watchers = 0;
   #isLoaded = false;
+  #asked: Promise<unknown> | undefined;
   readonly #client: Client;
 
   constructor(client: Client) {
@@ -68,11 +69,16 @@ export class Lobby {
     };
   }
 
-  /** Asks for the list anew. */
+  /** Asks for the list anew, unless an answer is still due. */
   refresh(): void {
-    this.#client.command("games.command.list_rooms", {}).catch(() => {
-      // The next connection asks again.
-    });
+    this.#asked ??= this.#client
+      .command("games.command.list_rooms", {})
+      .catch(() => {
+        // The next connection asks again.
+      })
+      .then(() => {
+        this.#asked = undefined;
+      });
   }
 
   #start(): void {

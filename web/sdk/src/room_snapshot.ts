@@ -37,7 +37,8 @@ export function fromSnapshot(
     const userId = userIdOf(player.user_id);
     if (members.some((member) => member.userId === userId)) continue;
     const earlier = known.members.find((member) => member.userId === userId);
-    members.push({ ...memberFrom(player, earlier), isAuto: auto.includes(userId) });
+    // Who went or came back while events were missed is not told: nobody stays gone for that.
+    members.push({ ...memberFrom(player, earlier), isAuto: auto.includes(userId), isGone: false, goneUntil: null });
   }
   const selected = (room.selected_players ?? room.players).map(userIdOf);
   const over = room.status === "finished" || room.status === "abandoned";

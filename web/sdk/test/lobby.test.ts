@@ -54,4 +54,19 @@ describe("lobby", () => {
     stop();
     expect(await second.frame("system.lobby")).toMatchObject({ watch: false });
   });
+
+  it("asks once, however often it is asked before an answer", async () => {
+    const [started, first] = await online();
+    first.cut();
+    await eventually(() => expect(started.status.state).not.toBe("online"));
+    for (let times = 0; times < 40; times++) started.lobby.refresh();
+    expect(started.pendingCount).toBe(1);
+    const second = await server.connection();
+    await second.signIn();
+    const list = await second.frame("games.command.list_rooms");
+    second.send({ type: "games.event.room_list", event_id: "l1", correlation_id: list.command_id, rooms: [] });
+    await eventually(() => expect(started.pendingCount).toBe(0));
+    started.lobby.refresh();
+    expect(started.pendingCount).toBe(1);
+  });
 });

@@ -49,6 +49,22 @@ describe("resume", () => {
     expect(started.rooms.get("r1")).toMatchObject({ roomSeq: 2, members: [{ userId: "7" }] });
   });
 
+  it("leaves nobody gone for events that it has missed", async () => {
+    const [started, first] = await online();
+    first.send(roomState());
+    first.send(joined(4, "8"));
+    first.send({ type: "games.event.player_disconnected", event_id: "g5", room_id: "r1", room_seq: 5, user_id: "8" });
+    const other = () => started.rooms.get("r1")?.members.find(({ userId }) => userId === "8");
+    await eventually(() => expect(other()?.isGone).toBe(true));
+    first.cut();
+    const second = await server.connection();
+    await second.signIn();
+    const lobby = ["7", "8"].map((user_id) => ({ user_id, username: `user${user_id}` }));
+    second.send(roomState({ room_seq: 30, recovered: false, lobby }, { recovered: false }));
+    await eventually(() => expect(started.rooms.get("r1")?.roomSeq).toBe(30));
+    expect(other()).toMatchObject({ isGone: false, goneUntil: null });
+  });
+
   it("does not go back to an older state", async () => {
     const [started, connection] = await online();
     connection.send(roomState({ room_seq: 9, room_name: "Now" }));

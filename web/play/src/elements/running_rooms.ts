@@ -26,7 +26,9 @@ export class RunningRooms extends PlayElement {
   override connectedCallback(): void {
     super.connectedCallback();
     const timer = setInterval(() => {
-      if (this.rooms.length > 0 && document.visibilityState === "visible") this.play.client?.lobby.refresh();
+      const { client, connection } = this.play;
+      const isSeen = this.rooms.length > 0 && document.visibilityState === "visible";
+      if (isSeen && connection.state === "online") client?.lobby.refresh();
     }, ASKED_AGAIN_MS);
     this.whileConnected(() => clearInterval(timer));
   }
