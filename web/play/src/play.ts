@@ -16,6 +16,7 @@ import { GameModules, gamePage } from "./games.js";
 import { Rematches } from "./rematch.js";
 import type { RoomFilters } from "./room_filters.js";
 import { pathOf, type Route, routeOf } from "./routes.js";
+import { SigningOut } from "./signing_out.js";
 import { Tabs } from "./tabs.js";
 import { text } from "./texts.js";
 import { tabTitle } from "./title.js";
@@ -44,6 +45,7 @@ const NO_WAY_IN = new Set(["room_not_found", "game_in_progress", "banned"]);
 /** The page's state outside of any element: who is signed in, the connection, the address, what is told. */
 export class Play {
   readonly session = new Session();
+  private readonly signingOut = new SigningOut(() => this.session.logout());
   client: Client | undefined;
   account: Account | undefined;
   games: readonly GameInfo[] = [];
@@ -107,7 +109,7 @@ export class Play {
         this.isRestored = true;
         this.isReplaced = false;
         this.isUnreachable = false;
-        if (account) this.enter(account);
+        if (account && !this.signingOut.isDue) this.resume(account);
       } catch {
         this.isUnreachable = true;
         this.changed();
@@ -123,6 +125,13 @@ export class Play {
   }
 
   private async whoIsSignedIn(): Promise<Account | null> {
+    // The tab that says so tells the server itself, which need not know yet.
+    if (this.told === null) return null;
+    if (this.signingOut.isDue) {
+      // The cookie may still be good, but whoever pressed the button is not to be found signed in.
+      await this.signingOut.attempt().catch(() => {});
+      return null;
+    }
     if (this.isReplaced || !this.session.account) return this.session.restore();
     try {
       return await this.session.me();
@@ -132,7 +141,14 @@ export class Play {
     }
   }
 
+  /** As somebody who has just signed in, whose cookie is in place of any earlier one. */
   enter(account: Account): void {
+    this.signingOut.drop();
+    this.told = account.user_id;
+    this.resume(account);
+  }
+
+  private resume(account: Account): void {
     this.client?.close();
     this.account = account;
     this.tabs.tell(account.user_id);
@@ -167,10 +183,11 @@ export class Play {
   async signOut(): Promise<void> {
     this.client?.close();
     this.forget();
+    this.signingOut.begin();
+    this.tabs.tell(null);
     this.go({ page: "lobby" });
     try {
-      await this.session.logout();
-      this.tabs.tell(null);
+      await this.signingOut.attempt();
     } catch (error) {
       this.complain(error);
     }

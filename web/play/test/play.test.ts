@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Play } from "../src/play.js";
 import { FakeSocket, stubServer, user } from "./fake_server.js";
 
@@ -16,6 +16,7 @@ beforeEach(() => {
 
 afterEach(() => {
   play?.client?.close();
+  localStorage.clear();
   vi.unstubAllGlobals();
 });
 
@@ -44,4 +45,95 @@ it("goes on as another user who has signed in, with that one's name and balance"
     "system.authenticate",
     "system.authenticate",
   ]);
+});
+
+describe("signing out while the server cannot be reached", () => {
+  let asked: string[] = [];
+  let isReachable = false;
+  const told: unknown[] = [];
+  const channels: EventTarget[] = [];
+
+  beforeEach(() => {
+    asked = [];
+    told.length = 0;
+    channels.length = 0;
+    isReachable = false;
+    class Channel extends EventTarget {
+      constructor() {
+        super();
+        channels.push(this);
+      }
+
+      postMessage(message: unknown): void {
+        told.push(message);
+      }
+    }
+    vi.stubGlobal("BroadcastChannel", Channel);
+    const answer = fetch;
+    vi.stubGlobal("fetch", async (input: string) => {
+      asked.push(input.replace("/api/v1/", ""));
+      if (input.endsWith("auth/logout") && !isReachable) throw new TypeError("fetch failed");
+      return answer(input);
+    });
+  });
+
+  async function signedOut(): Promise<void> {
+    play = new Play();
+    await play.restore();
+    expect(play.account).toEqual(ADA);
+    told.length = 0;
+    await play.signOut();
+  }
+
+  it("keeps a reload from signing in again, and is done as soon as the server hears of it", async () => {
+    await signedOut();
+    asked = [];
+    const reloaded = new Play();
+    await reloaded.restore();
+    expect(reloaded.account).toBeUndefined();
+    expect(reloaded.isRestored).toBe(true);
+    expect(asked).toEqual(["auth/logout"]);
+
+    isReachable = true;
+    dispatchEvent(new Event("online"));
+    await vi.waitFor(() => expect(localStorage).toHaveLength(0));
+    const next = new Play();
+    await next.restore();
+    expect(next.account).toEqual(ADA);
+    next.client?.close();
+  });
+
+  it("is told to the other tabs at once", async () => {
+    play = new Play();
+    await play.restore();
+    told.length = 0;
+    void play.signOut();
+    expect(told).toEqual([null]);
+  });
+
+  it("is heard of another tab, whatever the server still says, until somebody signs in", async () => {
+    play = new Play();
+    await play.restore();
+    asked = [];
+    channels[0]?.dispatchEvent(new MessageEvent("message", { data: null }));
+    await vi.waitFor(() => expect(play?.isRestored && play.account).toBeUndefined());
+    expect(asked).toEqual([]);
+    current = BOB;
+    channels[0]?.dispatchEvent(new MessageEvent("message", { data: BOB.user_id }));
+    await vi.waitFor(() => expect(play?.account).toEqual(BOB));
+  });
+
+  it("does not outlast the next sign-in", async () => {
+    await signedOut();
+    current = BOB;
+    play?.enter(BOB);
+    expect(told.at(-1)).toBe(BOB.user_id);
+    asked = [];
+    dispatchEvent(new Event("online"));
+    const reloaded = new Play();
+    await reloaded.restore();
+    expect(reloaded.account).toEqual(BOB);
+    expect(asked).not.toContain("auth/logout");
+    reloaded.client?.close();
+  });
 });
