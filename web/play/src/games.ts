@@ -11,6 +11,8 @@ export interface GameContext {
   readonly clock: ServerClock;
   /** Gives a command about this room; a refusal is told to the player. True once it is done. */
   readonly act: (type: string, fields?: object) => Promise<boolean>;
+  /** What this browser has recorded of the room, also before a reload. */
+  readonly recorded?: readonly Frame[];
   /** The game is over and only shown once more: nothing can be done in it. */
   readonly isReplay?: boolean;
 }

@@ -12,7 +12,11 @@ export class LaterPages {
   private readonly asked = new Set<string>();
   private readonly failed = new Set<string>();
 
-  constructor(private readonly changed: () => void) {}
+  constructor(
+    private readonly changed: () => void,
+    private readonly pages = PAGES,
+    private readonly reload = () => location.reload(),
+  ) {}
 
   /** The page, or what is shown until it is there. */
   draw(name: string, page: () => TemplateResult): TemplateResult {
@@ -25,7 +29,13 @@ export class LaterPages {
     return html`<p class="soft" role="status">${text.loading}</p>`;
   }
 
+  /** A server that has been updated since has other files, which the page learns of when it is loaded anew. */
   private again(name: string): void {
+    if (navigator.onLine) {
+      this.reload();
+      return;
+    }
+    // Without a network there would be no page at all.
     this.failed.delete(name);
     this.changed();
   }
@@ -34,7 +44,7 @@ export class LaterPages {
     if (this.asked.has(name)) return;
     this.asked.add(name);
     try {
-      await PAGES[name]?.();
+      await this.pages[name]?.();
     } catch {
       this.asked.delete(name);
       this.failed.add(name);

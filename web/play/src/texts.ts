@@ -99,6 +99,7 @@ export const text = {
     online: "Connected",
     connecting: "Connecting…",
     waiting: "Reconnecting…",
+    lost: "Reconnecting…",
     offline: "Offline",
     restarting: "Restarting…",
     closed: "Disconnected",

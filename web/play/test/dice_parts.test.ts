@@ -59,18 +59,48 @@ describe("the rounds of Bigger Dice", () => {
   });
 
   it("are taken from their result where the throws were not seen", () => {
-    const result: [string, object] = [
-      "round_result",
-      {
-        rolls: [
-          ["1", 5],
-          ["2", 2],
-        ],
-        winner_id: "1",
-        is_tie: false,
-      },
-    ];
-    expect(plain(roundsOf(room(result), 5))).toEqual([[4, { 1: [5], 2: [2] }, "1"]]);
+    const rolls = ["1", "2", "3"].map((id, at) => [id, 5 - at]);
+    const result: [string, object] = ["round_result", { rolls, winner_id: "1", is_tie: false }];
+    expect(plain(roundsOf(room(result), 5))).toEqual([[4, { 1: [5], 2: [4], 3: [3] }, "1"]]);
+  });
+
+  it("leave out one that began unseen, once it is over", () => {
+    expect(plain(roundsOf(room(rolled("3", 1)), 4))).toEqual([[4, { 3: [1] }, null]]);
+    const rest = [rolled("3", 1), tied, rolled("1", 2), rolled("2", 6), won("2")];
+    expect(plain(roundsOf(room(...rest, ...first), 6)).map(([number]) => number)).toEqual([5]);
+  });
+
+  describe("after a reload", () => {
+    const state: Frame = { type: "games.event.room_state", room: { room_seq: 0 } };
+    const lines = first.map(
+      ([name, fields], index): Frame => ({
+        type: `games.event.bigger_dice.${name}`,
+        room_seq: index + 1,
+        ...fields,
+      }),
+    );
+    const reloaded = (...events: [name: string, fields: object][]): RoomView => {
+      const view = room(...first, ...events);
+      return { ...view, gameEvents: view.gameEvents.slice(first.length) };
+    };
+
+    it("go on with those that were recorded, each event counted once", () => {
+      const rounds = [
+        [1, { 1: [4, 2], 2: [4, 6], 3: [1] }, "2"],
+        [2, { 2: [3] }, null],
+      ];
+      expect(plain(roundsOf(reloaded(), 2, [state, ...lines]))).toEqual(rounds.slice(0, 1));
+      const seen = reloaded(rolled("2", 3));
+      const line = seen.gameEvents[0] as Frame;
+      expect(plain(roundsOf(seen, 2, [state, ...lines, line]))).toEqual(rounds);
+      expect(plain(roundsOf(seen, 2, []))).toEqual(rounds.slice(1));
+    });
+
+    it("begin anew where events are missing in the record", () => {
+      const gap: Frame = { type: "games.event.room_state", room: { room_seq: first.length } };
+      expect(roundsOf(reloaded(), 2, [state, ...lines.slice(0, -1), gap])).toEqual([]);
+      expect(roundsOf(reloaded(), 2, [state, ...lines.slice(0, -1)])).toEqual([]);
+    });
   });
 });
 

@@ -84,6 +84,30 @@ describe("the page of played games", () => {
     expect(all("history-older")).toHaveLength(0);
   });
 
+  it("keeps what it has where an older page fails, and asks for that page again", async () => {
+    const answers: Record<string, unknown> = {
+      "me/games": { games: [game("a")], next_cursor: "next" },
+      "me/games?cursor=next": null,
+    };
+    const { all } = await shown(answers);
+    await vi.waitFor(() => expect(all("history-older")).toHaveLength(1));
+    const [older] = all("history-older");
+    const states: unknown[] = [];
+    const watch = new MutationObserver(() =>
+      states.push([older?.getAttribute("aria-disabled"), older?.hasAttribute("disabled")]),
+    );
+    if (older) watch.observe(older, { attributes: true });
+    older?.click();
+    await vi.waitFor(() => expect(all("history-again")).toHaveLength(1));
+    watch.disconnect();
+    // Off while it reads, and yet not without the focus.
+    expect(states).toContainEqual(["true", false]);
+    answers["me/games?cursor=next"] = { games: [game("b")], next_cursor: null };
+    all("history-again")[0]?.click();
+    expect(all("played")).toHaveLength(1);
+    await vi.waitFor(() => expect(all("played").map(({ dataset }) => dataset.roomId)).toEqual(["a", "b"]));
+  });
+
   it("shows one game's alone, as the address says, with its figures", async () => {
     history.replaceState(null, "", "/history?game=tic_tac_toe");
     const { all } = await shown({

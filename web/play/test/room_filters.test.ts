@@ -66,7 +66,9 @@ describe("the bar of filters", () => {
   afterEach(() => document.body.replaceChildren());
 
   async function bar(filters: RoomFilters) {
-    const play = { games: [], currency: "eur", subscribe: () => () => {}, titleOf: (game: string) => game };
+    const announced: string[] = [];
+    const announce = (words: string) => announced.push(words);
+    const play = { announce, games: [], currency: "eur", subscribe: () => () => {}, titleOf: (game: string) => game };
     const rooms = [room(), room({ game_type: "tic_tac_toe", entry_fee_cents: 500 })];
     const element = Object.assign(document.createElement("bs-room-filters"), { play, rooms, filters, shown: 2 });
     const told: RoomFilters[] = [];
@@ -74,7 +76,7 @@ describe("the bar of filters", () => {
     document.body.append(element);
     await (element as unknown as { updateComplete: Promise<boolean> }).updateComplete;
     const find = (id: string) => element.shadowRoot?.querySelector<HTMLInputElement>(`[data-testid="${id}"]`);
-    return { find, told };
+    return { element, find, told, announced };
   }
 
   it("offers the games and fees that there are, and tells the whole choice", async () => {
@@ -88,6 +90,20 @@ describe("the bar of filters", () => {
     expect(told).toEqual([{ game: "tic_tac_toe", state: "waiting" }]);
     find("filter-clear")?.click();
     expect(told.at(-1)).toEqual({});
+  });
+
+  it("has what a choice leaves read out, and not the rooms that come and go", async () => {
+    const { element, find, announced } = await bar({});
+    const drawn = async (news: object) => {
+      Object.assign(element, news);
+      await (element as unknown as { updateComplete: Promise<boolean> }).updateComplete;
+    };
+    await drawn({ rooms: [room()], shown: 1 });
+    expect(find("filter-count")?.textContent).toBe("1 room");
+    expect(find("filter-count")?.closest("[role=status], [aria-live]")).toBeFalsy();
+    expect(announced).toEqual([]);
+    await drawn({ filters: { hasSeat: true }, shown: 0 });
+    expect(announced).toEqual(["0 rooms"]);
   });
 
   it("has nothing to clear where all is shown", async () => {

@@ -137,7 +137,8 @@ export class App extends LitElement {
 
   private connection(): TemplateResult {
     const { connection, isCutOff, whyCutOff } = this.play;
-    const words = text.connection[isCutOff && whyCutOff !== "lost" ? whyCutOff : connection.state];
+    // One word for as long as it lasts: what each attempt comes to is not spoken.
+    const words = text.connection[isCutOff ? whyCutOff : connection.state];
     return html`
       <span class="connection" data-testid="connection" data-state=${connection.state} role="status" title=${words}>
         <i aria-hidden="true"></i><span class="state">${words}</span>

@@ -1,4 +1,4 @@
-import { type Member, type RoomView, scoresOf, type UserId, userIdOf } from "@blazing-sun/client";
+import { type Frame, type Member, type RoomView, scoresOf, type UserId, userIdOf } from "@blazing-sun/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
@@ -14,11 +14,14 @@ export interface Round {
   readonly winnerId: UserId | null;
 }
 
-/** The rounds that this page has seen, the one in play included, the newest last; `current` is that one's number. */
-export function roundsOf(room: RoomView, current: number): Round[] {
-  const rounds: { rolls: Map<UserId, number[]>; winnerId: UserId | null }[] = [];
+/**
+ * The rounds that were seen whole, the one in play included, the newest last; `current` is that one's number. With what
+ * was recorded of the room also those before a reload.
+ */
+export function roundsOf(room: RoomView, current: number, recorded: readonly Frame[] = []): Round[] {
+  const rounds: { rolls: Map<UserId, number[]>; winnerId: UserId | null; isPart?: boolean }[] = [];
   let open: (typeof rounds)[number] | undefined;
-  for (const event of room.gameEvents) {
+  for (const event of eventsOf(room, recorded)) {
     if (event.type === `${EVENTS}rolled`) {
       if (!open) {
         open = { rolls: new Map(), winnerId: null };
@@ -33,6 +36,8 @@ export function roundsOf(room: RoomView, current: number): Round[] {
         open = { rolls: new Map(told), winnerId: null };
         rounds.push(open);
       }
+      // At the first result of a round everybody has thrown; of one that began unseen some throws are missing.
+      open.isPart ??= open.rolls.size < room.selected.length;
       if (event.is_tie) continue;
       open.winnerId = userIdOf(event.winner_id) || null;
       open = undefined;
@@ -40,7 +45,23 @@ export function roundsOf(room: RoomView, current: number): Round[] {
   }
   // A round that is over has moved the number on, but for the last one.
   const last = open || room.result ? current : current - 1;
-  return rounds.map((round, index) => ({ ...round, number: last - (rounds.length - 1 - index) }));
+  const numbered = rounds.map((round, index) => ({ ...round, number: last - (rounds.length - 1 - index) }));
+  return numbered.filter(({ isPart, winnerId }) => !isPart || winnerId === null);
+}
+
+/** The events of this page, behind those that were recorded before them, as far back as none is missing. */
+function eventsOf({ gameEvents, roomSeq }: RoomView, recorded: readonly Frame[]): readonly Frame[] {
+  const first = Number(gameEvents[0]?.room_seq ?? roomSeq + 1);
+  const seqOf = ({ room, room_seq }: Frame) => Number(room_seq ?? (room as Partial<Frame> | undefined)?.room_seq ?? -1);
+  const isMissing = Math.max(...recorded.map(seqOf)) < first - 1;
+  if (isMissing) return gameEvents;
+  // A state was recorded where the events before it were not.
+  const from = recorded.findLastIndex(({ type }) => type === "games.event.room_state");
+  return [...recorded.slice(from + 1).filter((line) => isOwn(line) && seqOf(line) < first), ...gameEvents];
+}
+
+function isOwn({ type }: Frame): boolean {
+  return type.startsWith(EVENTS);
 }
 
 /** Every round's throws by player, the newest first, on little room. */

@@ -28,6 +28,8 @@ export class HistoryPage extends PlayElement {
   declare private gameType: string | undefined;
   declare private isReading: boolean;
   declare private problem: string;
+  /** The cursor of the page that could not be read; undefined where it was the newest. */
+  private failed: string | undefined;
   private userId: string | undefined;
   /** Grows with each question, so that no answer to an earlier one counts. */
   private asked = 0;
@@ -66,13 +68,13 @@ export class HistoryPage extends PlayElement {
       ${
         this.problem
           ? html`<div class="row"><p class="problem grow" role="alert">${this.problem}</p>
-            <button class="small" data-testid="history-again" @click=${() => void this.read()}>${text.wallet.again}</button></div>`
+            <button class="small" data-testid="history-again" @click=${() => void this.read(this.failed)}>${text.wallet.again}</button></div>`
           : nothing
       }
       ${
         this.cursor
-          ? html`<button class="older" data-testid="history-older" ?disabled=${this.isReading}
-              @click=${() => void this.read(this.cursor ?? undefined)}>${text.history.older}</button>`
+          ? html`<button class="older" data-testid="history-older" aria-disabled=${this.isReading} aria-busy=${this.isReading}
+              @click=${() => !this.isReading && void this.read(this.cursor ?? undefined)}>${text.history.older}</button>`
           : nothing
       }
     `;
@@ -183,7 +185,9 @@ export class HistoryPage extends PlayElement {
       this.games = [...(this.games ?? []), ...page.games];
       this.cursor = page.next_cursor;
     } catch (error) {
-      if (asked === this.asked) this.problem = wordsFor(error);
+      if (asked !== this.asked) return;
+      this.failed = cursor;
+      this.problem = wordsFor(error);
     } finally {
       if (asked === this.asked) this.isReading = false;
     }

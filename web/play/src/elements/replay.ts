@@ -145,7 +145,7 @@ export class ReplayPage extends PlayElement {
           <button class="small speed number" data-testid="replay-speed" aria-label=${text.replay.speed(this.speed)}
             @click=${this.faster}>${this.speed}×</button>
         </div>
-        <p class="said" role="status" data-testid="replay-step" data-step=${this.at} data-steps=${this.steps.length}>
+        <p class="said" role="status" aria-live=${this.isPlaying ? "off" : "polite"} data-testid="replay-step" data-step=${this.at} data-steps=${this.steps.length}>
           <span class="number soft">${this.place()}</span> <b><bdi>${this.said(step)}</bdi></b></p>
         <div class="table" inert>${drawGame(context, this.play.gameInfo(this.gameType), this.play.gameModules)}</div>
       </section>
@@ -153,8 +153,8 @@ export class ReplayPage extends PlayElement {
   }
 
   private button(path: string, means: string, testId: string, to: number, isOff: boolean): TemplateResult {
-    return html`<button aria-label=${means} title=${means} data-testid=${testId} ?disabled=${isOff}
-      @click=${() => this.jump(to)}>${sign(path)}</button>`;
+    return html`<button aria-label=${means} title=${means} data-testid=${testId} aria-disabled=${isOff}
+      @click=${() => !isOff && this.jump(to)}>${sign(path)}</button>`;
   }
 
   private proof(transcript: GameTranscript): TemplateResult {

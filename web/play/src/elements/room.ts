@@ -135,6 +135,7 @@ export class RoomPage extends PlayElement {
       room,
       me: this.me,
       clock: client.clock,
+      recorded: client.transcripts.lines(room.roomId),
       act: (type: string, fields: object = {}) =>
         this.play.run(client.command(type, { ...fields, room_id: room.roomId })),
     };

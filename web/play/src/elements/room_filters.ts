@@ -1,5 +1,5 @@
 import type { Cents, RoomSummary } from "@blazing-sun/client";
-import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
+import { css, html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
 import { money } from "../format.js";
 import { isFiltered, type RoomFilters } from "../room_filters.js";
 import { text } from "../texts.js";
@@ -51,13 +51,18 @@ export class RoomFilterBar extends PlayElement {
       ])}
       <label class="check"><input type="checkbox" name="seat" data-testid="filter-seat" .checked=${filters.hasSeat ?? false} />
         ${text.filters.hasSeat}</label>
-      <span class="soft number count" role="status" data-testid="filter-count">${text.filters.count(this.shown)}</span>
+      <span class="soft number count" data-testid="filter-count">${text.filters.count(this.shown)}</span>
       ${
         isFiltered(filters)
           ? html`<button type="button" class="small" data-testid="filter-clear" @click=${() => this.tell({})}>${text.filters.clear}</button>`
           : nothing
       }
     </form>`;
+  }
+
+  /** What another choice leaves is told; rooms that come and go are not. */
+  protected override updated(changed: PropertyValues<this>): void {
+    if (changed.get("filters") !== undefined) this.play.announce(text.filters.count(this.shown));
   }
 
   /** What rooms and games cost here, the least first. */

@@ -118,7 +118,7 @@ export class BiggerDice extends LitElement {
     const players = room.selected
       .map((id) => room.members.find((member) => member.userId === id))
       .filter((member) => member !== undefined);
-    const rounds = roundsOf(room, table.round);
+    const rounds = roundsOf(room, table.round, this.context.recorded);
     return html`
       <div class="card stage" ?data-mine=${room.turn?.userId === me}>
         <div class="top">
