@@ -17,7 +17,7 @@ export type SocketConstructor = new (url: string) => SocketLike;
 export function socketMaker({ session, url = "/ws" }: Identity, given?: SocketConstructor): () => SocketLike {
   const Socket = given ?? (globalThis.WebSocket as SocketConstructor | undefined);
   if (!Socket)
-    throw new TypeError("There is no WebSocket here; pass one as `WebSocket`, such as that of the package ws");
+    throw new TypeError("There is no WebSocket here: pass one, as of the package ws");
   const base = session?.origin || globalThis.location?.href;
   const address = URL.canParse(String(url), base) ? new URL(url, base) : undefined;
   if (!address || !/^(http|ws)s?:$/.test(address.protocol)) throw new TypeError(`Not the address of a socket: ${url}`);
