@@ -16,8 +16,7 @@ export type SocketConstructor = new (url: string) => SocketLike;
 /** Throws where there is no address, or nothing to connect with: neither gets better by trying again. */
 export function socketMaker({ session, url = "/ws" }: Identity, given?: SocketConstructor): () => SocketLike {
   const Socket = given ?? (globalThis.WebSocket as SocketConstructor | undefined);
-  if (!Socket)
-    throw new TypeError("There is no WebSocket here: pass one, as of the package ws");
+  if (!Socket) throw new TypeError("There is no WebSocket here: pass one, as of the package ws");
   const base = session?.origin || globalThis.location?.href;
   const address = URL.canParse(String(url), base) ? new URL(url, base) : undefined;
   if (!address || !/^(http|ws)s?:$/.test(address.protocol)) throw new TypeError(`Not the address of a socket: ${url}`);

@@ -95,9 +95,7 @@ describe("what no later attempt would make better", () => {
 
   it("a platform without a WebSocket is told at once, and what to do", () => {
     vi.stubGlobal("WebSocket", undefined);
-    expect(() => connect({ url: server.url, token })).toThrow(
-      /pass one as `WebSocket`, such as that of the package ws/,
-    );
+    expect(() => connect({ url: server.url, token })).toThrow(/pass one, as of the package ws/);
     vi.unstubAllGlobals();
   });
 });
