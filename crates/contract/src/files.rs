@@ -13,6 +13,11 @@ pub fn files() -> BTreeMap<String, String> {
         "web/sdk/src/generated/contract.ts".to_owned(),
         typescript::module(&catalog),
     );
+    let document = openapi::document();
+    files.insert(
+        "web/sdk/src/generated/rest.ts".to_owned(),
+        typescript::rest::module(&document, &catalog),
+    );
     files.insert("docs/protocol.md".to_owned(), protocol::page(&catalog));
     files.insert(
         "docs/contract/asyncapi.json".to_owned(),
@@ -20,7 +25,7 @@ pub fn files() -> BTreeMap<String, String> {
     );
     files.insert(
         "docs/contract/openapi.json".to_owned(),
-        text::document(&openapi::document()),
+        text::document(&document),
     );
     let mut add = |name: &str, schema: &Value| {
         files.insert(

@@ -66,6 +66,14 @@ pub fn document() -> Value {
     })
 }
 
+/// The schema that a reference within the document names.
+pub(crate) fn named(reference: &str) -> Option<&str> {
+    reference
+        .strip_prefix('#')?
+        .strip_prefix(SCHEMAS)?
+        .strip_prefix('/')
+}
+
 const TAGS: [(Tag, &str); 8] = [
     (Tag::SignIn, "Accounts and tokens."),
     (Tag::Me, "What users read of themselves."),

@@ -135,6 +135,11 @@ pub(crate) fn named(reference: &str) -> Option<&str> {
     reference.strip_prefix(IN_FILE)
 }
 
+/// What refers to a definition by its name.
+pub(crate) fn reference(name: &str) -> String {
+    format!("{IN_FILE}{name}")
+}
+
 /// A schema that needs nothing beside it.
 pub(crate) fn standalone(title: &str, schema: &Value, definitions: &Definitions) -> Value {
     let mut whole = json!({ "$schema": DIALECT, "title": title });

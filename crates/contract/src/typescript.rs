@@ -1,4 +1,6 @@
-//! TypeScript's types of every message, from the same schemas.
+//! TypeScript's types of every message, from the same schemas, and of what the HTTP API takes and answers.
+
+pub(crate) mod rest;
 
 use crate::catalog::{Catalog, Flow, Message};
 use crate::schema;
@@ -107,16 +109,16 @@ fn define(out: &mut String, name: &str, definition: &Value) {
     }
     out.push('\n');
     comment(out, "", what);
-    let choices = literals(definition);
+    let choices = choices(definition);
     if choices.is_empty() {
         let _ = writeln!(out, "export type {name} = {};", type_of(definition, ""));
         return;
     }
     let _ = write!(out, "export type {name} =");
-    for (literal, what) in choices {
+    for (choice, what) in choices {
         out.push('\n');
         comment(out, "  ", what);
-        let _ = write!(out, "  | {literal}");
+        let _ = write!(out, "  | {choice}");
     }
     out.push_str(";\n");
 }
@@ -171,6 +173,18 @@ fn object(schema: &Value, indent: &str) -> String {
     out.push_str(indent);
     out.push('}');
     out
+}
+
+/// What a definition is one of, each with what it means.
+fn choices(definition: &Value) -> Vec<(String, &str)> {
+    let literals = literals(definition);
+    if !literals.is_empty() {
+        return literals;
+    }
+    let choices = definition["anyOf"].as_array().into_iter().flatten();
+    choices
+        .map(|choice| (type_of(choice, "  "), schema::description(choice)))
+        .collect()
 }
 
 /// The literals that a value is one of, each with what it means.

@@ -1,15 +1,8 @@
+import type { Account } from "@blazing-sun/client";
 import { expect, vi } from "vitest";
 
-export interface KnownUser {
-  user_id: string;
-  username: string;
-  roles: string[];
-  balance_cents: number;
-  currency: string;
-}
-
-export function user(user_id: string, username: string, balance_cents = 5_000): KnownUser {
-  return { user_id, username, roles: [], balance_cents, currency: "eur" };
+export function user(user_id: string, username: string, balance_cents = 5_000): Account {
+  return { user_id, username, roles: [], email: null, is_email_verified: false, balance_cents, currency: "eur" };
 }
 
 export type Frame = Record<string, unknown> & { type: string };
@@ -45,7 +38,7 @@ export class FakeSocket {
     this.onmessage({ data: JSON.stringify(frame) });
   }
 
-  signIn({ user_id, username }: KnownUser): void {
+  signIn({ user_id, username }: Account): void {
     const timestamp = new Date().toISOString();
     this.says({ type: "system.welcome", timestamp });
     this.says({ type: "system.authenticated", user_id, username, roles: [], timestamp });
@@ -63,7 +56,7 @@ export class FakeSocket {
 }
 
 /** What the API answers to everybody: that `current` is signed in, and `more` by path; null is not found. */
-export function stubServer(current: () => KnownUser, more: Readonly<Record<string, unknown>> = {}): void {
+export function stubServer(current: () => Account, more: Readonly<Record<string, unknown>> = {}): void {
   FakeSocket.all.length = 0;
   vi.stubGlobal("WebSocket", FakeSocket);
   vi.stubGlobal("fetch", async (input: string) => {

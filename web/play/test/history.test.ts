@@ -2,9 +2,9 @@ import type { PlayedGame } from "@blazing-sun/client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import "../src/elements/history.js";
 import { Play } from "../src/play.js";
-import { FakeSocket, stubServer } from "./fake_server.js";
+import { FakeSocket, stubServer, user } from "./fake_server.js";
 
-const ADA = { user_id: "1", username: "Ada", roles: [], balance_cents: 5_000, currency: "eur" };
+const ADA = user("1", "Ada");
 
 function game(room_id: string, more: Partial<PlayedGame> = {}): PlayedGame {
   return {

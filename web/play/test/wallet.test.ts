@@ -1,11 +1,20 @@
-import type { DepositLimits, Payment } from "@blazing-sun/client";
+import type { Payment, PaymentTerms, Rest } from "@blazing-sun/client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Play } from "../src/play.js";
 import { FakeSocket, stubServer, user } from "./fake_server.js";
 
 const ADA = user("1", "ada");
 const PAGE = "https://pay.example/cs_1";
-const TERMS = { is_open: true, is_test_money: true, currency: "eur", min_cents: 100, max_cents: 100_000 };
+const TERMS: PaymentTerms = {
+  is_open: true,
+  is_test_money: true,
+  currency: "eur",
+  min_cents: 100,
+  max_cents: 100_000,
+  day_cents: null,
+  week_cents: null,
+  month_cents: null,
+};
 
 let play: Play;
 let server: FakeSocket;
@@ -13,12 +22,14 @@ let server: FakeSocket;
 let api: Record<string, unknown>;
 let left: ReturnType<typeof vi.fn<(address: string) => void>>;
 
-const limits = (used_cents: number, week?: number) => ({
-  limits: ["day", "week", "month"].map((period) => ({
+const limits = (used_cents: number, week: number | null = null): Rest.DepositLimits => ({
+  limits: (["day", "week", "month"] as const).map((period) => ({
     period,
     used_cents,
     amount_cents: period === "week" ? week : null,
+    pending: null,
   })),
+  excluded_until: null,
 });
 
 const payment = (status: Payment["status"], fields: Partial<Payment> = {}): Payment => ({
@@ -27,6 +38,9 @@ const payment = (status: Payment["status"], fields: Partial<Payment> = {}): Paym
   amount_cents: 2_000,
   currency: "eur",
   requested_at: "2026-01-01T00:00:00Z",
+  refunded_cents: 0,
+  session_url: null,
+  error_message: null,
   ...fields,
 });
 
@@ -271,14 +285,14 @@ it("keeps the limits that were asked for last, in whichever order the answers co
     [0, 1],
     [1, 0],
   ]) {
-    const answer: ((limits: DepositLimits) => void)[] = [];
+    const answer: ((limits: Rest.DepositLimits) => void)[] = [];
     vi.spyOn(play.session, "limits").mockImplementation(() => new Promise((resolve) => answer.push(resolve)));
     told("session_created", { request_id: `p${order}` });
     told("expired", { request_id: `p${order}` });
     await vi.waitFor(() => expect(answer).toHaveLength(2));
     const used = [2_000, 700];
     for (const nth of order) {
-      answer[nth]?.(limits(used[nth] ?? 0) as DepositLimits);
+      answer[nth]?.(limits(used[nth] ?? 0));
       await Promise.resolve();
     }
     await vi.waitFor(() => expect(play.client?.wallet.limits?.limits[0]?.used_cents).toBe(700));
@@ -286,7 +300,7 @@ it("keeps the limits that were asked for last, in whichever order the answers co
     told("success", { request_id: `q${order}` });
     await vi.waitFor(() => expect(answer).toHaveLength(3));
     server.says({ type: "wallet.event.limits", ...limits(900) });
-    answer[2]?.(limits(100) as DepositLimits);
+    answer[2]?.(limits(100));
     await new Promise((resolve) => setTimeout(resolve));
     expect(play.client?.wallet.limits?.limits[0]?.used_cents).toBe(900);
   }

@@ -8,7 +8,16 @@ import { Statement } from "../src/elements/statement.js";
 import { TopUp } from "../src/elements/top_up.js";
 import { Wallet } from "../src/wallet.js";
 
-const TERMS: PaymentTerms = { is_open: true, is_test_money: true, currency: "eur", min_cents: 500, max_cents: 5_000 };
+const TERMS: PaymentTerms = {
+  is_open: true,
+  is_test_money: true,
+  currency: "eur",
+  min_cents: 500,
+  max_cents: 5_000,
+  day_cents: null,
+  week_cents: null,
+  month_cents: null,
+};
 
 /** As much of the page's state as these elements use; the client's commands are answered by what the test says. */
 function stub(limits: DepositLimits = { limits: [] }) {
@@ -95,6 +104,9 @@ const payment = (request_id: string, status: Payment["status"], fields: Partial<
   status,
   amount_cents: 2_000,
   currency: "eur",
+  refunded_cents: 0,
+  session_url: null,
+  error_message: null,
   ...fields,
 });
 
@@ -274,6 +286,9 @@ it("shows what has moved, page by page, and what is new without losing the rest"
     kind,
     change_cents: kind === "fee" ? -1_000 : 2_000,
     currency: "eur",
+    room_id: null,
+    game_type: null,
+    room_name: null,
     at: "2026-01-01T10:00:00Z",
     ...fields,
   });

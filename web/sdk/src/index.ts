@@ -20,7 +20,6 @@ export type { Answer } from "./answers.js";
 export { backoffMs } from "./backoff.js";
 export type { ConnectionState, ConnectionStatus } from "./connection.js";
 export type { Unsubscribe } from "./emitter.js";
-export type { GameTranscript, PlayedGame, PlayedGames, Statistics } from "./history.js";
 export { CommandIds } from "./ids.js";
 export type { Invitation, Invitations } from "./invitations.js";
 export type { Lobby } from "./lobby.js";
@@ -41,15 +40,8 @@ export type { Payment, ReturnAddresses, Wallet } from "./wallet.js";
 export { isOnItsWay, isOpen } from "./wallet.js";
 
 // Accounts, over the HTTP API.
-export type {
-  Account,
-  Balance,
-  GameInfo,
-  PaymentTerms,
-  SessionOptions,
-  Transaction,
-  Transactions,
-} from "./session.js";
+export type { SessionOptions } from "./session.js";
 export { ApiProblem, Session } from "./session.js";
+export type * from "./rest.js";
 
 export type * from "./wire.js";

@@ -4,8 +4,9 @@ import type { Unsubscribe } from "./emitter.js";
 import { userIdOf } from "./frames.js";
 import { inOrder } from "./order.js";
 import type { CommandHandle } from "./pending.js";
+import type { DirectMessage, LobbyMessage } from "./rest.js";
 import { DerivedStore, type Store } from "./store.js";
-import type { DirectMessage, LobbyMessage, UserId } from "./wire.js";
+import type { UserId } from "./wire.js";
 
 /** What this user and one other have written to each other. */
 export interface Conversation {

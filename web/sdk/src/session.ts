@@ -1,94 +1,21 @@
 import { parseJson } from "./frames.js";
-import type { GameTranscript, PlayedGames, Statistics } from "./history.js";
 import { LOBBY_ID } from "./messages.js";
 import { SignedOut } from "./refusal.js";
-import type { Payment } from "./wallet.js";
 import type {
-  Cents,
-  DepositLimits,
+  Account,
+  Balance,
   DirectMessage,
+  GameInfo,
+  GameTranscript,
+  ListedRoom,
   LobbyMessage,
-  RoomId,
-  RoomSummary,
-  Timestamp,
-  UserId,
-} from "./wire.js";
-
-export interface Account {
-  user_id: UserId;
-  username: string;
-  roles: string[];
-  /** None for guests. */
-  email?: string | null;
-  /** Whether it is known that mail to it reaches the user. */
-  is_email_verified?: boolean;
-  balance_cents: Cents;
-  currency: string;
-}
-
-export interface Balance {
-  balance_cents: Cents;
-  currency: string;
-}
-
-/** What may be paid in. */
-export interface PaymentTerms {
-  /** Whether anything can be paid in here. */
-  is_open: boolean;
-  /** Nobody is charged for it. */
-  is_test_money: boolean;
-  currency: string;
-  /** At once. */
-  min_cents: Cents;
-  max_cents: Cents;
-  /** The most of one player within 24 hours, 7 days and 30 days; without one there is no limit. */
-  day_cents?: Cents | null;
-  week_cents?: Cents | null;
-  month_cents?: Cents | null;
-}
-
-/** A change of the own balance. */
-export interface Transaction {
-  /** Its own for ever; as a cursor it leads on to the older ones. */
-  id: string;
-  kind: string;
-  /** Above 0 what came in, below 0 what went out. */
-  change_cents: Cents;
-  currency: string;
-  room_id?: RoomId | null;
-  game_type?: string | null;
-  room_name?: string | null;
-  at: Timestamp;
-}
-
-export interface Transactions {
-  /** The newest first. */
-  transactions: Transaction[];
-  /** For the page after this one; null at the end. */
-  next_cursor: string | null;
-}
-
-export interface GameInfo {
-  game_type: string;
-  name: string;
-  min_players: number;
-  max_players: number;
-  entry_fee_cents: Cents;
-  prize_percent: number;
-  currency: string;
-  /** The house's bot plays it with whoever is alone. */
-  has_bot?: boolean;
-  /** A JSON Schema of each move's fields, by the move's name. */
-  moves?: Record<string, unknown>;
-  /** The address of the game's own page module, where one ships with it. */
-  page?: string | null;
-}
-
-interface Grant {
-  access_token: string;
-  expires_in: number;
-  user: Account;
-}
+  PaymentTerms,
+  PlayedGames,
+  Rest,
+  Statistics,
+  Transactions,
+} from "./rest.js";
+import type { RoomId } from "./wire.js";
 
 /** A problem document (RFC 9457), or an answer that was none. */
 export class ApiProblem extends Error {
@@ -120,9 +47,9 @@ const RENEW_BEFORE_MS = 2 * 60_000;
  * no script can read.
  */
 export class Session {
-  #grant: Grant | undefined;
+  #grant: Rest.Grant | undefined;
   #expiresAtMs = 0;
-  #renewal: Promise<Grant> | undefined;
+  #renewal: Promise<Rest.Grant> | undefined;
   /** Where the API is; empty: the page's own origin. */
   readonly origin: string;
   /** Outside of browsers, which keep it from scripts: the refresh token. */
@@ -146,41 +73,41 @@ export class Session {
   }
 
   guest(username?: string): Promise<Account> {
-    return this.#enter("auth/guest", { username: username || undefined });
+    return this.#enter("auth/guest", { username: username || null } satisfies Rest.NewGuest);
   }
 
   login(email: string, password: string): Promise<Account> {
-    return this.#enter("auth/login", { email, password });
+    return this.#enter("auth/login", { email, password } satisfies Rest.Credentials);
   }
 
   register(email: string, password: string, username: string): Promise<Account> {
-    return this.#enter("auth/register", { email, password, username });
+    return this.#enter("auth/register", { email, password, username } satisfies Rest.Registration);
   }
 
   /** Has a link for a new password sent, if there is an account with this address. */
   async forgotPassword(email: string): Promise<void> {
-    await this.#request("auth/password-reset", { email });
+    await this.#request("auth/password-reset", { email } satisfies Rest.PasswordReset);
   }
 
   /** Chooses a new password by the token of a link, and signs in. */
   resetPassword(token: string, password: string): Promise<Account> {
-    return this.#enter("auth/password-reset", { token, password });
+    return this.#enter("auth/password-reset", { token, password } satisfies Rest.PasswordReset);
   }
 
   /** Has a link sent that shows the own address to be right. */
   async askVerification(): Promise<void> {
-    await this.#authorized("auth/verify-email", {});
+    await this.#authorized("auth/verify-email", {} satisfies Rest.Verification);
   }
 
   /** Shows an address to be right by the token of a link. */
   async verifyEmail(token: string): Promise<void> {
-    await this.#request("auth/verify-email", { token });
+    await this.#request("auth/verify-email", { token } satisfies Rest.Verification);
   }
 
   /** Gives the guest who is signed in an address and a password: the same user, with all that is theirs. */
   async upgrade(email: string, password: string, username?: string): Promise<Account> {
-    const body = { email, password, username: username || undefined };
-    return this.#keep(await this.#authorized<Grant>("auth/upgrade", body)).user;
+    const body = { email, password, username: username || null } satisfies Rest.Upgrade;
+    return this.#keep(await this.#authorized<Rest.Grant>("auth/upgrade", body)).user;
   }
 
   /** The account of an earlier visit, or null. */
@@ -217,7 +144,7 @@ export class Session {
   }
 
   async me(): Promise<Account> {
-    return (await this.#authorized<{ user: Account }>("me")).user;
+    return (await this.#authorized<Rest.Me>("me")).user;
   }
 
   balance(): Promise<Balance> {
@@ -244,7 +171,7 @@ export class Session {
     return this.#authorized("me/statistics");
   }
 
-  limits(): Promise<DepositLimits> {
+  limits(): Promise<Rest.DepositLimits> {
     return this.#authorized("me/limits");
   }
 
@@ -253,49 +180,49 @@ export class Session {
   }
 
   /** Those that may still be paid, the newest first. */
-  async openPayments(): Promise<Payment[]> {
-    return (await this.#authorized<{ payments: Payment[] }>("checkout/sessions")).payments;
+  async openPayments(): Promise<Rest.Payment[]> {
+    return (await this.#authorized<Rest.OpenPayments>("checkout/sessions")).payments;
   }
 
-  payment(requestId: string): Promise<Payment> {
+  payment(requestId: string): Promise<Rest.Payment> {
     return this.#authorized(`checkout/sessions/${encodeURIComponent(requestId)}`);
   }
 
   async games(): Promise<GameInfo[]> {
-    return (await this.#request<{ games: GameInfo[] }>("games", undefined, this.#grant?.access_token)).games;
+    return (await this.#request<Rest.GameList>("games", undefined, this.#grant?.access_token)).games;
   }
 
   /** The newest direct messages, sent and received, the newest first. */
   async messages(cursor?: string): Promise<DirectMessage[]> {
-    const page = await this.#authorized<{ messages: DirectMessage[] }>(withCursor("me/messages", cursor));
+    const page = await this.#authorized<Rest.DirectMessages>(withCursor("me/messages", cursor));
     return page.messages;
   }
 
   /** The newest messages of a lobby, the newest first. */
   async lobbyMessages(lobbyId = LOBBY_ID, cursor?: string): Promise<LobbyMessage[]> {
     const path = withCursor(`lobbies/${encodeURIComponent(lobbyId)}/messages`, cursor);
-    return (await this.#authorized<{ messages: LobbyMessage[] }>(path)).messages;
+    return (await this.#authorized<Rest.LobbyMessages>(path)).messages;
   }
 
-  async rooms(): Promise<RoomSummary[]> {
-    return (await this.#authorized<{ rooms: RoomSummary[] }>("rooms")).rooms;
+  async rooms(): Promise<ListedRoom[]> {
+    return (await this.#authorized<Rest.RoomList>("rooms")).rooms;
   }
 
   async #enter(path: string, body: object): Promise<Account> {
-    return this.#keep(await this.#request<Grant>(path, body)).user;
+    return this.#keep(await this.#request<Rest.Grant>(path, body)).user;
   }
 
-  #keep(grant: Grant): Grant {
+  #keep(grant: Rest.Grant): Rest.Grant {
     this.#grant = grant;
     this.#expiresAtMs = this.#now() + grant.expires_in * 1000;
     return grant;
   }
 
   /** One renewal at a time, across tabs too: each uses the cookie up and replaces it. */
-  #refresh(): Promise<Grant> {
+  #refresh(): Promise<Rest.Grant> {
     this.#renewal ??= exclusively(async () => {
       try {
-        return this.#keep(await this.#request<Grant>("auth/refresh", {}));
+        return this.#keep(await this.#request<Rest.Grant>("auth/refresh", {}));
       } catch (error) {
         if ([401, 403].includes(statusOf(error))) {
           this.#grant = undefined;
@@ -335,7 +262,7 @@ export class Session {
     if (kept) this.#cookie = kept.split(";", 1)[0];
     const answer = parseJson(await response.text());
     if (response.ok) return answer as T;
-    const problem = (answer ?? {}) as { code?: unknown; title?: unknown; detail?: unknown };
+    const problem = (answer ?? {}) as { readonly [Field in keyof Rest.Problem]?: unknown };
     const code = String(problem.code ?? `http_${response.status}`);
     throw new ApiProblem(response.status, code, String(problem.detail ?? problem.title ?? code));
   }

@@ -3,13 +3,15 @@ import type { Client } from "./client.js";
 import { Signal, type Unsubscribe } from "./emitter.js";
 import { inOrder } from "./order.js";
 import type { CommandHandle } from "./pending.js";
+import type { Rest } from "./rest.js";
 import { DerivedStore, type Store } from "./store.js";
-import type { Cents, DepositLimits, EventFrame, PaymentChange, Period, Timestamp } from "./wire.js";
+import type { Cents, DepositLimits, EventFrame, PaymentChange, PaymentStatus, Period, Timestamp } from "./wire.js";
 
-/** A payment that this user asked for. */
-export interface Payment extends PaymentChange {
-  readonly requested_at?: Timestamp | undefined;
-  readonly finished_at?: Timestamp | null;
+/** A payment that this user asked for, as far as it is known. */
+export interface Payment extends Omit<Rest.Payment, "status" | "requested_at" | "finished_at"> {
+  status: PaymentStatus;
+  requested_at?: Timestamp | undefined;
+  finished_at?: Timestamp | null;
 }
 
 /** Where the payer comes back to; addresses of the server's own pages. */
@@ -25,7 +27,7 @@ function stepOf(payment: Payment): number {
 }
 
 /** Whether it may still be paid, or is on its way. */
-export function isOpen({ status }: PaymentChange): boolean {
+export function isOpen({ status }: Pick<Payment, "status">): boolean {
   return status === "requested" || status === "session_created";
 }
 

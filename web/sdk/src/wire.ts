@@ -1,6 +1,7 @@
 // What stands on the wire, as the server's own types give it, and what this package makes of that.
 
-import type { CommandType, DepositLimit, Events, Timestamp } from "./generated/contract.js";
+import type { CommandType, Events, Timestamp, DepositLimit as ToldDepositLimit } from "./generated/contract.js";
+import type * as Rest from "./generated/rest.js";
 
 export type * from "./generated/contract.js";
 
@@ -15,35 +16,17 @@ export interface Frame {
   [field: string]: unknown;
 }
 
-/** A message between two users, as it is sent and as the API keeps it. */
-export type DirectMessage = Events["chat.event.message_received"] & {
-  /** Whether its recipient has marked it as read; left out of what has just been sent. */
-  is_read?: boolean;
-};
-
-export type LobbyMessage = Events["chat.event.lobby_message"];
-
 /**
  * How a payment stands; it only moves on. `requested`: there is no page to pay on yet. `session_created`: it can be paid,
  * or is on its way. `disputed` is told beside the others.
  */
-export type PaymentStatus =
-  | "requested"
-  | "session_created"
-  | "failed"
-  | "expired"
-  | "success"
-  | "refunded"
-  | "disputed";
+export type PaymentStatus = Rest.Payment["status"] | "disputed";
 
-/** A payment of one's own, as it is told at each change and as the API keeps it. */
-export type PaymentChange = Omit<Events["wallet.event.top_up"], "status" | "session_url" | "error_message"> & {
-  status: PaymentStatus;
-  /** Where to pay, while it can be paid. */
-  session_url?: string | null;
-  /** Why it failed, for people to read. */
-  error_message?: string | null;
-};
+/** A payment of one's own, as it is told at each change. */
+export type PaymentChange = Omit<Events["wallet.event.top_up"], "status"> & { status: PaymentStatus };
+
+/** A limit as it is told, or as the API keeps it: without an amount there is none. */
+export type DepositLimit = ToldDepositLimit | Rest.DepositLimit;
 
 export interface DepositLimits {
   /** One for each period, the shortest first. */

@@ -43,6 +43,9 @@ const kept = (status: Payment["status"], fields: Partial<Payment> = {}): Payment
   amount_cents: 2_000,
   currency: "eur",
   requested_at: "2026-01-01T00:00:00Z",
+  refunded_cents: 0,
+  session_url: null,
+  error_message: null,
   ...fields,
 });
 

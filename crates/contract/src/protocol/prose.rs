@@ -9,7 +9,7 @@ by `make generated` from the types that stand on the wire, as are the documents 
 - [AsyncAPI 3.0](contract/asyncapi.json): the socket and the topics, every message with its schema and an example;
 - [OpenAPI 3.1](contract/openapi.json): the HTTP API, which signs in, pays in and reads;
 - JSON Schemas, one a message, under `contract/schemas/`: [room_state](contract/schemas/games.event.room_state.json), for one;
-- TypeScript's types in `web/sdk/src/generated/contract.ts`.
+- TypeScript's types under `web/sdk/src/generated/`: `contract.ts` of the socket, `rest.ts` of the HTTP API.
 
 A running server has this page at `/docs`, and the documents below it. Conventions: field names are exact; a field marked `?` may
 be left out, and by clients be null; unknown fields are passed over by whoever reads; money is whole minor units (`amount_cents`); ids of users are numbers

@@ -74,7 +74,7 @@ export class AccountCard extends PlayElement {
     if (!account?.email) return nothing;
     return html`
       <p class="address"><bdi data-testid="account-email">${account.email}</bdi>
-        <span class="chip" data-testid="account-verified" data-verified=${account.is_email_verified ?? false}>
+        <span class="chip" data-testid="account-verified" data-verified=${account.is_email_verified}>
           ${account.is_email_verified ? text.account.verified : text.account.unverified}</span></p>
       ${account.is_email_verified ? nothing : this.verification()}
     `;

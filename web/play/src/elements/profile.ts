@@ -51,7 +51,7 @@ export class ProfilePage extends PlayElement {
         </div>
       </section>
       <div class="columns">
-        ${account.email ? this.address(account.email, account.is_email_verified ?? false) : this.guest()}
+        ${account.email ? this.address(account.email, account.is_email_verified) : this.guest()}
         <section class="card stack" aria-labelledby="session-title">
           <h2 id="session-title">${text.profile.session}</h2>
           <p class="soft">${text.profile.sessionLead}</p>
