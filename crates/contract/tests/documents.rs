@@ -5,18 +5,14 @@ use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::messages::{CLIENT_COMMANDS, parse_command};
 use blazing_sun_contract::{Catalog, Flow, Message};
 use blazing_sun_domain::games::built_in;
-use blazing_sun_harness::contract::strict_validator;
+use blazing_sun_harness::contract::{faults, strict_validator};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use std::collections::BTreeSet;
 
 #[track_caller]
 fn check(name: &str, schema: &Value, example: &Value) {
-    let validator = strict_validator(schema);
-    let wrong: Vec<String> = validator
-        .iter_errors(example)
-        .map(|error| format!("{error} at {}", error.instance_path()))
-        .collect();
+    let wrong = faults(&strict_validator(schema), example);
     assert!(wrong.is_empty(), "{name}: {wrong:#?} in {example}");
 }
 

@@ -34,10 +34,7 @@ pub fn check(frame: &Value) {
     };
     drop(validators);
     let validator = validator.unwrap_or_else(|| panic!("the contract has no such frame: {frame}"));
-    let wrong: Vec<String> = validator
-        .iter_errors(frame)
-        .map(|error| format!("{} at {}", error, error.instance_path()))
-        .collect();
+    let wrong = faults(&validator, frame);
     assert!(
         wrong.is_empty(),
         "not by the contract: {wrong:#?} in {frame}"
@@ -74,10 +71,7 @@ pub fn check_answer(schema: &str, answer: &Value) {
     );
     let reference = format!("#/components/schemas/{schema}");
     let validator = strict_validator(&json!({ "$ref": reference, "components": components }));
-    let wrong: Vec<String> = validator
-        .iter_errors(answer)
-        .map(|error| format!("{} at {}", error, error.instance_path()))
-        .collect();
+    let wrong = faults(&validator, answer);
     assert!(wrong.is_empty(), "no {schema}: {wrong:#?} in {answer}");
 }
 
@@ -103,6 +97,14 @@ fn read(kind: &str) -> Option<Arc<Validator>> {
 /// Where it is no schema.
 pub fn strict_validator(schema: &Value) -> Validator {
     jsonschema::validator_for(&closed(schema)).unwrap_or_else(|error| panic!("no schema: {error}"))
+}
+
+/// What of it is not as the schema says, and where.
+pub fn faults(validator: &Validator, value: &Value) -> Vec<String> {
+    let errors = validator.iter_errors(value);
+    errors
+        .map(|error| format!("{error} at `{}`", error.instance_path()))
+        .collect()
 }
 
 /// The schema, but that its objects have no other fields than those that it names.

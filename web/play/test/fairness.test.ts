@@ -1,6 +1,6 @@
 import type { FairnessReport } from "@blazing-sun/client";
 import { describe, expect, it } from "vitest";
-import { findingsOf } from "../src/elements/fairness.js";
+import { findingsOf } from "../src/findings.js";
 
 const right: FairnessReport = {
   roomId: "r",

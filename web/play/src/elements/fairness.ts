@@ -6,15 +6,9 @@ import {
   type Transcripts,
 } from "@blazing-sun/client";
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { canCheck, downloadRecord, findingsList, findingsOf, findingsStyle, recordName } from "../findings.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
-
-/** One sentence of what was checked. */
-interface Finding {
-  readonly tone: "good" | "bad" | "plain";
-  readonly words: string;
-  readonly testId: string;
-}
 
 /** Checks a room's draws from what this page has seen of it, and says in words what came of it. */
 export class FairnessPanel extends LitElement {
@@ -72,28 +66,17 @@ export class FairnessPanel extends LitElement {
   private findings(): TemplateResult | typeof nothing {
     if (!canCheck()) return html`<p class="soft">${text.checks.notHere}</p>`;
     if (!this.report) return nothing;
-    const findings = findingsOf(this.report, this.me);
-    return html`<ul>
-      ${findings.map(({ tone, words, testId }) => html`<li class=${tone} data-testid=${testId}><span>${words}</span></li>`)}
-    </ul>`;
+    return findingsList(findingsOf(this.report, this.me));
   }
 
   private record(): TemplateResult | typeof nothing {
     if (!this.report || this.report.server === "hidden") return nothing;
-    const file = fileName(this.roomId);
     return html`<button class="small" data-testid="download-record" @click=${this.download}>${text.checks.download}</button>
-      <p class="soft">${text.checks.downloadLead} <code>blazing-sun verify ${file}</code></p>`;
+      <p class="soft">${text.checks.downloadLead} <code>blazing-sun verify ${recordName(this.roomId)}</code></p>`;
   }
 
   private readonly download = () => {
-    const lines = this.transcripts?.file(this.roomId) ?? "";
-    const url = URL.createObjectURL(new Blob([lines], { type: "application/x-ndjson" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = fileName(this.roomId);
-    link.click();
-    // The browser has taken it up by the next turn of its loop.
-    setTimeout(() => URL.revokeObjectURL(url));
+    downloadRecord(this.roomId, this.transcripts?.file(this.roomId) ?? "");
   };
 
   private async check(): Promise<void> {
@@ -106,6 +89,7 @@ export class FairnessPanel extends LitElement {
 
   static override styles = [
     ui,
+    findingsStyle,
     css`
       details {
         padding: var(--space-3) var(--space-4);
@@ -139,32 +123,7 @@ export class FairnessPanel extends LitElement {
         font-style: italic;
       }
       ul {
-        margin: var(--space-3) 0 0;
-        padding: 0;
-        list-style: none;
-      }
-      li {
-        display: flex;
-        gap: var(--space-2);
-        margin-top: var(--space-1);
-      }
-      li::before {
-        flex: none;
-        width: 1.2em;
-        content: "–";
-        color: var(--text-2);
-      }
-      li.good::before {
-        content: "✓";
-        color: var(--good);
-      }
-      li.bad {
-        color: var(--bad);
-        font-weight: 700;
-      }
-      li.bad::before {
-        content: "✗";
-        color: var(--bad);
+        margin-top: var(--space-3);
       }
       code {
         font-family: var(--mono);
@@ -175,52 +134,6 @@ export class FairnessPanel extends LitElement {
       }
     `,
   ];
-}
-
-/** Browsers offer their cryptography to secure pages only. */
-function canCheck(): boolean {
-  return globalThis.crypto?.subtle !== undefined;
-}
-
-function fileName(roomId: string): string {
-  return `room-${roomId}.jsonl`;
-}
-
-/** What a report says, in words. */
-export function findingsOf(report: FairnessReport, me: string): Finding[] {
-  const { checks } = text;
-  const findings: Finding[] = [];
-  const add = (tone: Finding["tone"], testId: string, words: string) => findings.push({ tone, testId, words });
-  const tones = { right: "good", wrong: "bad", hidden: "plain", unknown: "plain" } as const;
-  add(tones[report.server], "check-server", checks.server[report.server]);
-  if (report.replacedWrong > 0) add("bad", "check-replaced", checks.replacedWrong(report.replacedWrong));
-  else if (report.replaced > 0) add("good", "check-replaced", checks.replaced(report.replaced));
-
-  const names = (seed: string) =>
-    report.seats
-      .filter((seat) => seat.seed === seed)
-      .map((seat) => (seat.isBot ? checks.bot(seat.username) : seat.username))
-      .join(", ");
-  if (report.seats.some(({ userId }) => userId === me)) {
-    const tone = { right: "good", wrong: "bad", none: "plain" } as const;
-    const isListed = report.seats.some(({ userId, seed }) => userId === me && seed === "right");
-    const own = report.own === "none" && isListed ? "listed" : report.own;
-    add(own === "listed" ? "plain" : tone[own], "check-own", checks.own[own]);
-  }
-  if (names("right")) add("good", "check-seats", checks.seatsRight(names("right")));
-  if (names("wrong")) add("bad", "check-seats-wrong", checks.seatsWrong(names("wrong")));
-  if (names("none")) add("plain", "check-seats-none", checks.seatsNone(names("none")));
-
-  if (report.serverSeed === null || report.seats.length === 0) return findings;
-  if (report.wrongRolls.length === 0) add("good", "draws-checked", text.drawsMatch(report.rolls));
-  for (const { number, username, value, drawn } of report.wrongRolls.slice(0, 5)) {
-    add("bad", "draws-wrong", checks.wrongRoll(number, username, value, drawn));
-  }
-  if (report.wrongRolls.length > 5) add("bad", "draws-checked", text.drawsFail(report.wrongRolls.length));
-  if (report.missedRolls > 0) add("plain", "draws-missed", checks.missed(report.missedRolls));
-  if (report.result === "right") add("good", "check-result", checks.result(report.winner ?? ""));
-  if (report.result === "wrong") add("bad", "check-result", checks.resultWrong);
-  return findings;
 }
 
 customElements.define("bs-fairness", FairnessPanel);

@@ -8,11 +8,11 @@ import {
   type PropertyValues,
   type TemplateResult,
 } from "lit";
+import { canCheck, downloadRecord, findingsList, findingsOf, findingsStyle, recordName } from "../findings.js";
 import type { Play } from "../play.js";
 import { seedsOf } from "../replay.js";
 import { text } from "../texts.js";
 import { ui } from "../ui.js";
-import { findingsOf } from "./fairness.js";
 
 /** Whether a played game's draws follow from its seeds: the verdict, each finding, and all that it rests on. */
 export class Proof extends LitElement {
@@ -40,7 +40,7 @@ export class Proof extends LitElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     const isOther = changed.has("roomId") || (changed.has("lines") && !isSame(changed.get("lines"), this.lines));
     if (isOther) this.report = undefined;
-    if (isOther && this.hasDraws && globalThis.crypto?.subtle) void this.check();
+    if (isOther && this.hasDraws && canCheck()) void this.check();
   }
 
   override render(): TemplateResult {
@@ -55,7 +55,7 @@ export class Proof extends LitElement {
     const { report } = this;
     const isToldOtherwise = this.contradicted.length > 0;
     if (!isToldOtherwise) {
-      if (!globalThis.crypto?.subtle) return html`<p class="verdict">${text.checks.notHere}</p>`;
+      if (!canCheck()) return html`<p class="verdict">${text.checks.notHere}</p>`;
       if (!report) return html`<p class="soft" role="status">${text.replay.checking}</p>`;
     }
     const isWrong = isToldOtherwise || (report !== undefined && isContradicted(report));
@@ -79,9 +79,7 @@ export class Proof extends LitElement {
       });
     }
     if (findings.length === 0) return nothing;
-    return html`<ul>${findings.map(
-      ({ tone, words, testId }) => html`<li class=${tone} data-testid=${testId}><span>${words}</span></li>`,
-    )}</ul>`;
+    return findingsList(findings);
   }
 
   private seeds(): TemplateResult {
@@ -115,7 +113,7 @@ export class Proof extends LitElement {
           ${text.replay.copyAll}</button>
         <button data-testid="download-record" @click=${this.download}>${text.checks.download}</button>
       </div>
-      <p class="soft">${text.checks.downloadLead} <code>blazing-sun verify room-${this.roomId}.jsonl</code></p>
+      <p class="soft">${text.checks.downloadLead} <code>blazing-sun verify ${recordName(this.roomId)}</code></p>
     </details>`;
   }
 
@@ -130,13 +128,7 @@ export class Proof extends LitElement {
 
   private readonly download = () => {
     const file = this.lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    const url = URL.createObjectURL(new Blob([file], { type: "application/x-ndjson" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `room-${this.roomId}.jsonl`;
-    link.click();
-    // The browser has taken it up by the next turn of its loop.
-    setTimeout(() => URL.revokeObjectURL(url));
+    downloadRecord(this.roomId, file);
   };
 
   private async check(): Promise<void> {
@@ -147,6 +139,7 @@ export class Proof extends LitElement {
 
   static override styles = [
     ui,
+    findingsStyle,
     css`
       .verdict {
         display: flex;
@@ -188,33 +181,7 @@ export class Proof extends LitElement {
         color: var(--bad-soft);
       }
       ul {
-        margin: 0;
-        padding: 0;
-        list-style: none;
         font-size: var(--text-m);
-      }
-      li {
-        display: flex;
-        gap: var(--space-2);
-        margin-top: var(--space-1);
-        overflow-wrap: anywhere;
-      }
-      li::before {
-        flex: none;
-        width: 1.2em;
-        content: "–";
-        color: var(--text-2);
-      }
-      li.good::before {
-        content: "✓";
-        color: var(--good);
-      }
-      li.bad {
-        color: var(--bad);
-        font-weight: 700;
-      }
-      li.bad::before {
-        content: "✗";
       }
       summary {
         min-height: 44px;

@@ -1,7 +1,7 @@
 //! The committed OpenAPI document, and answers held against it: whatever a test asks for has to be described there.
 
 use super::world::Answer;
-use blazing_sun_harness::contract::closed;
+use blazing_sun_harness::contract::{closed, faults};
 use jsonschema::{Draft, Validator};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -76,10 +76,7 @@ fn body_fits(described: &Value, at: &str, answer: &Answer) -> Result<(), String>
     }
     let body: Value = serde_json::from_str(&answer.text).map_err(|error| error.to_string())?;
     let validator = validator(format!("{at} {media_type}"), &content["schema"]);
-    let faults: Vec<String> = validator
-        .iter_errors(&body)
-        .map(|fault| format!("{fault} at `{}`", fault.instance_path()))
-        .collect();
+    let faults = faults(&validator, &body);
     match faults.is_empty() {
         true => Ok(()),
         false => Err(faults.join("; ")),
