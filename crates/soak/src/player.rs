@@ -119,6 +119,9 @@ pub struct Player {
     waits_for: BTreeSet<String>,
     /// Rooms beside the one that this one looks at.
     strays: BTreeSet<String>,
+    /// Rooms that one is perhaps in still: a refusal said otherwise, which may have meant that one only watches, or an answer
+    /// that was repeated, which may have been so once.
+    doubted: BTreeSet<String>,
     /// Messages to this one that were not yet marked as read.
     unread: VecDeque<String>,
     acts_at: Instant,
@@ -145,6 +148,7 @@ impl Player {
             heard_at: Instant::now(),
             waits_for: BTreeSet::new(),
             strays: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             unread: VecDeque::new(),
             acts_at: Instant::now(),
         }

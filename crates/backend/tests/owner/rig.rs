@@ -98,7 +98,10 @@ impl Rig {
         // While brokers still tell of what is deleted, it is not made anew.
         let (log, lost) = (&self.log, Topic::new(topic));
         until("the topic is another", async || {
-            log.ensure_topics(&topics).await.unwrap();
+            // It may be told as there by one broker, and be gone before it is looked at.
+            if log.ensure_topics(&topics).await.is_err() {
+                return false;
+            }
             let bounds = log.bounds(&lost).await.unwrap_or_default();
             !bounds.is_empty() && bounds.iter().all(|bounds| bounds.end == 0)
         })

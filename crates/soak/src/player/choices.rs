@@ -54,6 +54,9 @@ impl Player {
         let at = self.random.usize(..self.done.len());
         let (id, frame) = self.done[at].clone();
         let name = text(&frame["type"]).replacen("games.command.", "", 1);
+        if name == "leave_room" {
+            self.doubted.insert(text(&frame["room_id"]).to_owned());
+        }
         self.pend(id, &name, frame).await;
     }
 

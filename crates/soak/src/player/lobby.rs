@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Somebody who stays away longer than this is told as gone.
 const AWAY: Duration = Duration::from_millis(2_500);
 
+/// What ends one's part in a room, whether one plays there or watches.
+pub(super) const EXITS: [&str; 3] = ["stop_spectating", "leave_spectate", "leave_room"];
+
 impl Player {
     /// What the frame says of places in queues and of rooms beside the one that is looked at.
     pub(super) fn note_lobby(&mut self, frame: &Value, kind: &str) {
@@ -24,13 +27,14 @@ impl Player {
                 }
             }
             "error" => {
-                // A place that could not be paid for is told late, and names no game.
-                if frame["code"] == "insufficient_balance" {
-                    self.waits_for.clear();
-                }
                 if let "not_in_room" | "room_not_found" = text(&frame["code"])
                     && let Some(room) = room
                 {
+                    let asked = self.pending.get(text(&frame["command_id"]));
+                    let is_sure = |name: &str| EXITS.contains(&name) || name == "rejoin_room";
+                    if !asked.is_some_and(|asked| is_sure(&asked.name)) {
+                        self.doubted.insert(room.to_owned());
+                    }
                     self.forget(room);
                 }
             }
@@ -191,6 +195,11 @@ impl Player {
                 .await;
         }
         let Some(room) = self.view.room.clone() else {
+            if let Some(doubted) = self.doubted.pop_first() {
+                // Its answer is how one stands there.
+                let fields = json!({ "room_id": doubted });
+                return self.command("rejoin_room", fields).await;
+            }
             // A game goes on faster with its players.
             match self.left.take() {
                 Some(left) => {

@@ -2,6 +2,7 @@
 //! another, asks others in, and looks through lists.
 
 use super::Player;
+use super::lobby::EXITS;
 use super::view::Phase;
 use crate::crew::{Offer, PASSWORD};
 use crate::history::{number, text};
@@ -59,8 +60,7 @@ impl Player {
     }
 
     pub(super) async fn stop_watching(&mut self, room: String) {
-        const NAMES: [&str; 3] = ["stop_spectating", "leave_spectate", "leave_room"];
-        let name = NAMES[self.random.usize(..NAMES.len())];
+        let name = EXITS[self.random.usize(..EXITS.len())];
         self.command(name, json!({ "room_id": room })).await;
     }
 
