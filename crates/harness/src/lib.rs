@@ -28,7 +28,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// How long anything may take.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A signed-in guest.
 #[derive(Debug, Clone)]

@@ -224,7 +224,7 @@ impl Rig {
     /// The next event of any kind.
     pub async fn next(&mut self) -> Value {
         while self.queue.is_empty() {
-            let records = timeout(Duration::from_secs(10), self.events.next()).await;
+            let records = timeout(Duration::from_secs(60), self.events.next()).await;
             for record in records.expect("an event within ten seconds").unwrap() {
                 self.queue
                     .push_back(serde_json::from_slice(&record.payload).unwrap());
@@ -247,7 +247,7 @@ impl Rig {
 
     /// The next record that could not be read.
     pub async fn dead_letter(&mut self) -> Value {
-        let records = timeout(Duration::from_secs(10), self.dead.next()).await;
+        let records = timeout(Duration::from_secs(60), self.dead.next()).await;
         let records = records.expect("a dead letter within ten seconds").unwrap();
         assert_eq!(records.len(), 1);
         serde_json::from_slice(&records[0].payload).unwrap()

@@ -535,7 +535,7 @@ async fn a_second_engine_fences_the_first() {
     let mut second = Rig::start(dir.path());
     let record = json!({ "room_id": "r", "game_type": "bigger_dice", "room_name": "x" });
     let lost = tokio::time::timeout(
-        Duration::from_secs(10),
+        Duration::from_secs(60),
         first
             .log
             .append_and_wait(vec![blazing_sun_backbone::log::NewRecord {
@@ -550,7 +550,7 @@ async fn a_second_engine_fences_the_first() {
         lost.await.unwrap().is_err(),
         "the fenced engine acknowledges nothing"
     );
-    let failure = tokio::time::timeout(Duration::from_secs(10), first.engine.failed())
+    let failure = tokio::time::timeout(Duration::from_secs(60), first.engine.failed())
         .await
         .unwrap();
     assert!(

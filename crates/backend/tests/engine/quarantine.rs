@@ -56,7 +56,7 @@ async fn comings_and_goings(rig: &Rig, count: usize) -> Vec<(String, u64)> {
     let mut events = rig.log.subscribe(from.collect()).unwrap();
     let mut told = Vec::new();
     while told.len() < count {
-        let records = timeout(Duration::from_secs(10), events.next()).await;
+        let records = timeout(Duration::from_secs(60), events.next()).await;
         for record in records.expect("an event within ten seconds").unwrap() {
             let event: serde_json::Value = serde_json::from_slice(&record.payload).unwrap();
             let kind = event["event_type"].as_str().unwrap();

@@ -309,7 +309,7 @@ async fn wait_for_queued(rig: &Rig, expected: usize) {
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await;
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
     waited.unwrap_or_else(|_| panic!("{expected} queued"));
 }
 
@@ -320,7 +320,7 @@ async fn a_banned_account_and_one_in_too_many_rooms_are_not_matched() {
     let banned = |user: i64| {
         let database = rusqlite::Connection::open(options(dir.path()).path).unwrap();
         database
-            .busy_timeout(std::time::Duration::from_secs(10))
+            .busy_timeout(std::time::Duration::from_secs(60))
             .unwrap();
         let query = "INSERT INTO users (id, username, roles, status, created_ms, last_seen_ms)
                      VALUES (?1, 'P', '[]', 'banned', 0, 0)";
@@ -422,7 +422,7 @@ async fn a_match_of_a_game_that_is_gone_is_settled_for_all() {
             }
         }
     };
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(10), settled).await;
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), settled).await;
     let refused = waited.unwrap()["refused"].clone();
     for (at, user) in ["1", "2"].iter().enumerate() {
         assert_eq!(refused[at][0], json!(user), "{refused}");

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 pub const PARTITIONS: u32 = 2;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 const DAY_MS: i64 = 86_400_000;
 
 pub struct Rig {

@@ -18,7 +18,7 @@ pub const KEY: &str = "sk_test_rig";
 pub const WEBHOOK_SECRET: &str = "whsec_rig";
 pub const SUCCESS_URL: &str = "https://play.example/paid?session={CHECKOUT_SESSION_ID}";
 pub const CANCEL_URL: &str = "https://play.example/back";
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 /// What a session of 25 euros is asked for with.
 pub const SESSION: &[(&str, &str)] = &[

@@ -32,7 +32,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// How long anything may take.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(90);
 pub const KEY: &str = "sk_test_rig";
 pub const SECRET: &str = "whsec_rig";
 pub const GAME: &str = "dice";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Session, take-over and everything on a busy machine.
-const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(40);
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(120);
 
 /// Who owns each partition, and in which epoch.
 async fn owners(site: &Site) -> BTreeMap<i32, (String, i64)> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 const SEED: u64 = 0x5eed_c0de;
 const CUTS_OF_EACH: u64 = 20;
 const ONE_OF: u64 = 12;
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use crate::site::{Servers, Site};
 use crate::tables::Tables;
 use std::time::Duration;
 
-const WITHIN: Duration = Duration::from_secs(30);
+const WITHIN: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_database_loses_and_doubles_nothing() {

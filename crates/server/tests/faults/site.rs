@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub const PARTITIONS: u32 = 6;
 /// Everything is decided and published so soon after the last command.
-const AT_REST_WITHIN: Duration = Duration::from_secs(60);
+const AT_REST_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What a site waits for that stands still is told so soon.
 const LOOK_WITHIN: Duration = Duration::from_secs(20);

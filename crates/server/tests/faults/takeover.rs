@@ -19,7 +19,7 @@ const ROOMS_OF_USER: usize = 16;
 const FIRST_USER: u64 = 1_000_000;
 const AT_ONCE: usize = 1_000;
 const PARTITION: u32 = 2;
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A room's id in the partition.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_secs(120);
 
 async fn tool(name: &'static str, arguments: Vec<String>) -> String {
     let run = tokio::task::spawn_blocking(move || {
