@@ -35,6 +35,7 @@ mod program;
 mod replay;
 pub mod serve;
 mod tail;
+#[allow(dead_code, reason = "live settings change the filter")]
 mod telemetry;
 mod test_bank;
 mod topics;
