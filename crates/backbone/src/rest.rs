@@ -46,6 +46,8 @@ pub enum Tag {
     Socket,
     /// For operators and other programs.
     Service,
+    /// What operators see and do.
+    Operators,
 }
 
 /// What a request has to bring so that it is answered.
@@ -55,6 +57,8 @@ pub enum Access {
     Open,
     /// An access token.
     Bearer,
+    /// An access token of an operator.
+    Operator,
     /// An access token, for one of the bodies that it takes.
     BearerOrNothing,
     /// The refresh token's cookie.
@@ -313,6 +317,9 @@ impl Operation {
             Access::Open | Access::RefreshCookieOrNothing => self,
             Access::Bearer | Access::BearerOrNothing => {
                 self.refuses(&[UNAUTHENTICATED, TOKEN_EXPIRED, ACCOUNT_CLOSED])
+            }
+            Access::Operator => {
+                self.refuses(&[UNAUTHENTICATED, TOKEN_EXPIRED, ACCOUNT_CLOSED, FORBIDDEN])
             }
             Access::RefreshCookie => self.refuses(&[UNAUTHENTICATED, ACCOUNT_CLOSED]),
         }

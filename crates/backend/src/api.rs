@@ -2,15 +2,15 @@
 //! no money, and plays nothing: that goes by commands on the log.
 
 mod auth;
-mod body;
+pub mod body;
 mod client;
-mod endpoint;
+pub mod endpoint;
 mod history;
 mod limits;
 mod lists;
 mod me;
 mod messages;
-mod page;
+pub mod page;
 mod payments;
 mod problem;
 mod recovery;
@@ -23,7 +23,7 @@ mod tests;
 pub(crate) use body::fuzz_body;
 
 pub use auth::{Account, Grant};
-pub use client::{InvalidNetwork, Network};
+pub use client::{InvalidNetwork, Network, bearer};
 pub use history::{
     GameResult, GameStatistics, GameTranscript, PlayedGame, PlayedGames, PlayedSeat, Statistics,
 };
@@ -174,13 +174,25 @@ pub fn operations() -> Vec<Operation> {
 /// Everything under `/api`, the key set and the probes. Serve it with `ConnectInfo<SocketAddr>`:
 /// without, all clients count as one address.
 pub fn router(state: ApiState) -> Router {
-    endpoint::router_of(endpoints())
+    let routes = endpoint::router_of(endpoints())
         .route("/api", any(service::not_found))
         .route("/api/", any(service::not_found))
-        .route("/api/{*path}", any(service::not_found))
+        .route("/api/{*path}", any(service::not_found));
+    finished(routes).with_state(state)
+}
+
+/// Routes beside these, of another crate's state, that answer as these do.
+pub fn router_beside<S: Clone + Send + Sync + 'static>(
+    endpoints: Vec<Endpoint<S>>,
+    state: S,
+) -> Router {
+    finished(endpoint::router_of(endpoints)).with_state(state)
+}
+
+fn finished<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .method_not_allowed_fallback(service::method_not_allowed)
         .layer(map_response(with_security_headers))
-        .with_state(state)
 }
 
 async fn with_security_headers(mut response: Response) -> Response {

@@ -4,6 +4,7 @@ pub mod accounts;
 #[cfg(test)]
 pub mod conformance;
 mod digest;
+pub mod operators;
 pub mod played;
 pub mod postgres;
 pub mod reads;

@@ -27,6 +27,15 @@ pub fn files() -> BTreeMap<String, String> {
         "docs/contract/openapi.json".to_owned(),
         text::document(&document),
     );
+    let of_operators = openapi::operators_document();
+    files.insert(
+        "docs/contract/openapi-operators.json".to_owned(),
+        text::document(&of_operators),
+    );
+    files.insert(
+        "web/console/src/generated/rest.ts".to_owned(),
+        typescript::rest::module_alone(&of_operators, &catalog),
+    );
     let mut add = |name: &str, schema: &Value| {
         files.insert(
             format!("docs/contract/schemas/{name}.json"),

@@ -21,6 +21,16 @@ const ABOUT: &str = "Signing in, paying in, and reading one's account, the games
                      `x-rate-limits` tells how often one may ask, with the defaults: that many at once, and as many again \
                      over the period. Beyond it the answer is 429 with `Retry-After`.";
 
+const ABOUT_OPERATORS: &str = "What the console at `/kafka` is made of. Every operation takes the access token of a user \
+                               who has the role `admin`, by the token and by the store: who loses the role is refused \
+                               with the next request. Every action is in the log that `operatorLog` lists.\n\n\
+                               Lists come in pages, newest first unless said otherwise. Amounts are whole cents. User \
+                               ids are texts of digits. Instants are RFC 3339, UTC. Fields may be added to any object.\n\n\
+                               What is refused or fails is answered with a problem document (RFC 9457), whose `code` \
+                               never changes its meaning.";
+
+const TAGS_OF_OPERATORS: [(Tag, &str); 1] = [(Tag::Operators, "What operators see and do.")];
+
 /// Every operation that clients may use, in the document's order.
 pub fn operations() -> Vec<Operation> {
     let mut operations = blazing_sun_backend::api::operations();
@@ -29,8 +39,40 @@ pub fn operations() -> Vec<Operation> {
     operations
 }
 
-/// The document.
+/// Every operation of operators, in their document's order.
+pub fn operators_operations() -> Vec<Operation> {
+    blazing_sun_console::operations()
+}
+
+/// The document of what clients may use.
 pub fn document() -> Value {
+    let summary =
+        "The HTTP API of a server for real-time multiplayer games that are played for money.";
+    document_of("Blazing Sun", summary, ABOUT, &TAGS, operations())
+}
+
+/// The document of what operators may use.
+pub fn operators_document() -> Value {
+    document_of(
+        "Blazing Sun for operators",
+        "What operators see and do over HTTP.",
+        ABOUT_OPERATORS,
+        &TAGS_OF_OPERATORS,
+        operators_operations(),
+    )
+}
+
+fn document_of(
+    title: &str,
+    summary: &str,
+    about: &str,
+    tags: &[(Tag, &str)],
+    operations: Vec<Operation>,
+) -> Value {
+    let tags: Vec<Value> = tags
+        .iter()
+        .map(|(tag, description)| json!({ "name": name_of(*tag), "description": description }))
+        .collect();
     let mut generator = SchemaSettings::draft2020_12()
         .for_serialize()
         .with(|settings| {
@@ -40,7 +82,7 @@ pub fn document() -> Value {
         .into_generator();
     let mut components = operation::Components::default();
     let mut paths = Map::new();
-    for operation in operations() {
+    for operation in operations {
         let described = components.describe(&operation, &mut generator);
         let item = paths.entry(operation.path).or_insert_with(|| json!({}));
         item[operation.method.as_str()] = described;
@@ -48,14 +90,14 @@ pub fn document() -> Value {
     json!({
         "openapi": "3.1.1",
         "info": {
-            "title": "Blazing Sun",
+            "title": title,
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "The HTTP API of a server for real-time multiplayer games that are played for money.",
-            "description": ABOUT,
+            "summary": summary,
+            "description": about,
             "license": { "name": "MIT or Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/", "description": "The server that this document comes from." }],
-        "tags": TAGS.map(|(tag, description)| json!({ "name": name_of(tag), "description": description })),
+        "tags": tags,
         "paths": paths,
         "components": {
             "schemas": schemas(&mut generator),
@@ -95,6 +137,7 @@ fn name_of(tag: Tag) -> &'static str {
         Tag::History => "History",
         Tag::Socket => "Socket",
         Tag::Service => "Service",
+        Tag::Operators => "Operators",
     }
 }
 

@@ -13,16 +13,19 @@ pub use socket::{Listener, is_served};
 use blazing_sun_backbone::credentials::TokenVerifier;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
 use blazing_sun_backend::engine::Engine;
+use blazing_sun_backend::store::StoreError;
+use blazing_sun_console::{Actions, By};
 use blazing_sun_domain::UserId;
 use blazing_sun_gateway::{Control, ReadPosition};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Does what operators ask for.
 #[derive(Clone)]
 pub struct Operator {
     accounts: Arc<Accounts>,
+    actions: Actions,
     edge: Edge,
     /// One at a time, so that what the store says last is what the edge is told last.
     bans: Arc<tokio::sync::Mutex<()>>,
@@ -46,57 +49,61 @@ pub enum Edge {
 
 impl Operator {
     /// On the accounts of an engine that runs, with what serves players beside it, if anything does.
-    pub fn new(accounts: Arc<Accounts>, edge: Edge) -> Operator {
+    pub fn new(accounts: Arc<Accounts>, actions: Actions, edge: Edge) -> Operator {
         Operator {
             accounts,
+            actions,
             edge,
             bans: Arc::default(),
         }
     }
 
-    /// Does it, and says what came of it.
-    pub async fn answer(&self, request: Request) -> Result<Value, Failure> {
+    /// Does it in somebody's name, and says what came of it. What changes something is in the operators' log.
+    pub async fn answer(&self, by: &By, request: Request) -> Result<Value, Failure> {
         let accounts = &self.accounts;
         match request {
             Request::ShowUser { user } => told(accounts.profile(&named(&user)?).await?),
+            Request::Held => told(self.held().await?),
+            Request::GatewayPositions => told(self.gateway_positions().await?),
             Request::CreateUser {
                 id,
                 username,
                 credentials,
                 roles,
             } => {
-                let credentials = credentials.map(|given| (given.email, given.password));
+                let detail = json!({ "user_id": id, "username": username, "roles": roles });
                 let wanted = Wanted {
                     id,
                     username,
-                    credentials,
+                    credentials: credentials.map(|given| (given.email, given.password)),
                     roles,
                 };
-                told(accounts.create(wanted).await?)
+                let create = async { told(accounts.create(wanted).await?) };
+                self.act(by, "user.create", None, detail, create).await
             }
             Request::ChangeRole { user, role, has_it } => {
-                told(accounts.change_role(&named(&user)?, &role, has_it).await?)
+                let detail = json!({ "role": role, "has_it": has_it });
+                let who = self.one(&user).await?;
+                let change = async { told(accounts.change_role(&who, &role, has_it).await?) };
+                self.act(by, "user.role", Some(&who), detail, change).await
             }
             Request::Ban { user, reason } => {
-                let who = named(&user)?;
-                let _one_at_a_time = self.bans.lock().await;
-                let profile = accounts.set_banned(&who, true, reason.as_deref()).await?;
-                self.shut_out(profile.user_id);
-                told(profile)
+                let detail = json!({ "reason": reason });
+                let who = self.one(&user).await?;
+                let ban = self.set_banned(&who, true, reason.as_deref());
+                self.act(by, "user.ban", Some(&who), detail, ban).await
             }
             Request::Unban { user } => {
-                let who = named(&user)?;
-                let _one_at_a_time = self.bans.lock().await;
-                let profile = accounts.set_banned(&who, false, None).await?;
-                if let Edge::Here { verifier, .. } = &self.edge {
-                    verifier.allow(profile.user_id);
-                }
-                told(profile)
+                let who = self.one(&user).await?;
+                let unban = self.set_banned(&who, false, None);
+                self.act(by, "user.unban", Some(&who), json!({}), unban)
+                    .await
             }
-            Request::Held => told(self.held().await?),
-            Request::GatewayPositions => told(self.gateway_positions().await?),
             Request::Token { user, minutes } => {
-                told(accounts.token(&named(&user)?, minutes).await?)
+                let detail = json!({ "minutes": minutes });
+                let who = self.one(&user).await?;
+                let take = async { told(accounts.token(&who, minutes).await?) };
+                self.act(by, "user.token", Some(&who), detail, take).await
             }
             Request::Credit {
                 user,
@@ -104,13 +111,58 @@ impl Operator {
                 reason,
                 command_id,
             } => {
-                let who = named(&user)?;
-                let credited = accounts
-                    .credit(&who, amount_cents, reason.as_deref(), command_id)
-                    .await?;
-                told(credited)
+                let detail = json!({
+                    "amount_cents": amount_cents,
+                    "reason": reason,
+                    "command_id": command_id,
+                });
+                let who = self.one(&user).await?;
+                let credit = async {
+                    let credited =
+                        accounts.credit(&who, amount_cents, reason.as_deref(), command_id);
+                    told(credited.await?)
+                };
+                self.act(by, "user.credit", Some(&who), detail, credit)
+                    .await
             }
         }
+    }
+
+    /// The user that is meant, by id: the log names nobody's email.
+    async fn one(&self, user: &str) -> Result<UserRef, OperatorError> {
+        let user = self.accounts.find(&named(user)?).await?;
+        Ok(UserRef::Id(user.id))
+    }
+
+    async fn act(
+        &self,
+        by: &By,
+        action: &str,
+        target: Option<&UserRef>,
+        detail: Value,
+        effect: impl Future<Output = Result<Value, Failure>>,
+    ) -> Result<Value, Failure> {
+        let target = target.map(UserRef::to_string);
+        let done = self
+            .actions
+            .run(by, action, target.as_deref(), detail, effect);
+        done.await
+    }
+
+    async fn set_banned(
+        &self,
+        who: &UserRef,
+        is_banned: bool,
+        reason: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let _one_at_a_time = self.bans.lock().await;
+        let profile = self.accounts.set_banned(who, is_banned, reason).await?;
+        if is_banned {
+            self.shut_out(profile.user_id);
+        } else if let Edge::Here { verifier, .. } = &self.edge {
+            verifier.allow(profile.user_id);
+        }
+        told(profile)
     }
 }
 
@@ -124,7 +176,7 @@ impl Operator {
             return Err(nothing());
         };
         let backend = engine.held().await.ok_or_else(nothing)?;
-        Ok(serde_json::json!({ "backend": backend, "gateway": gateway.held() }))
+        Ok(json!({ "backend": backend, "gateway": gateway.held() }))
     }
 
     async fn gateway_positions(&self) -> Result<Vec<GatewayPosition>, Failure> {
@@ -160,6 +212,12 @@ fn named(user: &str) -> Result<UserRef, OperatorError> {
 
 fn told(answer: impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(answer).map_err(|error| Failure::new("failed", error.to_string()))
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        OperatorError::from(error).into()
+    }
 }
 
 impl From<OperatorError> for Failure {

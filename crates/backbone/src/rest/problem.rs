@@ -78,6 +78,7 @@ kinds! {
     TOKEN_EXPIRED = 401 "token_expired" "The access token has expired: renew it.";
     WRONG_CREDENTIALS = 401 "wrong_credentials" "Email or password is wrong.";
     ACCOUNT_CLOSED = 403 "account_closed" "The account was closed.";
+    FORBIDDEN = 403 "forbidden" "The account is no operator's: it has not, or has no more, the role `admin`.";
     GUESTS_NOT_ALLOWED = 403 "guests_not_allowed" "This deployment has no guests.";
     ORIGIN_NOT_ALLOWED = 403 "origin_not_allowed" "A page of another origin asks; see `gateway.allowed_origins`.";
     UNKNOWN_GAME_IN_PATH = 404 "unknown_game" "This server has no such game.";

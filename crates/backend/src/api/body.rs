@@ -1,6 +1,5 @@
 //! JSON bodies: read within bounds, and answered for field by field.
 
-use super::ApiState;
 use super::problem::Problem;
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
@@ -16,7 +15,7 @@ const DISCARDED_BYTES_MAX: usize = 256 * 1024;
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// The fields of a JSON object. An empty body is an object without fields.
-pub(super) struct Fields(Map<String, Value>);
+pub struct Fields(Map<String, Value>);
 
 impl Fields {
     fn parse(bytes: &[u8]) -> Result<Fields, Problem> {
@@ -35,13 +34,13 @@ impl Fields {
     }
 
     /// A text that must be there.
-    pub(super) fn text(&self, name: &'static str) -> Result<&str, Problem> {
+    pub fn text(&self, name: &'static str) -> Result<&str, Problem> {
         self.optional_text(name)?
             .ok_or_else(|| Problem::invalid_format(format!("`{name}` is missing.")).in_field(name))
     }
 
     /// A whole number that must be there.
-    pub(super) fn whole_number(&self, name: &'static str) -> Result<i64, Problem> {
+    pub fn whole_number(&self, name: &'static str) -> Result<i64, Problem> {
         let wrong = |what| Problem::invalid_format(format!("`{name}` {what}")).in_field(name);
         let value = self.0.get(name).filter(|value| !value.is_null());
         let value = value.ok_or_else(|| wrong("is missing."))?;
@@ -51,8 +50,13 @@ impl Fields {
             .ok_or_else(|| wrong("must be a whole number."))
     }
 
+    /// What stands there, of whatever kind; none where it is left out.
+    pub fn value(&self, name: &'static str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
     /// A text that may be left out or null.
-    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<&str>, Problem> {
+    pub fn optional_text(&self, name: &'static str) -> Result<Option<&str>, Problem> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -70,27 +74,27 @@ fn whole(value: f64) -> Option<i64> {
 }
 
 /// A body that is read field by field, as its schema describes it.
-pub(super) trait Read: Sized {
+pub trait Read: Sized {
     /// Reads all fields, or says which one is at fault.
     fn read(fields: &Fields) -> Result<Self, Problem>;
 }
 
 /// The body of a request, read.
-pub(super) struct Body<T>(pub(super) T);
+pub struct Body<T>(pub T);
 
-impl<T: Read> FromRequest<ApiState> for Body<T> {
+impl<S: Sync, T: Read> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &ApiState) -> Result<Body<T>, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
         let fields = Fields::from_request(request, state).await?;
         T::read(&fields).map(Body)
     }
 }
 
-impl FromRequest<ApiState> for Fields {
+impl<S: Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &ApiState) -> Result<Fields, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Fields, Problem> {
         let (parts, body) = request.into_parts();
         let read = tokio::time::timeout(READ_WITHIN, read(body)).await;
         let timeout = || {

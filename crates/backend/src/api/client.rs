@@ -7,8 +7,9 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use blazing_sun_backbone::client_address::parse_forwarded;
-use blazing_sun_backbone::credentials::{Claims, TokenError};
+use blazing_sun_backbone::credentials::{Claims, TokenError, TokenVerifier};
 use blazing_sun_backbone::rest::problem::{ORIGIN_NOT_ALLOWED, TOKEN_EXPIRED};
+use blazing_sun_domain::Millis;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
@@ -196,27 +197,36 @@ impl FromRequestParts<ApiState> for Bearer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Bearer, Problem> {
-        let value = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let token = value.and_then(|value| value.split_once(' '));
-        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some((_, token)) = token else {
-            return Err(Problem::unauthenticated(
-                "Send `Authorization: Bearer` with an access token.",
-            ));
-        };
-        match state.0.verifier.verify(token.trim(), (state.0.clock)()) {
-            Ok(claims) => Ok(Bearer(claims)),
-            Err(TokenError::Expired) => {
-                let detail = "The access token has expired.";
-                Err(Problem::new(TOKEN_EXPIRED, detail))
-            }
-            Err(TokenError::Forbidden) => Err(AccountsError::AccountClosed.into()),
-            Err(TokenError::Invalid(_)) => {
-                Err(Problem::unauthenticated("The access token is not valid."))
-            }
+        let now = (state.0.clock)();
+        bearer(&parts.headers, &state.0.verifier, now).map(Bearer)
+    }
+}
+
+/// What the access token of a request says, if it is good at this time.
+pub fn bearer(
+    headers: &HeaderMap,
+    verifier: &TokenVerifier,
+    now: Millis,
+) -> Result<Claims, Problem> {
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = value.and_then(|value| value.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, token)) = token else {
+        return Err(Problem::unauthenticated(
+            "Send `Authorization: Bearer` with an access token.",
+        ));
+    };
+    match verifier.verify(token.trim(), now) {
+        Ok(claims) => Ok(claims),
+        Err(TokenError::Expired) => {
+            let detail = "The access token has expired.";
+            Err(Problem::new(TOKEN_EXPIRED, detail))
+        }
+        Err(TokenError::Forbidden) => Err(AccountsError::AccountClosed.into()),
+        Err(TokenError::Invalid(_)) => {
+            Err(Problem::unauthenticated("The access token is not valid."))
         }
     }
 }

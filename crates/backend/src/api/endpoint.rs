@@ -10,17 +10,17 @@ use blazing_sun_backbone::rest::{Answer, Link, Method, Operation, Parameter, Pla
 use blazing_sun_domain::UserId;
 use schemars::json_schema;
 
-/// A route.
-pub(super) struct Endpoint {
+/// A route of an API with this state.
+pub struct Endpoint<S = ApiState> {
     operation: Operation,
-    answers: MethodRouter<ApiState>,
+    answers: MethodRouter<S>,
 }
 
-impl Endpoint {
+impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     /// That this function answers.
-    pub(super) fn new<H, T>(operation: Operation, handler: H) -> Endpoint
+    pub fn new<H, T>(operation: Operation, handler: H) -> Endpoint<S>
     where
-        H: Handler<T, ApiState>,
+        H: Handler<T, S>,
         T: 'static,
     {
         let method = match operation.method {
@@ -35,7 +35,9 @@ impl Endpoint {
 }
 
 /// A router of these, and of nothing else.
-pub(super) fn router_of(endpoints: Vec<Endpoint>) -> Router<ApiState> {
+pub(super) fn router_of<S: Clone + Send + Sync + 'static>(
+    endpoints: Vec<Endpoint<S>>,
+) -> Router<S> {
     endpoints
         .into_iter()
         .fold(Router::new(), |router, endpoint| {
@@ -44,7 +46,7 @@ pub(super) fn router_of(endpoints: Vec<Endpoint>) -> Router<ApiState> {
 }
 
 /// What clients are told of these.
-pub(super) fn operations_of(endpoints: Vec<Endpoint>) -> Vec<Operation> {
+pub fn operations_of<S>(endpoints: Vec<Endpoint<S>>) -> Vec<Operation> {
     let operations = endpoints.into_iter().map(|endpoint| endpoint.operation);
     operations.collect()
 }
@@ -64,12 +66,12 @@ pub(super) fn with_cookie(answer: Answer) -> Answer {
 }
 
 /// Somebody in an example.
-pub(super) fn example_user() -> UserId {
+pub fn example_user() -> UserId {
     UserId::new(7_204_518_833).unwrap_or(UserId::SYSTEM)
 }
 
 /// `cursor`, of every list in pages.
-pub(super) fn cursor() -> Parameter {
+pub fn cursor() -> Parameter {
     Parameter {
         place: Place::Query,
         name: "cursor",
@@ -81,10 +83,10 @@ pub(super) fn cursor() -> Parameter {
 }
 
 /// Where the next page begins, as an answer says it.
-pub(super) const CURSOR_EXAMPLE: &str = "AAAAAAAAADI";
+pub const CURSOR_EXAMPLE: &str = "AAAAAAAAADI";
 
 /// From a list's answer to its next page.
-pub(super) fn next_page(operation: &'static str) -> Link {
+pub fn next_page(operation: &'static str) -> Link {
     Link {
         name: "nextPage",
         operation,

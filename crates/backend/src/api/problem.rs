@@ -47,21 +47,24 @@ impl Problem {
         StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    pub(super) fn invalid_format(detail: impl Into<Cow<'static, str>>) -> Problem {
+    /// What was sent can not be read.
+    pub fn invalid_format(detail: impl Into<Cow<'static, str>>) -> Problem {
         Problem::new(problem::INVALID_FORMAT, detail)
     }
 
-    pub(super) fn unauthenticated(detail: &'static str) -> Problem {
+    /// There is no valid token.
+    pub fn unauthenticated(detail: &'static str) -> Problem {
         Problem::new(problem::UNAUTHENTICATED, detail)
     }
 
-    pub(super) fn unavailable() -> Problem {
+    /// It can not be done right now.
+    pub fn unavailable() -> Problem {
         let detail = "This can not be answered right now; try again in a moment.";
         Problem::new(problem::UNAVAILABLE, detail).retry_after(Duration::from_secs(1))
     }
 
     /// For a failure of ours, which is logged here and told to nobody.
-    fn internal(error: &(dyn Error + 'static)) -> Problem {
+    pub fn internal(error: &(dyn Error + 'static)) -> Problem {
         tracing::error!(error, "a request failed");
         let detail = "Something went wrong here; it has been noted.";
         Problem::new(problem::INTERNAL, detail)

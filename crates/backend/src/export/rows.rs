@@ -10,7 +10,7 @@ use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 /// Tables that are copied as they are: name, columns, and the order of the rows where their place is the order.
-const TABLES: [(&str, &str, &str); 15] = [
+const TABLES: [(&str, &str, &str); 17] = [
     ("deployment", "name, value", ""),
     ("account_balance", "account, balance", ""),
     ("room_journal", "room_id, part, inputs", ""),
@@ -58,6 +58,12 @@ const TABLES: [(&str, &str, &str); 15] = [
         "user_id, owed_cents, limits, excluded_until_ms",
         "",
     ),
+    (
+        "operator_log",
+        "id, at_ms, operator, action, target, detail, outcome",
+        "ORDER BY id",
+    ),
+    ("live_setting", "name, value, changed_ms, changed_by", ""),
 ];
 
 /// Copies all tables but those of sessions, connections and owners, which are of the processes that run. Answers with

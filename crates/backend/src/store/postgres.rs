@@ -5,6 +5,7 @@ mod accounts;
 mod batch;
 mod error;
 mod lock;
+mod operators;
 mod outbox;
 mod owner_store;
 mod pipeline;
@@ -25,6 +26,7 @@ pub use batch::{
 };
 pub use blazing_sun_backbone::postgres::{PgFailure, PgOptions, PgOptionsError};
 pub use lock::PgLock;
+pub use operators::PgOperators;
 pub use outbox::PartitionState;
 pub use owner_store::{Landed, PgStore};
 pub use pool::PgPool;

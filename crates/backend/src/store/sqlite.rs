@@ -5,6 +5,7 @@ mod accounts;
 mod engine_store;
 mod journals;
 mod messages;
+mod operators;
 mod played;
 mod quarantine;
 mod reads;
@@ -18,6 +19,7 @@ pub use journals::{
     ArchivedJournal, SavedJournal, archived_journal, each_archived_journal, each_saved_journal,
     has_digests, saved_journal,
 };
+pub use operators::SqliteOperators;
 pub use quarantine::quarantined_room;
 pub use reads::SqliteReads;
 

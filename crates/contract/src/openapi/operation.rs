@@ -100,7 +100,7 @@ fn add_content(response: &mut Value, other: Value) {
 fn security(access: Access) -> Value {
     match access {
         Access::Open => json!([]),
-        Access::Bearer => json!([{ "accessToken": [] }]),
+        Access::Bearer | Access::Operator => json!([{ "accessToken": [] }]),
         Access::BearerOrNothing => json!([{ "accessToken": [] }, {}]),
         Access::RefreshCookie => json!([{ "refreshToken": [] }]),
         Access::RefreshCookieOrNothing => json!([{ "refreshToken": [] }, {}]),

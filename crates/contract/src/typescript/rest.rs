@@ -41,6 +41,23 @@ pub(crate) fn module(document: &Value, catalog: &Catalog) -> String {
     out
 }
 
+/// The whole module, of an OpenAPI document, that needs no other module.
+pub(crate) fn module_alone(document: &Value, catalog: &Catalog) -> String {
+    let mut own = schemas(document);
+    for name in schema::needed(&json!(own), &catalog.definitions) {
+        if !own.contains_key(&name)
+            && let Some(definition) = catalog.definitions.get(&name)
+        {
+            own.insert(name, definition.clone());
+        }
+    }
+    let mut out = HEAD.to_owned();
+    for (name, definition) in &own {
+        out.push_str(&text_of(name, definition));
+    }
+    out
+}
+
 fn text_of(name: &str, definition: &Value) -> String {
     let mut text = String::new();
     define(&mut text, name, definition);

@@ -8,6 +8,7 @@ use crate::config::{Config, Mode};
 use crate::data_dir::{DataDir, DataDirError, database_file, existing_database};
 use crate::serve::Parts;
 use blazing_sun_backbone::credentials::Keys;
+use blazing_sun_console::By;
 use blazing_sun_domain::Games;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -86,11 +87,12 @@ impl Target {
         let keys = Keys::load(&keys_path.unwrap_or_else(|| data_dir.keys()))
             .map_err(|error| Failure::new("no_keys", chain(error)))?;
         let started = Parts::start_backend(&self.config, &data_dir, &keys, self.games.clone());
-        let (engine, accounts) = started
+        let (engine, accounts, actions) = started
             .await
             .map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
-        let answer = Operator::new(accounts, Edge::None)
-            .answer(request.clone())
+        let by = By::command_line(&own_name());
+        let answer = Operator::new(accounts, actions, Edge::None)
+            .answer(&by, request.clone())
             .await;
         let stopped = tokio::task::spawn_blocking(move || engine.stop()).await;
         drop(data_dir);
@@ -104,7 +106,7 @@ async fn over<T: DeserializeOwned>(
     mut stream: UnixStream,
     request: &Request,
 ) -> Result<Result<T, Failure>, Failure> {
-    let line = protocol::line_of_request(request)
+    let line = protocol::line_of_request(request, Some(&own_name()))
         .map_err(|error| Failure::new("failed", error.to_string()))?;
     let asked = async {
         stream.write_all(line.as_bytes()).await?;
@@ -122,6 +124,14 @@ async fn over<T: DeserializeOwned>(
             "the server ended before it answered",
         )),
     }
+}
+
+/// Who runs this program, also where another's rights were taken for it.
+pub(super) fn own_name() -> String {
+    let named = ["SUDO_USER", "LOGNAME", "USER"].into_iter();
+    let mut named = named.filter_map(|name| std::env::var(name).ok());
+    let found = named.find(|name| !name.is_empty());
+    found.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()))
 }
 
 /// No server, or one that was killed and left its socket.

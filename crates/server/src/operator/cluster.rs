@@ -1,6 +1,7 @@
 //! Asking a deployment on Kafka and PostgreSQL: no process of it needs to run, but what is money is decided by a
 //! backend, and waited for.
 
+use super::client::own_name;
 use super::protocol::{self, Failure, Request};
 use super::{Edge, Operator};
 use crate::brokers::postgres_options;
@@ -10,7 +11,8 @@ use crate::serve::{Ground, accounts};
 use anyhow::Context;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backend::accounts::Accounts;
-use blazing_sun_backend::store::postgres::{PgAccounts, PgPool, PgReads};
+use blazing_sun_backend::store::postgres::PgPool;
+use blazing_sun_console::{Actions, By};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -21,23 +23,21 @@ pub(super) async fn ask<T: DeserializeOwned>(
     request: &Request,
 ) -> Result<T, Failure> {
     let reached = reach(config).await;
-    let accounts = reached.map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
-    let operator = Operator::new(Arc::new(accounts), Edge::None);
-    let answer = operator.answer(request.clone()).await;
+    let (accounts, actions) =
+        reached.map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
+    let operator = Operator::new(Arc::new(accounts), actions, Edge::None);
+    let by = By::command_line(&own_name());
+    let answer = operator.answer(&by, request.clone()).await;
     protocol::read_answer(&protocol::line_of_answer(&answer))
 }
 
-async fn reach(config: &Config) -> anyhow::Result<Accounts> {
+async fn reach(config: &Config) -> anyhow::Result<(Accounts, Actions)> {
     let path = config.keys.clone().unwrap_or_default();
     let keys = Keys::load(&path).context("cannot use the keys")?;
     let pool = PgPool::new(&postgres_options(&config.database)?)?;
     // What backends commit is looked for now and then.
     let (_, commits) = watch::channel(0);
-    let ground = Ground {
-        store: Arc::new(PgAccounts::new(pool.clone())),
-        reads: Arc::new(PgReads::new(pool)),
-        log: Arc::new(place::connect(config).await?),
-        commits,
-    };
-    accounts(config, &keys, &ground, None)
+    let log = Arc::new(place::connect(config).await?);
+    let ground = Ground::on_postgres(&pool, log, commits);
+    Ok((accounts(config, &keys, &ground, None)?, ground.actions()))
 }

@@ -147,6 +147,8 @@ impl Failure {
 #[derive(Serialize)]
 struct Asked<'a> {
     v: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
     #[serde(flatten)]
     request: &'a Request,
 }
@@ -154,6 +156,8 @@ struct Asked<'a> {
 #[derive(Deserialize)]
 struct Version {
     v: u32,
+    #[serde(default)]
+    by: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -164,25 +168,28 @@ struct Answered {
     error: Option<Failure>,
 }
 
-/// A request's line.
-pub fn line_of_request(request: &Request) -> Result<String, serde_json::Error> {
+/// A request's line, and whose it is: the name that the operators' log takes.
+pub fn line_of_request(request: &Request, by: Option<&str>) -> Result<String, serde_json::Error> {
     let asked = Asked {
         v: VERSION,
+        by,
         request,
     };
     Ok(format!("{}\n", serde_json::to_string(&asked)?))
 }
 
-/// A request from its line. What it says is never quoted: it may hold a password.
-pub fn read_request(line: &str) -> Result<Request, Failure> {
+/// A request from its line, and whose it says to be. What it says is never quoted: it may hold a password.
+pub fn read_request(line: &str) -> Result<(Request, Option<String>), Failure> {
     let invalid = |what: &str| Failure::new("invalid_request", what);
     let version: Version =
         serde_json::from_str(line).map_err(|_| invalid("a request is a JSON object with `v`"))?;
     if version.v != VERSION {
         return Err(other_version("this server speaks", VERSION, version.v));
     }
-    serde_json::from_str(line)
-        .map_err(|_| invalid("there is no such request, or a field of it is missing or ill-typed"))
+    let request = serde_json::from_str(line).map_err(|_| {
+        invalid("there is no such request, or a field of it is missing or ill-typed")
+    })?;
+    Ok((request, version.by))
 }
 
 /// An answer's line.
@@ -231,16 +238,18 @@ mod tests {
             reason: Some("sorry".to_owned()),
             command_id: CommandId(uuid::Uuid::from_u128(1)),
         };
-        let line = line_of_request(&request).unwrap();
+        let line = line_of_request(&request, None).unwrap();
         assert_eq!(
             line,
             "{\"v\":1,\"op\":\"credit\",\"user\":\"7\",\"amount_cents\":250,\"reason\":\"sorry\",\
              \"command_id\":\"00000000-0000-0000-0000-000000000001\"}\n"
         );
-        assert_eq!(
-            line_of_request(&read_request(&line).unwrap()).unwrap(),
-            line
-        );
+        let (read, by) = read_request(&line).unwrap();
+        assert_eq!(by, None);
+        assert_eq!(line_of_request(&read, None).unwrap(), line);
+        let signed = line_of_request(&Request::Held, Some("ada")).unwrap();
+        assert_eq!(signed, "{\"v\":1,\"by\":\"ada\",\"op\":\"held\"}\n");
+        assert_eq!(read_request(&signed).unwrap().1.as_deref(), Some("ada"));
         assert_eq!(
             line_of_answer(&Ok(json!({ "a": 1 }))),
             "{\"ok\":{\"a\":1},\"v\":1}\n"

@@ -3,6 +3,7 @@
 
 use super::Operator;
 use super::protocol::{self, Failure, LINE_BYTES_MAX};
+use blazing_sun_console::By;
 use rustix::process::geteuid;
 use std::fs::{File, Permissions};
 use std::io;
@@ -128,6 +129,8 @@ async fn talk(
     operator: &Operator,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
+    let uid = stream.peer_cred().map_or(0, |peer| peer.uid());
+    let peer = format!("uid-{uid}");
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     loop {
@@ -139,7 +142,10 @@ async fn talk(
             return Ok(());
         };
         let answer = match line.map(|line| protocol::read_request(&line)) {
-            Ok(Ok(request)) => operator.answer(request).await,
+            Ok(Ok((request, by))) => {
+                let by = By::command_line(&by.unwrap_or_else(|| peer.clone()));
+                operator.answer(&by, request).await
+            }
             Ok(Err(failure)) => Err(failure),
             Err(failure) => {
                 let line = protocol::line_of_answer(&Err(failure));

@@ -16,7 +16,6 @@ use blazing_sun_backbone::log::LogError;
 use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::owner::{Backend, OwnerError, OwnerOptions};
 use blazing_sun_backend::store::StoreError;
-use blazing_sun_backend::store::postgres::{PgAccounts, PgReads};
 use blazing_sun_domain::Games;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,12 +45,11 @@ impl Parts {
         };
         let backend = start_backend(config, &keys, &games, front, bench).await?;
         front.waits_for("what `system.events` says of bans is read");
-        let ground = Ground {
-            store: Arc::new(PgAccounts::new(backend.pool())),
-            reads: Arc::new(PgReads::new(backend.pool())),
-            log: Arc::new(backend.log()),
-            commits: backend.committed(),
-        };
+        let ground = Ground::on_postgres(
+            &backend.pool(),
+            Arc::new(backend.log()),
+            backend.committed(),
+        );
         let accounts = Arc::new(settings::accounts(config, &keys, &ground, mail)?);
         let (gateway, log, hearing) = match edge {
             Some(edge) => (Some(edge.gateway), Some(edge.log), edge.hearing),
@@ -68,6 +66,7 @@ impl Parts {
             verifier.forbid(user);
         }
         let has_bot = config.bot.enabled && (gateway.is_some() || config.bot.gateway.is_some());
+        let console = settings::console(games.clone(), &ground, accounts.clone(), verifier.clone());
         let api = settings::api(
             config,
             &keys,
@@ -83,7 +82,8 @@ impl Parts {
             gateway,
             players: Some(Players {
                 api,
-                operator: Operator::new(accounts.clone(), Edge::None),
+                console,
+                operator: Operator::new(accounts.clone(), ground.actions(), Edge::None),
                 accounts,
                 signer: keys.signer(),
             }),

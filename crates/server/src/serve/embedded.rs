@@ -15,7 +15,8 @@ use blazing_sun_backbone::topics;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::engine::{Engine, EngineOptions};
 use blazing_sun_backend::mail::MailRoom;
-use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteReads};
+use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteOperators, SqliteReads};
+use blazing_sun_console::Actions;
 use blazing_sun_domain::Games;
 use blazing_sun_gateway::Gateway;
 use std::net::SocketAddr;
@@ -62,6 +63,7 @@ impl Parts {
             keys.sealer().passwords().clone(),
         )
         .await?;
+        let games_of_console = games.clone();
         let api = settings::api(
             config,
             &keys,
@@ -72,6 +74,12 @@ impl Parts {
             config.bot.enabled,
             bench,
         )?;
+        let console = settings::console(
+            games_of_console,
+            &ground,
+            accounts.clone(),
+            verifier.clone(),
+        );
         let edge = Edge::Here {
             verifier,
             gateway: gateway.control(),
@@ -85,7 +93,8 @@ impl Parts {
             gateway: Some(gateway),
             players: Some(Players {
                 api,
-                operator: Operator::new(accounts.clone(), edge),
+                console,
+                operator: Operator::new(accounts.clone(), ground.actions(), edge),
                 accounts,
                 signer: keys.signer(),
             }),
@@ -103,7 +112,7 @@ impl Parts {
         data_dir: &DataDir,
         keys: &Keys,
         games: Games,
-    ) -> anyhow::Result<(Arc<Engine>, Arc<Accounts>)> {
+    ) -> anyhow::Result<(Arc<Engine>, Arc<Accounts>, Actions)> {
         let database = data_dir.database();
         let partitions = SqliteLog::open_read_only(&database)
             .with_context(|| format!("cannot read {}", database.display()))?
@@ -111,13 +120,17 @@ impl Parts {
             .await
             .map_or(config.log.partitions, |bounds| bounds.len() as u32);
         let engine = start_engine(config, data_dir, partitions, keys, games).await?;
-        let accounts = Arc::new(settings::accounts(config, keys, &ground(&engine), None)?);
-        Ok((engine, accounts))
+        let ground = ground(&engine);
+        let accounts = Arc::new(settings::accounts(config, keys, &ground, None)?);
+        Ok((engine, accounts, ground.actions()))
     }
 }
 
 fn ground(engine: &Engine) -> Ground {
+    let operators = Arc::new(SqliteOperators::new(engine.access()));
     Ground {
+        operators: operators.clone(),
+        settings: operators,
         store: Arc::new(SqliteAccounts::new(engine.access())),
         reads: Arc::new(SqliteReads::new(engine.access())),
         log: engine.log(),

@@ -47,6 +47,8 @@ pub(super) enum Owner {
 /// What knows users and their money.
 pub(super) struct Players {
     pub(super) api: Router,
+    /// For operators.
+    pub(super) console: Router,
     pub(super) accounts: Arc<Accounts>,
     pub(super) operator: Operator,
     pub(super) signer: TokenSigner,
@@ -104,6 +106,7 @@ impl Parts {
         let parts = [
             self.gateway.as_ref().map(Gateway::router),
             self.players.as_ref().map(|players| players.api.clone()),
+            self.players.as_ref().map(|players| players.console.clone()),
             self.payments.as_ref().map(Payments::router),
             self.probes.clone(),
         ];

@@ -13,11 +13,14 @@ use blazing_sun_backend::api::{self, ApiConfig, ApiParts, ApiState, Rates};
 use blazing_sun_backend::chat::ChatRules;
 use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::accounts::AccountStore;
+use blazing_sun_backend::store::operators::{LiveSettings, OperatorLog};
+use blazing_sun_backend::store::postgres::{PgAccounts, PgOperators, PgPool, PgReads};
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_backend::wallet::WalletRules;
 use blazing_sun_checkout::secret::Secret;
 use blazing_sun_checkout::stripe::StripeOptions;
 use blazing_sun_checkout::{CheckoutOptions, Pace};
+use blazing_sun_console::{Actions, Console, ConsoleParts};
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::wallet::DepositRules;
 use blazing_sun_domain::{Cents, Games};
@@ -154,6 +157,34 @@ pub struct Ground {
     pub log: Arc<dyn EventLog>,
     /// Changes with every batch that is committed in this process.
     pub commits: watch::Receiver<u64>,
+    /// What operators did.
+    pub operators: Arc<dyn OperatorLog>,
+    /// What operators have set.
+    pub settings: Arc<dyn LiveSettings>,
+}
+
+impl Ground {
+    /// Where the database is PostgreSQL.
+    pub fn on_postgres(
+        pool: &PgPool,
+        log: Arc<dyn EventLog>,
+        commits: watch::Receiver<u64>,
+    ) -> Ground {
+        let operators = Arc::new(PgOperators::new(pool.clone()));
+        Ground {
+            store: Arc::new(PgAccounts::new(pool.clone())),
+            reads: Arc::new(PgReads::new(pool.clone())),
+            log,
+            commits,
+            operators: operators.clone(),
+            settings: operators,
+        }
+    }
+
+    /// Does things in an operator's name.
+    pub fn actions(&self) -> Actions {
+        Actions::new(self.operators.clone(), system_clock())
+    }
 }
 
 /// Who may sign in.
@@ -228,6 +259,25 @@ pub fn api(
         },
     });
     Ok(api::router(state))
+}
+
+/// What operators see and do over HTTP.
+pub fn console(
+    games: Games,
+    ground: &Ground,
+    accounts: Arc<Accounts>,
+    verifier: TokenVerifier,
+) -> Router {
+    blazing_sun_console::router(Console::new(ConsoleParts {
+        accounts,
+        reads: ground.reads.clone(),
+        log: ground.log.clone(),
+        operators: ground.operators.clone(),
+        settings: ground.settings.clone(),
+        games: Arc::new(games),
+        verifier,
+        clock: system_clock(),
+    }))
 }
 
 /// The WebSocket edge, under this name.

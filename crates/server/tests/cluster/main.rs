@@ -2,6 +2,9 @@
 
 mod backends;
 mod bench;
+mod console;
+#[path = "../support/console.rs"]
+mod console_api;
 mod games;
 mod gateways;
 mod guests;

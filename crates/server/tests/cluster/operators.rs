@@ -3,7 +3,7 @@
 use blazing_sun_harness::{Client, Cluster};
 use serde_json::Value;
 
-async fn user(cluster: &Cluster, arguments: &[&str]) -> Value {
+pub async fn user(cluster: &Cluster, arguments: &[&str]) -> Value {
     let arguments: Vec<&str> = [&["user"], arguments, &["--json"]].concat();
     let output = cluster.tool(&arguments).await;
     let error = String::from_utf8_lossy(&output.stderr);

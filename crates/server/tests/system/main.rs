@@ -2,6 +2,9 @@
 
 mod chat;
 mod command_table;
+mod console;
+#[path = "../support/console.rs"]
+mod console_api;
 mod crashes;
 mod games;
 mod guests;

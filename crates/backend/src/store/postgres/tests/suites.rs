@@ -3,9 +3,9 @@ use crate::directory::ROOMS_MAX;
 use crate::partition::ListQuery;
 use crate::store::accounts::conformance::idle::Planted;
 use crate::store::conformance::{self, PARTITION, Subject};
-use crate::store::postgres::{PgAccounts, PgDirectory, PgReads};
+use crate::store::postgres::{PgAccounts, PgDirectory, PgOperators, PgReads};
 use crate::store::reads::ReadSide;
-use crate::store::{Listing, ListingChange, Standing, accounts};
+use crate::store::{Listing, ListingChange, Standing, accounts, operators};
 use blazing_sun_domain::UserId;
 use blazing_sun_domain::room::Membership;
 use serde_json::json;
@@ -60,6 +60,24 @@ fn the_accounts_conform() {
         accounts::conformance::all(store.clone()).await;
         accounts::conformance::idle::all(store, plant).await;
     });
+}
+
+#[test]
+fn what_operators_do_conforms_and_is_only_added() {
+    let database = Database::new();
+    let store = PgOperators::new(database.pool.clone());
+    database
+        .runtime
+        .block_on(operators::conformance::all(&store));
+    for sql in [
+        "UPDATE operator_log SET operator = ''",
+        "DELETE FROM operator_log",
+        "TRUNCATE operator_log",
+    ] {
+        let error = database.execute(sql).unwrap_err();
+        let text = std::error::Error::source(&error).unwrap().to_string();
+        assert!(text.contains("only added"), "{text}");
+    }
 }
 
 fn planted_sql(user: UserId, planted: Planted) -> String {

@@ -1,0 +1,89 @@
+//! What operators see and do, as a library with two faces: the HTTP API under `/api/v1/admin`, and the functions that the
+//! command line calls. Whoever asks over HTTP has the role `admin`; every action is in the operators' log.
+
+mod actions;
+mod guard;
+mod log;
+mod me;
+mod query;
+
+pub use actions::{Actions, By};
+pub use guard::{ADMIN_ROLE, Admin};
+pub use log::{LogEntries, LogEntry};
+pub use me::Operator;
+
+use axum::Router;
+use blazing_sun_backbone::credentials::TokenVerifier;
+use blazing_sun_backbone::log::EventLog;
+use blazing_sun_backbone::rest::Operation;
+use blazing_sun_backend::accounts::{Accounts, Clock};
+use blazing_sun_backend::api::{endpoint, router_beside};
+use blazing_sun_backend::store::operators::{LiveSettings, OperatorLog};
+use blazing_sun_backend::store::reads::ReadSide;
+use blazing_sun_domain::Games;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// A route of the console.
+type Endpoint = endpoint::Endpoint<Console>;
+
+/// What the console stands on.
+pub struct ConsoleParts {
+    /// Users, and what may be done to them.
+    pub accounts: Arc<Accounts>,
+    /// Ledger and directory.
+    pub reads: Arc<dyn ReadSide>,
+    /// The topics.
+    pub log: Arc<dyn EventLog>,
+    /// What operators did.
+    pub operators: Arc<dyn OperatorLog>,
+    /// What operators have set.
+    pub settings: Arc<dyn LiveSettings>,
+    /// The games of this server.
+    pub games: Arc<Games>,
+    /// Checks access tokens.
+    pub verifier: TokenVerifier,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// The console's state, shared by all requests.
+#[derive(Clone)]
+pub struct Console(Arc<ConsoleParts>);
+
+impl Console {
+    /// A console on these parts.
+    pub fn new(parts: ConsoleParts) -> Console {
+        Console(Arc::new(parts))
+    }
+
+    /// Does things in an operator's name, with their rows in the log.
+    pub fn actions(&self) -> Actions {
+        Actions::new(self.operators.clone(), self.clock.clone())
+    }
+}
+
+impl Deref for Console {
+    type Target = ConsoleParts;
+
+    fn deref(&self) -> &ConsoleParts {
+        &self.0
+    }
+}
+
+fn endpoints() -> Vec<Endpoint> {
+    [me::endpoints(), log::endpoints()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What operators are told of each of the router's routes.
+pub fn operations() -> Vec<Operation> {
+    endpoint::operations_of(endpoints())
+}
+
+/// Everything under `/api/v1/admin`.
+pub fn router(console: Console) -> Router {
+    router_beside(endpoints(), console)
+}
