@@ -17,6 +17,11 @@ export default defineConfig({
         test: { name: "play", include: ["play/test/**/*.test.ts"], environment: "happy-dom" },
       },
       {
+        resolve,
+        ssr: { resolve },
+        test: { name: "console", include: ["console/test/**/*.test.ts"], environment: "happy-dom" },
+      },
+      {
         // The documents of the contract, read by the tools that others read them with.
         test: { name: "contract", include: ["contract/test/**/*.test.ts"], environment: "node", testTimeout: 30_000 },
       },

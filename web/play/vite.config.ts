@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
-import { compressed } from "./build/compressed.js";
-import { firstLoad } from "./build/first_load.js";
+import { compressed } from "../shared/build/compressed.js";
+import { firstLoad } from "../shared/build/first_load.js";
 
 const server = "http://127.0.0.1:8080";
 

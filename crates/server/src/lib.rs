@@ -17,7 +17,8 @@ pub mod bench;
 mod brokers;
 pub mod cli;
 pub mod config;
-pub mod data_dir;
+mod console_pages;
+mod data_dir;
 mod docs_pages;
 mod export;
 #[cfg(feature = "fuzzing")]

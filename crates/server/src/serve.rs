@@ -17,6 +17,7 @@ mod settings;
 use crate::asked_wrongly::AskedWrongly;
 use crate::cli::BenchTokens;
 use crate::config::{Config, Mode, PaymentProvider, Role};
+use crate::console_pages;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::docs_pages;
 use crate::game_pages::{GamePages, module_address};
@@ -327,6 +328,7 @@ fn with_pages(parts: &Parts, pages: Pages) -> Router {
     let routes = match pages {
         Pages::Of(games) => {
             let games = Arc::new(games);
+            let routes = console_pages::add(routes);
             routes.fallback(move |request| pages::serve(request, games))
         }
         Pages::None(why) => routes.fallback(move || async move { (StatusCode::NOT_FOUND, why) }),

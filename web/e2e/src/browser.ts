@@ -11,7 +11,7 @@ const DEADLINE_MS = 20_000;
 const FLAGS = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
 
 /** Pages that come out of a folder have no address, and a browser keeps those off local servers. */
-const LOCAL = process.env.E2E_PAGES ? ["--disable-features=LocalNetworkAccessChecks"] : [];
+const LOCAL = process.env.E2E_PAGES || process.env.E2E_CONSOLE ? ["--disable-features=LocalNetworkAccessChecks"] : [];
 
 export function launch(): Promise<Browser> {
   return chromium.launch({
@@ -37,6 +37,7 @@ export async function player(browser: Browser, options: BrowserContextOptions = 
   const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, ...options });
   context.setDefaultTimeout(DEADLINE_MS);
   if (process.env.E2E_PAGES) await showPages(context, process.env.E2E_PAGES);
+  if (process.env.E2E_CONSOLE) await showConsole(context, process.env.E2E_CONSOLE);
   // Also where the browser does not say so on the console.
   await context.addInitScript(() => {
     addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
@@ -72,6 +73,15 @@ async function showPages(context: BrowserContext, folder: string): Promise<void>
       });
     },
   );
+}
+
+/** The same for the console, whose addresses all begin alike. */
+async function showConsole(context: BrowserContext, folder: string): Promise<void> {
+  await context.route(/^http:\/\/127\.0\.0\.1:\d+\/kafka(\/.*)?(\?.*)?$/, (route) => {
+    const name = new URL(route.request().url()).pathname.replace(/^\/kafka\/?/, "");
+    const path = join(folder, name !== "" && existsSync(join(folder, name)) ? name : "index.html");
+    return route.fulfill({ path, headers: { "content-security-policy": CONTENT_SECURITY_POLICY } });
+  });
 }
 
 /** Enters as a guest and waits for the lobby; the user's id. */

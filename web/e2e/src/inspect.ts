@@ -17,12 +17,13 @@ export const DESKTOP = { width: 1280, height: 800 };
 /** As wide as a window of 1280 pixels is at 400 %, and the narrowest phones. */
 const NARROWEST = 320;
 
-const VARIANTS = [
+export const VARIANTS = [
   { colorScheme: "dark", size: DESKTOP, name: "desktop-dark" },
   { colorScheme: "light", size: PHONE, name: "phone-light" },
   { colorScheme: "light", size: DESKTOP, name: "desktop-light" },
   { colorScheme: "dark", size: PHONE, name: "phone-dark" },
 ] as const;
+type Variant = (typeof VARIANTS)[number];
 
 interface Finding {
   what: string;
@@ -33,10 +34,10 @@ interface Finding {
  * What is wrong with a page as it is now: what axe finds in both themes, and where it is wider than a window. With
  * `E2E_SCREENSHOTS` it is also photographed, in both themes at both sizes.
  */
-async function inspect(page: Page, name: string): Promise<Finding[]> {
+async function inspect(page: Page, name: string, variants: readonly Variant[]): Promise<Finding[]> {
   const size = page.viewportSize() ?? DESKTOP;
   const found: Finding[] = [];
-  for (const variant of process.env.E2E_SCREENSHOTS ? VARIANTS : VARIANTS.slice(0, 2)) {
+  for (const variant of process.env.E2E_SCREENSHOTS ? VARIANTS : variants) {
     await page.emulateMedia({ colorScheme: variant.colorScheme });
     await page.setViewportSize(variant.size);
     await atRest(page);
@@ -56,8 +57,8 @@ async function inspect(page: Page, name: string): Promise<Finding[]> {
 export class Findings {
   private readonly pages = new Map<string, string[]>();
 
-  async at(page: Page, name: string): Promise<void> {
-    for (const { what, where } of await inspect(page, name)) {
+  async at(page: Page, name: string, variants: readonly Variant[] = VARIANTS.slice(0, 2)): Promise<void> {
+    for (const { what, where } of await inspect(page, name, variants)) {
       this.pages.set(what, [...(this.pages.get(what) ?? []), `${name} (${where})`]);
     }
   }

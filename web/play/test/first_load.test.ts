@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { firstFiles } from "../build/first_load.js";
+import { firstFiles } from "../../shared/build/first_load.js";
 
 test("the first load is the entry and all that it imports at once, each once", () => {
   const manifest = {

@@ -17,6 +17,7 @@ test("no page makes HTML or code of a text", () => {
   const files = [
     ...sources(join(import.meta.dirname, "../src")),
     ...sources(join(import.meta.dirname, "../../sdk/src")),
+    ...sources(join(import.meta.dirname, "../../console/src")),
   ];
   expect(files.length).toBeGreaterThan(10);
   const raw = files.filter((file) => RAW.test(readFileSync(file, "utf8")));

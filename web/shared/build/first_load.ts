@@ -10,12 +10,14 @@ const FIRST_LOAD_BYTES_MAX = 150 * 1024;
 /** Weighs the first load from Vite's manifest, prints it, and fails the build where it is too much. */
 export function firstLoad(bytesMax = FIRST_LOAD_BYTES_MAX): Plugin {
   let folder = "";
+  let base = "/";
   return {
     name: "first-load",
     apply: "build",
     config: () => ({ build: { manifest: MANIFEST } }),
-    configResolved({ root, build }) {
+    configResolved({ root, build, ...config }) {
       folder = resolve(root, build.outDir);
+      base = config.base;
     },
     async closeBundle() {
       const listed = join(folder, MANIFEST);
@@ -23,7 +25,7 @@ export function firstLoad(bytesMax = FIRST_LOAD_BYTES_MAX): Plugin {
       // It is for this alone, and no page of the server's.
       await rm(listed);
       const html = await readFile(join(folder, "index.html"), "utf8");
-      const files = ["index.html", ...plainScripts(html), ...firstFiles(manifest)];
+      const files = ["index.html", ...plainScripts(html, base), ...firstFiles(manifest)];
       const weights = await Promise.all(
         files.map(async (name) => [name, gzipSync(await readFile(join(folder, name)), { level: 9 }).length] as const),
       );
@@ -56,8 +58,8 @@ export function firstFiles(manifest: Manifest): string[] {
 }
 
 /** Scripts that are copied as they are, which the manifest does not know. */
-function plainScripts(html: string): string[] {
-  return [...html.matchAll(/<script src="\/([^"]+)"/g)].map(([, name]) => name ?? "");
+function plainScripts(html: string, base: string): string[] {
+  return [...html.matchAll(/<script src="([^"]+)"/g)].map(([, path]) => (path ?? "").slice(base.length));
 }
 
 function kilobytes(bytes: number): string {

@@ -1,0 +1,279 @@
+// What `/api/v1/admin` answers. Fields that a server may leave out are optional here.
+
+type Json = unknown;
+export type JsonObject = Readonly<Record<string, Json>>;
+
+export interface Me {
+  user_id: string;
+  username: string;
+  roles: string[];
+}
+
+export interface Topic {
+  name: string;
+  partitions: number;
+  records: number;
+  bytes?: number | null;
+  retention_ms?: number | null;
+  first_timestamp?: string | null;
+  last_timestamp?: string | null;
+  rate_per_s?: number | null;
+}
+
+export interface TopicPartition {
+  partition: number;
+  begin: number;
+  end: number;
+  bytes?: number | null;
+  leader?: number | null;
+  replicas?: number[] | null;
+  in_sync?: number[] | null;
+}
+
+export interface TopicDetails extends Omit<Topic, "partitions"> {
+  partitions: TopicPartition[];
+  settings?: Readonly<Record<string, string>> | null;
+}
+
+export interface Message {
+  topic: string;
+  partition: number;
+  offset: number;
+  timestamp: string;
+  key?: string | null;
+  type?: string | null;
+  correlation_id?: string | null;
+  user_id?: string | null;
+  room_id?: string | null;
+  headers?: Readonly<Record<string, string>> | null;
+  value?: Json;
+  size?: number | null;
+}
+
+export interface Messages {
+  messages: Message[];
+  next_cursor?: string | null;
+  scanned: number;
+  is_at_end: boolean;
+}
+
+export interface GroupPartition {
+  topic: string;
+  partition: number;
+  committed?: number | null;
+  end: number;
+  lag: number;
+}
+
+export interface Group {
+  group: string;
+  members?: number | null;
+  lag: number;
+  partitions: GroupPartition[];
+}
+
+export interface LagSample {
+  at: string;
+  lag: number;
+}
+
+export type DeadLetterState = "waiting" | "retried" | "discarded";
+
+export interface DeadLetter {
+  id: string;
+  failed_at: string;
+  topic: string;
+  partition: number;
+  offset: number;
+  key?: string | null;
+  error: string;
+  state: DeadLetterState;
+  original?: Json;
+  correlation_id?: string | null;
+}
+
+export interface OutboxPartition {
+  partition: number;
+  owner?: string | null;
+  epoch?: number | null;
+  published_upto: number;
+  committed: number;
+  backlog: number;
+  oldest_unpublished_at?: string | null;
+}
+
+export interface Position {
+  topic: string;
+  partition: number;
+  next: number;
+  lag: number;
+}
+
+export interface Gateway {
+  gateway_id: string;
+  boot_id?: string | null;
+  last_heard_at?: string | null;
+  sockets?: number | null;
+  positions?: Position[] | null;
+}
+
+export interface Owner {
+  partition: number;
+  owner?: string | null;
+  epoch?: number | null;
+  positions?: Position[] | null;
+  queue_depth?: number | null;
+}
+
+export interface Members {
+  gateways: Gateway[];
+  owners: Owner[];
+}
+
+export interface LogEntry {
+  id: number | string;
+  at: string;
+  operator: string;
+  action: string;
+  target?: string | null;
+  detail?: Json;
+  outcome: string;
+}
+
+export interface TraceWhere {
+  topic?: string | null;
+  partition?: number | null;
+  offset?: number | null;
+  outbox_seq?: number | null;
+  batch_no?: number | null;
+}
+
+export interface TraceStep {
+  at: string;
+  what: string;
+  title: string;
+  where?: TraceWhere | null;
+  user_id?: string | null;
+  room_id?: string | null;
+  since_start_ms: number;
+  since_previous_ms: number;
+  data?: Json;
+}
+
+export interface Trace {
+  correlation_id: string;
+  steps: TraceStep[];
+  verdict: string;
+  complete: boolean;
+}
+
+export interface RoomRow {
+  room_id: string;
+  room_name?: string | null;
+  game_type?: string | null;
+  status?: string | null;
+  host_id?: string | null;
+  players?: number | Json[] | null;
+  max_players?: number | null;
+  entry_fee_cents?: number | null;
+  escrow_cents?: number | null;
+  created_at?: string | null;
+  updated_at?: string | null;
+  is_quarantined?: boolean | null;
+}
+
+export interface TimelineEntry {
+  at: string;
+  room_seq?: number | null;
+  type: string;
+  actor?: string | null;
+  correlation_id?: string | null;
+  summary?: string | null;
+}
+
+export interface MoneyEntry {
+  at?: string | null;
+  kind?: string | null;
+  user_id?: string | null;
+  amount_cents?: number | null;
+  correlation_id?: string | null;
+}
+
+export interface RoomDetails {
+  room: JsonObject;
+  money?: { escrow_cents?: number | null; entries?: MoneyEntry[] | null } | null;
+  timeline?: TimelineEntry[] | null;
+  next_cursor?: string | null;
+  quarantined?: Json;
+}
+
+export interface PlayerRow {
+  user_id: string;
+  username: string;
+  email?: string | null;
+  roles?: string[] | null;
+  balance_cents?: number | null;
+  is_banned?: boolean | null;
+  created_at?: string | null;
+}
+
+export interface PlayerDetails {
+  profile: JsonObject & { user_id?: string; username?: string; email?: string | null; roles?: string[] };
+  balance?: { balance_cents?: number; currency?: string } | null;
+  sessions?: JsonObject[] | null;
+  limits?: Json;
+  rooms?: JsonObject[] | null;
+  ban?: { reason?: string | null; at?: string | null; by?: string | null } | null;
+}
+
+export interface StatementEntry {
+  at: string;
+  kind: string;
+  amount_cents: number;
+  balance_cents?: number | null;
+  room_id?: string | null;
+  correlation_id?: string | null;
+}
+
+export interface Setting {
+  name: string;
+  value: Json;
+  default?: Json;
+  from: string;
+  kind?: string | null;
+  unit?: string | null;
+  description?: string | null;
+  changed_at?: string | null;
+  changed_by?: string | null;
+}
+
+export interface Account {
+  kind: string;
+  sum_cents: number;
+  accounts?: number | null;
+}
+
+export interface Moved {
+  kind: string;
+  amount_cents: number;
+  transfers?: number | null;
+}
+
+export interface Money {
+  accounts: Account[];
+  difference_cents: number;
+  currency: string;
+  is_test_money?: boolean | null;
+  moved_today?: Moved[] | null;
+}
+
+export interface Audit {
+  state?: "never" | "running" | "done" | "failed" | null;
+  started_at?: string | null;
+  finished_at?: string | null;
+  progress?: { done: number; total?: number | null; what?: string | null } | null;
+  is_clean?: boolean | null;
+  findings?: Json[] | null;
+  checked?: Json;
+  error?: string | null;
+}
