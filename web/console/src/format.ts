@@ -57,6 +57,12 @@ export function time(timestamp: string | null | undefined, now = Date.now()): st
   return isToday ? text.slice(11, 23) : `${text.slice(0, 10)} ${text.slice(11, 19)}`;
 }
 
+/** `2026-01-31T18:04:59Z` as `18:04`, in UTC. */
+export function clock(timestamp: string | null | undefined): string {
+  const at = new Date(timestamp ?? "");
+  return Number.isNaN(at.getTime()) ? "" : at.toISOString().slice(11, 16);
+}
+
 /** How long ago, in words: `3 s ago`. */
 export function ago(timestamp: string | null | undefined, now = Date.now()): string {
   const ms = ageMs(timestamp, now);

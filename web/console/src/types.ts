@@ -13,7 +13,6 @@ export interface Topic {
   name: string;
   partitions: number;
   records: number;
-  bytes?: number | null;
   retention_ms?: number | null;
   first_timestamp?: string | null;
   last_timestamp?: string | null;
@@ -24,15 +23,15 @@ export interface TopicPartition {
   partition: number;
   begin: number;
   end: number;
-  bytes?: number | null;
   leader?: number | null;
   replicas?: number[] | null;
   in_sync?: number[] | null;
 }
 
-export interface TopicDetails extends Omit<Topic, "partitions"> {
-  partitions: TopicPartition[];
-  settings?: Readonly<Record<string, string>> | null;
+export interface TopicDetails extends Topic {
+  by_partition: TopicPartition[];
+  /** Null stands for a secret. */
+  settings?: Readonly<Record<string, string | null>> | null;
 }
 
 export interface Message {
@@ -62,7 +61,7 @@ export interface GroupPartition {
   partition: number;
   committed?: number | null;
   end: number;
-  lag: number;
+  lag?: number | null;
 }
 
 export interface Group {
@@ -77,19 +76,20 @@ export interface LagSample {
   lag: number;
 }
 
-export type DeadLetterState = "waiting" | "retried" | "discarded";
+export type DeadLetterState = "waiting" | "unknown" | "retried" | "discarded";
 
 export interface DeadLetter {
   id: string;
-  failed_at: string;
-  topic: string;
-  partition: number;
-  offset: number;
+  failed_at?: string | null;
+  topic?: string | null;
+  partition?: number | null;
+  offset?: number | null;
   key?: string | null;
-  error: string;
+  error?: string | null;
   state: DeadLetterState;
+  /** Who decided so, or asked for it. */
+  operator?: string | null;
   original?: Json;
-  correlation_id?: string | null;
 }
 
 export interface OutboxPartition {
@@ -105,8 +105,8 @@ export interface OutboxPartition {
 export interface Position {
   topic: string;
   partition: number;
-  next: number;
-  lag: number;
+  next?: number | null;
+  lag?: number | null;
 }
 
 export interface Gateway {
@@ -118,9 +118,11 @@ export interface Gateway {
 }
 
 export interface Owner {
-  partition: number;
+  /** Null where one owner has all. */
+  partition?: number | null;
   owner?: string | null;
   epoch?: number | null;
+  batch_no?: number | null;
   positions?: Position[] | null;
   queue_depth?: number | null;
 }

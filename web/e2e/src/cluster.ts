@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Edge } from "./edge.js";
 import { Tail } from "./harness.js";
-import { addressOf, BIN } from "./real_server.js";
+import { addressOf, BIN, FILL } from "./real_server.js";
 
 const run = promisify(execFile);
 const DEV = fileURLToPath(new URL("../../../dev", import.meta.url));
@@ -50,6 +50,19 @@ export class Cluster {
     const edge = this.edges[gateway];
     if (!edge) throw new Error(`there is no gateway ${gateway}`);
     return edge.origin;
+  }
+
+  /** A tool with all that backends have, with this on its standard input; what it prints. */
+  async tool(args: readonly string[], input = ""): Promise<string> {
+    const ran = run(BIN, [...args], { env: { ...process.env, ...this.shared, ...this.own } });
+    ran.child.stdin?.end(input);
+    return (await ran).stdout;
+  }
+
+  /** Puts so many records on a topic. */
+  async fill(topic: string, records: number): Promise<void> {
+    const { KAFKA_BOOTSTRAP_SERVERS: brokers, BLAZING_SUN_KAFKA__TOPIC_PREFIX: prefix } = this.shared;
+    await run(FILL, [`${brokers}#${prefix}`, topic, String(records)]);
   }
 
   /** Rejects, with what it printed, where the books are not right. */

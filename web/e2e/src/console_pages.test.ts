@@ -28,7 +28,10 @@ async function signIn(page: Page): Promise<void> {
 
 /** The page whose first answers have come. */
 async function opened(page: Page, path: string): Promise<void> {
-  await page.goto(`${server.origin}/kafka${path}`);
+  await page.evaluate((address) => {
+    history.pushState(null, "", address);
+    dispatchEvent(new PopStateEvent("popstate"));
+  }, `/kafka${path}`);
   await page.getByTestId("content").waitFor();
   await page.getByTestId("loading").first().waitFor({ state: "detached" });
 }

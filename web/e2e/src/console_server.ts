@@ -162,7 +162,6 @@ function samples(): Json[] {
 const TOPIC = {
   name: "games.events",
   records: 100_000,
-  bytes: 51_200_000,
   retention_ms: 604_800_000,
   first_timestamp: at(-86_400_000),
   last_timestamp: at(0),
@@ -172,7 +171,6 @@ const partition = (number: number) => ({
   partition: number,
   begin: 0,
   end: 25_000,
-  bytes: 12_800_000,
   leader: 1,
   replicas: [1, 2, 3],
   in_sync: number === 2 ? [1, 2] : [1, 2, 3],
@@ -233,7 +231,8 @@ const FIXED: Record<string, Json> = {
   },
   "topics/games.events": {
     ...TOPIC,
-    partitions: [0, 1, 2, 3].map(partition),
+    partitions: 4,
+    by_partition: [0, 1, 2, 3].map(partition),
     settings: { "cleanup.policy": "delete", "retention.ms": "604800000" },
   },
   groups: { groups: [GROUP, { ...GROUP, group: "ws_gateway.g0", lag: 0 }] },

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -10,6 +10,8 @@ import { Tail } from "./harness.js";
 
 export const BIN =
   process.env.BLAZING_SUN_BIN ?? fileURLToPath(new URL("../../../target/debug/blazing-sun", import.meta.url));
+/** Fills topics, for tests. */
+export const FILL = join(dirname(BIN), "fill_topic");
 const START_MS = 30_000;
 
 export interface StartOptions {
@@ -66,6 +68,18 @@ export class RealServer {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     throw this.explain(new Error(`it printed nothing that matches ${pattern}`));
+  }
+
+  /** A tool on its folder, with this on its standard input; what it prints. */
+  async tool(args: readonly string[], input = ""): Promise<string> {
+    const ran = promisify(execFile)(BIN, [...args, "--data-dir", this.dataDir]);
+    ran.child.stdin?.end(input);
+    return (await ran).stdout;
+  }
+
+  /** Puts so many records on a topic, while it does not run. */
+  async fill(topic: string, records: number): Promise<void> {
+    await promisify(execFile)(FILL, [this.dataDir, topic, String(records)]);
   }
 
   /** Rejects, with what it printed, on any exit code but 0. */

@@ -239,7 +239,7 @@ export class App extends LitElement {
       }
       .body {
         display: grid;
-        grid-template-columns: 12.5rem minmax(0, 1fr);
+        grid-template-columns: 14rem minmax(0, 1fr);
       }
       nav {
         position: sticky;

@@ -1,6 +1,6 @@
 import { css, html, LitElement, nothing, type PropertyDeclarations, svg, type TemplateResult } from "lit";
 import { ticksOf } from "../chart.js";
-import { count, time } from "../format.js";
+import { clock, count, time } from "../format.js";
 import { text } from "../texts.js";
 import type { LagSample } from "../types.js";
 import { ui } from "./ui.js";
@@ -61,8 +61,8 @@ export class LagChart extends LitElement {
           <text x=${LEFT - 8} y=${y + 4} text-anchor="end">${count(tick)}</text>`;
       })}
       ${svg`<polygon points=${area} /><polyline points=${points} />
-        <text x=${LEFT} y=${HEIGHT - 6}>${time(first?.at).slice(-12, -4)}</text>
-        <text x=${WIDTH - RIGHT} y=${HEIGHT - 6} text-anchor="end">${time(last?.at).slice(-12, -4)}</text>`}
+        <text x=${LEFT} y=${HEIGHT - 6}>${clock(first?.at)}</text>
+        <text x=${WIDTH - RIGHT} y=${HEIGHT - 6} text-anchor="end">${clock(last?.at)}</text>`}
       ${this.cross(top, width, height)}
     </svg>
     <p class="soft said" aria-hidden="true">${this.pointed() ?? words}</p>`;

@@ -58,6 +58,8 @@ export interface Column<T> {
   name: string;
   draw: (item: T) => unknown;
   isNumber?: boolean;
+  /** Words that may go on in the next line. */
+  isLong?: boolean;
 }
 
 /** A table for experts: dense, wide where it must be, and then scrolled by itself. */
@@ -67,7 +69,8 @@ export function table<T>(label: string, columns: readonly Column<T>[], items: re
     <tbody>${items.map(
       (item) =>
         html`<tr data-row tabindex="-1">${columns.map(
-          ({ draw, isNumber }) => html`<td class=${isNumber ? "number" : ""}>${draw(item)}</td>`,
+          ({ draw, isNumber, isLong }) =>
+            html`<td class=${isNumber ? "number" : isLong ? "wrap" : ""}>${draw(item)}</td>`,
         )}</tr>`,
     )}</tbody>
   </table></div>`;

@@ -287,6 +287,17 @@ export const ui = css`
     gap: var(--space-2) var(--space-3);
     align-items: end;
   }
+  /* Laid out by rows, a summary has no mark of its own. */
+  summary.row::before,
+  summary.mark::before {
+    content: "▸";
+    color: var(--text-2);
+    transition: rotate var(--fast);
+  }
+  details[open] > summary.row::before,
+  details[open] > summary.mark::before {
+    rotate: 90deg;
+  }
   .tabs {
     display: flex;
     flex-wrap: wrap;

@@ -8,8 +8,8 @@ import { text } from "../texts.js";
 import type { DeadLetter, DeadLetterState } from "../types.js";
 import { Page } from "./page.js";
 
-const STATES: readonly DeadLetterState[] = ["waiting", "retried", "discarded"];
-const TONES = { waiting: "warn", retried: "good", discarded: "plain" } as const;
+const STATES: readonly DeadLetterState[] = ["waiting", "unknown", "retried", "discarded"];
+const TONES = { waiting: "warn", unknown: "bad", retried: "good", discarded: "plain" } as const;
 
 export class DeadLetters extends Page {
   private asked: string | undefined;
@@ -39,6 +39,13 @@ export class DeadLetters extends Page {
     this.asked = asked;
   }
 
+  /** The one that is looked for may be pages away. */
+  protected override updated(): void {
+    const { items, isLoading, error } = this.letters;
+    const isMissing = this.wanted !== null && !items.some(({ id }) => id === this.wanted);
+    if (isMissing && !isLoading && error === undefined) void this.letters.more();
+  }
+
   protected content(): TemplateResult {
     const states = html`<div class="tabs" role="group" aria-label=${text.deadLetters.states}>${[
       ...STATES,
@@ -63,15 +70,16 @@ export class DeadLetters extends Page {
       <summary class="row">
         ${chip(text.deadLetters.state[state], TONES[state])}
         <span class="mono">${id}</span>
-        <span class="grow error">${error}</span>
+        <span class="grow error">${error ?? "–"}</span>
         ${moment(letter.failed_at)}
       </summary>
       <div class="stack inner">
         ${facts([
-          { name: text.messages.topic, value: topicLink(letter.topic) },
-          { name: text.deadLetters.where, value: messageLink(letter.topic, letter.partition, letter.offset) },
+          { name: text.messages.topic, value: letter.topic ? topicLink(letter.topic) : undefined },
+          { name: text.deadLetters.where, value: original(letter) },
           { name: text.messages.filters.key, value: html`<span class="mono">${letter.key ?? "–"}</span>` },
           { name: text.messages.filters.correlation_id, value: traceLink(correlationOf(letter)) },
+          letter.operator ? { name: text.log.operator, value: letter.operator } : undefined,
         ])}
         <bc-json .value=${letter.original} .label=${text.deadLetters.original}></bc-json>
         ${
@@ -90,7 +98,7 @@ export class DeadLetters extends Page {
     this.confirm(
       {
         title: text.deadLetters.retryTitle(id),
-        lead: text.deadLetters.retryLead(topic),
+        lead: text.deadLetters.retryLead(topic ?? "–"),
         fields: [],
         confirm: text.deadLetters.retry,
         act: async () => {
@@ -136,8 +144,12 @@ export class DeadLetters extends Page {
   ];
 }
 
-function correlationOf({ correlation_id, original }: DeadLetter): string | undefined {
-  if (correlation_id) return correlation_id;
+function original({ topic, partition, offset }: DeadLetter): TemplateResult | undefined {
+  const isKnown = typeof partition === "number" && typeof offset === "number";
+  return topic && isKnown ? messageLink(topic, partition, offset) : undefined;
+}
+
+function correlationOf({ original }: DeadLetter): string | undefined {
   const of = (original as { correlation_id?: unknown } | null | undefined)?.correlation_id;
   return typeof of === "string" ? of : undefined;
 }

@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
-import { failure, shown } from "../elements/element.js";
+import { shown } from "../elements/element.js";
 import "../elements/lag_chart.js";
 import { chip, heading, messagesLink, table, topicLink } from "../elements/parts.js";
 import { count } from "../format.js";
@@ -51,7 +51,7 @@ export class GroupPage extends Page {
       )}</section>
       ${shown(this.groups, ({ groups }) => {
         const group = groups.find((each) => each.group === this.group);
-        return group ? this.drawn(group) : failure(new Error(), () => void this.groups.reload());
+        return group ? this.drawn(group) : html`<p class="empty">${text.notThere}</p>`;
       })}`;
   }
 
@@ -67,13 +67,13 @@ export class GroupPage extends Page {
           { name: text.topics.end, draw: ({ end }) => count(end), isNumber: true },
           {
             name: text.groups.lag,
-            draw: (each) => html`${each.lag > 0 ? chip(count(each.lag), "warn") : count(each.lag)}`,
+            draw: (each) => ((each.lag ?? 0) > 0 ? chip(count(each.lag), "warn") : count(each.lag)),
             isNumber: true,
           },
           {
             name: text.groups.next,
             draw: ({ topic, partition, committed, lag: behind }) =>
-              behind > 0 && committed !== null && committed !== undefined
+              (behind ?? 0) > 0 && committed !== null && committed !== undefined
                 ? messagesLink(
                     topic,
                     { start: `offset:${committed}`, partition: String(partition) },

@@ -46,7 +46,7 @@ export class OperatorsLog extends Page {
             },
             { name: text.log.target, draw: target },
             { name: text.log.outcome, draw: ({ outcome }) => chip(outcome, outcome === "failed" ? "bad" : "plain") },
-            { name: text.log.detail, draw: detail },
+            { name: text.log.detail, draw: detail, isLong: true },
           ],
           entries,
         ),

@@ -37,7 +37,7 @@ export class MembersPage extends Page {
       ${table(
         text.members.owners,
         [
-          { name: text.topics.partition, draw: ({ partition }) => partition, isNumber: true },
+          { name: text.topics.partition, draw: ({ partition }) => partition ?? text.members.all, isNumber: true },
           {
             name: text.members.owner,
             draw: ({ owner }) => (owner ? html`<span class="mono">${owner}</span>` : chip(text.members.unowned, "bad")),
@@ -54,7 +54,7 @@ export class MembersPage extends Page {
 
 function lag(positions: readonly Position[] | null | undefined): unknown {
   if (!positions || positions.length === 0) return "–";
-  const sum = positions.reduce((all, each) => all + each.lag, 0);
+  const sum = positions.reduce((all, each) => all + (each.lag ?? 0), 0);
   return sum > 0 ? chip(count(sum), "warn") : count(sum);
 }
 
@@ -65,9 +65,9 @@ function places(positions: readonly Position[] | null | undefined): unknown {
     ({ topic, partition, next, lag: behind }) =>
       html`<li class="mono">${messagesLink(
         topic,
-        { start: `offset:${Math.max(0, next - 1)}`, partition: String(partition) },
-        `${topic} ${partition}:${next}`,
-      )}${behind > 0 ? html` −${count(behind)}` : nothing}</li>`,
+        { start: `offset:${Math.max(0, (next ?? 0) - 1)}`, partition: String(partition) },
+        `${topic} ${partition}:${next ?? "–"}`,
+      )}${(behind ?? 0) > 0 ? html` −${count(behind)}` : nothing}</li>`,
   )}</ul></details>`;
 }
 

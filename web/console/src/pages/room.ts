@@ -105,7 +105,7 @@ function timelineTable(entries: readonly TimelineEntry[]): TemplateResult {
         name: text.room.actor,
         draw: ({ actor }) => (actor && /^\d+$/.test(actor) ? playerLink(actor) : (actor ?? "–")),
       },
-      { name: text.room.summary, draw: ({ summary }) => summary ?? "" },
+      { name: text.room.summary, draw: ({ summary }) => summary ?? "", isLong: true },
       { name: text.nav.trace, draw: ({ correlation_id }) => traceLink(correlation_id) },
     ],
     entries,

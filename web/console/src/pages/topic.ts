@@ -1,7 +1,7 @@
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { shown } from "../elements/element.js";
 import { type Column, chip, facts, heading, messagesLink, moment, table } from "../elements/parts.js";
-import { bytes, count, rate } from "../format.js";
+import { count, rate } from "../format.js";
 import { Remote } from "../remote.js";
 import { messagesPath } from "../routes.js";
 import { text } from "../texts.js";
@@ -34,13 +34,12 @@ export class TopicPage extends Page {
       <section class="card">${facts([
         { name: text.topics.records, value: count(details.records) },
         { name: text.topics.rate, value: rate(details.rate_per_s) },
-        { name: text.topics.size, value: bytes(details.bytes) },
         { name: text.topics.retention, value: retention(details.retention_ms) },
         { name: text.topics.first, value: moment(details.first_timestamp) },
         { name: text.topics.last, value: moment(details.last_timestamp) },
       ])}</section>
       <h2>${text.topics.partitions}</h2>
-      ${table(text.topics.partitions, this.columns(details), details.partitions)}
+      ${table(text.topics.partitions, this.columns(details), details.by_partition)}
       ${
         settings.length === 0
           ? nothing
@@ -48,14 +47,14 @@ export class TopicPage extends Page {
               text.topics.settings,
               [
                 { name: text.topics.setting, draw: ([name]) => html`<code>${name}</code>` },
-                { name: text.settings.value, draw: ([, value]) => html`<code>${value}</code>` },
+                { name: text.settings.value, draw: ([, value]) => html`<code>${value ?? text.topics.secret}</code>` },
               ],
               settings,
             )}`
       }`;
   }
 
-  private columns({ partitions }: TopicDetails): Column<TopicPartition>[] {
+  private columns({ by_partition: partitions }: TopicDetails): Column<TopicPartition>[] {
     const hasBrokers = partitions.some(({ leader }) => leader !== null && leader !== undefined);
     return [
       {
@@ -65,7 +64,6 @@ export class TopicPage extends Page {
       { name: text.topics.begin, draw: ({ begin }) => count(begin), isNumber: true },
       { name: text.topics.end, draw: ({ end }) => count(end), isNumber: true },
       { name: text.topics.records, draw: ({ begin, end }) => count(end - begin), isNumber: true },
-      { name: text.topics.size, draw: (partition) => bytes(partition.bytes), isNumber: true },
       ...(hasBrokers
         ? [
             { name: text.topics.leader, draw: ({ leader }: TopicPartition) => String(leader ?? "–") },

@@ -53,7 +53,7 @@ export class Traced extends Page {
     const at = wholeMs === 0 ? 0 : (Math.min(step.since_start_ms, wholeMs) / wholeMs) * BAR;
     const from = wholeMs === 0 ? 0 : Math.max(0, at - (step.since_previous_ms / wholeMs) * BAR);
     return html`<li class="card"><details data-row tabindex="-1" data-testid="step" data-what=${step.what}>
-      <summary>
+      <summary class="mark">
         <span class="number mono when" title=${step.at}>+${duration(step.since_start_ms)}</span>
         <svg viewBox=${`0 0 ${BAR + 6} 10`} width=${BAR + 6} height="10" aria-hidden="true">
           ${svg`<line x1="3" x2=${BAR + 3} y1="5" y2="5" class="rail" /><line x1=${from + 3} x2=${at + 3} y1="5" y2="5" class="took" />
@@ -69,7 +69,7 @@ export class Traced extends Page {
           <span class="soft">${places(step)}</span></p>
         ${step.data === undefined || step.data === null ? nothing : html`<bc-json .value=${step.data} .label=${step.title}></bc-json>`}
       </div>
-    </details><span class="where">${where(step)}</span></li>`;
+    </details><span class="where" data-testid="step-place">${where(step)}</span></li>`;
   }
 
   static override styles = [
@@ -110,7 +110,7 @@ export class Traced extends Page {
       }
       summary {
         display: grid;
-        grid-template-columns: 5.5rem 126px 6.5rem minmax(10rem, 1fr) auto;
+        grid-template-columns: 0.8rem 5.5rem 126px 6.5rem minmax(10rem, 1fr) auto;
         align-items: center;
         gap: var(--space-1) var(--space-3);
         cursor: pointer;
@@ -136,7 +136,7 @@ export class Traced extends Page {
       }
       @media (max-width: 60rem) {
         summary {
-          grid-template-columns: 5rem auto minmax(0, 1fr);
+          grid-template-columns: 0.8rem 5rem auto minmax(0, 1fr);
         }
         svg,
         .took-words {
@@ -146,7 +146,11 @@ export class Traced extends Page {
           grid-column: 1 / -1;
         }
         li {
-          flex-wrap: wrap;
+          display: block;
+        }
+        .where {
+          display: block;
+          text-align: left;
         }
       }
     `,
