@@ -31,6 +31,11 @@ export class Console {
   });
   standing: Standing = "unknown";
   me: Me | undefined;
+  /** The deployment's, as it is told to whoever signs in. */
+  get currency(): string {
+    return this.session.account?.currency ?? "eur";
+  }
+
   path = location.pathname;
   query = new URLSearchParams(location.search);
   toasts: readonly Toast[] = [];

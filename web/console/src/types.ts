@@ -1,7 +1,8 @@
 // What `/api/v1/admin` answers. Fields that a server may leave out are optional here.
 
+import type { Rest } from "@blazing-sun/client";
+
 type Json = unknown;
-export type JsonObject = Readonly<Record<string, Json>>;
 
 export interface Me {
   user_id: string;
@@ -171,68 +172,99 @@ export interface Trace {
 
 export interface RoomRow {
   room_id: string;
-  room_name?: string | null;
-  game_type?: string | null;
-  status?: string | null;
+  room_name: string;
+  game_type: string;
+  /** `waiting`, `in_progress`, `ended`, or `unlisted` where everybody has left. */
+  status: string;
+  updated_at: string;
   host_id?: string | null;
-  players?: number | Json[] | null;
+  players?: number | null;
   max_players?: number | null;
+  spectators?: number | null;
   entry_fee_cents?: number | null;
-  escrow_cents?: number | null;
-  created_at?: string | null;
-  updated_at?: string | null;
-  is_quarantined?: boolean | null;
+  is_quarantined: boolean;
+}
+
+export interface RoomMember {
+  user_id: string;
+  username?: string | null;
+  membership: string;
 }
 
 export interface TimelineEntry {
   at: string;
   room_seq?: number | null;
   type: string;
-  actor?: string | null;
+  actor: string;
   correlation_id?: string | null;
-  summary?: string | null;
+  summary: string;
 }
 
-export interface MoneyEntry {
-  at?: string | null;
-  kind?: string | null;
+export interface LedgerEntry {
+  at: string;
+  kind: string;
+  from: string;
+  to: string;
+  amount_cents: number;
   user_id?: string | null;
-  amount_cents?: number | null;
   correlation_id?: string | null;
 }
 
 export interface RoomDetails {
-  room: JsonObject;
-  money?: { escrow_cents?: number | null; entries?: MoneyEntry[] | null } | null;
-  timeline?: TimelineEntry[] | null;
+  room: RoomRow;
+  members: RoomMember[];
+  money: { escrow_cents: number; entries: LedgerEntry[] };
+  timeline: TimelineEntry[];
   next_cursor?: string | null;
-  quarantined?: Json;
+  /** Since when it can not be loaded. */
+  quarantined?: string | null;
 }
 
 export interface PlayerRow {
   user_id: string;
   username: string;
   email?: string | null;
-  roles?: string[] | null;
-  balance_cents?: number | null;
-  is_banned?: boolean | null;
-  created_at?: string | null;
+  roles: string[];
+  balance_cents: number;
+  is_banned: boolean;
+  status: string;
+  created_at: string;
+}
+
+export interface PlayerProfile {
+  user_id: string;
+  username: string;
+  email?: string | null;
+  roles: string[];
+  status: string;
+  created_at: string;
+  last_seen_at: string;
+}
+
+/** A sign-in that can be renewed, or an open socket. */
+export interface PlayerSession {
+  kind: "sign_in" | "socket";
+  gateway_id?: string | null;
+  connection_id?: string | null;
+  begun_at?: string | null;
+  renewed_at?: string | null;
+  expires_at?: string | null;
 }
 
 export interface PlayerDetails {
-  profile: JsonObject & { user_id?: string; username?: string; email?: string | null; roles?: string[] };
-  balance?: { balance_cents?: number; currency?: string } | null;
-  sessions?: JsonObject[] | null;
-  limits?: Json;
-  rooms?: JsonObject[] | null;
-  ban?: { reason?: string | null; at?: string | null; by?: string | null } | null;
+  profile: PlayerProfile;
+  balance: { balance_cents: number; currency: string };
+  sessions: PlayerSession[];
+  limits: Rest.DepositLimits;
+  rooms: { room_id: string; membership: string }[];
+  ban?: { reason?: string | null } | null;
 }
 
 export interface StatementEntry {
   at: string;
   kind: string;
   amount_cents: number;
-  balance_cents?: number | null;
+  key: string;
   room_id?: string | null;
   correlation_id?: string | null;
 }
@@ -270,12 +302,29 @@ export interface Money {
 }
 
 export interface Audit {
-  state?: "never" | "running" | "done" | "failed" | null;
+  /** Of the process that answers. */
+  state: "never" | "running" | "done" | "failed";
   started_at?: string | null;
   finished_at?: string | null;
-  progress?: { done: number; total?: number | null; what?: string | null } | null;
   is_clean?: boolean | null;
-  findings?: Json[] | null;
-  checked?: Json;
+  findings: string[];
+  checked: AuditChecked[];
   error?: string | null;
+}
+
+export interface AuditChecked {
+  name: string;
+  looked_at: number;
+  differences: number;
+}
+
+export interface Maintenance {
+  starts_at: string;
+  message: string;
+  announced_by: string;
+}
+
+export interface SettingList {
+  settings: Setting[];
+  maintenance?: Maintenance | null;
 }

@@ -187,8 +187,21 @@ const PLAYER = {
   username: HOSTILE,
   email: "ada@example.com",
   roles: ["player"],
+  status: "active",
   created_at: at(-9e9),
-  balance_cents: 4_200,
+};
+const LINE = {
+  room_id: ROOM,
+  room_name: HOSTILE,
+  game_type: "bigger_dice",
+  status: "in_progress",
+  updated_at: at(-60_000),
+  host_id: "8",
+  players: 2,
+  max_players: 2,
+  spectators: 1,
+  entry_fee_cents: 1_000,
+  is_quarantined: false,
 };
 const step = (
   ms: number,
@@ -266,8 +279,8 @@ const FIXED: Record<string, Json> = {
   members: {
     gateways: [{ gateway_id: "g0", boot_id: TRACED, last_heard_at: at(-900), sockets: 1_204, positions }],
     owners: [
-      { partition: 0, owner: "b-1", epoch: 7, positions, queue_depth: 2 },
-      { partition: 1, owner: null, epoch: 3 },
+      { partition: 0, owner: "b-1", epoch: 7, batch_no: 77, positions, queue_depth: 2 },
+      { partition: 1, owner: "", epoch: 3, batch_no: 0, positions: [], queue_depth: 0 },
     ],
   },
   log: {
@@ -293,35 +306,23 @@ const FIXED: Record<string, Json> = {
     ],
     next_cursor: null,
   },
-  rooms: {
-    rooms: [
-      {
-        room_id: ROOM,
-        room_name: HOSTILE,
-        game_type: "bigger_dice",
-        status: "in_progress",
-        host_id: "8",
-        players: 2,
-        max_players: 2,
-        entry_fee_cents: 1_000,
-        escrow_cents: 2_000,
-        created_at: at(-60_000),
-      },
-    ],
-    next_cursor: null,
-  },
+  rooms: { rooms: [LINE], next_cursor: null },
   [`rooms/${ROOM}`]: {
-    room: {
-      room_id: ROOM,
-      room_name: HOSTILE,
-      game_type: "bigger_dice",
-      status: "in_progress",
-      host_id: "8",
-      room_seq: 12,
-    },
+    room: LINE,
+    members: [{ user_id: "8", username: HOSTILE, membership: "player" }],
     money: {
       escrow_cents: 2_000,
-      entries: [{ at: at(-50_000), kind: "entry_fee", user_id: "8", amount_cents: -1_000, correlation_id: TRACED }],
+      entries: [
+        {
+          at: at(-50_000),
+          kind: "fee",
+          from: "player/8",
+          to: `escrow/${ROOM}`,
+          amount_cents: 1_000,
+          user_id: "8",
+          correlation_id: TRACED,
+        },
+      ],
     },
     timeline: [
       {
@@ -334,51 +335,63 @@ const FIXED: Record<string, Json> = {
       },
     ],
     next_cursor: null,
+    quarantined: null,
   },
-  players: { players: [PLAYER], next_cursor: null },
+  players: { players: [{ ...PLAYER, balance_cents: 4_200, is_banned: false }] },
   "players/8": {
-    profile: PLAYER,
+    profile: { ...PLAYER, last_seen_at: at(-100) },
     balance: { balance_cents: 4_200, currency: "eur" },
-    sessions: [{ session_id: "s1", created_at: at(-9e5), last_used_at: at(-100), user_agent: HOSTILE }],
-    limits: { limits: [{ period: "day", amount_cents: 10_000, used_cents: 2_000 }] },
-    rooms: [{ room_id: ROOM, game_type: "bigger_dice", status: "in_progress" }],
+    sessions: [
+      { kind: "sign_in", begun_at: at(-9e5), renewed_at: at(-100), expires_at: at(9e5) },
+      { kind: "socket", gateway_id: "g0", connection_id: "17" },
+    ],
+    limits: {
+      excluded_until: null,
+      limits: [
+        { period: "day", amount_cents: 10_000, used_cents: 2_000, pending: null },
+        { period: "week", amount_cents: null, used_cents: 2_000, pending: null },
+      ],
+    },
+    rooms: [{ room_id: ROOM, membership: "player" }],
     ban: null,
   },
   "players/8/statement": {
     entries: [
-      {
-        at: at(-50_000),
-        kind: "entry_fee",
-        amount_cents: -1_000,
-        balance_cents: 4_200,
-        room_id: ROOM,
-        correlation_id: TRACED,
-      },
-      { at: at(-90_000), kind: "top_up", amount_cents: 5_200, balance_cents: 5_200, correlation_id: TRACED },
+      { at: at(-50_000), kind: "fee", amount_cents: -1_000, key: "k2", room_id: ROOM, correlation_id: TRACED },
+      { at: at(-90_000), kind: "top_up", amount_cents: 5_200, key: "k1", room_id: null, correlation_id: TRACED },
     ],
     next_cursor: null,
   },
   money: {
-    accounts: ["players", "escrow", "rake", "clearing", "mint"].map((kind, each) => ({
+    accounts: ["players", "escrow", "rake", "test_clearing", "mint"].map((kind, each) => ({
       kind,
-      accounts: 5 - each,
+      accounts: each < 2 ? 5 : null,
       sum_cents: each === 4 ? -6_200 : 1_550,
     })),
     difference_cents: 0,
     currency: "eur",
     is_test_money: true,
-    moved_today: [{ kind: "entry_fee", amount_cents: 1_000, transfers: 1 }],
+    moved_today: [{ kind: "fee", amount_cents: 1_000, transfers: 1 }],
   },
-  "money/audit": { state: "done", is_clean: true, started_at: at(-60_000), finished_at: at(-58_000), findings: [] },
+  "money/audit": {
+    state: "done",
+    started_at: at(-60_000),
+    finished_at: at(-58_000),
+    is_clean: true,
+    findings: [],
+    checked: [{ name: "every transfer moves what its kind moves", looked_at: 12, differences: 0 }],
+    error: null,
+  },
   settings: {
+    maintenance: { starts_at: at(60_000), message: HOSTILE, announced_by: "cli:ops" },
     settings: [
-      { name: "log.level", value: "info", default: "info", from: "config", kind: "text" },
+      { name: "log.level", value: "info", default: "info", from: "config", kind: "a filter of log lines" },
       {
-        name: "fees.bigger_dice",
+        name: "games.bigger_dice.entry_fee_cents",
         value: 1_200,
         default: 1_000,
         from: "live",
-        kind: "integer",
+        kind: "a whole number from 0 to 100000000",
         unit: "cents",
         changed_at: at(-1_000),
         changed_by: "7",

@@ -77,7 +77,7 @@ export class Ask extends LitElement {
       type === "textarea"
         ? html`<textarea name=${name} ?required=${isRequired} maxlength="500" data-testid=${testId}></textarea>`
         : html`<input name=${name} type=${type === "number" ? "number" : "text"} step=${step ?? nothing} ?required=${isRequired}
-            autocomplete="off" data-testid=${testId} />`
+            maxlength="200" autocomplete="off" data-testid=${testId} />`
     }</label>`;
   }
 

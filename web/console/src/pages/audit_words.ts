@@ -7,6 +7,6 @@ export function auditWords({ state, is_clean, findings, error }: Audit): { words
   if (state === "running") return { words: text.audit.running, tone: "plain" };
   if (state === "failed" || error) return { words: text.audit.failed, tone: "bad" };
   if (is_clean) return { words: text.audit.clean, tone: "good" };
-  if (is_clean === false) return { words: text.audit.found(findings?.length ?? 0), tone: "bad" };
+  if (is_clean === false) return { words: text.audit.found(findings.length), tone: "bad" };
   return { words: text.audit.never, tone: "warn" };
 }

@@ -115,7 +115,7 @@ export class DeadLetters extends Page {
       {
         title: text.deadLetters.discardTitle(id),
         lead: text.deadLetters.discardLead,
-        fields: [{ name: "reason", label: text.reason, type: "textarea" }],
+        fields: [{ name: "reason", label: text.reason, hint: text.reasonHint }],
         confirm: text.deadLetters.discard,
         isDangerous: true,
         act: async ({ reason }) => {

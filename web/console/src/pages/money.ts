@@ -1,6 +1,5 @@
 import { css, html, nothing, type TemplateResult } from "lit";
 import { shown } from "../elements/element.js";
-import "../elements/json_view.js";
 import { chip, facts, heading, moment, table } from "../elements/parts.js";
 import { ui } from "../elements/ui.js";
 import { count, money } from "../format.js";
@@ -17,14 +16,18 @@ export class MoneyPage extends Page {
   private readonly money = new Remote<Money>(this, (signal) => this.console.api.get("money", {}, signal), 10_000);
   private readonly audit = new Remote<Audit>(this, (signal) => this.lastAudit(signal));
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private begun: Audit | undefined;
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearTimeout(this.timer);
   }
 
+  /** Each process knows of its own audits alone: until the one that was begun here is told of, it is being made. */
   private async lastAudit(signal: AbortSignal): Promise<Audit> {
-    const audit = await this.console.api.get<Audit>("money/audit", {}, signal);
+    const answer = await this.console.api.get<Audit>("money/audit", {}, signal);
+    const isOther = this.begun !== undefined && (answer.started_at ?? "") < (this.begun.started_at ?? "");
+    const audit = isOther && this.begun ? this.begun : answer;
     clearTimeout(this.timer);
     if (audit.state === "running") this.timer = setTimeout(() => void this.audit.reload(), WHILE_RUNNING_MS);
     return audit;
@@ -85,27 +88,38 @@ export class MoneyPage extends Page {
 
   private audited(audit: Audit): TemplateResult {
     const { words, tone } = auditWords(audit);
-    const { progress, findings } = audit;
-    return html`<section class="card stack" data-testid="audit" data-state=${audit.state ?? ""} data-tone=${tone}>
+    const { findings, checked } = audit;
+    return html`<section class="card stack" data-testid="audit" data-state=${audit.state} data-tone=${tone}>
       <p class="row" role="status">${chip(words, tone)}
         ${audit.started_at ? html`<span class="soft">${text.audit.began} ${moment(audit.started_at)}</span>` : nothing}
         ${audit.finished_at ? html`<span class="soft">${text.audit.ended} ${moment(audit.finished_at)}</span>` : nothing}</p>
-      ${
-        audit.state === "running"
-          ? html`<label>${progress?.what ?? text.audit.running}
-            <progress max=${progress?.total ?? nothing} .value=${progress?.done ?? 0}></progress></label>`
-          : nothing
-      }
+      ${audit.state === "running" ? html`<progress aria-label=${text.audit.running}></progress>` : nothing}
       ${audit.error ? html`<p class="problem">${audit.error}</p>` : nothing}
-      ${findings && findings.length > 0 ? html`<bc-json .value=${findings} .label=${text.audit.findings}></bc-json>` : nothing}
-      ${audit.checked ? html`<bc-json .value=${audit.checked} .label=${text.audit.checked}></bc-json>` : nothing}
-    </section>`;
+      ${findings.length > 0 ? html`<h3>${text.audit.findings}</h3><ul>${findings.map((each) => html`<li class="problem">${each}</li>`)}</ul>` : nothing}
+    </section>
+    ${
+      checked.length === 0
+        ? nothing
+        : table(
+            text.audit.checked,
+            [
+              { name: text.audit.checked, draw: ({ name }) => name, isLong: true },
+              { name: text.audit.lookedAt, draw: ({ looked_at }) => count(looked_at), isNumber: true },
+              {
+                name: text.audit.differences,
+                draw: ({ differences }) => (differences > 0 ? chip(count(differences), "bad") : count(differences)),
+                isNumber: true,
+              },
+            ],
+            checked,
+          )
+    }`;
   }
 
   private readonly start = async () => {
     if (this.audit.data?.state === "running") return;
     try {
-      await this.console.api.post("money/audit");
+      this.begun = await this.console.api.post<Audit>("money/audit");
       this.console.announce(text.audit.running);
     } catch (error) {
       this.console.tell("bad", wordsFor(error));

@@ -1,15 +1,15 @@
 import { CommandIds } from "@blazing-sun/client";
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { listed, shown } from "../elements/element.js";
-import "../elements/json_view.js";
-import { chip, facts, heading, moment, playerLink, roomLink, table, traceLink } from "../elements/parts.js";
+import { chip, facts, heading, moment, roomLink, table, traceLink } from "../elements/parts.js";
 import { money } from "../format.js";
 import { centsOf } from "../money.js";
 import { Paged } from "../paged.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
-import type { JsonObject, PlayerDetails, StatementEntry } from "../types.js";
+import type { PlayerDetails, PlayerSession, StatementEntry } from "../types.js";
 import { Page } from "./page.js";
+import { standingChip } from "./players.js";
 
 export class PlayerPage extends Page {
   static override properties: PropertyDeclarations = { ...Page.properties, userId: { attribute: false } };
@@ -34,7 +34,7 @@ export class PlayerPage extends Page {
   }
 
   private get currency(): string {
-    return this.player.data?.balance?.currency ?? "eur";
+    return this.player.data?.balance.currency ?? this.console.currency;
   }
 
   protected content(): TemplateResult {
@@ -62,29 +62,54 @@ export class PlayerPage extends Page {
     return html`
       ${
         ban
-          ? html`<div class="failure" role="note" data-testid="banned"><p>${text.player.bannedFor(ban.reason ?? "–")} ${moment(ban.at)}</p></div>`
+          ? html`<div class="failure" role="note" data-testid="banned"><p>${text.player.bannedFor(ban.reason ?? "–")}</p></div>`
           : nothing
       }
       <section class="card">${facts([
         {
           name: text.player.balance,
-          value: html`<strong class="number" data-testid="player-balance">${
-            balance?.balance_cents === undefined ? "–" : money(balance.balance_cents, this.currency)
-          }</strong>`,
+          value: html`<strong class="number" data-testid="player-balance" data-cents=${balance.balance_cents}>${this.cents(balance.balance_cents)}</strong>`,
         },
+        { name: text.players.standing, value: standingChip(profile.status) },
         { name: text.signIn.email, value: profile.email ?? "–" },
-        { name: text.players.roles, value: (profile.roles ?? []).map((role) => chip(role)) },
-        {
-          name: text.players.since,
-          value: moment(typeof profile.created_at === "string" ? profile.created_at : undefined),
-        },
+        { name: text.players.roles, value: profile.roles.map((role) => html`${chip(role)} `) },
+        { name: text.players.since, value: moment(profile.created_at) },
+        { name: text.player.lastSeen, value: moment(profile.last_seen_at) },
       ])}</section>
       <h2>${text.player.sessions}</h2>
-      ${objects(sessions, text.player.sessions, text.player.noSessions)}
+      ${sessions.length === 0 ? html`<p class="empty">${text.player.noSessions}</p>` : sessionsTable(sessions)}
       <h2>${text.nav.rooms}</h2>
-      ${objects(rooms, text.nav.rooms, text.player.noRooms)}
+      ${
+        rooms.length === 0
+          ? html`<p class="empty">${text.player.noRooms}</p>`
+          : table(
+              text.nav.rooms,
+              [
+                { name: text.room.title, draw: ({ room_id }) => roomLink(room_id, true) },
+                { name: text.room.membership, draw: ({ membership }) => text.memberships[membership] ?? membership },
+              ],
+              rooms,
+            )
+      }
       <h2>${text.player.limits}</h2>
-      <bc-json .value=${limits ?? null} .label=${text.player.limits}></bc-json>`;
+      ${limits.excluded_until ? html`<p>${text.player.excluded} ${moment(limits.excluded_until)}</p>` : nothing}
+      ${table(
+        text.player.limits,
+        [
+          { name: text.player.period, draw: ({ period }) => text.player.periods[period] },
+          { name: text.player.limit, draw: ({ amount_cents }) => this.limit(amount_cents), isNumber: true },
+          { name: text.player.used, draw: ({ used_cents }) => this.cents(used_cents), isNumber: true },
+        ],
+        limits.limits,
+      )}`;
+  }
+
+  private cents(amount: number): string {
+    return money(amount, this.currency);
+  }
+
+  private limit(amount: number | null): string {
+    return amount === null ? text.player.noLimit : this.cents(amount);
   }
 
   private statementTable(entries: readonly StatementEntry[]): TemplateResult {
@@ -96,11 +121,6 @@ export class PlayerPage extends Page {
         {
           name: text.money.amount,
           draw: ({ amount_cents }) => `${amount_cents > 0 ? "+" : ""}${money(amount_cents, this.currency)}`,
-          isNumber: true,
-        },
-        {
-          name: text.player.after,
-          draw: ({ balance_cents }) => (typeof balance_cents === "number" ? money(balance_cents, this.currency) : "–"),
           isNumber: true,
         },
         { name: text.room.title, draw: ({ room_id }) => roomLink(room_id) },
@@ -123,7 +143,7 @@ export class PlayerPage extends Page {
         lead: text.player.creditLead,
         fields: [
           { name: "amount", label: text.player.amount(this.currency.toUpperCase()) },
-          { name: "reason", label: text.reason, type: "textarea" },
+          { name: "reason", label: text.reason, hint: text.reasonHint },
         ],
         confirm: text.player.credit,
         act: async ({ amount = "", reason }) => {
@@ -145,7 +165,7 @@ export class PlayerPage extends Page {
       {
         title: text.player.banTitle,
         lead: text.player.banLead,
-        fields: [{ name: "reason", label: text.reason, type: "textarea" }],
+        fields: [{ name: "reason", label: text.reason, hint: text.reasonHint }],
         confirm: text.player.ban,
         isDangerous: true,
         act: async ({ reason }) => {
@@ -171,23 +191,22 @@ export class PlayerPage extends Page {
   }
 }
 
-/** Whatever is known of each, a column for each field. */
-function objects(items: readonly JsonObject[] | null | undefined, label: string, none: string): TemplateResult {
-  if (!items || items.length === 0) return html`<p class="empty">${none}</p>`;
-  const names = [...new Set(items.flatMap((item) => Object.keys(item)))];
+function sessionsTable(sessions: readonly PlayerSession[]): TemplateResult {
   return table(
-    label,
-    names.map((name) => ({ name: text.field(name), draw: (item: JsonObject) => cell(name, item[name]) })),
-    items,
+    text.player.sessions,
+    [
+      { name: text.money.what, draw: ({ kind }) => text.player.sessionKinds[kind] },
+      { name: text.player.begun, draw: ({ begun_at }) => moment(begun_at) },
+      { name: text.player.renewed, draw: ({ renewed_at }) => moment(renewed_at) },
+      { name: text.player.expires, draw: ({ expires_at }) => moment(expires_at) },
+      { name: text.members.gateway, draw: ({ gateway_id }) => gateway_id ?? "–" },
+      {
+        name: text.player.connection,
+        draw: ({ connection_id }) => html`<span class="mono">${connection_id ?? "–"}</span>`,
+      },
+    ],
+    sessions,
   );
-}
-
-function cell(name: string, value: unknown): unknown {
-  if (value === null || value === undefined) return "–";
-  if (name === "room_id") return roomLink(String(value));
-  if (name.endsWith("_at")) return moment(String(value));
-  if (name === "user_id" || name === "host_id") return playerLink(String(value));
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 customElements.define("bc-player", PlayerPage);

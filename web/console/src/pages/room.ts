@@ -1,16 +1,13 @@
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { listed, shown } from "../elements/element.js";
-import "../elements/json_view.js";
-import { chip, facts, heading, messagesLink, moment, playerLink, table, traceLink } from "../elements/parts.js";
-import { money } from "../format.js";
+import { facts, heading, messagesLink, moment, playerLink, table, traceLink } from "../elements/parts.js";
+import { count, money } from "../format.js";
 import { Paged } from "../paged.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
-import type { JsonObject, MoneyEntry, RoomDetails, TimelineEntry } from "../types.js";
+import type { LedgerEntry, RoomDetails, RoomMember, TimelineEntry } from "../types.js";
 import { Page } from "./page.js";
-import { statusWords } from "./rooms.js";
-
-const OVER = new Set(["finished", "ended", "removed", "closed", "abandoned"]);
+import { statusChip } from "./rooms.js";
 
 export class RoomPage extends Page {
   static override properties: PropertyDeclarations = { ...Page.properties, roomId: { attribute: false } };
@@ -22,7 +19,7 @@ export class RoomPage extends Page {
   );
   private readonly timeline = new Paged<TimelineEntry>(this, async (cursor, signal) => {
     const page = await this.console.api.get<RoomDetails>(this.path, { cursor }, signal);
-    return { items: page.timeline ?? [], next: page.next_cursor };
+    return { items: page.timeline, next: page.next_cursor };
   });
 
   private get path(): string {
@@ -31,7 +28,7 @@ export class RoomPage extends Page {
 
   protected content(): TemplateResult {
     const { data } = this.room;
-    const isOpen = data !== undefined && !OVER.has(String(data.room.status));
+    const isOpen = data !== undefined && data.room.status !== "ended";
     return html`
       ${heading(
         html`${text.room.title} <span class="mono">${this.roomId}</span>`,
@@ -43,32 +40,33 @@ export class RoomPage extends Page {
       ${listed(this.timeline, text.room.noTimeline, timelineTable)}`;
   }
 
-  private drawn({ room, money: books, quarantined }: RoomDetails): TemplateResult {
-    const currency = String(room.currency ?? "eur");
-    const entries = books?.entries ?? [];
+  private drawn({ room, members, money: books, quarantined }: RoomDetails): TemplateResult {
+    const cents = (amount: number) => money(amount, this.console.currency);
     return html`
-      ${quarantined ? html`<div class="failure" role="note"><p>${text.room.quarantined}</p></div>` : nothing}
+      ${quarantined ? html`<div class="failure" role="note"><p>${text.room.quarantined} ${moment(quarantined)}</p></div>` : nothing}
       <section class="card">${facts([
+        { name: text.rooms.status, value: statusChip(room.status) },
+        { name: text.rooms.name, value: html`<bdi>${room.room_name || "–"}</bdi>` },
+        { name: text.rooms.game, value: room.game_type || "–" },
+        { name: text.rooms.host, value: playerLink(room.host_id) },
         {
-          name: text.rooms.status,
-          value: chip(statusWords(room.status), OVER.has(String(room.status)) ? "plain" : "good"),
+          name: text.rooms.seats,
+          value: typeof room.players === "number" ? `${room.players}/${count(room.max_players)}` : "–",
         },
-        { name: text.rooms.name, value: html`<bdi>${field(room, "room_name", "name")}</bdi>` },
-        { name: text.rooms.game, value: field(room, "game_type") },
-        { name: text.rooms.host, value: playerLink(field(room, "host_id", "host_user_id")) },
+        {
+          name: text.player.entryFee,
+          value: typeof room.entry_fee_cents === "number" ? cents(room.entry_fee_cents) : "–",
+        },
         {
           name: text.room.escrow,
-          value:
-            books?.escrow_cents === undefined || books.escrow_cents === null
-              ? "–"
-              : money(books.escrow_cents, currency),
+          value: html`<strong class="number" data-testid="escrow" data-cents=${books.escrow_cents}>${cents(books.escrow_cents)}</strong>`,
         },
-        { name: text.room.seq, value: field(room, "room_seq", "seq") },
+        { name: text.rooms.updated, value: moment(room.updated_at) },
       ])}</section>
-      <details class="card" open data-testid="room-state"><summary>${text.room.state}</summary>
-        <bc-json .value=${room} .label=${text.room.state}></bc-json></details>
+      <h2>${text.room.members}</h2>
+      ${members.length === 0 ? html`<p class="empty">${text.room.noMembers}</p>` : membersTable(members)}
       <h2>${text.nav.money}</h2>
-      ${entries.length === 0 ? html`<p class="empty">${text.room.noMoney}</p>` : moneyTable(entries, currency)}`;
+      ${books.entries.length === 0 ? html`<p class="empty">${text.room.noMoney}</p>` : moneyTable(books.entries, cents)}`;
   }
 
   private readonly close = () => {
@@ -76,7 +74,7 @@ export class RoomPage extends Page {
       {
         title: text.room.closeTitle,
         lead: text.room.closeLead,
-        fields: [{ name: "reason", label: text.reason, type: "textarea", hint: text.room.reasonHint }],
+        fields: [{ name: "reason", label: text.reason, hint: text.reasonHint }],
         confirm: text.room.closeConfirm,
         isDangerous: true,
         act: async ({ reason }) => {
@@ -89,9 +87,16 @@ export class RoomPage extends Page {
   };
 }
 
-function field(of: JsonObject, ...names: readonly string[]): string | undefined {
-  const value = names.map((name) => of[name]).find((each) => each !== undefined && each !== null);
-  return value === undefined ? undefined : String(value);
+function membersTable(members: readonly RoomMember[]): TemplateResult {
+  return table(
+    text.room.members,
+    [
+      { name: text.players.id, draw: ({ user_id }) => playerLink(user_id) },
+      { name: text.players.name, draw: ({ user_id, username }) => playerLink(user_id, username) },
+      { name: text.room.membership, draw: ({ membership }) => text.memberships[membership] ?? membership },
+    ],
+    members,
+  );
 }
 
 function timelineTable(entries: readonly TimelineEntry[]): TemplateResult {
@@ -101,29 +106,24 @@ function timelineTable(entries: readonly TimelineEntry[]): TemplateResult {
       { name: text.messages.at, draw: ({ at }) => moment(at) },
       { name: text.room.seq, draw: ({ room_seq }) => room_seq ?? "–", isNumber: true },
       { name: text.messages.filters.type, draw: ({ type }) => html`<span class="mono">${type}</span>` },
-      {
-        name: text.room.actor,
-        draw: ({ actor }) => (actor && /^\d+$/.test(actor) ? playerLink(actor) : (actor ?? "–")),
-      },
-      { name: text.room.summary, draw: ({ summary }) => summary ?? "", isLong: true },
+      { name: text.room.actor, draw: ({ actor }) => (/^\d+$/.test(actor) ? playerLink(actor) : actor) },
+      { name: text.room.summary, draw: ({ summary }) => html`<span class="mono soft">${summary}</span>`, isLong: true },
       { name: text.nav.trace, draw: ({ correlation_id }) => traceLink(correlation_id) },
     ],
     entries,
   );
 }
 
-function moneyTable(entries: readonly MoneyEntry[], currency: string): TemplateResult {
+function moneyTable(entries: readonly LedgerEntry[], cents: (amount: number) => string): TemplateResult {
   return table(
     text.nav.money,
     [
       { name: text.messages.at, draw: ({ at }) => moment(at) },
-      { name: text.money.kind, draw: ({ kind }) => kind ?? "–" },
+      { name: text.money.kind, draw: ({ kind }) => kind },
+      { name: text.money.from, draw: ({ from }) => html`<span class="mono">${from}</span>` },
+      { name: text.money.to, draw: ({ to }) => html`<span class="mono">${to}</span>` },
       { name: text.player.title, draw: ({ user_id }) => playerLink(user_id) },
-      {
-        name: text.money.amount,
-        draw: ({ amount_cents }) => (typeof amount_cents === "number" ? money(amount_cents, currency) : "–"),
-        isNumber: true,
-      },
+      { name: text.money.amount, draw: ({ amount_cents }) => cents(amount_cents), isNumber: true },
       { name: text.nav.trace, draw: ({ correlation_id }) => traceLink(correlation_id) },
     ],
     entries,

@@ -1,4 +1,4 @@
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { listed } from "../elements/element.js";
 import { type Column, chip, heading, moment, playerLink, roomLink, table } from "../elements/parts.js";
 import { count } from "../format.js";
@@ -7,10 +7,10 @@ import { text } from "../texts.js";
 import type { RoomRow } from "../types.js";
 import { Page } from "./page.js";
 
-const STATUSES = ["waiting", "in_progress", "finished"] as const;
+const STATUSES = ["waiting", "in_progress", "ended"] as const;
 
-export function statusWords(status: unknown): string {
-  return text.rooms.statuses[String(status)] ?? String(status ?? "–");
+export function statusChip(status: string): TemplateResult {
+  return chip(text.rooms.statuses[status] ?? status, status === "in_progress" ? "good" : "plain");
 }
 
 export class Rooms extends Page {
@@ -32,9 +32,9 @@ export class Rooms extends Page {
     const { query } = this.console;
     return html`${heading(text.nav.rooms, html`<button class="small" @click=${() => void this.rooms.reload()}>${text.reload}</button>`)}
       <form class="card filters" @submit=${(event: Event) => event.preventDefault()} @change=${this.change}>
-        <label>${text.rooms.status}<select name="status" data-testid="room-status"><option value="">${text.any}</option>${STATUSES.map(
+        <label>${text.rooms.status}<select name="status" data-testid="room-status"><option value="">${text.rooms.open}</option>${STATUSES.map(
           (status) =>
-            html`<option value=${status} .selected=${query.get("status") === status}>${statusWords(status)}</option>`,
+            html`<option value=${status} .selected=${query.get("status") === status}>${text.rooms.statuses[status]}</option>`,
         )}</select></label>
         <label>${text.rooms.game}<input name="game_type" .value=${query.get("game_type") ?? ""} autocomplete="off" data-testid="room-game" /></label>
       </form>
@@ -49,23 +49,22 @@ export class Rooms extends Page {
 
 const COLUMNS: readonly Column<RoomRow>[] = [
   { name: text.room.title, draw: ({ room_id }) => roomLink(room_id) },
-  { name: text.rooms.name, draw: ({ room_name }) => html`<bdi>${room_name ?? "–"}</bdi>` },
-  { name: text.rooms.game, draw: ({ game_type }) => game_type ?? "–" },
+  { name: text.rooms.name, draw: ({ room_name }) => html`<bdi>${room_name}</bdi>` },
+  { name: text.rooms.game, draw: ({ game_type }) => game_type },
   {
     name: text.rooms.status,
-    draw: (room) => html`${chip(statusWords(room.status), room.status === "in_progress" ? "good" : "plain")}
-      ${room.is_quarantined ? chip(text.rooms.quarantined, "bad") : ""}`,
+    draw: ({ status, is_quarantined }) =>
+      html`${statusChip(status)} ${is_quarantined ? chip(text.rooms.quarantined, "bad") : nothing}`,
   },
-  { name: text.rooms.seats, draw: seats, isNumber: true },
+  {
+    name: text.rooms.seats,
+    draw: ({ players, max_players }) => (typeof players === "number" ? `${players}/${count(max_players)}` : "–"),
+    isNumber: true,
+  },
+  { name: text.rooms.spectators, draw: ({ spectators }) => count(spectators), isNumber: true },
   { name: text.rooms.fee, draw: ({ entry_fee_cents }) => count(entry_fee_cents), isNumber: true },
-  { name: text.rooms.escrow, draw: ({ escrow_cents }) => count(escrow_cents), isNumber: true },
   { name: text.rooms.host, draw: ({ host_id }) => playerLink(host_id) },
-  { name: text.rooms.since, draw: ({ created_at }) => moment(created_at) },
+  { name: text.rooms.updated, draw: ({ updated_at }) => moment(updated_at) },
 ];
-
-function seats({ players, max_players }: RoomRow): string {
-  const taken = Array.isArray(players) ? players.length : players;
-  return max_players === null || max_players === undefined ? count(taken) : `${count(taken)}/${count(max_players)}`;
-}
 
 customElements.define("bc-rooms", Rooms);

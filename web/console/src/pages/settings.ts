@@ -4,12 +4,12 @@ import { chip, heading, moment, table } from "../elements/parts.js";
 import { Remote } from "../remote.js";
 import { settingValue } from "../setting_value.js";
 import { text } from "../texts.js";
-import type { Setting } from "../types.js";
+import type { Setting, SettingList } from "../types.js";
 import { Page } from "./page.js";
 
 /** What can be changed while everything runs, and maintenance. */
 export class Settings extends Page {
-  private readonly settings = new Remote<{ settings: Setting[] }>(
+  private readonly settings = new Remote<SettingList>(
     this,
     (signal) => this.console.api.get("settings", {}, signal),
     15_000,
@@ -23,8 +23,16 @@ export class Settings extends Page {
           <button data-testid="maintenance-end" @click=${this.maintenanceEnd}>${text.maintenance.end}</button>`,
       )}
       <p class="soft">${text.settings.lead}</p>
-      ${shown(this.settings, ({ settings }) =>
-        table(
+      ${shown(
+        this.settings,
+        ({ settings, maintenance }) => html`
+        ${
+          maintenance
+            ? html`<div class="failure" role="note" data-testid="announced"><p>${text.maintenance.announced(maintenance.announced_by)}
+                ${moment(maintenance.starts_at)}: “${maintenance.message}”</p></div>`
+            : nothing
+        }
+        ${table(
           text.nav.settings,
           [
             { name: text.topics.setting, draw: ({ name }) => html`<code>${name}</code>` },
@@ -58,7 +66,7 @@ export class Settings extends Page {
             },
           ],
           settings,
-        ),
+        )}`,
       )}`;
   }
 
@@ -67,7 +75,13 @@ export class Settings extends Page {
       {
         title: text.settings.changeTitle(setting.name),
         lead: text.settings.changeLead(`${written(setting.value)} ${setting.unit ?? ""}`.trim()),
-        fields: [{ name: "value", label: text.settings.value }],
+        fields: [
+          {
+            name: "value",
+            label: text.settings.value,
+            ...(setting.kind ? { hint: text.settings.takes(setting.kind) } : {}),
+          },
+        ],
         confirm: text.settings.change,
         act: ({ value = "" }) => this.set(setting, settingValue(value, setting)),
       },
