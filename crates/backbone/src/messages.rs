@@ -25,8 +25,8 @@ pub use checkout::{
 pub use client_commands::{AutoPlay, CLIENT_COMMANDS, CommandSchema, command_schemas};
 pub use commands::{
     CREDIT_CENTS_MAX, Command, CreateRoom, InvalidCommand, JoinRoom, ROOM_NAME_CHARS_MAX,
-    close_guest, credit, demo_grant, member_asked, parse_command, player_disconnected, sync_room,
-    sync_user, with_room_id,
+    close_guest, close_room, credit, demo_grant, member_asked, parse_command, player_disconnected,
+    sync_room, sync_user, with_room_id,
 };
 pub use fields::{Entries, Fields, InvalidField, parse_timestamp};
 pub use internal_commands::{INTERNAL_COMMANDS, internal_command_schemas};
@@ -95,6 +95,8 @@ pub const GATEWAY_SEEN: &str = "games.command.gateway_seen";
 pub const GATEWAY_ASKED: &str = "games.command.gateway_asked";
 /// Internal: a room that could not be loaded for a while asks whether this member of it is there.
 pub const MEMBER_ASKED: &str = "games.command.member_asked";
+/// Internal: an operator ends a room.
+pub const CLOSE_ROOM: &str = "games.command.close_room";
 /// Internal: demo money for a new account.
 pub const DEMO_GRANT: &str = "wallet.command.demo_grant";
 

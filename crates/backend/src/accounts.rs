@@ -14,6 +14,7 @@ mod tokens;
 pub use idle_guests::CLOSED_AT_ONCE;
 pub use operator::{
     Credited, OperatorError, OperatorToken, Profile, ROLES, TOKEN_MINUTES_MAX, UserRef, Wanted,
+    check_reason,
 };
 pub use passwords::{PasswordCost, Passwords, PasswordsError};
 pub use rules::{EMAIL_PATTERN, Email, InvalidField, NewPassword, Password, Username};

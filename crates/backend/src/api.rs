@@ -33,7 +33,7 @@ pub use me::{Balance, Me, Transaction, Transactions};
 pub use messages::{DirectMessageEntry, DirectMessages, LobbyMessageEntry, LobbyMessages};
 pub use payments::{
     DepositLimit, DepositLimits, OpenPayments, Payment, PaymentRequested, PaymentTerms,
-    PendingDepositLimit,
+    PendingDepositLimit, deposit_limits,
 };
 pub use problem::Problem;
 

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod conformance;
 mod digest;
 pub mod operators;
+pub mod overview;
 pub mod played;
 pub mod postgres;
 pub mod reads;

@@ -2,15 +2,32 @@
 //! command line calls. Whoever asks over HTTP has the role `admin`; every action is in the operators' log.
 
 mod actions;
+mod bans;
+mod closing;
 mod guard;
 mod log;
 mod me;
+mod money;
+mod players;
 mod query;
+mod refused;
+mod rooms;
+mod timeline;
+mod trace;
+mod traces;
 
 pub use actions::{Actions, By};
+pub use bans::{Bans, Edge, NoEdge};
+pub use closing::{Closing, ClosingError, RoomClosed};
 pub use guard::{ADMIN_ROLE, Admin};
 pub use log::{LogEntries, LogEntry};
 pub use me::Operator;
+pub use money::{Audit, AuditState, Auditor, LastAudit, Money, money};
+pub use rooms::{OperatorRoom, RoomDetails, details as room_details};
+pub use timeline::TimelineEntry;
+pub use trace::{
+    Budget, Sources, StepKind, StepPlace, Trace, TraceError, TraceStep, trace as find_trace,
+};
 
 use axum::Router;
 use blazing_sun_backbone::credentials::TokenVerifier;
@@ -19,6 +36,7 @@ use blazing_sun_backbone::rest::Operation;
 use blazing_sun_backend::accounts::{Accounts, Clock};
 use blazing_sun_backend::api::{endpoint, router_beside};
 use blazing_sun_backend::store::operators::{LiveSettings, OperatorLog};
+use blazing_sun_backend::store::overview::Overview;
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_domain::Games;
 use std::ops::Deref;
@@ -35,10 +53,18 @@ pub struct ConsoleParts {
     pub reads: Arc<dyn ReadSide>,
     /// The topics.
     pub log: Arc<dyn EventLog>,
+    /// Rooms, sessions, totals and batches.
+    pub overview: Arc<dyn Overview>,
     /// What operators did.
     pub operators: Arc<dyn OperatorLog>,
     /// What operators have set.
     pub settings: Arc<dyn LiveSettings>,
+    /// Who may not sign in.
+    pub bans: Arc<Bans>,
+    /// Holds the books against each other.
+    pub auditor: Auditor,
+    /// What that found.
+    pub last_audit: LastAudit,
     /// The games of this server.
     pub games: Arc<Games>,
     /// Checks access tokens.
@@ -63,6 +89,17 @@ impl Console {
     }
 }
 
+impl Console {
+    fn closing(&self) -> Closing {
+        Closing {
+            log: self.log.clone(),
+            reads: self.reads.clone(),
+            overview: self.overview.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+}
+
 impl Deref for Console {
     type Target = ConsoleParts;
 
@@ -72,10 +109,17 @@ impl Deref for Console {
 }
 
 fn endpoints() -> Vec<Endpoint> {
-    [me::endpoints(), log::endpoints()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        me::endpoints(),
+        log::endpoints(),
+        traces::endpoints(),
+        rooms::endpoints(),
+        players::endpoints(),
+        money::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What operators are told of each of the router's routes.

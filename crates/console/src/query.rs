@@ -18,6 +18,21 @@ pub(crate) fn get(path: &'static str, id: &'static str) -> Operation {
     Operation::get(path, id, Tag::Operators).access(Access::Operator)
 }
 
+/// An operation of the console that does something.
+pub(crate) fn post(path: &'static str, id: &'static str) -> Operation {
+    Operation::post(path, id, Tag::Operators).access(Access::Operator)
+}
+
+/// `cursor`, with one that fits.
+pub(crate) fn any_cursor(example: &'static str) -> Parameter {
+    optional(
+        "cursor",
+        "The `next_cursor` of an earlier answer, to read on from there.",
+        json_schema!({ "type": "string" }),
+        example,
+    )
+}
+
 /// A value of the query that may be left out.
 pub(crate) fn optional(
     name: &'static str,

@@ -508,6 +508,10 @@ fn internal() -> Vec<(&'static str, Value)> {
             told::member_asked(COMMAND, &room, user(123)),
         ),
         (
+            told::CLOSE_ROOM,
+            told::close_room(COMMAND, &room, "the game hangs"),
+        ),
+        (
             told::DEMO_GRANT,
             told::demo_grant(COMMAND, user(123), "Player1"),
         ),

@@ -291,6 +291,8 @@ pub enum Action {
     },
     /// The game fails: the room ends, and everybody's fee goes back.
     CallOff,
+    /// An operator ends the room, and everybody's fee goes back.
+    Close,
 }
 
 impl Action {

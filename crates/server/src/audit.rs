@@ -17,26 +17,64 @@ use std::time::Duration;
 const SETTLES_WITHIN: Duration = Duration::from_secs(2);
 const LOOKS_MAX: u32 = 3;
 
-/// Audits and prints; whether nothing differs.
+/// Audits and prints; whether nothing differs. With `--watch` again and again, and then what has changed is printed:
+/// it ends where something differs.
 pub async fn run(args: &AuditArgs, games: &Games, out: &mut impl Write) -> anyhow::Result<bool> {
     let place = args.data.place()?;
-    let mut report = look(&place, games).await?;
+    let mut report = settled(&place, games).await?;
+    print(&report, args.json, out)?;
+    let Some(every) = args.watch else {
+        return Ok(report.is_clean());
+    };
+    while report.is_clean() {
+        tokio::time::sleep(Duration::from_secs(every.into())).await;
+        let next = settled(&place, games).await?;
+        if next.totals != report.totals || !next.is_clean() {
+            match (args.json, next.is_clean()) {
+                (false, true) => write!(out, "{}", Changed(&report, &next))?,
+                _ => print(&next, args.json, out)?,
+            }
+            out.flush()?;
+        }
+        report = next;
+    }
+    Ok(false)
+}
+
+/// Audits once, for who asks over HTTP.
+pub async fn once(place: Place, games: Games) -> Result<serde_json::Value, String> {
+    let made = settled(&place, &games)
+        .await
+        .and_then(|report| json_of(&report));
+    made.map_err(|error| format!("{error:#}"))
+}
+
+/// What is found once everything that was on its way has arrived.
+async fn settled(place: &Place, games: &Games) -> anyhow::Result<AuditReport> {
+    let mut report = look(place, games).await?;
     // Beside a running cluster something is always on its way from one process to another.
     for _ in 1..LOOKS_MAX {
         if report.is_clean() || matches!(place, Place::Folder(_)) {
             break;
         }
         tokio::time::sleep(SETTLES_WITHIN).await;
-        report = look(&place, games).await?;
+        report = look(place, games).await?;
     }
-    if args.json {
-        let mut json = serde_json::to_value(&report)?;
-        json["clean"] = report.is_clean().into();
-        writeln!(out, "{json:#}")?;
-    } else {
-        write!(out, "{}", Printed(&report))?;
+    Ok(report)
+}
+
+fn json_of(report: &AuditReport) -> anyhow::Result<serde_json::Value> {
+    let mut json = serde_json::to_value(report)?;
+    json["clean"] = report.is_clean().into();
+    Ok(json)
+}
+
+fn print(report: &AuditReport, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    match json {
+        true => writeln!(out, "{:#}", json_of(report)?)?,
+        false => write!(out, "{}", Printed(report))?,
     }
-    Ok(report.is_clean())
+    Ok(out.flush()?)
 }
 
 async fn look(place: &Place, games: &Games) -> anyhow::Result<AuditReport> {
@@ -60,6 +98,36 @@ async fn look(place: &Place, games: &Games) -> anyhow::Result<AuditReport> {
             .extend(checkout::compare(&books, &ledger, &topics));
     }
     Ok(report)
+}
+
+/// What has changed between two audits, without a difference in either.
+struct Changed<'a>(&'a AuditReport, &'a AuditReport);
+
+impl fmt::Display for Changed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, now) = (&self.0.totals, &self.1.totals);
+        write!(f, "{}  ", blazing_sun_backbone::clock::now())?;
+        for (name, before, now) in [
+            ("players", before.players_cents, now.players_cents),
+            ("escrow", before.escrow_cents, now.escrow_cents),
+            ("rake", before.rake_cents, now.rake_cents),
+            ("mint", before.mint_cents, now.mint_cents),
+            ("clearing", before.clearing_cents, now.clearing_cents),
+            (
+                "test clearing",
+                before.test_clearing_cents,
+                now.test_clearing_cents,
+            ),
+            ("receivable", before.receivable_cents, now.receivable_cents),
+            ("disputed", before.disputed_cents, now.disputed_cents),
+            ("withdrawals", before.withdrawal_cents, now.withdrawal_cents),
+        ] {
+            if now != before {
+                write!(f, "{name} {now} ({:+}), ", now - before)?;
+            }
+        }
+        writeln!(f, "sum {}, all zero", now.sum_cents)
+    }
 }
 
 struct Printed<'a>(&'a AuditReport);

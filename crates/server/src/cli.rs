@@ -2,7 +2,7 @@
 
 use crate::bench::{Played, Watched};
 use crate::config::{Flag, Role};
-use blazing_sun_domain::{CommandId, UserId};
+use blazing_sun_domain::{CommandId, RoomId, UserId};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +38,13 @@ pub enum Command {
     Keys(KeysArgs),
     /// Print the records of topics, one JSON object a line, also beside a running server
     Tail(TailArgs),
+    /// Find out what became of a command: from the frame to what was told of it, with durations; exit code 1 if nothing is
+    /// known of it
+    Trace(TraceArgs),
+    /// List rooms: those whose line changed last, or that ended last, come first
+    Rooms(RoomListArgs),
+    /// Look at a room, or end it; works beside a running server and without
+    Room(RoomArgs),
     /// Check every cent and every room of the stored data; exit code 1 if anything differs
     Audit(AuditArgs),
     /// Play a room again from its journal: every event, winner, payouts; exit code 1 if ledger or topics say
@@ -197,9 +204,70 @@ pub struct TailArgs {
     pub data: DataArgs,
 }
 
+/// `trace`
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// A command's id (the correlation id of all that follows from it), an event's, or a payment's request id
+    pub id: String,
+    /// Where the data is.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// `rooms`
+#[derive(Debug, Args)]
+pub struct RoomListArgs {
+    /// Only rooms that wait, are in play, or have ended [default: those that have not ended]
+    #[arg(long, value_parser = ["waiting", "in_progress", "ended"])]
+    pub status: Option<String>,
+    /// Only rooms of this game
+    #[arg(long, value_name = "GAME")]
+    pub game: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub max: u32,
+    /// Where the data is.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// `room`
+#[derive(Debug, Args)]
+pub struct RoomArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: RoomAction,
+    /// Whose room.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
+}
+
+/// What can be done about a room.
+#[derive(Debug, Subcommand)]
+pub enum RoomAction {
+    /// Print a room's line, who is in it, its money, and its last events
+    Show {
+        /// The room's id
+        room: RoomId,
+    },
+    /// End a room, by a command that its owner decides: all fees go back, the seed is revealed; the same again changes
+    /// nothing
+    Close {
+        /// The room's id
+        room: RoomId,
+        /// For the operators' log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
 /// `audit`
 #[derive(Debug, Args)]
 pub struct AuditArgs {
+    /// Again and again, so many seconds after the one before, until something differs; prints what has changed
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10",
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub watch: Option<u32>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

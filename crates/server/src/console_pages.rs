@@ -44,9 +44,7 @@ async fn serve(request: Request) -> Response {
         found => found,
     };
     let mut response = match found {
-        Some((name, file)) => {
-            pages::answer_embedded(name, file, request.headers(), |name| Console::get(name))
-        }
+        Some((name, file)) => pages::answer_embedded(name, file, request.headers(), Console::get),
         None => not_there(path),
     };
     let headers = response.headers_mut();

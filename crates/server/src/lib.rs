@@ -25,6 +25,7 @@ mod export;
 pub mod fuzzing;
 mod game_pages;
 mod house_bot;
+mod inspect;
 mod keys;
 mod late_log;
 mod mail;

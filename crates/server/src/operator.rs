@@ -10,11 +10,12 @@ pub use client::Target;
 pub use protocol::{Credentials, Failure, GatewayPosition, Request};
 pub use socket::{Listener, is_served};
 
+use crate::serve::Ground;
 use blazing_sun_backbone::credentials::TokenVerifier;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
 use blazing_sun_backend::engine::Engine;
 use blazing_sun_backend::store::StoreError;
-use blazing_sun_console::{Actions, By};
+use blazing_sun_console::{Actions, Bans, By, Closing, ClosingError};
 use blazing_sun_domain::UserId;
 use blazing_sun_gateway::{Control, ReadPosition};
 use serde::Serialize;
@@ -26,9 +27,9 @@ use std::sync::Arc;
 pub struct Operator {
     accounts: Arc<Accounts>,
     actions: Actions,
+    closing: Closing,
     edge: Edge,
-    /// One at a time, so that what the store says last is what the edge is told last.
-    bans: Arc<tokio::sync::Mutex<()>>,
+    bans: Arc<Bans>,
 }
 
 /// What serves players, and has to hear of bans.
@@ -49,13 +50,19 @@ pub enum Edge {
 
 impl Operator {
     /// On the accounts of an engine that runs, with what serves players beside it, if anything does.
-    pub fn new(accounts: Arc<Accounts>, actions: Actions, edge: Edge) -> Operator {
+    pub fn new(accounts: Arc<Accounts>, ground: &Ground, edge: Edge) -> Operator {
         Operator {
+            bans: Arc::new(Bans::new(accounts.clone(), Arc::new(edge.clone()))),
             accounts,
-            actions,
+            actions: ground.actions(),
+            closing: ground.closing(),
             edge,
-            bans: Arc::default(),
         }
+    }
+
+    /// Who may not sign in.
+    pub fn bans(&self) -> Arc<Bans> {
+        self.bans.clone()
     }
 
     /// Does it in somebody's name, and says what came of it. What changes something is in the operators' log.
@@ -90,14 +97,22 @@ impl Operator {
             Request::Ban { user, reason } => {
                 let detail = json!({ "reason": reason });
                 let who = self.one(&user).await?;
-                let ban = self.set_banned(&who, true, reason.as_deref());
+                let ban = async { told(self.bans.set(&who, true, reason.as_deref()).await?) };
                 self.act(by, "user.ban", Some(&who), detail, ban).await
             }
             Request::Unban { user } => {
                 let who = self.one(&user).await?;
-                let unban = self.set_banned(&who, false, None);
+                let unban = async { told(self.bans.set(&who, false, None).await?) };
                 self.act(by, "user.unban", Some(&who), json!({}), unban)
                     .await
+            }
+            Request::CloseRoom { room_id, reason } => {
+                let detail = json!({ "reason": reason });
+                let close = async { told(self.closing.close(&room_id, &reason).await?) };
+                let done =
+                    self.actions
+                        .run(by, "room.close", Some(room_id.as_str()), detail, close);
+                done.await
             }
             Request::Token { user, minutes } => {
                 let detail = json!({ "minutes": minutes });
@@ -148,22 +163,6 @@ impl Operator {
             .run(by, action, target.as_deref(), detail, effect);
         done.await
     }
-
-    async fn set_banned(
-        &self,
-        who: &UserRef,
-        is_banned: bool,
-        reason: Option<&str>,
-    ) -> Result<Value, Failure> {
-        let _one_at_a_time = self.bans.lock().await;
-        let profile = self.accounts.set_banned(who, is_banned, reason).await?;
-        if is_banned {
-            self.shut_out(profile.user_id);
-        } else if let Edge::Here { verifier, .. } = &self.edge {
-            verifier.allow(profile.user_id);
-        }
-        told(profile)
-    }
 }
 
 impl Operator {
@@ -196,11 +195,26 @@ impl Operator {
 
     /// Refused first, closed then: who signs in between is refused by the gateway's second look.
     pub(crate) fn shut_out(&self, user: UserId) {
-        if let Edge::Here {
-            verifier, gateway, ..
-        } = &self.edge
-        {
+        self.bans.edge().shut_out(user);
+    }
+}
+
+impl blazing_sun_console::Edge for Edge {
+    fn shut_out(&self, user: UserId) {
+        if let Edge::Here { verifier, .. } = self {
             verifier.forbid(user);
+        }
+        blazing_sun_console::Edge::close(self, user);
+    }
+
+    fn let_in(&self, user: UserId) {
+        if let Edge::Here { verifier, .. } = self {
+            verifier.allow(user);
+        }
+    }
+
+    fn close(&self, user: UserId) {
+        if let Edge::Here { gateway, .. } = self {
             gateway.close_user(user);
         }
     }
@@ -212,6 +226,12 @@ fn named(user: &str) -> Result<UserRef, OperatorError> {
 
 fn told(answer: impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(answer).map_err(|error| Failure::new("failed", error.to_string()))
+}
+
+impl From<ClosingError> for Failure {
+    fn from(error: ClosingError) -> Failure {
+        Failure::new(error.code(), format!("{:#}", anyhow::Error::from(error)))
+    }
 }
 
 impl From<StoreError> for Failure {

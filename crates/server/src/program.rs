@@ -3,15 +3,15 @@
 
 use crate::asked_wrongly::is_asked_wrongly;
 use crate::cli::{
-    AuditArgs, BenchArgs, BenchTokens, ClusterArgs, Command, CommandLine, FanoutArgs, FloorArgs,
-    IdleArgs, Load, ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs, TailArgs, TestBankArgs,
-    TopicsAction, UserArgs, VerifyArgs,
+    AuditArgs, BenchArgs, BenchTokens, ClusterArgs, Command, CommandLine, DeploymentArgs,
+    FanoutArgs, FloorArgs, IdleArgs, Load, ReplayArgs, RoleArgs, RoomArgs, RoomsArgs, ServeArgs,
+    ServedArgs, TailArgs, TestBankArgs, TopicsAction, TraceArgs, UserArgs, VerifyArgs,
 };
-use crate::config::{Config, Mode, Role, Sources, in_force};
+use crate::config::{Config, ConfigError, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
 use crate::{
-    audit, bench, export, keys, probe, replay, serve, tail, telemetry, test_bank, topics, user,
-    verify,
+    audit, bench, export, inspect, keys, probe, replay, serve, tail, telemetry, test_bank, topics,
+    user, verify,
 };
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::Parser;
@@ -97,6 +97,11 @@ impl ServerBuilder {
                 }
             },
             Command::Tail(args) => self.tail(&args, line.json),
+            Command::Trace(args) => self.trace(&args, line.json),
+            Command::Rooms(args) => {
+                self.shown(|_| async move { inspect::rooms(&args, line.json).await })
+            }
+            Command::Room(args) => self.room(&args, line.json),
             Command::Audit(args) => self.audit(&args),
             Command::Replay(args) => self.replay(&args),
             Command::Verify(args) => self.verify(&args),
@@ -262,23 +267,59 @@ impl ServerBuilder {
         }
     }
 
-    fn user(&self, args: &UserArgs, json: bool) -> ExitCode {
-        let sources = Sources::of_process(args.deployment.config.clone(), args.deployment.flags());
-        // A folder that is named is meant, whatever else is configured.
-        let loaded = match args.deployment.data_dir {
-            Some(_) => sources.load().map(|config| (config, Mode::Embedded)),
-            None => sources.load_for(Role::Serve),
-        };
-        let (config, mode) = match loaded {
-            Ok(loaded) => loaded,
+    fn trace(&self, args: &TraceArgs, json: bool) -> ExitCode {
+        let mut games = self.games.clone();
+        games.insert(serve::relay());
+        let traced =
+            runtime().and_then(|runtime| runtime.block_on(inspect::trace(args, &games, json)));
+        match traced {
+            Ok((text, true)) => said(&text, ExitCode::SUCCESS),
+            Ok((text, false)) => said(&text, ExitCode::FAILURE),
+            Err(error) => match error.downcast_ref::<Failure>() {
+                Some(failure) => failed(exit_code_of(failure), error),
+                None => failed(ASKED_WRONGLY, error),
+            },
+        }
+    }
+
+    fn room(&self, args: &RoomArgs, json: bool) -> ExitCode {
+        let target = match self.target(&args.deployment) {
+            Ok(target) => target,
             Err(error) => return failed(ASKED_WRONGLY, error.into()),
+        };
+        let done = runtime().map(|runtime| {
+            let done = runtime.block_on(inspect::room(&args.action, json, &target));
+            runtime.shutdown_background();
+            done
+        });
+        match done {
+            Ok(Ok(text)) => said(&text, ExitCode::SUCCESS),
+            Ok(Err(failure)) => told(exit_code_of(&failure), &failure.code, &failure.message),
+            Err(error) => failed(1, error),
+        }
+    }
+
+    /// The deployment that is meant.
+    fn target(&self, deployment: &DeploymentArgs) -> Result<Target, ConfigError> {
+        let sources = Sources::of_process(deployment.config.clone(), deployment.flags());
+        // A folder that is named is meant, whatever else is configured.
+        let (config, mode) = match deployment.data_dir {
+            Some(_) => (sources.load()?, Mode::Embedded),
+            None => sources.load_for(Role::Serve)?,
         };
         let mut games = self.games.clone();
         games.insert(serve::relay());
-        let target = Target {
+        Ok(Target {
             config,
             mode,
             games,
+        })
+    }
+
+    fn user(&self, args: &UserArgs, json: bool) -> ExitCode {
+        let target = match self.target(&args.deployment) {
+            Ok(target) => target,
+            Err(error) => return failed(ASKED_WRONGLY, error.into()),
         };
         let done = runtime().map(|runtime| {
             let done = runtime.block_on(user::run(&args.action, json, &target));

@@ -7,8 +7,8 @@ use super::internal_commands as internal;
 use super::quick_match::QuickMatch;
 use super::wallet::WalletCommand;
 use super::{
-    CLOSE_GUEST, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN, INTERNAL_COMMANDS, MEMBER_ASKED,
-    PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
+    CLOSE_GUEST, CLOSE_ROOM, CREDIT, DEMO_GRANT, GATEWAY_ASKED, GATEWAY_SEEN, INTERNAL_COMMANDS,
+    MEMBER_ASKED, PLAYER_DISCONNECTED, SYNC_ROOM, SYNC_USER,
 };
 use blazing_sun_domain::fairness::{Commitment, Seed};
 use blazing_sun_domain::room::{Channel, Measure};
@@ -207,6 +207,11 @@ pub enum Command {
         /// For whom.
         user_id: UserId,
     },
+    /// Internal: an operator ends a room.
+    CloseRoom {
+        /// Which.
+        room_id: RoomId,
+    },
     /// Internal.
     SyncUser {
         /// Rooms to answer for beside the user's own.
@@ -321,6 +326,7 @@ impl Command {
             | Command::Moderate { room_id, .. }
             | Command::InvitePlayers { room_id, .. }
             | Command::RejoinRoom { room_id }
+            | Command::CloseRoom { room_id }
             | Command::LeaveRoom { room_id }
             | Command::SelectPlayer { room_id, .. }
             | Command::DeselectPlayer { room_id, .. }
@@ -413,6 +419,9 @@ fn read(
         _ if event_type == PLAYER_DISCONNECTED => Command::PlayerDisconnected {
             room_id: room_id()?,
             user_id: f.required("user_id")?,
+        },
+        _ if event_type == CLOSE_ROOM => Command::CloseRoom {
+            room_id: room_id()?,
         },
         _ if event_type == SYNC_ROOM => Command::SyncRoom {
             room_id: room_id()?,
@@ -532,6 +541,15 @@ pub fn credit(
         command_id,
         user_id: user,
         amount_cents: amount,
+        reason,
+    })
+}
+
+/// The payload of [`CLOSE_ROOM`]; `reason` is for whoever reads the log.
+pub fn close_room(command_id: Uuid, room: &RoomId, reason: &str) -> Box<RawValue> {
+    raw(&internal::CloseRoom {
+        command_id,
+        room_id: room,
         reason,
     })
 }

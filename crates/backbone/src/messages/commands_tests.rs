@@ -426,6 +426,7 @@ fn internal_commands_read_what_they_are_written_as() {
             "Credit",
         ),
         (CLOSE_GUEST, close_guest(id, user), "CloseGuest"),
+        (CLOSE_ROOM, close_room(id, &room, "it hangs"), "CloseRoom"),
     ] {
         let (command_id, command) = parse_command(event_type, &payload).unwrap();
         assert_eq!(command_id, Some(CommandId(id)));

@@ -130,6 +130,16 @@ internal_commands! {
         user_id: UserId,
     }
 
+    /// An operator ends a room: all fees go back, and the seed is revealed.
+    super::CLOSE_ROOM => CloseRoom<'a> {
+        /// Its id.
+        command_id: Uuid,
+        /// Which.
+        room_id: &'a RoomId,
+        /// For whoever reads the log.
+        reason: &'a str,
+    }
+
     /// Demo money for a new account.
     super::DEMO_GRANT => DemoGrant<'a> {
         /// Its id.

@@ -87,6 +87,7 @@ kinds! {
     LOBBY_NOT_FOUND = 404 "lobby_not_found" "There is no such lobby.";
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "The path does not take this method; `Allow` names those that it takes.";
     TIMEOUT = 408 "timeout" "The request took too long to arrive, or to be answered.";
+    CONFLICT = 409 "conflict" "The account, room or command is in a state in which this can not be done; the detail says why.";
     EMAIL_TAKEN = 409 "email_taken" "Another account has this address.";
     NO_EMAIL = 409 "no_email" "The account has no address.";
     ALREADY_VERIFIED = 409 "already_verified" "The address is verified already.";

@@ -511,7 +511,8 @@ fn check_role(role: &str) -> Result<(), OperatorError> {
     }
 }
 
-fn check_reason(reason: Option<&str>) -> Result<(), OperatorError> {
+/// Whether a reason may be kept.
+pub fn check_reason(reason: Option<&str>) -> Result<(), OperatorError> {
     let is_good = |reason: &str| {
         let length = reason.trim().chars().count();
         (1..=REASON_CHARS_MAX).contains(&length) && !reason.chars().any(char::is_control)

@@ -8,6 +8,8 @@ use super::ApiState;
 use super::body::{Body, Fields, Read};
 use super::client::Bearer;
 use super::problem::Problem;
+use crate::store::StoreError;
+use crate::store::reads::ReadSide;
 use crate::store::wallet::{TopUp, TopUpStatus, Wallet, counted_since};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -22,7 +24,7 @@ use blazing_sun_backbone::messages::{
 use blazing_sun_backbone::rest::problem::NOT_FOUND;
 use blazing_sun_backbone::topics::GAMES_COMMANDS;
 use blazing_sun_domain::wallet::Period;
-use blazing_sun_domain::{Cents, CommandId};
+use blazing_sun_domain::{Cents, CommandId, Millis, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -351,10 +353,20 @@ async fn limits(
     Bearer(claims): Bearer,
 ) -> Result<Json<DepositLimits>, Problem> {
     let now = (state.0.clock)();
-    let (wallet, counted) = state.0.reads.limits(claims.sub, counted_since(now)).await?;
+    let limits = deposit_limits(&*state.0.reads, claims.sub, now).await?;
+    Ok(Json(limits))
+}
+
+/// A user's limits, and how much of them is used at this time.
+pub async fn deposit_limits(
+    reads: &dyn ReadSide,
+    user: UserId,
+    now: Millis,
+) -> Result<DepositLimits, StoreError> {
+    let (wallet, counted) = reads.limits(user, counted_since(now)).await?;
     let deposits: Vec<_> = counted.iter().filter_map(TopUp::deposit).collect();
     let told = wallet
-        .unwrap_or_else(|| Wallet::of(claims.sub))
+        .unwrap_or_else(|| Wallet::of(user))
         .told(&deposits, now);
     let limits = told.limits.into_iter().map(|limit| DepositLimit {
         period: limit.period.as_str().to_owned(),
@@ -365,8 +377,8 @@ async fn limits(
             from: pending.from.to_string(),
         }),
     });
-    Ok(Json(DepositLimits {
+    Ok(DepositLimits {
         limits: limits.collect(),
         excluded_until: told.excluded_until.map(|until| until.to_string()),
-    }))
+    })
 }

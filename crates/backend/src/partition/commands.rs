@@ -230,6 +230,10 @@ impl Partition {
                 self.close_guest(turn, asked, user_id)?;
                 return Ok(Outcome::NotKept);
             }
+            Command::CloseRoom { room_id } => {
+                self.close_room(turn, asked, &room_id)?;
+                return Ok(Outcome::NotKept);
+            }
             Command::SyncRoom { room_id, user_id } => {
                 self.tell_state(turn, asked, &room_id, user_id)?;
                 return Ok(Outcome::NotKept);

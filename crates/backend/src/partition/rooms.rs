@@ -377,6 +377,22 @@ impl Partition {
         Ok(refusal.is_none())
     }
 
+    /// Ends a room for an operator, who looks for it among those that have ended: asked again, nothing happens.
+    pub(super) fn close_room<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        asked: Asked<'_>,
+        room_id: &RoomId,
+    ) -> Taken {
+        let asked = Asked {
+            is_kept: false,
+            ..asked
+        };
+        let refusal = self.act(turn, Some(asked), room_id, system(), Action::Close)?;
+        tracing::info!(room.id = %room_id, ?refusal, "an operator closes a room");
+        Ok(())
+    }
+
     /// Moves every room's deadlines back by the time in which nobody could act.
     pub fn shift_deadlines<S: Store>(&mut self, turn: &mut Turn<'_, S>, by_ms: i64) -> Taken {
         let is_returned = |room: &RoomId| self.rooms.get(room).is_some_and(|slot| slot.is_returned);
@@ -527,7 +543,7 @@ fn changes_line(event: &str) -> bool {
 
 /// Decides on a copy, so that neither a refusal nor a game's panic leaves anything half done.
 pub(super) fn decide(room: &mut Room, input: &Input, games: &Games) -> Decided {
-    if matches!(input.action, Action::CallOff) {
+    if matches!(input.action, Action::CallOff | Action::Close) {
         // Without a copy: the game may fail to be copied too, and no other part of it is touched.
         let decided = catch_unwind(AssertUnwindSafe(|| room.decide(input, games)));
         return match decided {

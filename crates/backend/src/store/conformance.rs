@@ -1,5 +1,6 @@
 //! What every store adapter must show: one suite, run by each adapter's tests on a real store.
 
+use super::overview::Overview;
 use super::played::{GameTally, PlayedIn};
 use super::reads::ReadSide;
 use super::wallet::{DisputeRow, TopUp, TopUpStatus, Wallet};
@@ -27,6 +28,9 @@ pub trait Subject {
 
     /// The read side of the same place.
     fn reads(&self) -> Box<dyn ReadSide>;
+
+    /// What operators read of the same place.
+    fn overview(&self) -> Box<dyn Overview>;
 
     /// Adds an account.
     fn add_user(&self, store: &mut Self::S, user: UserId, username: &str, status: &str);

@@ -6,6 +6,7 @@ mod engine_store;
 mod journals;
 mod messages;
 mod operators;
+mod overview;
 mod played;
 mod quarantine;
 mod reads;
@@ -20,6 +21,7 @@ pub use journals::{
     has_digests, saved_journal,
 };
 pub use operators::SqliteOperators;
+pub use overview::SqliteOverview;
 pub use quarantine::quarantined_room;
 pub use reads::SqliteReads;
 

@@ -47,7 +47,7 @@ pub struct GameResumed {
 /// The game was called off: everybody's fee goes back.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct MatchCancelled {
-    /// For a program: `all_players_gone`; `game_failed` where the server could not go on with the game.
+    /// For a program: `all_players_gone`; `game_failed` where the server could not go on with the game; `closed_by_operator`.
     pub reason: &'static str,
     /// Who gets back how much, in seat order.
     pub refunds: Vec<(UserId, Cents)>,

@@ -88,14 +88,20 @@ impl Room {
         }
     }
 
-    /// The game fails, through no fault of its players. Nothing of it is called here.
-    pub(super) fn call_off(&mut self, now: Millis, out: &mut Out) -> bool {
+    /// The room ends through no fault of its players. Nothing of the game is called here.
+    pub(super) fn call_off(&mut self, reason: &'static str, now: Millis, out: &mut Out) -> bool {
         if self.listing().is_some() {
             let room_name = self.config.room_name.clone();
-            let reason = RemovalReason::Cancelled;
-            self.broadcast(out, &RoomRemoved { room_name, reason });
+            let removal = RemovalReason::Cancelled;
+            self.broadcast(
+                out,
+                &RoomRemoved {
+                    room_name,
+                    reason: removal,
+                },
+            );
         }
-        self.cancel("game_failed", now, out);
+        self.cancel(reason, now, out);
         true
     }
 

@@ -176,7 +176,8 @@ impl Room {
                 Action::Deadline
                 | Action::Shift { .. }
                 | Action::Disconnected { .. }
-                | Action::CallOff => Ok(Effects::default()),
+                | Action::CallOff
+                | Action::Close => Ok(Effects::default()),
                 _ => Err(RefusalCode::RoomNotFound.into()),
             };
         }
@@ -241,7 +242,8 @@ impl Room {
             Action::Chat { channel, content } => self.chat(context, *channel, content, out),
             Action::Deadline => Ok(self.deadline(context, out)),
             Action::Shift { by_ms } => Ok(self.shift(*by_ms, out)),
-            Action::CallOff => Ok(self.call_off(context.now, out)),
+            Action::CallOff => Ok(self.call_off("game_failed", context.now, out)),
+            Action::Close => Ok(self.call_off("closed_by_operator", context.now, out)),
         }
     }
 

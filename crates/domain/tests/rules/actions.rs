@@ -92,6 +92,7 @@ pub fn parse(scene: &mut Scene, command: &str) -> (SeatedPlayer, Action) {
             return (system, Action::Deadline);
         }
         ["call", "off"] => return (system, Action::CallOff),
+        ["close"] => return (system, Action::Close),
         ["shift", ms] => {
             return (
                 system,

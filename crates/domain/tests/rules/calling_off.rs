@@ -57,3 +57,30 @@ fn it_is_one_word_in_the_journal_and_replays() {
     assert_eq!(room.save().unwrap(), scene.room().save().unwrap());
     assert_eq!(cents(&scene), [5_000, 5_000]);
 }
+
+#[test]
+fn an_operator_closes_a_room_at_any_time_and_once() {
+    let seated = "ann create bigger_dice 2; bob join; ann select ann; ann select bob";
+    let mut waiting = Scene::after(seated);
+    check(
+        &mut waiting,
+        "close => ~room_removed seed_revealed#7(1:none)(2:none) | refund/room-1/1/1=1000 refund/room-1/2/1=1000
+         close => nothing",
+    );
+    assert_eq!(waiting.last("room_removed")["reason"], "cancelled");
+    assert_eq!(cents(&waiting), [5_000, 5_000]);
+
+    let mut running = Scene::after(&format!("{seated}; ann ready; bob ready"));
+    running.run("close");
+    assert_eq!(
+        running.last("bigger_dice.match_cancelled"),
+        json!({ "reason": "closed_by_operator", "refunds": [["1", 1_000], ["2", 1_000]] })
+    );
+    assert_eq!(running.room().status(), RoomStatus::Abandoned);
+    assert_eq!(cents(&running), [5_000, 5_000]);
+    let last = running
+        .journal
+        .last()
+        .map(|input| serde_json::to_value(input).unwrap());
+    assert_eq!(last.unwrap()["action"], "close");
+}

@@ -87,11 +87,11 @@ impl Target {
         let keys = Keys::load(&keys_path.unwrap_or_else(|| data_dir.keys()))
             .map_err(|error| Failure::new("no_keys", chain(error)))?;
         let started = Parts::start_backend(&self.config, &data_dir, &keys, self.games.clone());
-        let (engine, accounts, actions) = started
+        let (engine, accounts, ground) = started
             .await
             .map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
         let by = By::command_line(&own_name());
-        let answer = Operator::new(accounts, actions, Edge::None)
+        let answer = Operator::new(accounts, &ground, Edge::None)
             .answer(&by, request.clone())
             .await;
         let stopped = tokio::task::spawn_blocking(move || engine.stop()).await;

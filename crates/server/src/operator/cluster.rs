@@ -12,7 +12,7 @@ use anyhow::Context;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::store::postgres::PgPool;
-use blazing_sun_console::{Actions, By};
+use blazing_sun_console::By;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -23,15 +23,15 @@ pub(super) async fn ask<T: DeserializeOwned>(
     request: &Request,
 ) -> Result<T, Failure> {
     let reached = reach(config).await;
-    let (accounts, actions) =
+    let (accounts, ground) =
         reached.map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
-    let operator = Operator::new(Arc::new(accounts), actions, Edge::None);
+    let operator = Operator::new(Arc::new(accounts), &ground, Edge::None);
     let by = By::command_line(&own_name());
     let answer = operator.answer(&by, request.clone()).await;
     protocol::read_answer(&protocol::line_of_answer(&answer))
 }
 
-async fn reach(config: &Config) -> anyhow::Result<(Accounts, Actions)> {
+async fn reach(config: &Config) -> anyhow::Result<(Accounts, Ground)> {
     let path = config.keys.clone().unwrap_or_default();
     let keys = Keys::load(&path).context("cannot use the keys")?;
     let pool = PgPool::new(&postgres_options(&config.database)?)?;
@@ -39,5 +39,5 @@ async fn reach(config: &Config) -> anyhow::Result<(Accounts, Actions)> {
     let (_, commits) = watch::channel(0);
     let log = Arc::new(place::connect(config).await?);
     let ground = Ground::on_postgres(&pool, log, commits);
-    Ok((accounts(config, &keys, &ground, None)?, ground.actions()))
+    Ok((accounts(config, &keys, &ground, None)?, ground))
 }

@@ -1,7 +1,7 @@
 //! Requests and answers as they travel: one JSON object a line, each with the protocol's version. A
 //! connection may ask any number of times, one after the other.
 
-use blazing_sun_domain::{Cents, CommandId, UserId};
+use blazing_sun_domain::{Cents, CommandId, RoomId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,6 +60,13 @@ pub enum Request {
     GatewayPositions,
     /// How much the running server holds in memory: rooms, queues, connections.
     Held,
+    /// A room's end: all fees go back.
+    CloseRoom {
+        /// Which.
+        room_id: RoomId,
+        /// For the log.
+        reason: String,
+    },
     /// An access token.
     Token {
         /// For whom.
@@ -93,6 +100,7 @@ impl Request {
             | Request::Unban { .. }
             | Request::GatewayPositions
             | Request::Held
+            | Request::CloseRoom { .. }
             | Request::Token { .. }
             | Request::Credit { .. } => true,
         }

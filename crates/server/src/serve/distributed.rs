@@ -10,6 +10,7 @@ use crate::brokers::{kafka_options, postgres_options, unique_name};
 use crate::config::{Config, Role};
 use crate::late_log::is_due;
 use crate::operator::{Edge, Operator};
+use crate::place::Place;
 use anyhow::Context;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::LogError;
@@ -66,7 +67,15 @@ impl Parts {
             verifier.forbid(user);
         }
         let has_bot = config.bot.enabled && (gateway.is_some() || config.bot.gateway.is_some());
-        let console = settings::console(games.clone(), &ground, accounts.clone(), verifier.clone());
+        let operator = Operator::new(accounts.clone(), &ground, Edge::None);
+        let console = settings::console(
+            games.clone(),
+            &ground,
+            accounts.clone(),
+            verifier.clone(),
+            operator.bans(),
+            Place::Cluster(Box::new(config.clone())),
+        );
         let api = settings::api(
             config,
             &keys,
@@ -83,7 +92,7 @@ impl Parts {
             players: Some(Players {
                 api,
                 console,
-                operator: Operator::new(accounts.clone(), ground.actions(), Edge::None),
+                operator,
                 accounts,
                 signer: keys.signer(),
             }),

@@ -6,6 +6,7 @@ use super::settings::{self, Ground};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::operator::{Edge, Operator};
+use crate::place::Place;
 use anyhow::Context;
 use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::Keys;
@@ -15,8 +16,9 @@ use blazing_sun_backbone::topics;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::engine::{Engine, EngineOptions};
 use blazing_sun_backend::mail::MailRoom;
-use blazing_sun_backend::store::sqlite::{SqliteAccounts, SqliteOperators, SqliteReads};
-use blazing_sun_console::Actions;
+use blazing_sun_backend::store::sqlite::{
+    SqliteAccounts, SqliteOperators, SqliteOverview, SqliteReads,
+};
 use blazing_sun_domain::Games;
 use blazing_sun_gateway::Gateway;
 use std::net::SocketAddr;
@@ -74,17 +76,21 @@ impl Parts {
             config.bot.enabled,
             bench,
         )?;
+        let edge = Edge::Here {
+            verifier: verifier.clone(),
+            gateway: gateway.control(),
+            engine: engine.clone(),
+        };
+        let operator = Operator::new(accounts.clone(), &ground, edge);
+        let place = Place::Folder(data_dir.path().to_owned());
         let console = settings::console(
             games_of_console,
             &ground,
             accounts.clone(),
-            verifier.clone(),
-        );
-        let edge = Edge::Here {
             verifier,
-            gateway: gateway.control(),
-            engine: engine.clone(),
-        };
+            operator.bans(),
+            place,
+        );
         if let Some(payments) = &mut payments {
             payments.wait_for_first_try().await;
         }
@@ -94,7 +100,7 @@ impl Parts {
             players: Some(Players {
                 api,
                 console,
-                operator: Operator::new(accounts.clone(), ground.actions(), edge),
+                operator,
                 accounts,
                 signer: keys.signer(),
             }),
@@ -112,7 +118,7 @@ impl Parts {
         data_dir: &DataDir,
         keys: &Keys,
         games: Games,
-    ) -> anyhow::Result<(Arc<Engine>, Arc<Accounts>, Actions)> {
+    ) -> anyhow::Result<(Arc<Engine>, Arc<Accounts>, Ground)> {
         let database = data_dir.database();
         let partitions = SqliteLog::open_read_only(&database)
             .with_context(|| format!("cannot read {}", database.display()))?
@@ -122,13 +128,14 @@ impl Parts {
         let engine = start_engine(config, data_dir, partitions, keys, games).await?;
         let ground = ground(&engine);
         let accounts = Arc::new(settings::accounts(config, keys, &ground, None)?);
-        Ok((engine, accounts, ground.actions()))
+        Ok((engine, accounts, ground))
     }
 }
 
 fn ground(engine: &Engine) -> Ground {
     let operators = Arc::new(SqliteOperators::new(engine.access()));
     Ground {
+        overview: Arc::new(SqliteOverview::new(engine.access())),
         operators: operators.clone(),
         settings: operators,
         store: Arc::new(SqliteAccounts::new(engine.access())),

@@ -1,7 +1,9 @@
 //! From the configuration to the settings of each part, whatever it runs on.
 
+use crate::audit;
 use crate::config::{self, Config, PaymentProvider};
 use crate::house_bot;
+use crate::place::Place;
 use axum::Router;
 use blazing_sun_backbone::credentials::{Keys, TokenVerifier};
 use blazing_sun_backbone::log::EventLog;
@@ -14,13 +16,14 @@ use blazing_sun_backend::chat::ChatRules;
 use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::accounts::AccountStore;
 use blazing_sun_backend::store::operators::{LiveSettings, OperatorLog};
-use blazing_sun_backend::store::postgres::{PgAccounts, PgOperators, PgPool, PgReads};
+use blazing_sun_backend::store::overview::Overview;
+use blazing_sun_backend::store::postgres::{PgAccounts, PgOperators, PgOverview, PgPool, PgReads};
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_backend::wallet::WalletRules;
 use blazing_sun_checkout::secret::Secret;
 use blazing_sun_checkout::stripe::StripeOptions;
 use blazing_sun_checkout::{CheckoutOptions, Pace};
-use blazing_sun_console::{Actions, Console, ConsoleParts};
+use blazing_sun_console::{Actions, Auditor, Bans, Closing, Console, ConsoleParts, LastAudit};
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::wallet::DepositRules;
 use blazing_sun_domain::{Cents, Games};
@@ -157,6 +160,8 @@ pub struct Ground {
     pub log: Arc<dyn EventLog>,
     /// Changes with every batch that is committed in this process.
     pub commits: watch::Receiver<u64>,
+    /// Rooms, sessions, totals and batches, for operators.
+    pub overview: Arc<dyn Overview>,
     /// What operators did.
     pub operators: Arc<dyn OperatorLog>,
     /// What operators have set.
@@ -176,6 +181,7 @@ impl Ground {
             reads: Arc::new(PgReads::new(pool.clone())),
             log,
             commits,
+            overview: Arc::new(PgOverview::new(pool.clone())),
             operators: operators.clone(),
             settings: operators,
         }
@@ -184,6 +190,16 @@ impl Ground {
     /// Does things in an operator's name.
     pub fn actions(&self) -> Actions {
         Actions::new(self.operators.clone(), system_clock())
+    }
+
+    /// Ends rooms.
+    pub fn closing(&self) -> Closing {
+        Closing {
+            log: self.log.clone(),
+            reads: self.reads.clone(),
+            overview: self.overview.clone(),
+            clock: system_clock(),
+        }
     }
 }
 
@@ -267,11 +283,19 @@ pub fn console(
     ground: &Ground,
     accounts: Arc<Accounts>,
     verifier: TokenVerifier,
+    bans: Arc<Bans>,
+    place: Place,
 ) -> Router {
+    let audited = games.clone();
+    let auditor: Auditor = Arc::new(move || Box::pin(audit::once(place.clone(), audited.clone())));
     blazing_sun_console::router(Console::new(ConsoleParts {
+        bans,
+        auditor,
+        last_audit: LastAudit::default(),
         accounts,
         reads: ground.reads.clone(),
         log: ground.log.clone(),
+        overview: ground.overview.clone(),
         operators: ground.operators.clone(),
         settings: ground.settings.clone(),
         games: Arc::new(games),

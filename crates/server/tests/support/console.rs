@@ -1,7 +1,9 @@
 //! The console's API as an operator asks it, whatever the server stands on.
 
 use blazing_sun_backbone::rest::{Method, Operation, Place};
-use serde_json::Value;
+use blazing_sun_harness::{Client, Guest, text, within};
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Where the API is, and who asks.
 pub struct Console {
@@ -92,4 +94,258 @@ fn path_of(operation: &Operation) -> String {
         };
         path.replace(&format!("{{{}}}", parameter.name), &example)
     })
+}
+
+/// A game in play that an operator looks at and ends: what became of its commands, its money, and who may end it. Gives
+/// the room's id.
+pub async fn a_game_is_seen_and_closed(
+    console: &Console,
+    host: &mut Client,
+    other: &mut Client,
+) -> String {
+    let room = host.create_room("Den").await;
+    other.join_room(&room).await;
+    host.event("games.event.lobby_joined").await;
+    let seats = [host.guest.clone(), other.guest.clone()];
+    host.select(&room, &[&seats[0], &seats[1]]).await;
+    host.ready(&room).await;
+    other.ready(&room).await;
+    let turn = host.event("games.event.turn_changed").await;
+    other.event("games.event.turn_changed").await;
+    let is_hosts = turn["current_turn"] == host.guest.user_id.as_str();
+    let (mover, waits) = match is_hosts {
+        true => (&mut *host, &mut *other),
+        false => (&mut *other, &mut *host),
+    };
+    let here = || json!({ "room_id": room });
+    let early = waits.command("bigger_dice.roll", here()).await;
+    assert_eq!(waits.refusal(early).await, "not_your_turn");
+    let roll = mover.command("bigger_dice.roll", here()).await;
+    let rolled = mover.event("games.event.bigger_dice.rolled").await;
+
+    let refused = console.ok(&format!("trace/{early}")).await;
+    let verdict = text(&refused["verdict"]);
+    assert!(verdict.starts_with("refused: not_your_turn"), "{refused:#}");
+    assert_eq!(kinds(&refused), ["frame", "record", "batch", "refusal"]);
+    let applied = console.ok(&format!("trace/{roll}")).await;
+    let verdict = text(&applied["verdict"]);
+    assert!(verdict.starts_with("applied: 0 transfers"), "{applied:#}");
+    assert_eq!(kinds(&applied)[..3], ["frame", "record", "batch"]);
+    assert_eq!(applied["steps"][1]["room_id"], room.as_str());
+    assert_eq!(applied["steps"][1]["user_id"], mover.guest.user_id.as_str());
+    assert_eq!(applied["complete"], true);
+    let of_event = console
+        .ok(&format!("trace/{}", text(&rolled["event_id"])))
+        .await;
+    assert_eq!(of_event["correlation_id"], roll.to_string());
+    assert_eq!(of_event["steps"], applied["steps"]);
+    let unknown = console.ok(&format!("trace/{}", Uuid::now_v7())).await;
+    assert!(text(&unknown["verdict"]).starts_with("not in the topics"));
+    assert_eq!(console.get("trace/x").await.0, 400);
+
+    let seen = console.ok(&format!("rooms/{room}")).await;
+    assert_eq!(seen["room"]["status"], "in_progress");
+    assert_eq!(seen["money"]["escrow_cents"], 2_000);
+    assert_eq!(seen["members"].as_array().map(Vec::len), Some(2));
+    let events = seen["timeline"].as_array().expect("a timeline");
+    let of_roll = events
+        .iter()
+        .find(|event| event["room_seq"] == rolled["room_seq"]);
+    let of_roll = of_roll.expect("the roll in the timeline");
+    assert_eq!(of_roll["correlation_id"], roll.to_string());
+    assert_eq!(of_roll["type"], "games.event.bigger_dice.rolled");
+    let fee = text(&seen["money"]["entries"][0]["correlation_id"]);
+    let paid = console.ok(&format!("trace/{fee}")).await;
+    assert!(kinds(&paid).contains(&"ledger".to_owned()), "{paid:#}");
+    let page = console.ok(&format!("rooms/{room}?limit=2")).await;
+    let cursor = text(&page["next_cursor"]);
+    let older = console
+        .ok(&format!("rooms/{room}?limit=2&cursor={cursor}"))
+        .await;
+    let whole = seen["timeline"].as_array().expect("a timeline");
+    assert_eq!(page["timeline"], json!(whole[..2]));
+    assert_eq!(older["timeline"], json!(whole[2..4]));
+    let listed = console
+        .ok("rooms?status=in_progress&game_type=bigger_dice")
+        .await;
+    assert!(has_room(&listed, &room), "{listed:#}");
+
+    // A client can not say it, and a player can not ask for it.
+    let id = mover
+        .command("close_room", json!({ "room_id": room, "reason": "x" }))
+        .await;
+    assert_eq!(mover.refusal(id).await, "unknown_command");
+    let close = format!("rooms/{room}/close");
+    let reason = json!({ "reason": "the game hangs" });
+    let post = reqwest::Method::POST;
+    let as_player = console.as_other(&mover.guest.token);
+    let (status, _) = as_player.ask(post.clone(), &close, Some(&reason)).await;
+    assert_eq!(status, 403);
+    let none = json!({ "reason": "" });
+    let (status, answer) = console.ask(post.clone(), &close, Some(&none)).await;
+    assert_eq!((status, &answer["field"]), (400, &json!("reason")));
+    let (status, _) = console
+        .ask(post.clone(), "rooms/none/close", Some(&reason))
+        .await;
+    assert_eq!(status, 404);
+
+    let (status, closed) = console.ask(post.clone(), &close, Some(&reason)).await;
+    assert_eq!(
+        (status, &closed["is_new"]),
+        (200, &json!(true)),
+        "{closed:#}"
+    );
+    for client in [&mut *host, &mut *other] {
+        let cancelled = client
+            .event("games.event.bigger_dice.match_cancelled")
+            .await;
+        assert_eq!(cancelled["reason"], "closed_by_operator");
+        client.event("games.event.seed_revealed").await;
+    }
+    let (status, again) = console.ask(post, &close, Some(&reason)).await;
+    assert_eq!((status, &again["is_new"]), (200, &json!(false)));
+    let ending = console
+        .ok(&format!("trace/{}", text(&closed["command_id"])))
+        .await;
+    let verdict = text(&ending["verdict"]);
+    assert!(verdict.starts_with("applied: 2 transfers"), "{ending:#}");
+    let seen = console.ok(&format!("rooms/{room}")).await;
+    assert_eq!(seen["room"]["status"], "ended");
+    assert_eq!(seen["money"]["escrow_cents"], 0);
+    assert!(has_room(&console.ok("rooms?status=ended").await, &room));
+    let log = console.ok(&format!("log?target={room}")).await;
+    let entries = log["entries"].as_array().expect("entries");
+    let outcomes: Vec<String> = entries
+        .iter()
+        .rev()
+        .map(|it| text(&it["outcome"]))
+        .collect();
+    // Refused for its reason, done, and done once more.
+    let wanted = ["asked", "failed", "asked", "done", "asked", "done"];
+    assert_eq!(outcomes, wanted, "{log:#}");
+    room
+}
+
+fn kinds(trace: &Value) -> Vec<String> {
+    let steps = trace["steps"].as_array().expect("steps");
+    steps.iter().map(|step| text(&step["what"])).collect()
+}
+
+fn has_room(list: &Value, room: &str) -> bool {
+    let rooms = list["rooms"].as_array().expect("rooms");
+    rooms.iter().any(|line| line["room_id"] == room)
+}
+
+/// A player whom an operator finds, credits, signs out, bans and lets in again.
+pub async fn a_player_is_seen_and_changed(console: &Console, player: &Guest) {
+    let id = &player.user_id;
+    let found = console.ok(&format!("players?query={id}")).await;
+    assert_eq!(found["players"][0]["user_id"], id.as_str());
+    let beginning: String = player.username.chars().take(3).collect();
+    let found = console.ok(&format!("players?query={beginning}")).await;
+    let is_it = |line: &Value| line["user_id"] == id.as_str();
+    let lines = found["players"].as_array().expect("players");
+    assert!(lines.iter().any(is_it), "{found:#}");
+    assert_eq!(console.get("players").await.0, 400);
+    assert_eq!(console.get("players/1000000").await.0, 404);
+
+    let post = reqwest::Method::POST;
+    let credit = json!({ "amount_cents": 250, "reason": "sorry", "command_id": Uuid::now_v7() });
+    let path = format!("players/{id}/credit");
+    for is_new in [true, false] {
+        let (status, credited) = console.ask(post.clone(), &path, Some(&credit)).await;
+        assert_eq!(
+            (status, &credited["is_new"]),
+            (200, &json!(is_new)),
+            "{credited:#}"
+        );
+        assert_eq!(credited["balance_cents"], player.balance_cents + 250);
+    }
+    let statement = console.ok(&format!("players/{id}/statement?limit=1")).await;
+    assert_eq!(statement["entries"][0]["kind"], "credit");
+    assert_eq!(statement["entries"][0]["amount_cents"], 250);
+    assert_eq!(
+        statement["entries"][0]["correlation_id"],
+        credit["command_id"]
+    );
+    let cursor = text(&statement["next_cursor"]);
+    let rest = console
+        .ok(&format!("players/{id}/statement?cursor={cursor}"))
+        .await;
+    let last = rest["entries"]
+        .as_array()
+        .and_then(|entries| entries.last());
+    assert_eq!(last.expect("the first")["kind"], "demo_grant");
+
+    let details = console.ok(&format!("players/{id}")).await;
+    assert_eq!(
+        details["balance"]["balance_cents"],
+        player.balance_cents + 250
+    );
+    assert_eq!(details["ban"], Value::Null);
+    assert_eq!(sign_ins(&details), 1, "{details:#}");
+    let (status, _) = console
+        .ask(post.clone(), &format!("players/{id}/sign-out"), None)
+        .await;
+    assert_eq!(status, 200);
+    assert_eq!(sign_ins(&console.ok(&format!("players/{id}")).await), 0);
+
+    let reason = json!({ "reason": "cheating" });
+    let (status, banned) = console
+        .ask(post.clone(), &format!("players/{id}/ban"), Some(&reason))
+        .await;
+    assert_eq!(
+        (status, &banned["is_banned"]),
+        (200, &json!(true)),
+        "{banned:#}"
+    );
+    let details = console.ok(&format!("players/{id}")).await;
+    assert_eq!(details["ban"]["reason"], "cheating");
+    let (status, free) = console
+        .ask(post, &format!("players/{id}/unban"), None)
+        .await;
+    assert_eq!((status, &free["is_banned"]), (200, &json!(false)));
+    let log = console
+        .ok(&format!("log?target={id}&action=user.ban"))
+        .await;
+    assert_eq!(log["entries"][1]["detail"], reason);
+}
+
+fn sign_ins(details: &Value) -> usize {
+    let sessions = details["sessions"].as_array().expect("sessions");
+    let is_sign_in = |session: &&Value| session["kind"] == "sign_in";
+    sessions.iter().filter(is_sign_in).count()
+}
+
+/// The books add up, and an audit says so.
+pub async fn the_books_are_audited(console: &Console) {
+    let money = console.ok("money").await;
+    assert_eq!(money["difference_cents"], 0, "{money:#}");
+    let kinds = money["accounts"].as_array().expect("accounts");
+    let sum = |kind: &str| {
+        let account = kinds.iter().find(|account| account["kind"] == kind);
+        account.map_or(0, |account| account["sum_cents"].as_i64().expect("a sum"))
+    };
+    assert_eq!(sum("players") + sum("escrow") + sum("rake"), -sum("mint"));
+    let moved = money["moved_today"].as_array().expect("what moved");
+    assert!(
+        moved.iter().any(|moved| moved["kind"] == "demo_grant"),
+        "{money:#}"
+    );
+    let (status, begun) = console
+        .ask(reqwest::Method::POST, "money/audit", None)
+        .await;
+    assert_eq!((status, &begun["state"]), (202, &json!("running")));
+    let done = async {
+        loop {
+            let audit = console.ok("money/audit").await;
+            if audit["state"] != "running" {
+                break audit;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let audit = within("the audit", done).await;
+    assert_eq!(audit["state"], "done", "{audit:#}");
+    assert_eq!(audit["is_clean"], true, "{audit:#}");
 }

@@ -1,9 +1,11 @@
 //! What operators see and do over HTTP, on one folder.
 
-use crate::console_api::Console;
-use crate::users::answer;
-use blazing_sun_harness::TestServer;
-use serde_json::json;
+use crate::console_api::{
+    Console, a_game_is_seen_and_closed, a_player_is_seen_and_changed, the_books_are_audited,
+};
+use crate::users::{answer, refusal};
+use blazing_sun_harness::{Client, TestServer, text};
+use serde_json::{Value, json};
 
 async fn operator(server: &TestServer) -> (String, Console) {
     let data_dir = server.data_dir();
@@ -103,4 +105,89 @@ async fn what_the_command_line_does_is_in_the_log() {
     }
     let (status, answer) = console.get("log?limit=x").await;
     assert_eq!((status, &answer["code"]), (400, &json!("invalid_format")));
+}
+
+#[tokio::test]
+async fn games_players_and_money_are_seen_and_changed() {
+    let server = TestServer::start().await;
+    let (_, console) = operator(&server).await;
+    let (host, other) = (server.guest().await, server.guest().await);
+    let mut hosts = Client::sign_in(&server, &host).await;
+    let mut others = Client::sign_in(&server, &other).await;
+    let room = a_game_is_seen_and_closed(&console, &mut hosts, &mut others).await;
+    for guest in [&host, &other] {
+        assert_eq!(server.balance_cents(guest).await, 5_000);
+    }
+    let replayed = server.tool(&["replay", &room]).await;
+    let said = String::from_utf8_lossy(&replayed.stdout);
+    assert!(
+        replayed.status.success() && said.ends_with("equal\n"),
+        "{said}"
+    );
+    a_player_is_seen_and_changed(&console, &other).await;
+    the_books_are_audited(&console).await;
+}
+
+#[tokio::test]
+async fn tools_trace_list_show_and_close_beside_a_server_and_without() {
+    let mut server = TestServer::start().await;
+    let guest = server.guest().await;
+    let mut client = Client::sign_in(&server, &guest).await;
+    let mut rooms = Vec::new();
+    for name in ["One", "Two"] {
+        rooms.push(client.create_room(name).await);
+    }
+    let select = json!({ "room_id": rooms[0], "target_user_id": guest.user_id });
+    let paid = client.command("select_player", select).await.to_string();
+    client.event("games.event.player_selected").await;
+    let data_dir = server.data_dir();
+
+    let traced = answer(&["trace", &paid], &data_dir).await;
+    let what = |step: &Value| text(&step["what"]);
+    let steps = traced["steps"].as_array().expect("steps");
+    let kinds: Vec<String> = steps.iter().map(what).collect();
+    assert_eq!(
+        kinds[..4],
+        ["frame", "record", "batch", "ledger"],
+        "{traced:#}"
+    );
+    let said = server.tool(&["trace", &paid]).await;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("fee 1000 cents, player/"), "{said}");
+    assert!(said.contains("\napplied: 1 transfer, "), "{said}");
+    let nothing = server
+        .tool(&["trace", "0190a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b"])
+        .await;
+    assert_eq!(nothing.status.code(), Some(1));
+    let (code, exit_code, _) = refusal(&["trace", "x"], &data_dir).await;
+    assert_eq!((code.as_str(), exit_code), ("invalid_id", 2));
+
+    let listed = answer(&["rooms", "--status", "waiting"], &data_dir).await;
+    assert_eq!(
+        listed["rooms"].as_array().map(Vec::len),
+        Some(2),
+        "{listed:#}"
+    );
+    let shown = answer(&["room", "show", &rooms[0]], &data_dir).await;
+    assert_eq!(shown["money"]["escrow_cents"], 1_000);
+    let (code, exit_code, _) = refusal(&["room", "show", "none"], &data_dir).await;
+    assert_eq!((code.as_str(), exit_code), ("room_not_found", 2));
+    let close = ["room", "close", &rooms[0], "--reason", "abandoned"];
+    assert_eq!(answer(&close, &data_dir).await["is_new"], true);
+    assert_eq!(answer(&close, &data_dir).await["is_new"], false);
+    assert_eq!(server.balance_cents(&guest).await, 5_000);
+
+    server.terminate().await;
+    let again = answer(&["trace", &paid], &data_dir).await;
+    assert_eq!(again["steps"], traced["steps"]);
+    assert_eq!(again["verdict"], traced["verdict"]);
+    let close = ["room", "close", &rooms[1], "--reason", "abandoned"];
+    assert_eq!(answer(&close, &data_dir).await["is_new"], true);
+    let listed = answer(&["rooms", "--status", "ended"], &data_dir).await;
+    assert_eq!(
+        listed["rooms"].as_array().map(Vec::len),
+        Some(2),
+        "{listed:#}"
+    );
+    assert_eq!(server.audit().await["clean"], true);
 }

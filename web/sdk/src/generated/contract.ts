@@ -1000,7 +1000,7 @@ export interface Events {
   };
   /** The game was called off: everybody's fee goes back. */
   "games.event.bigger_dice.match_cancelled": {
-    /** For a program: `all_players_gone`; `game_failed` where the server could not go on with the game. */
+    /** For a program: `all_players_gone`; `game_failed` where the server could not go on with the game; `closed_by_operator`. */
     reason: string;
     /** Who gets back how much, in seat order. */
     refunds: [UserId, Cents][];
@@ -1108,7 +1108,7 @@ export interface Events {
   };
   /** The game was called off: everybody's fee goes back. */
   "games.event.tic_tac_toe.match_cancelled": {
-    /** For a program: `all_players_gone`; `game_failed` where the server could not go on with the game. */
+    /** For a program: `all_players_gone`; `game_failed` where the server could not go on with the game; `closed_by_operator`. */
     reason: string;
     /** Who gets back how much, in seat order. */
     refunds: [UserId, Cents][];

@@ -117,6 +117,8 @@ const IDLE_READERS_MAX: usize = 4;
 enum Writer {
     Engine(Arc<WriteJobs>),
     Direct(Arc<Mutex<Connection>>),
+    /// Nothing is written.
+    None,
 }
 
 /// Async access to the file.
@@ -147,6 +149,15 @@ impl SqliteAccess {
             readers: Arc::default(),
             writer,
         })
+    }
+
+    /// For reading alone, beside whoever writes; what is stored has to be of this program's schema.
+    pub fn read_only(path: &Path) -> SqliteAccess {
+        SqliteAccess {
+            path: path.to_owned(),
+            readers: Arc::default(),
+            writer: Writer::None,
+        }
     }
 
     /// Runs `query` on a read connection off the async threads. It sees what was committed before, and is
@@ -197,6 +208,7 @@ impl SqliteAccess {
             })
         });
         match &self.writer {
+            Writer::None => return Err(StoreError::Closed),
             Writer::Engine(jobs) => jobs.put(job)?,
             Writer::Direct(connection) => {
                 let connection = connection.clone();

@@ -696,8 +696,9 @@ fn write_presence(
 mod tests {
     use super::*;
     use crate::store::conformance::{self, Subject};
+    use crate::store::overview::{self, Overview};
     use crate::store::reads::ReadSide;
-    use crate::store::sqlite::{SqliteAccess, SqliteReads, migrate, open_writer};
+    use crate::store::sqlite::{SqliteAccess, SqliteOverview, SqliteReads, migrate, open_writer};
     use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
     use blazing_sun_backbone::log::{Headers, NewRecord, Topic};
     use blazing_sun_backbone::topics::TopicSpec;
@@ -720,6 +721,11 @@ mod tests {
         fn reads(&self) -> Box<dyn ReadSide> {
             let path = self.0.path().join("store.db");
             Box::new(SqliteReads::new(SqliteAccess::standalone(&path).unwrap()))
+        }
+
+        fn overview(&self) -> Box<dyn Overview> {
+            let path = self.0.path().join("store.db");
+            Box::new(SqliteOverview::new(SqliteAccess::read_only(&path)))
         }
 
         fn add_user(&self, store: &mut SqliteStore, user: UserId, username: &str, status: &str) {
@@ -784,6 +790,11 @@ mod tests {
     #[test]
     fn the_embedded_store_conforms() {
         conformance::run(|| File(tempfile::tempdir().unwrap()));
+    }
+
+    #[test]
+    fn what_operators_read_conforms() {
+        overview::conformance::run(|| File(tempfile::tempdir().unwrap()));
     }
 
     #[test]

@@ -3,9 +3,10 @@ use crate::directory::ROOMS_MAX;
 use crate::partition::ListQuery;
 use crate::store::accounts::conformance::idle::Planted;
 use crate::store::conformance::{self, PARTITION, Subject};
-use crate::store::postgres::{PgAccounts, PgDirectory, PgOperators, PgReads};
+use crate::store::overview::Overview;
+use crate::store::postgres::{PgAccounts, PgDirectory, PgOperators, PgOverview, PgReads};
 use crate::store::reads::ReadSide;
-use crate::store::{Listing, ListingChange, Standing, accounts, operators};
+use crate::store::{Listing, ListingChange, Standing, accounts, operators, overview};
 use blazing_sun_domain::UserId;
 use blazing_sun_domain::room::Membership;
 use serde_json::json;
@@ -20,6 +21,10 @@ impl Subject for Database {
 
     fn reads(&self) -> Box<dyn ReadSide> {
         Box::new(PgReads::new(PgPool::new(&options(&self.url)).unwrap()))
+    }
+
+    fn overview(&self) -> Box<dyn Overview> {
+        Box::new(PgOverview::new(PgPool::new(&options(&self.url)).unwrap()))
     }
 
     fn add_user(&self, _: &mut PgStore, user: UserId, username: &str, status: &str) {
@@ -45,6 +50,11 @@ impl Subject for Database {
 #[test]
 fn the_store_conforms() {
     conformance::run(Database::new);
+}
+
+#[test]
+fn what_operators_read_conforms() {
+    overview::conformance::run(Database::new);
 }
 
 #[test]

@@ -1,0 +1,309 @@
+//! Where the money is, and whether the books agree.
+
+use crate::{Admin, Console, Endpoint, query};
+use axum::Json;
+use axum::extract::State;
+use blazing_sun_backbone::rest::Answer;
+use blazing_sun_backend::api::Problem;
+use blazing_sun_backend::store::overview::{Overview, Totals};
+use blazing_sun_backend::store::{StoreError, reads::ReadSide};
+use blazing_sun_domain::{Cents, Millis};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::pin::Pin;
+use std::sync::Arc;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// `GET money`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Money {
+    /// By kind.
+    pub accounts: Vec<MoneyAccount>,
+    /// What all accounts come to: 0.
+    pub difference_cents: i64,
+    /// The deployment's currency.
+    pub currency: String,
+    /// Whether no money of this deployment is real.
+    pub is_test_money: bool,
+    /// What moved since midnight, UTC, by kind.
+    pub moved_today: Vec<Moved>,
+}
+
+/// Accounts of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MoneyAccount {
+    /// `players`, `escrow`, `disputed`, `withdrawals`, `rake`, `mint`, `clearing`, `test_clearing`, `receivable`.
+    pub kind: String,
+    /// What they have; below 0 where money comes from.
+    pub sum_cents: i64,
+    /// How many have something, where there are many.
+    pub accounts: Option<u64>,
+}
+
+/// Transfers of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Moved {
+    /// `fee`, `prize`, …
+    pub kind: String,
+    /// How much.
+    pub amount_cents: i64,
+    /// How many.
+    pub transfers: u64,
+}
+
+/// Where the money is at this time.
+pub async fn money(
+    overview: &dyn Overview,
+    reads: &dyn ReadSide,
+    now: Millis,
+) -> Result<Money, StoreError> {
+    let midnight = Millis(now.0 - now.0.rem_euclid(DAY_MS));
+    let Totals {
+        balances,
+        house,
+        moved,
+    } = overview.totals(midnight).await?;
+    let kept = reads.money().await?;
+    let (kind, currency) = kept.split_once(' ').unwrap_or(("demo", &kept));
+    let mut accounts: Vec<MoneyAccount> = balances
+        .into_iter()
+        .filter_map(|(name, count, sum)| {
+            Some(MoneyAccount {
+                kind: plural(&name)?.to_owned(),
+                sum_cents: sum.0,
+                accounts: Some(count),
+            })
+        })
+        .collect();
+    accounts.extend(
+        house
+            .into_iter()
+            .map(|(name, Cents(sum_cents))| MoneyAccount {
+                kind: house_kind(&name).to_owned(),
+                sum_cents,
+                accounts: None,
+            }),
+    );
+    let moved = moved.into_iter().map(|(kind, transfers, amount)| Moved {
+        kind,
+        amount_cents: amount.0,
+        transfers,
+    });
+    Ok(Money {
+        difference_cents: accounts.iter().map(|account| account.sum_cents).sum(),
+        accounts,
+        currency: currency.to_owned(),
+        is_test_money: kind != "real",
+        moved_today: moved.collect(),
+    })
+}
+
+/// Accounts whose balance is kept with each transfer; the house's own are summed up from the transfers.
+fn plural(name: &str) -> Option<&str> {
+    match name {
+        "player" => Some("players"),
+        "withdrawal" => Some("withdrawals"),
+        "escrow" | "disputed" => Some(name),
+        _ => None,
+    }
+}
+
+fn house_kind(account: &str) -> &str {
+    match account {
+        "house/rake" => "rake",
+        "demo/mint" => "mint",
+        "stripe/clearing" => "clearing",
+        "test/clearing" => "test_clearing",
+        other => other,
+    }
+}
+
+/// Audits once, and tells what was found: `checks`, `totals` and whether it is `clean`.
+pub type Auditor =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>> + Send + Sync>;
+
+/// The last audit, of this process.
+#[derive(Clone, Default)]
+pub struct LastAudit(Arc<Mutex<Audit>>);
+
+/// `GET money/audit`
+#[derive(Debug, Clone, Default, Serialize, schemars::JsonSchema)]
+pub struct Audit {
+    /// How far it is.
+    pub state: AuditState,
+    /// RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub started_at: Option<String>,
+    /// RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub finished_at: Option<String>,
+    /// Whether nothing differs; null until it is done.
+    pub is_clean: Option<bool>,
+    /// What differs, in words.
+    pub findings: Vec<String>,
+    /// Every check: its name, how much it looked at, and how much of that differs.
+    pub checked: Vec<AuditChecked>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// How far an audit is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditState {
+    /// This process has made none yet.
+    #[default]
+    Never,
+    /// It is being made.
+    Running,
+    /// It was made.
+    Done,
+    /// It could not be made.
+    Failed,
+}
+
+/// One check of an audit.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct AuditChecked {
+    /// What is checked.
+    pub name: String,
+    /// How many things were looked at.
+    pub looked_at: u64,
+    /// How many of them are wrong.
+    pub differences: u64,
+}
+
+impl Audit {
+    fn take(&mut self, found: Result<Value, String>, now: Millis) {
+        self.finished_at = Some(now.to_string());
+        let report = match found {
+            Ok(report) => report,
+            Err(error) => {
+                self.state = AuditState::Failed;
+                self.error = Some(error);
+                return;
+            }
+        };
+        self.state = AuditState::Done;
+        self.is_clean = report["clean"].as_bool();
+        for check in report["checks"].as_array().into_iter().flatten() {
+            let name = check["name"].as_str().unwrap_or_default();
+            self.checked.push(AuditChecked {
+                name: name.to_owned(),
+                looked_at: check["looked_at"].as_u64().unwrap_or_default(),
+                differences: check["differences"].as_u64().unwrap_or_default(),
+            });
+            let named = check["named"].as_array().into_iter().flatten();
+            let named = named.filter_map(Value::as_str);
+            self.findings
+                .extend(named.map(|what| format!("{name}: {what}")));
+        }
+    }
+}
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let account = |kind: &str, sum_cents, accounts| MoneyAccount {
+        kind: kind.to_owned(),
+        sum_cents,
+        accounts,
+    };
+    let money = Money {
+        accounts: vec![
+            account("players", 9_600, Some(2)),
+            account("rake", 400, None),
+            account("mint", -10_000, None),
+        ],
+        difference_cents: 0,
+        currency: "eur".to_owned(),
+        is_test_money: true,
+        moved_today: vec![Moved {
+            kind: "demo_grant".to_owned(),
+            amount_cents: 10_000,
+            transfers: 2,
+        }],
+    };
+    let audit = Audit {
+        state: AuditState::Done,
+        started_at: Some("2026-01-31T20:15:00.000Z".to_owned()),
+        finished_at: Some("2026-01-31T20:15:02.000Z".to_owned()),
+        is_clean: Some(true),
+        findings: Vec::new(),
+        checked: vec![AuditChecked {
+            name: "every transfer moves what its kind moves".to_owned(),
+            looked_at: 12,
+            differences: 0,
+        }],
+        error: None,
+    };
+    vec![
+        Endpoint::new(
+            query::get("/api/v1/admin/money", "money")
+                .says(
+                    "Read where the money is",
+                    "Players and escrow by their balances, the house's own accounts by their transfers.",
+                )
+                .answers(Answer::json(200, "Where it is.", &money)),
+            read_money,
+        ),
+        Endpoint::new(
+            query::get("/api/v1/admin/money/audit", "lastAudit")
+                .says("Read the last audit", "Of the process that answers.")
+                .answers(Answer::json(200, "The audit.", &audit)),
+            last_audit,
+        ),
+        Endpoint::new(
+            query::post("/api/v1/admin/money/audit", "startAudit")
+                .says(
+                    "Begin an audit",
+                    "Every cent and every room, as `blazing-sun audit`. One at a time: while one is made, that one is \
+                     told.",
+                )
+                .answers(Answer::json(202, "It is being made.", &audit)),
+            start_audit,
+        ),
+    ]
+}
+
+async fn read_money(_: Admin, State(console): State<Console>) -> Result<Json<Money>, Problem> {
+    let now = (console.clock)();
+    let money = money(&*console.overview, &*console.reads, now).await?;
+    Ok(Json(money))
+}
+
+async fn last_audit(_: Admin, State(console): State<Console>) -> Json<Audit> {
+    Json(console.last_audit.0.lock().clone())
+}
+
+async fn start_audit(
+    admin: Admin,
+    State(console): State<Console>,
+) -> Result<(axum::http::StatusCode, Json<Audit>), Problem> {
+    let begun = Audit {
+        state: AuditState::Running,
+        started_at: Some((console.clock)().to_string()),
+        ..Audit::default()
+    };
+    {
+        let mut last = console.last_audit.0.lock();
+        if last.state == AuditState::Running {
+            return Ok((axum::http::StatusCode::ACCEPTED, Json(last.clone())));
+        }
+        *last = begun.clone();
+    }
+    let (by, own) = (admin.by(), console.clone());
+    tokio::spawn(async move {
+        let actions = own.actions();
+        let audit = async {
+            let found = (own.auditor)().await;
+            Ok::<_, StoreError>(found)
+        };
+        let found = actions
+            .run(&by, "money.audit", None, json!({}), audit)
+            .await;
+        let found = found.unwrap_or_else(|error| Err(error.to_string()));
+        own.last_audit.0.lock().take(found, (own.clock)());
+    });
+    Ok((axum::http::StatusCode::ACCEPTED, Json(begun)))
+}

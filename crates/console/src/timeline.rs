@@ -1,0 +1,100 @@
+//! What happened in a room, newest first, from the events that were told of it.
+
+use blazing_sun_backbone::envelope::EventEnvelope;
+use blazing_sun_backbone::log::{EventLog, LogError, Record, Start, Topic};
+use blazing_sun_backbone::messages::header;
+use blazing_sun_backbone::partitioner::partition_of;
+use blazing_sun_backbone::topics::GAMES_EVENTS;
+use blazing_sun_domain::RoomId;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Records that one page looks through.
+const LOOKED_THROUGH_MAX: u64 = 20_000;
+const LOOKED_FOR_MAX: Duration = Duration::from_secs(1);
+const SUMMARY_CHARS_MAX: usize = 200;
+
+/// An event of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TimelineEntry {
+    /// RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// Its place among the room's events; none where it was told to some alone.
+    pub room_seq: Option<u64>,
+    /// `games.event.player_selected`
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Who caused it: a user's id, or `system`.
+    pub actor: String,
+    /// The command that it follows from.
+    pub correlation_id: Option<String>,
+    /// The beginning of its fields.
+    pub summary: String,
+}
+
+/// At most `limit` events of a room before an offset of its partition, and where the ones before them are.
+pub async fn timeline(
+    log: &dyn EventLog,
+    room: &RoomId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<(Vec<TimelineEntry>, Option<u64>), LogError> {
+    let topic = Topic::new(GAMES_EVENTS);
+    let bounds = log.bounds(&topic).await?;
+    let partition = partition_of(room.as_str().as_bytes(), bounds.len() as u32);
+    let Some(bounds) = bounds.get(partition as usize) else {
+        return Ok((Vec::new(), None));
+    };
+    let end = before.map_or(bounds.end, |before| before.min(bounds.end));
+    let from = end.saturating_sub(LOOKED_THROUGH_MAX).max(bounds.earliest);
+    if from >= end {
+        return Ok((Vec::new(), None));
+    }
+    let mut found = Vec::new();
+    let mut reader = log.subscribe(vec![(topic, partition, Start::Offset(from))])?;
+    let deadline = Instant::now() + LOOKED_FOR_MAX;
+    let mut next = from;
+    while next < end {
+        let Ok(records) = tokio::time::timeout_at(deadline, reader.next()).await else {
+            break;
+        };
+        for record in records? {
+            next = record.offset + 1;
+            if record.offset < end && record.headers.text(header::ROOM_ID) == Some(room.as_str()) {
+                found.push(record);
+            }
+        }
+        for (_, _, passed) in reader.passed() {
+            next = next.max(passed);
+        }
+    }
+    let cut = found.len().saturating_sub(limit);
+    let page = &found[cut..];
+    let older = match (cut, page.first()) {
+        (1.., Some(first)) => Some(first.offset),
+        _ => Some(from).filter(|from| *from > bounds.earliest),
+    };
+    Ok((page.iter().rev().filter_map(entry_of).collect(), older))
+}
+
+fn entry_of(record: &Record) -> Option<TimelineEntry> {
+    let envelope = EventEnvelope::parse(&record.payload).ok()?;
+    let payload = envelope.payload.get();
+    let end = payload.char_indices().nth(SUMMARY_CHARS_MAX);
+    Some(TimelineEntry {
+        at: envelope.timestamp.to_string(),
+        room_seq: record
+            .headers
+            .text(header::ROOM_SEQ)
+            .and_then(|seq| seq.parse().ok()),
+        event_type: envelope.event_type.to_string(),
+        actor: match envelope.actor.user_id.get() {
+            0 => "system".to_owned(),
+            id => id.to_string(),
+        },
+        correlation_id: envelope.correlation_id.map(|id| id.to_string()),
+        summary: payload[..end.map_or(payload.len(), |(at, _)| at)].to_owned(),
+    })
+}
