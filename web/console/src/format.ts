@@ -79,3 +79,14 @@ export function ageMs(timestamp: string | null | undefined, now = Date.now()): n
 export function short(id: string): string {
   return id.length <= 14 ? id : `${id.slice(0, 4)}…${id.slice(-6)}`;
 }
+
+/** An account by its kind, and what tells it from others of that kind. */
+export function account(name: string): string {
+  const [kind = "", ...rest] = name.split("/");
+  return rest.length === 0 ? kind : `${kind}/${short(rest.join("/"))}`;
+}
+
+/** An event's fields without those that stand beside it anyway. */
+export function gist(summary: string): string {
+  return summary.replace(/^\{"type":"[^"]*",?/, "{").replace(/^\{"room_id":"[^"]*",?/, "{");
+}

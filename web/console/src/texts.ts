@@ -425,6 +425,8 @@ export const text = {
     ended: "Maintenance has ended.",
   },
   log: {
+    number: "No.",
+    of: (asked: number) => `asked for as no. ${asked}`,
     operator: "Operator",
     action: "Action",
     target: "Target",

@@ -1,14 +1,24 @@
 // What `/api/v1/admin` answers. Fields that a server may leave out are optional here.
 
-import type { Rest } from "@blazing-sun/client";
+import type * as Rest from "./generated/rest.js";
+
+export type Me = Rest.Operator;
+export type LogEntry = Rest.LogEntry;
+export type TraceStep = Rest.TraceStep;
+export type Trace = Rest.Trace;
+export type RoomRow = Rest.OperatorRoom;
+export type RoomMember = Rest.RoomMember;
+export type TimelineEntry = Rest.TimelineEntry;
+export type LedgerEntry = Rest.LedgerEntry;
+export type RoomDetails = Rest.RoomDetails;
+export type PlayerRow = Rest.PlayerLine;
+export type PlayerSession = Rest.PlayerSession;
+export type PlayerDetails = Rest.PlayerDetails;
+export type StatementEntry = Rest.StatementEntry;
+export type Money = Rest.Money;
+export type Audit = Rest.Audit;
 
 type Json = unknown;
-
-export interface Me {
-  user_id: string;
-  username: string;
-  roles: string[];
-}
 
 export interface Topic {
   name: string;
@@ -133,142 +143,6 @@ export interface Members {
   owners: Owner[];
 }
 
-export interface LogEntry {
-  id: number | string;
-  at: string;
-  operator: string;
-  action: string;
-  target?: string | null;
-  detail?: Json;
-  outcome: string;
-}
-
-export interface TraceWhere {
-  topic?: string | null;
-  partition?: number | null;
-  offset?: number | null;
-  outbox_seq?: number | null;
-  batch_no?: number | null;
-}
-
-export interface TraceStep {
-  at: string;
-  what: string;
-  title: string;
-  where?: TraceWhere | null;
-  user_id?: string | null;
-  room_id?: string | null;
-  since_start_ms: number;
-  since_previous_ms: number;
-  data?: Json;
-}
-
-export interface Trace {
-  correlation_id: string;
-  steps: TraceStep[];
-  verdict: string;
-  complete: boolean;
-}
-
-export interface RoomRow {
-  room_id: string;
-  room_name: string;
-  game_type: string;
-  /** `waiting`, `in_progress`, `ended`, or `unlisted` where everybody has left. */
-  status: string;
-  updated_at: string;
-  host_id?: string | null;
-  players?: number | null;
-  max_players?: number | null;
-  spectators?: number | null;
-  entry_fee_cents?: number | null;
-  is_quarantined: boolean;
-}
-
-export interface RoomMember {
-  user_id: string;
-  username?: string | null;
-  membership: string;
-}
-
-export interface TimelineEntry {
-  at: string;
-  room_seq?: number | null;
-  type: string;
-  actor: string;
-  correlation_id?: string | null;
-  summary: string;
-}
-
-export interface LedgerEntry {
-  at: string;
-  kind: string;
-  from: string;
-  to: string;
-  amount_cents: number;
-  user_id?: string | null;
-  correlation_id?: string | null;
-}
-
-export interface RoomDetails {
-  room: RoomRow;
-  members: RoomMember[];
-  money: { escrow_cents: number; entries: LedgerEntry[] };
-  timeline: TimelineEntry[];
-  next_cursor?: string | null;
-  /** Since when it can not be loaded. */
-  quarantined?: string | null;
-}
-
-export interface PlayerRow {
-  user_id: string;
-  username: string;
-  email?: string | null;
-  roles: string[];
-  balance_cents: number;
-  is_banned: boolean;
-  status: string;
-  created_at: string;
-}
-
-export interface PlayerProfile {
-  user_id: string;
-  username: string;
-  email?: string | null;
-  roles: string[];
-  status: string;
-  created_at: string;
-  last_seen_at: string;
-}
-
-/** A sign-in that can be renewed, or an open socket. */
-export interface PlayerSession {
-  kind: "sign_in" | "socket";
-  gateway_id?: string | null;
-  connection_id?: string | null;
-  begun_at?: string | null;
-  renewed_at?: string | null;
-  expires_at?: string | null;
-}
-
-export interface PlayerDetails {
-  profile: PlayerProfile;
-  balance: { balance_cents: number; currency: string };
-  sessions: PlayerSession[];
-  limits: Rest.DepositLimits;
-  rooms: { room_id: string; membership: string }[];
-  ban?: { reason?: string | null } | null;
-}
-
-export interface StatementEntry {
-  at: string;
-  kind: string;
-  amount_cents: number;
-  key: string;
-  room_id?: string | null;
-  correlation_id?: string | null;
-}
-
 export interface Setting {
   name: string;
   value: Json;
@@ -279,43 +153,6 @@ export interface Setting {
   description?: string | null;
   changed_at?: string | null;
   changed_by?: string | null;
-}
-
-export interface Account {
-  kind: string;
-  sum_cents: number;
-  accounts?: number | null;
-}
-
-export interface Moved {
-  kind: string;
-  amount_cents: number;
-  transfers?: number | null;
-}
-
-export interface Money {
-  accounts: Account[];
-  difference_cents: number;
-  currency: string;
-  is_test_money?: boolean | null;
-  moved_today?: Moved[] | null;
-}
-
-export interface Audit {
-  /** Of the process that answers. */
-  state: "never" | "running" | "done" | "failed";
-  started_at?: string | null;
-  finished_at?: string | null;
-  is_clean?: boolean | null;
-  findings: string[];
-  checked: AuditChecked[];
-  error?: string | null;
-}
-
-export interface AuditChecked {
-  name: string;
-  looked_at: number;
-  differences: number;
 }
 
 export interface Maintenance {

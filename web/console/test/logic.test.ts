@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ticksOf } from "../src/chart.js";
 import { producerCommand, quoted, tailCommand, visible } from "../src/commands.js";
 import { find } from "../src/find.js";
-import { ago, bytes, duration, rate, short, time } from "../src/format.js";
+import { account, ago, bytes, duration, gist, rate, short, time } from "../src/format.js";
 import { lagHealth, memberHealth, outboxHealth } from "../src/health.js";
 import { linkOf } from "../src/json_links.js";
 import { messagePath, pathOf, type Route, routeOf } from "../src/routes.js";
@@ -72,6 +72,10 @@ describe("figures", () => {
   it("show of an id what tells it from others of its time", () => {
     expect(short(ID)).toBe("0190…556666");
     expect(short("7")).toBe("7");
+    expect(account(`escrow/${ID}`)).toBe("escrow/0190…556666");
+    expect(account("house/rake")).toBe("house/rake");
+    expect(gist(`{"type":"rolled","room_id":"${ID}","value":3}`)).toBe('{"value":3}');
+    expect(gist("cut")).toBe("cut");
   });
 
   it("on a chart are round and reach the top", () => {

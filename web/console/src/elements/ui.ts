@@ -255,6 +255,9 @@ export const ui = css`
   .facts dd {
     overflow-wrap: anywhere;
   }
+  .facts .chip {
+    white-space: normal;
+  }
   .empty {
     padding: var(--space-5);
     color: var(--text-2);

@@ -35,6 +35,7 @@ export class OperatorsLog extends Page {
         table(
           text.nav.log,
           [
+            { name: text.log.number, draw: ({ id }) => id, isNumber: true },
             { name: text.messages.at, draw: ({ at }) => moment(at) },
             {
               name: text.log.operator,
@@ -71,8 +72,10 @@ function target({ action, target }: LogEntry): unknown {
 
 function detail({ detail }: LogEntry): unknown {
   if (detail === null || detail === undefined) return "";
-  const reason = (detail as { reason?: unknown }).reason;
-  const words = typeof reason === "string" ? reason : jsonText(detail).replaceAll(/\s+/g, " ");
+  const { reason, asked, ...more } = detail as { reason?: unknown; asked?: unknown };
+  const rest = Object.keys(more).length === 0 ? "" : jsonText(more).replaceAll(/\s+/g, " ");
+  const parts = [typeof reason === "string" ? reason : "", typeof asked === "number" ? text.log.of(asked) : "", rest];
+  const words = parts.filter((part) => part !== "").join(" · ");
   return html`<span title=${jsonText(detail)}>${words.length > 80 ? `${words.slice(0, 80)}…` : words}</span>`;
 }
 

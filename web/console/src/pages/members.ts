@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { shown } from "../elements/element.js";
 import { chip, heading, messagesLink, moment, table } from "../elements/parts.js";
-import { count } from "../format.js";
+import { count, short } from "../format.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
 import type { Members, Position } from "../types.js";
@@ -24,7 +24,11 @@ export class MembersPage extends Page {
               text.members.gateways,
               [
                 { name: text.members.gateway, draw: ({ gateway_id }) => html`<span class="mono">${gateway_id}</span>` },
-                { name: text.members.boot, draw: ({ boot_id }) => html`<span class="mono">${boot_id ?? "–"}</span>` },
+                {
+                  name: text.members.boot,
+                  draw: ({ boot_id }) =>
+                    html`<span class="mono" title=${boot_id ?? ""}>${short(boot_id ?? "–")}</span>`,
+                },
                 { name: text.members.heard, draw: ({ last_heard_at }) => moment(last_heard_at) },
                 { name: text.members.sockets, draw: ({ sockets }) => count(sockets), isNumber: true },
                 { name: text.groups.lag, draw: ({ positions }) => lag(positions), isNumber: true },

@@ -131,7 +131,7 @@ export class MessagesPage extends Page {
     const start = this.start ?? (STARTS.find((each) => each === kind) || "newest");
     const field = (name: (typeof FILTERS)[number] | "partition", type = "text") =>
       html`<label>${text.messages.filters[name]}<input name=${name} type=${type} min="0" .value=${query.get(name) ?? ""}
-        autocomplete="off" spellcheck="false" data-testid=${`filter-${name}`} /></label>`;
+        placeholder=${name === "type" ? "games.event.*" : ""} autocomplete="off" spellcheck="false" data-testid=${`filter-${name}`} /></label>`;
     return html`<form class="card filters" @submit=${this.submit} data-testid="filters">
       <label>${text.messages.from}<select name="start" data-testid="start" @change=${(event: Event) => {
         this.start = (event.target as HTMLSelectElement).value as Start;
@@ -188,7 +188,7 @@ export class MessagesPage extends Page {
     ui,
     css`
       .filters {
-        grid-template-columns: repeat(auto-fill, minmax(min(7rem, 100%), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(6rem, 100%), 1fr));
       }
       .filters .row {
         grid-column: span 2;

@@ -1,7 +1,8 @@
-import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
+import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { listed, shown } from "../elements/element.js";
 import { facts, heading, messagesLink, moment, playerLink, table, traceLink } from "../elements/parts.js";
-import { count, money } from "../format.js";
+import { ui } from "../elements/ui.js";
+import { account, count, gist, money } from "../format.js";
 import { Paged } from "../paged.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
@@ -85,6 +86,15 @@ export class RoomPage extends Page {
       text.room.closed,
     );
   };
+
+  static override styles = [
+    ui,
+    css`
+      .gist {
+        max-width: 34rem;
+      }
+    `,
+  ];
 }
 
 function membersTable(members: readonly RoomMember[]): TemplateResult {
@@ -107,7 +117,10 @@ function timelineTable(entries: readonly TimelineEntry[]): TemplateResult {
       { name: text.room.seq, draw: ({ room_seq }) => room_seq ?? "–", isNumber: true },
       { name: text.messages.filters.type, draw: ({ type }) => html`<span class="mono">${type}</span>` },
       { name: text.room.actor, draw: ({ actor }) => (/^\d+$/.test(actor) ? playerLink(actor) : actor) },
-      { name: text.room.summary, draw: ({ summary }) => html`<span class="mono soft">${summary}</span>`, isLong: true },
+      {
+        name: text.room.summary,
+        draw: ({ summary }) => html`<div class="mono soft ellipsis gist" title=${summary}>${gist(summary)}</div>`,
+      },
       { name: text.nav.trace, draw: ({ correlation_id }) => traceLink(correlation_id) },
     ],
     entries,
@@ -120,8 +133,8 @@ function moneyTable(entries: readonly LedgerEntry[], cents: (amount: number) => 
     [
       { name: text.messages.at, draw: ({ at }) => moment(at) },
       { name: text.money.kind, draw: ({ kind }) => kind },
-      { name: text.money.from, draw: ({ from }) => html`<span class="mono">${from}</span>` },
-      { name: text.money.to, draw: ({ to }) => html`<span class="mono">${to}</span>` },
+      { name: text.money.from, draw: ({ from }) => html`<span class="mono" title=${from}>${account(from)}</span>` },
+      { name: text.money.to, draw: ({ to }) => html`<span class="mono" title=${to}>${account(to)}</span>` },
       { name: text.player.title, draw: ({ user_id }) => playerLink(user_id) },
       { name: text.money.amount, draw: ({ amount_cents }) => cents(amount_cents), isNumber: true },
       { name: text.nav.trace, draw: ({ correlation_id }) => traceLink(correlation_id) },

@@ -93,17 +93,14 @@ export class Traced extends Page {
         display: grid;
         gap: 4px;
       }
-      li {
-        display: flex;
-        gap: var(--space-3);
+      li.card {
+        position: relative;
         padding: var(--space-2) var(--space-3);
       }
-      details {
-        flex: 1;
-        min-width: 0;
-      }
       .where {
-        text-align: right;
+        position: absolute;
+        top: var(--space-2);
+        right: var(--space-3);
       }
       .verdict {
         padding: var(--space-3) var(--space-4);
@@ -113,6 +110,7 @@ export class Traced extends Page {
         grid-template-columns: 0.8rem 5.5rem 126px 6.5rem minmax(10rem, 1fr) auto;
         align-items: center;
         gap: var(--space-1) var(--space-3);
+        padding-right: 14rem;
         cursor: pointer;
       }
       .when {
@@ -145,12 +143,11 @@ export class Traced extends Page {
         .title {
           grid-column: 1 / -1;
         }
-        li {
-          display: block;
+        summary {
+          padding-right: 0;
         }
         .where {
-          display: block;
-          text-align: left;
+          position: static;
         }
       }
     `,
