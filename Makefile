@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 DATA_DIR ?= ./data
 LISTEN   ?= 127.0.0.1:8080
+DIST_DIR ?= ./dist
 
 BIN := $(or $(CARGO_TARGET_DIR),target)/release/blazing-sun
 BIN_DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
@@ -36,6 +37,10 @@ web: $(WEB_BUILT) ## Build the web pages
 .PHONY: build
 build: setup-build web ## Build the release binary
 	cargo build --release --locked --bin blazing-sun
+
+.PHONY: dist
+dist: build ## Pack the release binary with its units, completions, licences and docs; DIST_DIR=./dist
+	@deploy/dist.sh "$(BIN)" "$(DIST_DIR)"
 
 .PHONY: run
 run: build ## Build and serve; DATA_DIR=./data LISTEN=127.0.0.1:8080
@@ -99,6 +104,10 @@ test-e2e: setup $(WEB_BUILT) ## Play in headless Chromium against the debug bina
 .PHONY: deny
 deny: setup ## Check the dependencies' licences, sources and bans
 	@dev/test.sh deny
+
+.PHONY: npm-audit
+npm-audit: $(WEB_INSTALLED) ## Ask the registry for known faults of the pages' packages
+	@dev/test.sh npm-audit
 
 .PHONY: typos
 typos: setup ## Check the spelling

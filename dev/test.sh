@@ -13,7 +13,7 @@ source dev/tools.sh
 export NO_COLOR=1 CARGO_TERM_COLOR=never
 unset FORCE_COLOR CLICOLOR_FORCE
 
-readonly ALL=(text typos fmt web-lint web-unit web-build deny clippy rust soak api-fuzz e2e)
+readonly ALL=(text typos fmt web-lint web-unit web-build deny npm-audit clippy rust soak api-fuzz e2e package)
 
 suite_text() { dev/check-text.sh; }
 suite_typos() { "$TYPOS"; }
@@ -22,6 +22,7 @@ suite_web-lint() { npm --prefix web run lint; }
 suite_web-unit() { npm --prefix web run test; }
 suite_web-build() { env -u MAKEFLAGS -u MAKELEVEL make web; }
 suite_deny() { "$CARGO_DENY" --locked check --hide-inclusion-graph licenses bans sources; }
+suite_npm-audit() { dev/npm-audit.sh; }
 # With kill points all of it, without them what is shipped.
 suite_clippy() {
   cargo clippy --workspace --all-targets --locked --features blazing-sun-soak/failpoints -- -D warnings
@@ -62,6 +63,11 @@ suite_api-fuzz() {
   # As for e2e, so that it is built once.
   cargo build --locked -p blazing-sun-server -p rock-paper-scissors
   dev/api-fuzz.sh run "${CARGO_TARGET_DIR:-target}/debug/blazing-sun"
+}
+# What `make dist` packs, of the debug program.
+suite_package() {
+  cargo build --locked -p blazing-sun-server
+  dev/test-package.sh "${CARGO_TARGET_DIR:-target}/debug/blazing-sun" "$scratch/package"
 }
 suite_e2e() {
   local bin
