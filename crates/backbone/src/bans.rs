@@ -1,10 +1,11 @@
 //! What every process that checks access tokens is told on `system.events`: who may not sign in any more, for a token
-//! that was given before is good for minutes yet, and which keys are in use. It stays there, for processes that start
+//! that was given before is good for minutes yet, which keys are in use, and what operators have set. It stays there, for processes that start
 //! within that time.
 
 use crate::clock;
 use crate::credentials::KeysInUse;
-use crate::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BACKEND};
+use crate::envelope::{Actor, Audience, AudienceKind, EventEnvelope, PRODUCER_BACKEND};
+use crate::live::{LIVE_SETTINGS, LiveSet};
 use crate::log::{
     EventLog, HeadersBuilder, LogError, NewRecord, Record, Start, Subscription, Topic,
 };
@@ -30,6 +31,8 @@ pub enum Told {
     Ban(UserId, bool),
     /// What backends use. Of several the last one counts.
     Keys(KeysInUse),
+    /// What operators have set.
+    Live(LiveSet),
 }
 
 /// A user may not sign in any more, or may again.
@@ -64,7 +67,19 @@ pub fn keys_record(keys: &KeysInUse) -> NewRecord {
     )
 }
 
-fn event(event_type: &str, key: &str, payload: String) -> NewRecord {
+pub(crate) fn event(event_type: &str, key: &str, payload: String) -> NewRecord {
+    // No socket is the system's.
+    let audience = Audience::user(UserId::SYSTEM);
+    said(event_type, key, payload, audience)
+}
+
+/// The same for all sockets.
+pub(crate) fn broadcast(event_type: &str, key: &str, payload: String) -> NewRecord {
+    said(event_type, key, payload, Audience::broadcast())
+}
+
+fn said(event_type: &str, key: &str, payload: String, audience: Audience<'_>) -> NewRecord {
+    let is_broadcast = audience.kind == AudienceKind::Broadcast;
     let payload = RawValue::from_string(payload).expect("a payload is JSON");
     let event_id = Uuid::now_v7().to_string();
     let envelope = EventEnvelope {
@@ -74,16 +89,19 @@ fn event(event_type: &str, key: &str, payload: String) -> NewRecord {
         correlation_id: None,
         producer: PRODUCER_BACKEND.into(),
         actor: Actor::system(),
-        // No socket is the system's.
-        audience: Audience::user(UserId::SYSTEM),
+        audience,
         payload: &payload,
     };
     let mut headers = HeadersBuilder::default();
     headers
         .push(header::EVENT_ID, &event_id)
-        .push(header::EVENT_TYPE, event_type)
-        .push(header::AUDIENCE, "user")
-        .push(header::RECIPIENTS, "[\"0\"]");
+        .push(header::EVENT_TYPE, event_type);
+    match is_broadcast {
+        true => headers.push(header::AUDIENCE, "broadcast"),
+        false => headers
+            .push(header::AUDIENCE, "user")
+            .push(header::RECIPIENTS, "[\"0\"]"),
+    };
     NewRecord {
         topic: Topic::new(SYSTEM_EVENTS),
         partition: None,
@@ -96,7 +114,7 @@ fn event(event_type: &str, key: &str, payload: String) -> NewRecord {
 /// What a record tells, if it does.
 pub fn read(record: &Record) -> Option<Told> {
     let is_known = |found: &[u8]| {
-        [ACCOUNT_BANNED, KEYS_IN_USE]
+        [ACCOUNT_BANNED, KEYS_IN_USE, LIVE_SETTINGS]
             .iter()
             .any(|known| found == known.as_bytes())
     };
@@ -114,6 +132,9 @@ pub fn read(record: &Record) -> Option<Told> {
         KEYS_IN_USE => serde_json::from_str(envelope.payload.get())
             .ok()
             .map(Told::Keys),
+        LIVE_SETTINGS => serde_json::from_str(envelope.payload.get())
+            .ok()
+            .map(Told::Live),
         _ => None,
     }
 }
@@ -152,6 +173,18 @@ impl Bans {
             bans.pass();
         }
         Ok(bans)
+    }
+
+    /// Hears of what is said from now on, with [`Bans::follow`].
+    pub async fn from_now(log: Arc<dyn EventLog>) -> Result<Bans, LogError> {
+        let bounds = log.bounds(&Topic::new(SYSTEM_EVENTS)).await?;
+        let next: Vec<u64> = bounds.iter().map(|bounds| bounds.end).collect();
+        let subscription = subscribe(&*log, &next)?;
+        Ok(Bans {
+            log,
+            subscription,
+            next,
+        })
     }
 
     /// Hears of every ban from now on, until the log is closed.

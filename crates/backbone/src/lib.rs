@@ -11,10 +11,12 @@ pub mod envelope;
 pub mod failpoints;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+pub mod live;
 pub mod log;
 pub mod messages;
 pub mod partitioner;
 pub mod postgres;
 pub mod rest;
+pub mod schema;
 pub mod topics;
 pub mod varint;

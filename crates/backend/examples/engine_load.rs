@@ -261,6 +261,7 @@ fn main() {
         gateway_silence_ms: 6_000,
         limits: Default::default(),
         chat: Default::default(),
+        live: Default::default(),
     })
     .unwrap();
     let load = Load {

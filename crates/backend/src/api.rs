@@ -27,7 +27,7 @@ pub use client::{InvalidNetwork, Network, bearer};
 pub use history::{
     GameResult, GameStatistics, GameTranscript, PlayedGame, PlayedGames, PlayedSeat, Statistics,
 };
-pub use limits::Rates;
+pub use limits::{ATTEMPTS, GUESTS, Rates};
 pub use lists::{GameInfo, GameList};
 pub use me::{Balance, Me, Transaction, Transactions};
 pub use messages::{DirectMessageEntry, DirectMessages, LobbyMessageEntry, LobbyMessages};
@@ -38,6 +38,7 @@ pub use payments::{
 pub use problem::Problem;
 
 use crate::accounts::{Accounts, Clock};
+use crate::live::Live;
 use crate::store::reads::ReadSide;
 use crate::wallet::WalletRules;
 use axum::Router;
@@ -51,6 +52,7 @@ use blazing_sun_backbone::rest::Operation;
 use blazing_sun_domain::Games;
 use endpoint::Endpoint;
 use limits::Limits;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -73,6 +75,8 @@ pub struct ApiConfig {
     pub wallet: WalletRules,
     /// Lifts all rates: for `serve --bench` on loopback. `false`.
     pub unlimited: bool,
+    /// What operators change meanwhile.
+    pub live: Live,
 }
 
 /// What the API stands on.
@@ -112,7 +116,7 @@ struct Shared {
     config: ApiConfig,
     limits: Limits,
     games: Arc<Games>,
-    games_answer: lists::GamesAnswer,
+    games_answer: Mutex<Option<lists::GamesAnswer>>,
     sealer: Sealer,
     /// How many ended rooms may be decided again at once.
     transcripts: Arc<Semaphore>,
@@ -134,7 +138,7 @@ impl ApiState {
             config,
         } = parts;
         ApiState(Arc::new(Shared {
-            games_answer: lists::describe(&games, accounts.currency(), &config.bot_games),
+            games_answer: Mutex::default(),
             games,
             sealer,
             transcripts: Arc::new(Semaphore::new(TRANSCRIPTS_AT_ONCE)),

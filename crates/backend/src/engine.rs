@@ -11,6 +11,7 @@ mod recovery;
 use self::durability::{Outcome, Syncer};
 use crate::chat::ChatRules;
 use crate::directory::Directory;
+use crate::live::Live;
 use crate::outgoing::Outgoing;
 use crate::partition::{
     Held, JOURNAL_TOPIC, ListAnswer, ListQuery, Partition, Rules, Turn, panic_text,
@@ -85,6 +86,8 @@ pub struct EngineOptions {
     pub limits: RoomLimits,
     /// What may be written, and how often.
     pub chat: ChatRules,
+    /// What operators change meanwhile.
+    pub live: Live,
 }
 
 /// Why an engine could not start, or ended.
@@ -158,6 +161,7 @@ impl Engine {
             gone_after_restart_ms: options.gone_after_restart_ms,
             gateway_silence_ms: options.gateway_silence_ms,
             chat: options.chat,
+            live: options.live,
         };
         let syncer = {
             let (wal, log) = (write_ahead_log(&connection)?, log.clone());

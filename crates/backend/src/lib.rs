@@ -11,6 +11,7 @@ pub mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod inbox;
+pub mod live;
 pub mod mail;
 pub mod names;
 pub mod outgoing;

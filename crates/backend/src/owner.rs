@@ -27,7 +27,7 @@ mod retries;
 mod shared;
 mod tails;
 
-pub use self::identity::{Adopted, adopt_topics};
+pub use self::identity::{Adopted, Configured, adopt_topics, mismatches};
 pub use self::readiness::{NotReady, Readiness};
 
 use self::actor::Actor;
@@ -39,6 +39,7 @@ use self::publisher::{Publisher, PublisherError};
 use self::shared::Shared;
 use self::tails::Tails;
 use crate::chat::ChatRules;
+use crate::live::Live;
 use crate::partition::{Held, Rules, panic_text};
 use crate::store::StoreError;
 use crate::store::postgres::{PgDirectory, PgOptions, PgPool};
@@ -96,6 +97,8 @@ pub struct OwnerOptions {
     pub limits: RoomLimits,
     /// What may be written, and how often.
     pub chat: ChatRules,
+    /// What operators change meanwhile.
+    pub live: Live,
     /// How long batches are kept that nobody needs any more.
     pub retention_ms: i64,
     /// For measuring alone: without limits, on a database that is for nothing else.
@@ -403,6 +406,7 @@ fn share(
             gone_after_restart_ms: options.gone_after_restart_ms,
             gateway_silence_ms: options.gateway_silence_ms,
             chat: options.chat,
+            live: options.live,
         },
         postgres: options.postgres,
         name: options.name,

@@ -24,6 +24,7 @@ pub(crate) use rooms::panic_text;
 
 use crate::chat::ChatRules;
 use crate::inbox::Inbox;
+use crate::live::Live;
 use crate::outgoing::{Cause, Outgoing};
 use crate::store::{Store, StoreError, Writes};
 use crate::wallet::WalletRules;
@@ -65,6 +66,8 @@ pub struct Rules {
     pub gateway_silence_ms: i64,
     /// What may be written, and how often.
     pub chat: ChatRules,
+    /// What operators change meanwhile.
+    pub live: Live,
 }
 
 /// A question that is answered from the directory, after the batch.
@@ -118,7 +121,8 @@ impl<S: Store> Turn<'_, S> {
     /// Whether nobody is let into this game now, because that costs something.
     fn refuses_fee(&self, game_type: &str) -> bool {
         let game = self.rules.games.get(game_type);
-        self.is_congested && game.is_some_and(|game| game.entry_fee > Cents::ZERO)
+        let costs = game.map(|game| self.rules.live.costs(game));
+        self.is_congested && costs.is_some_and(|costs| costs.entry_fee > Cents::ZERO)
     }
 
     /// A player's balance as this batch leaves it so far.
@@ -237,6 +241,7 @@ impl Partition {
 
     /// Takes one record of a consumed topic.
     pub fn take<S: Store>(&mut self, turn: &mut Turn<'_, S>, record: &Record) -> Taken {
+        self.queues.follow(&turn.rules.live);
         match record.topic.as_str() {
             topics::GAMES_COMMANDS | topics::CHAT_COMMANDS => self.command(turn, record),
             topics::GATEWAY_PRESENCE => self.presence(turn, record),
@@ -250,7 +255,9 @@ impl Partition {
         let room = self.deadlines.first().map(|(due, _)| *due);
         let gone = self.gone.first().map(|(due, _)| *due);
         let silent = self.gateways.next_due();
-        room.into_iter().chain(gone).chain(silent).min()
+        let closes = self.queues.close_at();
+        let all = room.into_iter().chain(gone).chain(silent).chain(closes);
+        all.min()
     }
 
     /// Whether a room waits for a deadline, so that the time of an outage matters.
@@ -265,6 +272,7 @@ impl Partition {
         horizon: Millis,
         most: usize,
     ) -> Taken {
+        self.queues.follow(&turn.rules.live);
         let mut fired = 0;
         while let Some((due, room)) = self.deadlines.first().cloned() {
             if due > horizon {
@@ -279,7 +287,10 @@ impl Partition {
         // Where the store has refused what fell due, no room is to be blamed for a user.
         match most < usize::MAX && fired > 0 {
             true => Ok(()),
-            false => self.fire_presence(turn, horizon, most),
+            false => {
+                self.close_queues(turn);
+                self.fire_presence(turn, horizon, most)
+            }
         }
     }
 

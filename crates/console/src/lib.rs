@@ -12,6 +12,8 @@ mod players;
 mod query;
 mod refused;
 mod rooms;
+mod settings;
+mod settings_api;
 mod timeline;
 mod trace;
 mod traces;
@@ -24,6 +26,8 @@ pub use log::{LogEntries, LogEntry};
 pub use me::Operator;
 pub use money::{Audit, AuditState, Auditor, LastAudit, Money, money};
 pub use rooms::{OperatorRoom, RoomDetails, details as room_details};
+pub use settings::{Kind, KnownSetting, MaintenanceState, Setting, SettingError, Settings};
+pub use settings_api::SettingList;
 pub use timeline::TimelineEntry;
 pub use trace::{
     Budget, Sources, StepKind, StepPlace, Trace, TraceError, TraceStep, trace as find_trace,
@@ -35,7 +39,7 @@ use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backbone::rest::Operation;
 use blazing_sun_backend::accounts::{Accounts, Clock};
 use blazing_sun_backend::api::{endpoint, router_beside};
-use blazing_sun_backend::store::operators::{LiveSettings, OperatorLog};
+use blazing_sun_backend::store::operators::OperatorLog;
 use blazing_sun_backend::store::overview::Overview;
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_domain::Games;
@@ -58,7 +62,7 @@ pub struct ConsoleParts {
     /// What operators did.
     pub operators: Arc<dyn OperatorLog>,
     /// What operators have set.
-    pub settings: Arc<dyn LiveSettings>,
+    pub settings: Settings,
     /// Who may not sign in.
     pub bans: Arc<Bans>,
     /// Holds the books against each other.
@@ -116,6 +120,7 @@ fn endpoints() -> Vec<Endpoint> {
         rooms::endpoints(),
         players::endpoints(),
         money::endpoints(),
+        settings_api::endpoints(),
     ]
     .into_iter()
     .flatten()

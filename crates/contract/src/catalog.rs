@@ -7,6 +7,7 @@ use crate::schema::{self, Definitions};
 use blazing_sun_backbone::bans::{ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE};
 use blazing_sun_backbone::credentials::KeysInUse;
 use blazing_sun_backbone::envelope::EventEnvelope;
+use blazing_sun_backbone::live::{LIVE_SETTINGS, LiveSet};
 use blazing_sun_backbone::messages::{
     BalanceChanged, ChatHistory, CommandApplied, DirectMessage, GatewayStart, LimitsTold,
     LobbyMessage, Maintenance, MessagesRead, QuickMatchWaiting, Refused, RoomList, TopUpChanged,
@@ -423,5 +424,6 @@ fn between(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
         ),
         (ACCOUNT_BANNED, AccountBanned::json_schema(generator)),
         (KEYS_IN_USE, KeysInUse::json_schema(generator)),
+        (LIVE_SETTINGS, LiveSet::json_schema(generator)),
     ]
 }

@@ -7,6 +7,7 @@ use blazing_sun_backbone::credentials::{KeysInUse, NamedKey};
 use blazing_sun_backbone::envelope::{
     Actor, Audience, EventEnvelope, PRODUCER_BACKEND, PRODUCER_GATEWAY,
 };
+use blazing_sun_backbone::live::{LIVE_SETTINGS, LiveSet};
 use blazing_sun_backbone::messages as told;
 use blazing_sun_domain::fairness::{Dice, Seed};
 use blazing_sun_domain::game::{Ended, GameEvent, Seat, SeatedPlayer, Table, Viewer};
@@ -408,6 +409,7 @@ fn answers() -> Vec<(&'static str, Value)> {
             value(&told::Maintenance {
                 starts_at: Timestamp(NOW),
                 message: "A new version comes in; you will be back in a minute".to_owned(),
+                is_over: false,
             }),
         ),
     ]
@@ -450,6 +452,13 @@ fn between() -> Vec<(&'static str, Value)> {
             value(&KeysInUse {
                 token_key: key("t-1"),
                 password_keys: vec![key("p-1")],
+            }),
+        ),
+        (
+            LIVE_SETTINGS,
+            value(&LiveSet {
+                revision: 12,
+                settings: [("games.bigger_dice.entry_fee_cents".to_owned(), 500.into())].into(),
             }),
         ),
     ]

@@ -2,6 +2,7 @@
 
 use crate::config::GatewayConfig;
 use crate::frames;
+use crate::live::Rates;
 use crate::presence;
 use crate::readiness::{self, NotReady};
 use crate::router;
@@ -63,6 +64,16 @@ impl Control {
         };
         self.0.tables.lock().add_held(&mut held);
         held
+    }
+
+    /// Counts messages by these rates from now on.
+    pub fn set_rates(&self, rates: &Rates) {
+        self.0.live.set_rates(rates);
+    }
+
+    /// Tells sockets that sign in from now on of this event, whose envelope this is; none: of nothing.
+    pub fn set_news(&self, envelope: Option<&[u8]>) {
+        self.0.live.set_news(envelope);
     }
 
     /// Closes all of a user's connections to the gateway.

@@ -12,6 +12,7 @@ pub mod fuzzing;
 mod gateway;
 mod json;
 mod limits;
+mod live;
 mod lobby;
 mod messages;
 mod presence;
@@ -28,5 +29,6 @@ pub mod wire;
 
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
 pub use gateway::{Control, Gateway, Held, ReadPosition, StartError};
+pub use live::Rates;
 pub use readiness::NotReady;
 pub use upgrade::{PATH, operation};

@@ -110,9 +110,9 @@ fn has_rate(shared: &Shared, socket: &Socket, cost: u32) -> bool {
     if shared.config.unlimited {
         return true;
     }
-    let (limits, now_us) = (&shared.config.limits, shared.now_us());
-    if !socket.meter.take_many(cost, limits.connection, now_us)
-        || !socket.address.meter.take_many(cost, limits.address, now_us)
+    let (live, now_us) = (&shared.live, shared.now_us());
+    if !socket.meter.take_many(cost, live.connection(), now_us)
+        || !socket.address.meter.take_many(cost, live.address(), now_us)
     {
         return false;
     }
@@ -120,7 +120,7 @@ fn has_rate(shared: &Shared, socket: &Socket, cost: u32) -> bool {
     state
         .identity
         .as_ref()
-        .is_none_or(|identity| identity.meter.take_many(cost, limits.user, now_us))
+        .is_none_or(|identity| identity.meter.take_many(cost, live.user(), now_us))
 }
 
 fn identity_of(socket: &Socket, command_id: Option<Uuid>) -> Result<Arc<Identity>, Refused> {
@@ -200,8 +200,8 @@ fn authenticate(
                 return Ok(());
             }
             // The rates could not count it for the user before.
-            let (meter, limits) = (tables.meter_of(claims.sub), &shared.config.limits);
-            if !shared.config.unlimited && !meter.take_many(cost, limits.user, shared.now_us()) {
+            let (meter, rate) = (tables.meter_of(claims.sub), shared.live.user());
+            if !shared.config.unlimited && !meter.take_many(cost, rate, shared.now_us()) {
                 socket.close(Closing::BUSY);
                 return Err(Refused::new(
                     GatewayCode::RateLimited,
@@ -232,6 +232,9 @@ fn authenticate(
     state.push(frames::text(
         typed_payload("system.authenticated", &authenticated).as_bytes(),
     ));
+    if let Some(news) = shared.live.news().filter(|_| question.is_some()) {
+        state.push(news);
+    }
     drop(state);
 
     let Some(question) = question else {

@@ -4,6 +4,7 @@ use crate::config::GatewayConfig;
 use crate::events::push_string;
 use crate::gateway::ReadPosition;
 use crate::limits::Addresses;
+use crate::live::Live;
 use crate::presence::Owed;
 use crate::routing::Tables;
 use crate::socket::Socket;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) system_events: Topic,
     pub(crate) presence: Topic,
     pub(crate) addresses: Addresses,
+    /// What operators change.
+    pub(crate) live: Live,
     /// Every open connection, signed in or not.
     pub(crate) connections: Mutex<FxHashMap<Uuid, Arc<Socket>>>,
     /// Locked before a socket's state, never after it.
@@ -121,6 +124,7 @@ impl Shared {
         passwords: PasswordSealer,
     ) -> Shared {
         let tables = Tables::new(config.ring_bytes_max);
+        let live = Live::new(&config.limits);
         Shared {
             config,
             log,
@@ -134,6 +138,7 @@ impl Shared {
             system_events: Topic::new(topics::SYSTEM_EVENTS),
             presence: Topic::new(topics::GATEWAY_PRESENCE),
             addresses: Addresses::default(),
+            live,
             connections: Mutex::default(),
             tables: Mutex::new(tables),
             answers: Mutex::default(),

@@ -175,7 +175,7 @@ fn enter(shared: &Shared, ip: IpAddr) -> Option<Arc<Address>> {
     let address = shared
         .addresses
         .enter(ip, limits.connections_per_address_max)?;
-    if address.meter.take(limits.address, shared.now_us()) {
+    if address.meter.take(shared.live.address(), shared.now_us()) {
         return Some(address);
     }
     shared.addresses.leave(&address);

@@ -317,7 +317,13 @@ impl Cluster {
 
     /// One of the program's tools, configured as a backend is.
     pub async fn tool(&self, arguments: &[&str]) -> Output {
-        let output = self.configured(arguments, "tool").output();
+        self.tool_with(arguments, &[]).await
+    }
+
+    /// The same with more of its environment.
+    pub async fn tool_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        let mut command = self.configured(arguments, "tool");
+        let output = command.envs(environment.iter().copied()).output();
         within(arguments[0], output).await.expect("an output")
     }
 

@@ -1,11 +1,14 @@
 //! Which failures of a start lie with whoever asked for it; others may be well another time.
 
 use crate::config::ConfigError;
+use crate::data_dir::DataDirError;
 use blazing_sun_backbone::credentials::KeysError;
 use blazing_sun_backbone::log::LogError;
 use blazing_sun_backbone::log::kafka::KafkaOptionError;
 use blazing_sun_backend::owner::OwnerError;
+use blazing_sun_backend::store::StoreError;
 use blazing_sun_backend::store::postgres::PgOptionsError;
+use blazing_sun_checkout::store::StoreError as CheckoutStoreError;
 use std::error::Error;
 
 /// What is asked for does not go together, in words.
@@ -16,6 +19,25 @@ pub struct AskedWrongly(pub String);
 /// Whether the same can never be well without another configuration, other keys, or other arguments.
 pub fn is_asked_wrongly(error: &anyhow::Error) -> bool {
     error.chain().any(is_wrong)
+}
+
+/// Whether there is no data, or none that this program can read.
+pub fn is_of_other_data(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_store = cause.downcast_ref().is_some_and(|error| {
+            matches!(
+                error,
+                StoreError::NotOurs | StoreError::Newer { .. } | StoreError::Unsuitable(_)
+            )
+        });
+        let of_checkout = cause.downcast_ref().is_some_and(|error| {
+            matches!(
+                error,
+                CheckoutStoreError::Newer { .. } | CheckoutStoreError::Unsuitable(_)
+            )
+        });
+        of_store || of_checkout || cause.is::<DataDirError>()
+    })
 }
 
 fn is_wrong(cause: &(dyn Error + 'static)) -> bool {

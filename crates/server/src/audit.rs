@@ -5,6 +5,7 @@ pub(crate) mod checkout;
 use crate::cli::AuditArgs;
 use crate::export::Readable;
 use crate::place::Place;
+use crate::progress::Progress;
 use anyhow::Context;
 use blazing_sun_backend::audit::{AuditReport, audit, ledger_books};
 use blazing_sun_domain::Games;
@@ -50,15 +51,17 @@ pub async fn once(place: Place, games: Games) -> Result<serde_json::Value, Strin
 }
 
 /// What is found once everything that was on its way has arrived.
-async fn settled(place: &Place, games: &Games) -> anyhow::Result<AuditReport> {
-    let mut report = look(place, games).await?;
+pub async fn settled(place: &Place, games: &Games) -> anyhow::Result<AuditReport> {
+    let shown = Progress::of("auditing");
+    let mut report = look(place, games, &shown).await?;
     // Beside a running cluster something is always on its way from one process to another.
     for _ in 1..LOOKS_MAX {
         if report.is_clean() || matches!(place, Place::Folder(_)) {
             break;
         }
         tokio::time::sleep(SETTLES_WITHIN).await;
-        report = look(place, games).await?;
+        shown.now("auditing again");
+        report = look(place, games, &shown).await?;
     }
     Ok(report)
 }
@@ -77,13 +80,14 @@ fn print(report: &AuditReport, json: bool, out: &mut impl Write) -> anyhow::Resu
     Ok(out.flush()?)
 }
 
-async fn look(place: &Place, games: &Games) -> anyhow::Result<AuditReport> {
+async fn look(place: &Place, games: &Games, shown: &Progress) -> anyhow::Result<AuditReport> {
     // First: whatever it has told by now is in the ledger, or on its way there.
     let books = match place {
         Place::Folder(folder) => checkout::of_folder(folder).await?,
         Place::Cluster(config) => checkout::of_cluster(config).await?,
     };
     let readable = Readable::at(place.clone(), games).await?;
+    shown.now("checking");
     let database = readable.database.clone();
     let audited = tokio::task::spawn_blocking(move || {
         let audited = audit(&database).and_then(|report| Ok((report, ledger_books(&database)?)));

@@ -1,10 +1,11 @@
-//! Who may not sign in, and which keys backends use, as every process of a deployment hears of it: from the topics.
+//! Who may not sign in, which keys backends use, and what operators have set, as every process of a deployment hears of it: from the topics.
 
 use crate::late_log::Outage;
 use blazing_sun_backbone::bans::{Bans, Told};
 use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::{KeysInUse, TokenVerifier};
-use blazing_sun_backbone::log::EventLog;
+use blazing_sun_backbone::live::LiveSet;
+use blazing_sun_backbone::log::{EventLog, LogError};
 use blazing_sun_backend::accounts::TOKEN_MINUTES_MAX;
 use blazing_sun_gateway::Control;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ impl Hearing {
         verifier: TokenVerifier,
         gateway: Option<Control>,
         keys_told: impl Fn(&KeysInUse) + Send + 'static,
+        live_told: impl Fn(LiveSet) + Send + 'static,
         known: oneshot::Sender<()>,
     ) -> Hearing {
         // Refused first, closed then: who signs in between is refused by the gateway's second look.
@@ -41,10 +43,27 @@ impl Hearing {
             }
             Told::Ban(user, false) => verifier.allow(user),
             Told::Keys(keys) => keys_told(&keys),
+            Told::Live(set) => live_told(set),
         };
         Hearing {
             task: tokio::spawn(hear(log, told, known)),
         }
+    }
+
+    /// Hears of settings alone, from now on: where users and keys are of the same process.
+    pub async fn of_settings(
+        log: Arc<dyn EventLog>,
+        live_told: impl Fn(LiveSet) + Send + 'static,
+    ) -> Result<Hearing, LogError> {
+        let from_now = Bans::from_now(log).await?;
+        let told = move |told: Told| {
+            if let Told::Live(set) = told {
+                live_told(set);
+            }
+        };
+        Ok(Hearing {
+            task: tokio::spawn(from_now.follow(told)),
+        })
     }
 }
 

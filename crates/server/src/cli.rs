@@ -1,5 +1,12 @@
 //! The command line: what can be asked for, and what each end is called as an exit code.
 
+mod operations;
+
+pub use operations::{
+    BackupArgs, CompletionsArgs, DoctorArgs, MaintenanceAction, MaintenanceArgs, MigrateArgs,
+    RestoreArgs, SettingsAction, SettingsArgs,
+};
+
 use crate::bench::{Played, Watched};
 use crate::config::{Flag, Role};
 use blazing_sun_domain::{CommandId, RoomId, UserId};
@@ -55,14 +62,29 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Copy a deployment on Kafka and PostgreSQL into a folder that every tool reads; changes nothing there
     Export(ExportArgs),
+    /// Bring the stores to this program's schemas, as a server does when it starts; one that a newer program has
+    /// written is refused
+    Migrate(MigrateArgs),
+    /// Copy a server's folder, also while it runs, as it is at one moment; of a deployment on PostgreSQL it says what to do
+    Backup(BackupArgs),
+    /// Make a server's folder of a backup, check it by its checksums, and audit it; exit code 1 if anything differs
+    Restore(RestoreArgs),
+    /// Look at all that a deployment stands on, and say of each fault what is to be done; exit code 1 if there is one
+    Doctor(DoctorArgs),
     /// Topics with partitions, records, offsets, bytes, retention, oldest and newest record
     Topics(TopicsArgs),
     /// How far each consumer group has read each partition, and its lag
     Groups(DataArgs),
     /// Look at a user, or change what one has and may do; works beside a running server and without
     User(UserArgs),
+    /// See and change what is in force without a restart: filter of log lines, rates, what seats in new rooms cost
+    Settings(SettingsArgs),
+    /// Announce maintenance to all who are connected: from its start on no room is made, and rooms go on to their end
+    Maintenance(MaintenanceArgs),
     /// Print every configuration key in force, its value and where that came from; secrets are masked
     Config(ServedArgs),
+    /// Print what a shell completes this command line with
+    Completions(CompletionsArgs),
     /// Measure a running server
     Bench(BenchArgs),
     /// Ask a running process whether it may be sent clients; exit code 1 if not, for a container's health check

@@ -2,7 +2,7 @@
 //! used is an error that names its key, says what it got and what it takes.
 
 mod deployment;
-mod keys;
+pub(crate) mod keys;
 mod payments;
 mod sections;
 mod sources;

@@ -6,6 +6,7 @@ use crate::cli::ExportArgs;
 use crate::config::{Config, Sources};
 use crate::data_dir::{database_in, existing_database};
 use crate::place::{Place, connect};
+use crate::progress::Progress;
 use anyhow::{Context, bail};
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backend::audit::AuditCheck;
@@ -95,7 +96,9 @@ pub async fn run(args: &ExportArgs, games: &Games, is_json: bool) -> anyhow::Res
         false => None,
     };
     let pool = pool(&config)?;
+    let shown = Progress::of("exporting");
     let exported = copy(&config, &pool, games, &database_in(folder), log).await?;
+    drop(shown);
     if is_json {
         let folder = folder.display().to_string();
         return Ok(json!({ "folder": folder, "exported": exported }).to_string());

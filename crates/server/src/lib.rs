@@ -12,6 +12,7 @@
 
 mod asked_wrongly;
 mod audit;
+mod backup;
 mod bans;
 pub mod bench;
 mod brokers;
@@ -20,6 +21,7 @@ pub mod config;
 mod console_pages;
 mod data_dir;
 mod docs_pages;
+mod doctor;
 mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -28,16 +30,19 @@ mod house_bot;
 mod inspect;
 mod keys;
 mod late_log;
+mod live;
 mod mail;
+mod migrate;
 mod operator;
 mod pages;
 mod place;
 mod probe;
 mod program;
+mod progress;
 mod replay;
 pub mod serve;
+mod settings_cli;
 mod tail;
-#[allow(dead_code, reason = "live settings change the filter")]
 mod telemetry;
 mod test_bank;
 mod topics;

@@ -15,8 +15,10 @@ use blazing_sun_backbone::credentials::TokenVerifier;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
 use blazing_sun_backend::engine::Engine;
 use blazing_sun_backend::store::StoreError;
-use blazing_sun_console::{Actions, Bans, By, Closing, ClosingError};
-use blazing_sun_domain::UserId;
+use blazing_sun_console::{
+    Actions, Bans, By, Closing, ClosingError, SettingError, SettingList, Settings,
+};
+use blazing_sun_domain::{Millis, UserId};
 use blazing_sun_gateway::{Control, ReadPosition};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -28,6 +30,7 @@ pub struct Operator {
     accounts: Arc<Accounts>,
     actions: Actions,
     closing: Closing,
+    settings: Settings,
     edge: Edge,
     bans: Arc<Bans>,
 }
@@ -50,12 +53,18 @@ pub enum Edge {
 
 impl Operator {
     /// On the accounts of an engine that runs, with what serves players beside it, if anything does.
-    pub fn new(accounts: Arc<Accounts>, ground: &Ground, edge: Edge) -> Operator {
+    pub fn new(
+        accounts: Arc<Accounts>,
+        ground: &Ground,
+        settings: Settings,
+        edge: Edge,
+    ) -> Operator {
         Operator {
             bans: Arc::new(Bans::new(accounts.clone(), Arc::new(edge.clone()))),
             accounts,
             actions: ground.actions(),
             closing: ground.closing(),
+            settings,
             edge,
         }
     }
@@ -72,6 +81,24 @@ impl Operator {
             Request::ShowUser { user } => told(accounts.profile(&named(&user)?).await?),
             Request::Held => told(self.held().await?),
             Request::GatewayPositions => told(self.gateway_positions().await?),
+            Request::Settings => self.all_settings().await,
+            Request::ChangeSetting { name, value } => {
+                self.settings.set(by, &name, value).await?;
+                self.all_settings().await
+            }
+            Request::StartMaintenance {
+                starts_at_ms,
+                message,
+            } => {
+                let starts_at = starts_at_ms.map(Millis);
+                let started = self.settings.start_maintenance(by, starts_at, &message);
+                started.await?;
+                self.all_settings().await
+            }
+            Request::EndMaintenance => {
+                self.settings.end_maintenance(by).await?;
+                self.all_settings().await
+            }
             Request::CreateUser {
                 id,
                 username,
@@ -166,6 +193,14 @@ impl Operator {
 }
 
 impl Operator {
+    async fn all_settings(&self) -> Result<Value, Failure> {
+        let (settings, maintenance) = self.settings.list().await?;
+        told(SettingList {
+            settings,
+            maintenance,
+        })
+    }
+
     async fn held(&self) -> Result<Value, Failure> {
         let nothing = || Failure::new("unavailable", "no server runs that could hold anything");
         let Edge::Here {
@@ -237,6 +272,19 @@ impl From<ClosingError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         OperatorError::from(error).into()
+    }
+}
+
+impl From<SettingError> for Failure {
+    fn from(error: SettingError) -> Failure {
+        let code = match error {
+            SettingError::Unknown { .. } => "setting_not_found",
+            SettingError::Value { .. } | SettingError::Message => "invalid_value",
+            SettingError::NoMaintenance => "no_maintenance",
+            SettingError::Store(error) => return error.into(),
+            SettingError::Log(_) => "unavailable",
+        };
+        Failure::new(code, format!("{:#}", anyhow::Error::from(error)))
     }
 }
 

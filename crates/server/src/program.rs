@@ -1,20 +1,20 @@
 //! From the command line to an exit code: 0 is well, 1 failed or found something, 2 was asked wrongly,
 //! 3 is of another version.
 
-use crate::asked_wrongly::is_asked_wrongly;
+use crate::asked_wrongly::{is_asked_wrongly, is_of_other_data};
 use crate::cli::{
     AuditArgs, BenchArgs, BenchTokens, ClusterArgs, Command, CommandLine, DeploymentArgs,
-    FanoutArgs, FloorArgs, IdleArgs, Load, ReplayArgs, RoleArgs, RoomArgs, RoomsArgs, ServeArgs,
-    ServedArgs, TailArgs, TestBankArgs, TopicsAction, TraceArgs, UserArgs, VerifyArgs,
+    FanoutArgs, FloorArgs, IdleArgs, Load, ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs,
+    TailArgs, TestBankArgs, TopicsAction, TraceArgs, VerifyArgs,
 };
 use crate::config::{Config, ConfigError, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
 use crate::{
-    audit, bench, export, inspect, keys, probe, replay, serve, tail, telemetry, test_bank, topics,
-    user, verify,
+    audit, backup, bench, doctor, export, inspect, keys, migrate, probe, replay, serve,
+    settings_cli, tail, telemetry, test_bank, topics, user, verify,
 };
 use blazing_sun_domain::{Game, GameDefinition, Games};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use serde_json::json;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -101,7 +101,9 @@ impl ServerBuilder {
             Command::Rooms(args) => {
                 self.shown(|_| async move { inspect::rooms(&args, line.json).await })
             }
-            Command::Room(args) => self.room(&args, line.json),
+            Command::Room(args) => self.asked(&args.deployment, async |target| {
+                inspect::room(&args.action, line.json, target).await
+            }),
             Command::Audit(args) => self.audit(&args),
             Command::Replay(args) => self.replay(&args),
             Command::Verify(args) => self.verify(&args),
@@ -121,7 +123,29 @@ impl ServerBuilder {
             Command::Groups(data) => {
                 self.shown(|games| async move { topics::groups(&data, &games, line.json).await })
             }
-            Command::User(args) => self.user(&args, line.json),
+            Command::Migrate(args) => {
+                self.checked(|_| async move { migrate::run(&args, line.json).await })
+            }
+            Command::Backup(args) => {
+                self.checked(|_| async move { Ok((backup::run(&args, line.json).await?, true)) })
+            }
+            Command::Restore(args) => self.checked(|mut games| async move {
+                games.insert(serve::relay());
+                backup::restore(&args, &games, line.json).await
+            }),
+            Command::Doctor(args) => {
+                self.checked(|games| async move { doctor::run(&args, &games, line.json).await })
+            }
+            Command::Completions(args) => completions(args.shell),
+            Command::User(args) => self.asked(&args.deployment, async |target| {
+                user::run(&args.action, line.json, target).await
+            }),
+            Command::Settings(args) => self.asked(&args.deployment, async |target| {
+                settings_cli::settings(&args.action, line.json, target).await
+            }),
+            Command::Maintenance(args) => self.asked(&args.deployment, async |target| {
+                settings_cli::maintenance(&args.action, line.json, target).await
+            }),
             Command::Config(args) => config(&args, line.json),
             Command::Probe(args) => {
                 match runtime().and_then(|runtime| runtime.block_on(probe::run(&args.url))) {
@@ -282,13 +306,34 @@ impl ServerBuilder {
         }
     }
 
-    fn room(&self, args: &RoomArgs, json: bool) -> ExitCode {
-        let target = match self.target(&args.deployment) {
+    /// Prints what a tool has done or found, and whether that is well.
+    fn checked<F: Future<Output = anyhow::Result<(String, bool)>>>(
+        &self,
+        find: impl FnOnce(Games) -> F,
+    ) -> ExitCode {
+        let found = runtime().and_then(|runtime| runtime.block_on(find(self.games.clone())));
+        match found {
+            Ok((text, true)) => said(&text, ExitCode::SUCCESS),
+            Ok((text, false)) => said(&text, ExitCode::FAILURE),
+            Err(error) if is_asked_wrongly(&error) || is_of_other_data(&error) => {
+                failed(ASKED_WRONGLY, error)
+            }
+            Err(error) => failed(1, error),
+        }
+    }
+
+    /// Has a deployment do something.
+    fn asked(
+        &self,
+        deployment: &DeploymentArgs,
+        ask: impl AsyncFnOnce(&Target) -> Result<String, Failure>,
+    ) -> ExitCode {
+        let target = match self.target(deployment) {
             Ok(target) => target,
             Err(error) => return failed(ASKED_WRONGLY, error.into()),
         };
         let done = runtime().map(|runtime| {
-            let done = runtime.block_on(inspect::room(&args.action, json, &target));
+            let done = runtime.block_on(ask(&target));
             runtime.shutdown_background();
             done
         });
@@ -316,23 +361,6 @@ impl ServerBuilder {
         })
     }
 
-    fn user(&self, args: &UserArgs, json: bool) -> ExitCode {
-        let target = match self.target(&args.deployment) {
-            Ok(target) => target,
-            Err(error) => return failed(ASKED_WRONGLY, error.into()),
-        };
-        let done = runtime().map(|runtime| {
-            let done = runtime.block_on(user::run(&args.action, json, &target));
-            runtime.shutdown_background();
-            done
-        });
-        match done {
-            Ok(Ok(text)) => said(&text, ExitCode::SUCCESS),
-            Ok(Err(failure)) => told(exit_code_of(&failure), &failure.code, &failure.message),
-            Err(error) => failed(1, error),
-        }
-    }
-
     fn audit(mut self, args: &AuditArgs) -> ExitCode {
         self.games.insert(serve::relay());
         let mut out = Output::new();
@@ -344,6 +372,12 @@ impl ServerBuilder {
             Err(error) => failed(out.code_of_failure(), error),
         }
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut CommandLine::command(), "blazing-sun", &mut text);
+    said(String::from_utf8_lossy(&text).trim_end(), ExitCode::SUCCESS)
 }
 
 fn say_address(who: &str, address: SocketAddr, json: bool) -> anyhow::Result<()> {

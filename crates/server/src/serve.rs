@@ -34,7 +34,7 @@ use front::Front;
 use http::StatusCode;
 pub use parts::Parts;
 pub use payments::CHECKOUT_DATABASE;
-pub use settings::{Ground, accounts, topic_specs};
+pub use settings::{Ground, accounts, topic_specs, wallet_rules};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

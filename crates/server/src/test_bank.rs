@@ -12,10 +12,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
-const DATABASE: &str = "test-bank.sqlite3";
-const SECRET_KEY: &str = "test-bank-secret-key";
-const WEBHOOK_SECRET: &str = "test-bank-webhook-secret";
-const PORT: &str = "test-bank-port";
+/// Its state.
+pub const DATABASE: &str = "test-bank.sqlite3";
+/// The key for its API.
+pub const SECRET_KEY: &str = "test-bank-secret-key";
+/// What its webhooks are signed with.
+pub const WEBHOOK_SECRET: &str = "test-bank-webhook-secret";
+/// The port that it keeps.
+pub const PORT: &str = "test-bank-port";
 
 /// A bank's folder.
 pub struct BankFolder(PathBuf);

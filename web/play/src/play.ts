@@ -69,6 +69,8 @@ export class Play {
   isAccountOpen = false;
   route: Route = routeOf(location.pathname);
   toasts: readonly Toast[] = [];
+  /** Announced, and not over. */
+  maintenance: { readonly startsAt: Date; readonly message: string } | undefined;
   /** What is said to those who do not see it, by the page's live region. */
   announcement = "";
 
@@ -165,7 +167,10 @@ export class Play {
       this.moneyVersion += 1;
       this.setBalance(frame.balance_cents, frame.currency);
     });
-    client.on("system.event.maintenance", (frame) => this.tell(frame.message));
+    client.on("system.event.maintenance", ({ starts_at, message, is_over }) => {
+      this.maintenance = is_over ? undefined : { startsAt: new Date(starts_at), message };
+      this.changed();
+    });
     this.wallet.attach(client);
     client.messages.onChange(() => this.changed());
     client.rooms.onChange(() => {
@@ -349,6 +354,8 @@ export class Play {
     }
     if (status.state === "online") this.isLost = false;
     if (status.state === "online") {
+      // Said again after each sign-in, as long as it lasts.
+      this.maintenance = undefined;
       this.moneyVersion += 1;
       this.wallet.online();
       void this.reread();

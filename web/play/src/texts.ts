@@ -94,6 +94,12 @@ export const text = {
   balance: "Balance",
   guest: "Guest",
 
+  maintenance: {
+    name: "Maintenance",
+    now: "Maintenance: no new games right now; those that run go on.",
+    soon: (at: Date) =>
+      `Maintenance begins on ${at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}.`,
+  },
   connection: {
     name: "Connection",
     online: "Connected",

@@ -31,3 +31,32 @@ it("has one word for a lost connection, whatever its attempts come to", async ()
   second.signIn(ada);
   await vi.waitFor(() => expect(status()?.textContent?.trim()).toBe("Connected"));
 });
+
+it("says on every page that there is maintenance, from its announcement to its end", async () => {
+  const ada = user("1", "ada");
+  stubServer(() => ada);
+  vi.stubGlobal("BroadcastChannel", undefined);
+  const app = document.createElement("bs-app");
+  document.body.replaceChildren(app);
+  const bar = () =>
+    app.shadowRoot
+      ?.querySelector("bs-maintenance")
+      ?.shadowRoot?.querySelector<HTMLElement>('[data-testid="maintenance"]');
+  const socket = await FakeSocket.opened(1);
+  socket.signIn(ada);
+  const announce = (startsInMs: number, more = {}) =>
+    socket.says({
+      type: "system.event.maintenance",
+      starts_at: new Date(Date.now() + startsInMs).toISOString(),
+      message: "A new version comes in.",
+      ...more,
+    });
+  announce(3_600_000);
+  await vi.waitFor(() => expect(bar()?.dataset.state).toBe("soon"));
+  expect(bar()?.textContent).toContain("A new version comes in.");
+  announce(-1_000);
+  await vi.waitFor(() => expect(bar()?.dataset.state).toBe("now"));
+  expect(bar()?.textContent).toContain("no new games");
+  announce(-1_000, { is_over: true });
+  await vi.waitFor(() => expect(bar()).toBeFalsy());
+});

@@ -14,6 +14,7 @@ mod paced;
 mod pending;
 mod reader;
 mod records;
+pub mod retention;
 mod sender;
 pub mod settings;
 mod threads;

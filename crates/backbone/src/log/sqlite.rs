@@ -16,7 +16,7 @@ mod standalone;
 mod tail;
 
 pub use appender::{Batch, Delivery, SqliteAppender};
-pub use describe::TopicDescription;
+pub use describe::{Glance, TopicDescription};
 pub use error::SqliteLogError;
 pub use queue::{PendingAppend, Waited};
 

@@ -104,6 +104,9 @@ pub struct Maintenance {
     pub starts_at: Timestamp,
     /// For a person.
     pub message: String,
+    /// It does not, or is back; left out where it goes down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_over: bool,
 }
 
 /// The fields of `games.event.error` and `chat.event.error`, beside `command_id`.

@@ -2,16 +2,19 @@
 
 use super::ApiConfig;
 use super::problem::Problem;
+use crate::live::Live;
 use blazing_sun_backbone::client_address::subscriber;
 use blazing_sun_backbone::rest::RateLimit;
 use blazing_sun_backbone::rest::problem::RATE_LIMITED;
 use blazing_sun_domain::UserId;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -108,8 +111,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The buckets of everybody.
 pub(super) struct Limits {
     unlimited: bool,
-    guests: Buckets<IpAddr>,
-    attempts: Buckets<IpAddr>,
+    live: Live,
+    guests: Changing<IpAddr>,
+    attempts: Changing<IpAddr>,
     emails: Buckets<[u8; 16]>,
     mails: Buckets<[u8; 16]>,
     renewals: Buckets<IpAddr>,
@@ -122,8 +126,13 @@ impl Limits {
         let rates = config.rates;
         Limits {
             unlimited: config.unlimited,
-            guests: Buckets::new(rates.guests_per_address_hour, 60 * MINUTE),
-            attempts: Buckets::new(rates.attempts_per_address_quarter_hour, 15 * MINUTE),
+            live: config.live.clone(),
+            guests: Changing::new(GUESTS, rates.guests_per_address_hour, 60 * MINUTE),
+            attempts: Changing::new(
+                ATTEMPTS,
+                rates.attempts_per_address_quarter_hour,
+                15 * MINUTE,
+            ),
             emails: Buckets::new(rates.attempts_per_email_quarter_hour, 15 * MINUTE),
             mails: Buckets::new(rates.mails_per_email_hour, 60 * MINUTE),
             renewals: Buckets::new(rates.renewals_per_address_minute, MINUTE),
@@ -134,23 +143,23 @@ impl Limits {
 
     /// One more guest from this address.
     pub(super) fn guest(&self, address: IpAddr) -> Result<(), Problem> {
-        self.take(&self.guests, subscriber(address))
+        self.take(&self.guests.now(&self.live), subscriber(address))
     }
 
     /// One more registration or sign-in.
     pub(super) fn attempt(&self, address: IpAddr, email: &str) -> Result<(), Problem> {
-        self.take(&self.attempts, subscriber(address))?;
+        self.take(&self.attempts.now(&self.live), subscriber(address))?;
         self.take(&self.emails, key_of(email))
     }
 
     /// One more try with a link.
     pub(super) fn link(&self, address: IpAddr) -> Result<(), Problem> {
-        self.take(&self.attempts, subscriber(address))
+        self.take(&self.attempts.now(&self.live), subscriber(address))
     }
 
     /// One more mail that this address asks for.
     pub(super) fn mail(&self, address: IpAddr, email: &str) -> Result<(), Problem> {
-        self.take(&self.attempts, subscriber(address))?;
+        self.take(&self.attempts.now(&self.live), subscriber(address))?;
         self.take(&self.mails, key_of(email))
     }
 
@@ -186,6 +195,39 @@ fn key_of(email: &str) -> [u8; 16] {
     let mut key = [0; 16];
     key.copy_from_slice(&digest[..16]);
     key
+}
+
+/// The setting of new guests of an address, an hour.
+pub const GUESTS: &str = "accounts.guests_per_hour";
+/// The setting of registrations and sign-ins of an address, a quarter of an hour.
+pub const ATTEMPTS: &str = "accounts.attempts_per_quarter_hour";
+
+/// Buckets whose size an operator changes: all are full then.
+struct Changing<K: Hash + Eq + Clone> {
+    setting: &'static str,
+    usual: NonZeroU32,
+    period: Duration,
+    now: Mutex<(NonZeroU32, Arc<Buckets<K>>)>,
+}
+
+impl<K: Hash + Eq + Clone> Changing<K> {
+    fn new(setting: &'static str, usual: NonZeroU32, period: Duration) -> Changing<K> {
+        Changing {
+            setting,
+            usual,
+            period,
+            now: Mutex::new((usual, Arc::new(Buckets::new(usual, period)))),
+        }
+    }
+
+    fn now(&self, live: &Live) -> Arc<Buckets<K>> {
+        let size = live.get().get(self.setting).unwrap_or(self.usual);
+        let mut now = self.now.lock();
+        if now.0 != size {
+            *now = (size, Arc::new(Buckets::new(size, self.period)));
+        }
+        now.1.clone()
+    }
 }
 
 struct Buckets<K: Hash + Eq + Clone> {
@@ -225,6 +267,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use blazing_sun_backbone::live::LiveSet;
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -274,6 +317,25 @@ mod tests {
             let _ = buckets.take(&key);
         }
         assert!(buckets.limiter.len() <= TAKES_PER_SWEEP as usize);
+    }
+
+    #[test]
+    fn an_operator_changes_how_many_may_come() {
+        let config = ApiConfig::default();
+        let limits = Limits::new(&config);
+        limits.guest(address("203.0.113.9")).unwrap();
+        let set = |revision, settings: serde_json::Value| {
+            let settings = serde_json::from_value(settings).unwrap();
+            config.live.set(LiveSet { revision, settings })
+        };
+        set(1, serde_json::json!({ GUESTS: 1 }));
+        limits.guest(address("203.0.113.9")).unwrap();
+        assert!(limits.guest(address("203.0.113.9")).is_err());
+        set(2, serde_json::json!({}));
+        for _ in 0..10 {
+            limits.guest(address("203.0.113.9")).unwrap();
+        }
+        assert!(limits.guest(address("203.0.113.9")).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use blazing_sun_backbone::live::LiveSet;
 use blazing_sun_backbone::rest::problem::UNKNOWN_GAME;
 use blazing_sun_backbone::rest::{Answer, Operation, Parameter, Place, Tag};
 use blazing_sun_domain::room::{RoomStatus, RoomSummary};
@@ -16,6 +17,7 @@ use schemars::json_schema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const ROOMS_MAX: u32 = 500;
 
@@ -53,10 +55,10 @@ pub struct GameInfo {
     pub moves: BTreeMap<String, serde_json::Value>,
 }
 
-/// The answer to `GET games`, which stays the same while the server runs.
-pub(super) type GamesAnswer = String;
+/// The answer to `GET games`, with what operators had set when it was made: it stays the same until they change something.
+pub(super) type GamesAnswer = (Arc<LiveSet>, String);
 
-pub(super) fn describe(games: &Games, currency: &str, bot_games: &[String]) -> GamesAnswer {
+fn describe(games: &Games, currency: &str, bot_games: &[String]) -> String {
     let info = |game: &blazing_sun_domain::GameDefinition| GameInfo {
         game_type: game.name.to_owned(),
         name: title(game.name),
@@ -90,11 +92,20 @@ fn title(game_type: &str) -> String {
 }
 
 async fn games(State(state): State<ApiState>) -> Response {
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        state.0.games_answer.clone(),
-    )
-        .into_response()
+    let shared = &state.0;
+    let set = shared.config.live.get();
+    let mut made = shared.games_answer.lock();
+    let answer = match &*made {
+        Some((of, answer)) if Arc::ptr_eq(of, &set) => answer.clone(),
+        _ => {
+            let games = shared.config.live.priced(&shared.games);
+            let (currency, bot_games) = (shared.accounts.currency(), &shared.config.bot_games);
+            let answer = describe(&games, currency, bot_games);
+            *made = Some((set, answer.clone()));
+            answer
+        }
+    };
+    ([(header::CONTENT_TYPE, "application/json")], answer).into_response()
 }
 
 /// The query of `GET rooms`.

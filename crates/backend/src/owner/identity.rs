@@ -64,6 +64,41 @@ pub(super) async fn open(
     Ok(pool)
 }
 
+/// What a deployment is configured as.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    /// Where its topics are.
+    pub kafka: KafkaOptions,
+    /// How many partitions each has.
+    pub partitions: u32,
+    /// Of its keys; none where these are not known.
+    pub keys: Option<String>,
+    /// Its money, as the database keeps it.
+    pub money: String,
+}
+
+/// In what a database belongs to something else than is configured; of one that no backend was started on, in nothing.
+pub async fn mismatches(
+    configured: &Configured,
+    pool: &PgPool,
+    offsets: &KafkaOffsets,
+) -> Result<Vec<OwnerError>, OwnerError> {
+    let topics = place_of(offsets, &configured.kafka).await?;
+    let wanted = [
+        (TOPICS, Some(topics)),
+        (PARTITIONS, Some(configured.partitions.to_string())),
+        (KEYS, configured.keys.clone()),
+        (MONEY, Some(configured.money.clone())),
+    ];
+    let mut wrong = Vec::new();
+    for (name, wanted) in &wanted {
+        if let (Some(found), Some(wanted)) = (pool.kept(name).await?, wanted) {
+            wrong.extend(check(name, &found, wanted).err());
+        }
+    }
+    Ok(wrong)
+}
+
 fn check(name: &str, found: &str, wanted: &str) -> Result<(), OwnerError> {
     if found == wanted {
         return Ok(());

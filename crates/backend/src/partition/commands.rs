@@ -5,6 +5,7 @@ use super::actions::{Misdirected, in_a_room};
 use super::rooms::{has_ended, system};
 use super::{Asked, ListQuery, Partition, Taken, Turn, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
+use crate::live::Costs;
 use crate::names::{self, ROOM_NAME_CHARS_MAX};
 use crate::outgoing::{Event, Family};
 use crate::store::{ListingChange, Store, StoreError};
@@ -337,7 +338,13 @@ impl Partition {
         if let Some(refusal) = turn.exclusion(asked.user)? {
             return refused(refusal);
         }
-        let (entry_fee, prize_percent) = (game.entry_fee, game.prize_percent);
+        let Costs {
+            entry_fee,
+            prize_percent,
+        } = turn.rules.live.costs(game);
+        if let Some(closed) = turn.rules.live.closed(turn.now) {
+            return refused(closed);
+        }
         if turn.refuses_fee(game.name) {
             return refused(congested());
         }

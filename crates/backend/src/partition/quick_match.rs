@@ -5,6 +5,7 @@ use super::commands::{Outcome, ROOMS_OF_USER_MAX, congested};
 use super::rooms::has_ended;
 use super::{Asked, Partition, Rules, Taken, Turn};
 use crate::inbox::Answer;
+use crate::live::{Costs, Live};
 use crate::outgoing::Family;
 use crate::store::{Store, StoreError};
 use blazing_sun_backbone::derived_id::derived_id;
@@ -12,7 +13,7 @@ use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BA
 use blazing_sun_backbone::messages::{self, MatchedRoom, QuickMatch, SettledMatch, queue_key};
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_domain::room::Action;
-use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
+use blazing_sun_domain::{CommandId, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,6 +28,7 @@ pub(super) struct Queues {
     by_game: BTreeMap<String, Queue>,
     /// Those that are not written as they are.
     changed: BTreeSet<String>,
+    live: Live,
 }
 
 /// Who waits for a game, and who was matched and has no room yet.
@@ -102,6 +104,22 @@ impl Queues {
     fn of(&mut self, game_type: &str) -> &mut Queue {
         self.changed.insert(game_type.to_owned());
         self.by_game.entry(game_type.to_owned()).or_default()
+    }
+
+    /// Is told by this of maintenance from now on.
+    pub(super) fn follow(&mut self, live: &Live) {
+        if !self.live.is(live) {
+            self.live = live.clone();
+        }
+    }
+
+    /// When those who wait lose their places: maintenance begins.
+    pub(super) fn close_at(&self) -> Option<Millis> {
+        let waits = self.by_game.values().any(|queue| !queue.waiting.is_empty());
+        match waits {
+            true => self.live.maintenance_at(),
+            false => None,
+        }
     }
 
     /// How many wait in all.
@@ -200,6 +218,9 @@ impl Partition {
         let (user, Some(command_id)) = (asked.user, asked.command_id) else {
             return Ok(Outcome::NotKept);
         };
+        if let Some(closed) = turn.rules.live.closed(turn.now) {
+            return Ok(Outcome::Refused(None, closed));
+        }
         if turn.refuses_fee(game_type) {
             return Ok(Outcome::Refused(None, congested()));
         }
@@ -256,6 +277,31 @@ impl Partition {
         Ok(Outcome::Answered)
     }
 
+    /// Gives back the places of all who wait, once maintenance has begun. Who was matched gets the room.
+    pub(super) fn close_queues<S: Store>(&mut self, turn: &mut Turn<'_, S>) {
+        let Some(closed) = turn.rules.live.closed(turn.now) else {
+            return;
+        };
+        let games: Vec<String> = self.queues.by_game.keys().cloned().collect();
+        for game_type in games {
+            if self.queues.by_game[&game_type].waiting.is_empty() {
+                continue;
+            }
+            for Waiting { player, command_id } in self.queues.of(&game_type).waiting.split_off(0) {
+                let (user, id) = (player.user_id, command_id.to_string());
+                // The asking socket may be gone by now: all of the user's hear it.
+                let asked = asked_before(user, command_id, &id, "");
+                self.send_refusal(turn, asked, None, &closed);
+                self.keep(
+                    turn,
+                    user,
+                    command_id,
+                    Answer::Refused(None, closed.clone()),
+                );
+            }
+        }
+    }
+
     /// The user is gone.
     fn left_queue(&mut self, game_type: &str, user: UserId) {
         let queue = self.queues.of(game_type);
@@ -302,7 +348,8 @@ impl Partition {
         if let Some(refusal) = turn.exclusion(user)? {
             return Ok(Some(refusal));
         }
-        let fee = turn.rules.games.get(game_type).map(|game| game.entry_fee);
+        let game = turn.rules.games.get(game_type);
+        let fee = game.map(|game| turn.rules.live.costs(game).entry_fee);
         let is_short = turn.balance(user)? < fee.unwrap_or_default();
         Ok(is_short.then(|| RefusalCode::InsufficientBalance.into()))
     }
@@ -393,12 +440,14 @@ impl Partition {
             refused.extend(why.map(|refusal| (player.user_id, refusal)));
         }
         let game = turn.rules.games.get(&game_type);
-        let costs = game.map(|game| (game.entry_fee, game.prize_percent));
+        let costs = game.map(|game| turn.rules.live.costs(game));
         if costs.is_none() && !was_opened {
             refused = all_for(&RefusalCode::UnknownGame.into());
         }
-        if let Some((entry_fee, prize_percent)) =
-            costs.filter(|_| refused.is_empty() && !was_opened)
+        if let Some(Costs {
+            entry_fee,
+            prize_percent,
+        }) = costs.filter(|_| refused.is_empty() && !was_opened)
         {
             let action = Action::Create {
                 room_id: room_id.clone(),

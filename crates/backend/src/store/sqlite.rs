@@ -22,10 +22,11 @@ pub use journals::{
 };
 pub use operators::SqliteOperators;
 pub use overview::SqliteOverview;
-pub use quarantine::quarantined_room;
+pub use quarantine::{quarantined_room, quarantined_rooms};
 pub use reads::SqliteReads;
 
 use super::StoreError;
+use blazing_sun_backbone::schema::SchemaVersions;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 
@@ -44,17 +45,37 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 fn check_version(connection: &Connection) -> Result<(), StoreError> {
-    let runner = migrations::migrations::runner();
-    let versions = runner.get_migrations().iter().map(|known| known.version());
-    let known = i64::from(versions.max().unwrap_or(0));
-    let found: i64 = connection.query_row(
+    let versions = versions(connection)?;
+    let SchemaVersions { found, known } = versions;
+    match versions.is_newer() {
+        true => Err(StoreError::Newer { found, known }),
+        false => Ok(()),
+    }
+}
+
+fn versions(connection: &Connection) -> Result<SchemaVersions, StoreError> {
+    let known = known_version();
+    let found = connection.query_row(
         "SELECT coalesce(max(version), 0) FROM refinery_schema_history",
         [],
         |row| row.get(0),
     )?;
-    match found > known {
-        true => Err(StoreError::Newer { found, known }),
-        false => Ok(()),
+    Ok(SchemaVersions { found, known })
+}
+
+/// The newest schema that this program knows.
+pub fn known_version() -> i64 {
+    let runner = migrations::migrations::runner();
+    let versions = runner.get_migrations().iter().map(|known| known.version());
+    i64::from(versions.max().unwrap_or(0))
+}
+
+/// The schema of a file of this kind of program, a newer one's included; changes nothing.
+pub fn schema(path: &Path) -> Result<SchemaVersions, StoreError> {
+    match check(path) {
+        Ok(()) => versions(&open_reader(path)?),
+        Err(StoreError::Newer { found, known }) => Ok(SchemaVersions { found, known }),
+        Err(error) => Err(error),
     }
 }
 

@@ -5,6 +5,7 @@ use super::sql::SqlStore;
 use super::{PaymentBooks, PaymentStore, StoreError};
 use async_trait::async_trait;
 use blazing_sun_backbone::postgres::{PgFailure, PgOptions, told};
+use blazing_sun_backbone::schema::SchemaVersions;
 use bytes::BytesMut;
 use deadpool_postgres::{Object, Pool, PoolError};
 use futures_util::future::try_join_all;
@@ -58,6 +59,13 @@ impl PgPaymentStore {
         Ok(Arc::new(SqlStore(Server(pool(options)?))))
     }
 
+    /// The schema of a checkout's database, a newer program's included; nothing is changed in it.
+    pub async fn schema(options: &PgOptions) -> Result<SchemaVersions, StoreError> {
+        let server = Server(pool(options)?);
+        let client = server.client().await?;
+        versions(&client).await
+    }
+
     /// Of a database that a checkout has brought to its schema, to be read; nothing is changed in it.
     pub async fn open_books(options: &PgOptions) -> Result<Arc<dyn PaymentBooks>, StoreError> {
         let server = Server(pool(options)?);
@@ -98,9 +106,18 @@ async fn migrate(options: &PgOptions) -> Result<(), StoreError> {
         .map_err(|error| StoreError::Unsuitable(format!("its schema: {}", told(&error))))
 }
 
-/// Whether there is a schema. Refuses a database whose text is not all text, and a schema that is another program's or a
-/// newer one's.
+/// Whether there is a schema. Refuses a newer program's.
 async fn check(client: &Client) -> Result<bool, StoreError> {
+    let versions = versions(client).await?;
+    let SchemaVersions { found, known } = versions;
+    match versions.is_newer() {
+        true => Err(StoreError::Newer { found, known }),
+        false => Ok(found > 0),
+    }
+}
+
+/// Refuses a database whose text is not all text, and a schema that is another program's.
+async fn versions(client: &Client) -> Result<SchemaVersions, StoreError> {
     let encoding: String = client
         .query_one("SHOW server_encoding", &[])
         .await?
@@ -113,8 +130,11 @@ async fn check(client: &Client) -> Result<bool, StoreError> {
     let sql = "SELECT count(*), count(*) FILTER (WHERE relname = 'refinery_schema_history')
         FROM pg_class WHERE relnamespace = to_regnamespace('checkout') AND relkind IN ('r', 'p', 'v')";
     let row = client.query_one(sql, &[]).await?;
+    let runner = migrations::migrations::runner();
+    let known = runner.get_migrations().iter().map(|known| known.version());
+    let known = i64::from(known.max().unwrap_or(0));
     match (row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?) {
-        (0, _) => return Ok(false),
+        (0, _) => return Ok(SchemaVersions { found: 0, known }),
         (_, 0) => {
             let whose = "its schema `checkout` is another program's".to_owned();
             return Err(StoreError::Unsuitable(whose));
@@ -122,14 +142,8 @@ async fn check(client: &Client) -> Result<bool, StoreError> {
         _ => {}
     }
     let sql = "SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history";
-    let found: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
-    let runner = migrations::migrations::runner();
-    let versions = runner.get_migrations().iter().map(|known| known.version());
-    let known = i64::from(versions.max().unwrap_or(0));
-    match found > known {
-        true => Err(StoreError::Newer { found, known }),
-        false => Ok(true),
-    }
+    let found = client.query_one(sql, &[]).await?.try_get(0)?;
+    Ok(SchemaVersions { found, known })
 }
 
 /// The server, by a pool of connections.

@@ -4,6 +4,7 @@ use super::database::{Database, Row, Transaction, Value, Work};
 use super::sql::SqlStore;
 use super::{PaymentBooks, PaymentStore, StoreError};
 use async_trait::async_trait;
+use blazing_sun_backbone::schema::SchemaVersions;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -45,6 +46,16 @@ impl SqlitePaymentStore {
             connection: Arc::new(Mutex::new(connection)),
             begin: "BEGIN IMMEDIATE",
         })))
+    }
+
+    /// The schema of a file that is there, a newer program's included; nothing is changed in it.
+    pub fn schema(path: &Path) -> Result<SchemaVersions, StoreError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(PATIENCE)?;
+        Ok(SchemaVersions {
+            found: found_version(&connection)?.unwrap_or(0),
+            known: known_version(),
+        })
     }
 
     /// Opens a file that is there, to be read; nothing is changed in it.

@@ -51,7 +51,7 @@ impl Target {
     /// has answered, asks again what can be asked twice.
     pub async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
         if self.mode == Mode::Distributed {
-            return cluster::ask(&self.config, request).await;
+            return cluster::ask(&self.config, &self.games, request).await;
         }
         let path = &self.config.server.data_dir;
         database_file(path).map_err(|error| Failure::new("no_data", error.to_string()))?;
@@ -91,7 +91,8 @@ impl Target {
             .await
             .map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
         let by = By::command_line(&own_name());
-        let answer = Operator::new(accounts, &ground, Edge::None)
+        let settings = ground.settings(&self.config, &self.games);
+        let answer = Operator::new(accounts, &ground, settings, Edge::None)
             .answer(&by, request.clone())
             .await;
         let stopped = tokio::task::spawn_blocking(move || engine.stop()).await;

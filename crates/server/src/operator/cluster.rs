@@ -13,6 +13,7 @@ use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::store::postgres::PgPool;
 use blazing_sun_console::By;
+use blazing_sun_domain::Games;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -20,12 +21,14 @@ use tokio::sync::watch;
 /// Asks, and waits for the answer.
 pub(super) async fn ask<T: DeserializeOwned>(
     config: &Config,
+    games: &Games,
     request: &Request,
 ) -> Result<T, Failure> {
     let reached = reach(config).await;
     let (accounts, ground) =
         reached.map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
-    let operator = Operator::new(Arc::new(accounts), &ground, Edge::None);
+    let settings = ground.settings(config, games);
+    let operator = Operator::new(Arc::new(accounts), &ground, settings, Edge::None);
     let by = By::command_line(&own_name());
     let answer = operator.answer(&by, request.clone()).await;
     protocol::read_answer(&protocol::line_of_answer(&answer))

@@ -75,6 +75,26 @@ pub enum Request {
         #[serde(default)]
         minutes: Option<u32>,
     },
+    /// All that can be changed without a restart.
+    Settings,
+    /// A setting changed; none: as configured again.
+    ChangeSetting {
+        /// Which.
+        name: String,
+        /// To what.
+        #[serde(default)]
+        value: Option<Value>,
+    },
+    /// Maintenance announced.
+    StartMaintenance {
+        /// When, in milliseconds since 1970; none: now.
+        #[serde(default)]
+        starts_at_ms: Option<i64>,
+        /// For players.
+        message: String,
+    },
+    /// Maintenance over.
+    EndMaintenance,
     /// Demo money, once for each command id.
     Credit {
         /// For whom.
@@ -93,7 +113,8 @@ impl Request {
     /// Whether it comes to the same when it is done twice.
     pub fn is_repeatable(&self) -> bool {
         match self {
-            Request::CreateUser { .. } => false,
+            // The second time there is none to end.
+            Request::CreateUser { .. } | Request::EndMaintenance => false,
             Request::ShowUser { .. }
             | Request::ChangeRole { .. }
             | Request::Ban { .. }
@@ -101,6 +122,9 @@ impl Request {
             | Request::GatewayPositions
             | Request::Held
             | Request::CloseRoom { .. }
+            | Request::Settings
+            | Request::ChangeSetting { .. }
+            | Request::StartMaintenance { .. }
             | Request::Token { .. }
             | Request::Credit { .. } => true,
         }

@@ -9,11 +9,13 @@ use crate::bans::Hearing;
 use crate::brokers::{kafka_options, postgres_options, unique_name};
 use crate::config::{Config, Role};
 use crate::late_log::is_due;
+use crate::live::Applier;
 use crate::operator::{Edge, Operator};
 use crate::place::Place;
 use anyhow::Context;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backbone::log::LogError;
+use blazing_sun_backend::live::Live;
 use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::owner::{Backend, OwnerError, OwnerOptions};
 use blazing_sun_backend::store::StoreError;
@@ -37,14 +39,21 @@ impl Parts {
         let path = config.keys.clone().unwrap_or_default();
         let keys = Keys::load(&path).context("cannot use the keys")?;
         let verifier = keys.verifier();
+        let live = Live::default();
         let edge = match role {
             Role::Serve => {
                 let own = keys.for_gateway();
-                Some(OnKafka::start(config, verifier.clone(), own, bench)?)
+                Some(OnKafka::start(
+                    config,
+                    verifier.clone(),
+                    own,
+                    live.clone(),
+                    bench,
+                )?)
             }
             Role::Backend | Role::Gateway | Role::Checkout => None,
         };
-        let backend = start_backend(config, &keys, &games, front, bench).await?;
+        let backend = start_backend(config, &keys, &games, front, &live, bench).await?;
         front.waits_for("what `system.events` says of bans is read");
         let ground = Ground::on_postgres(
             &backend.pool(),
@@ -52,23 +61,39 @@ impl Parts {
             backend.committed(),
         );
         let accounts = Arc::new(settings::accounts(config, &keys, &ground, mail)?);
+        let live_settings = ground.settings(config, &games);
+        let applier = match &edge {
+            Some(edge) => edge.applier.clone(),
+            None => Applier::new(config, live.clone(), None),
+        };
+        let told = applier.clone();
         let (gateway, log, hearing) = match edge {
             Some(edge) => (Some(edge.gateway), Some(edge.log), edge.hearing),
             None => {
                 let (known, are_known) = oneshot::channel();
                 let log = ground.log.clone();
-                let hearing = Hearing::start(log, verifier.clone(), None, |_| (), known);
+                let hearing = Hearing::start(
+                    log,
+                    verifier.clone(),
+                    None,
+                    |_| (),
+                    move |set| told.apply(set),
+                    known,
+                );
                 are_known.await?;
                 (None, None, hearing)
             }
         };
-        // Those whose ban the topics have forgotten.
+        // What the topics have forgotten.
+        applier.apply(live_settings.read().await?);
+        let live_settings = live_settings.taken_by(move |set| applier.apply(set));
         for user in accounts.forbidden().await? {
             verifier.forbid(user);
         }
         let has_bot = config.bot.enabled && (gateway.is_some() || config.bot.gateway.is_some());
-        let operator = Operator::new(accounts.clone(), &ground, Edge::None);
+        let operator = Operator::new(accounts.clone(), &ground, live_settings.clone(), Edge::None);
         let console = settings::console(
+            live_settings.clone(),
             games.clone(),
             &ground,
             accounts.clone(),
@@ -83,6 +108,7 @@ impl Parts {
             &ground,
             accounts.clone(),
             verifier,
+            live,
             has_bot,
             bench,
         )?;
@@ -100,7 +126,7 @@ impl Parts {
             probes: None,
             log,
             hearing: Some(hearing),
-            saying: Some(Saying::start(ground.log, keys.in_use())),
+            saying: Some(Saying::start(ground.log, keys.in_use(), live_settings)),
         })
     }
 }
@@ -110,6 +136,7 @@ async fn start_backend(
     keys: &Keys,
     games: &Games,
     front: &Front,
+    live: &Live,
     for_bench: bool,
 ) -> anyhow::Result<Backend> {
     front.waits_for("Kafka and PostgreSQL have not answered yet");
@@ -132,6 +159,7 @@ async fn start_backend(
             gateway_silence_ms: settings::GATEWAY_SILENCE_MS,
             limits: settings::room_limits(&config.rooms),
             chat: settings::chat_rules(&config.chat),
+            live: live.clone(),
             retention_ms: settings::retention_ms(&config.log),
             for_bench,
         };

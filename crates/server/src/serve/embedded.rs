@@ -3,8 +3,10 @@
 use super::parts::{Owner, Parts, Players};
 use super::payments::Payments;
 use super::settings::{self, Ground};
+use crate::bans::Hearing;
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::live::Applier;
 use crate::operator::{Edge, Operator};
 use crate::place::Place;
 use anyhow::Context;
@@ -15,6 +17,7 @@ use blazing_sun_backbone::log::{EventLog, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::engine::{Engine, EngineOptions};
+use blazing_sun_backend::live::Live;
 use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::sqlite::{
     SqliteAccounts, SqliteOperators, SqliteOverview, SqliteReads,
@@ -41,7 +44,9 @@ impl Parts {
         let keys = Keys::load_or_create(&keys_path, clock::now())
             .with_context(|| format!("cannot use the keys file {}", keys_path.display()))?;
         let partitions = config.log.partitions;
-        let engine = start_engine(config, data_dir, partitions, &keys, games.clone()).await?;
+        let live = Live::default();
+        let started = start_engine(config, data_dir, partitions, &keys, games.clone(), &live);
+        let engine = started.await?;
         engine
             .log()
             .ensure_topics(&settings::topic_specs(config, &games))
@@ -65,6 +70,13 @@ impl Parts {
             keys.sealer().passwords().clone(),
         )
         .await?;
+        let live_settings = ground.settings(config, &games);
+        let applier = Applier::new(config, live.clone(), Some(gateway.control()));
+        // First to be told, then as it is: nothing is missed.
+        let told = applier.clone();
+        let hearing = Hearing::of_settings(engine.log(), move |set| told.apply(set)).await?;
+        applier.apply(live_settings.read().await?);
+        let live_settings = live_settings.taken_by(move |set| applier.apply(set));
         let games_of_console = games.clone();
         let api = settings::api(
             config,
@@ -73,6 +85,7 @@ impl Parts {
             &ground,
             accounts.clone(),
             verifier.clone(),
+            live,
             config.bot.enabled,
             bench,
         )?;
@@ -81,9 +94,10 @@ impl Parts {
             gateway: gateway.control(),
             engine: engine.clone(),
         };
-        let operator = Operator::new(accounts.clone(), &ground, edge);
+        let operator = Operator::new(accounts.clone(), &ground, live_settings.clone(), edge);
         let place = Place::Folder(data_dir.path().to_owned());
         let console = settings::console(
+            live_settings.clone(),
             games_of_console,
             &ground,
             accounts.clone(),
@@ -107,7 +121,7 @@ impl Parts {
             payments,
             probes: None,
             log: None,
-            hearing: None,
+            hearing: Some(hearing),
             saying: None,
         })
     }
@@ -125,9 +139,13 @@ impl Parts {
             .bounds(&Topic::new(topics::GAMES_COMMANDS))
             .await
             .map_or(config.log.partitions, |bounds| bounds.len() as u32);
-        let engine = start_engine(config, data_dir, partitions, keys, games).await?;
+        let live = Live::default();
+        let started = start_engine(config, data_dir, partitions, keys, games.clone(), &live);
+        let engine = started.await?;
         let ground = ground(&engine);
         let accounts = Arc::new(settings::accounts(config, keys, &ground, None)?);
+        // What is decided meanwhile is decided as by a server.
+        live.set(ground.settings(config, &games).read().await?);
         Ok((engine, accounts, ground))
     }
 }
@@ -137,7 +155,7 @@ fn ground(engine: &Engine) -> Ground {
     Ground {
         overview: Arc::new(SqliteOverview::new(engine.access())),
         operators: operators.clone(),
-        settings: operators,
+        live_settings: operators,
         store: Arc::new(SqliteAccounts::new(engine.access())),
         reads: Arc::new(SqliteReads::new(engine.access())),
         log: engine.log(),
@@ -151,6 +169,7 @@ async fn start_engine(
     partitions: u32,
     keys: &Keys,
     games: Games,
+    live: &Live,
 ) -> anyhow::Result<Arc<Engine>> {
     let options = EngineOptions {
         path: data_dir.database(),
@@ -167,6 +186,7 @@ async fn start_engine(
         gateway_silence_ms: settings::GATEWAY_SILENCE_MS,
         limits: settings::room_limits(&config.rooms),
         chat: settings::chat_rules(&config.chat),
+        live: live.clone(),
     };
     let started = tokio::task::spawn_blocking(move || Engine::start(options)).await?;
     let database = data_dir.database();

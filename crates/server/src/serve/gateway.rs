@@ -7,8 +7,10 @@ use crate::bans::Hearing;
 use crate::brokers::{GatewayName, kafka_options};
 use crate::config::Config;
 use crate::late_log::LateLog;
+use crate::live::Applier;
 use anyhow::Context;
 use blazing_sun_backbone::credentials::{GatewayKeys, KeysInUse, TokenVerifier};
+use blazing_sun_backend::live::Live;
 use blazing_sun_gateway::{Gateway, GatewayConfig};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -19,6 +21,7 @@ pub(super) struct OnKafka {
     keys: OwnKeys,
     pub(super) log: LateLog,
     pub(super) hearing: Hearing,
+    pub(super) applier: Applier,
 }
 
 impl OnKafka {
@@ -27,6 +30,7 @@ impl OnKafka {
         config: &Config,
         verifier: TokenVerifier,
         keys: GatewayKeys,
+        live: Live,
         unlimited: bool,
     ) -> anyhow::Result<OnKafka> {
         let GatewayName { id, group } = GatewayName::of(config);
@@ -53,12 +57,22 @@ impl OnKafka {
         let keys = OwnKeys::new(keys, config.keys.clone().unwrap_or_default());
         let (own, control) = (keys.clone(), gateway.control());
         let compare = move |in_use: &KeysInUse| own.compare(in_use);
-        let hearing = Hearing::start(topics, verifier, Some(control), compare, known);
+        let applier = Applier::new(config, live, Some(control.clone()));
+        let told = applier.clone();
+        let hearing = Hearing::start(
+            topics,
+            verifier,
+            Some(control),
+            compare,
+            move |set| told.apply(set),
+            known,
+        );
         Ok(OnKafka {
             gateway,
             keys,
             log,
             hearing,
+            applier,
         })
     }
 }
@@ -73,7 +87,8 @@ impl Parts {
             keys,
             log,
             hearing,
-        } = OnKafka::start(config, keys.verifier(), keys, unlimited)?;
+            ..
+        } = OnKafka::start(config, keys.verifier(), keys, Live::default(), unlimited)?;
         let probes = probes::of_gateway(gateway.control(), keys);
         Ok(Parts {
             owner: Owner::None,

@@ -1,8 +1,10 @@
-//! Which keys are in use: backends say so on `system.events`, and a gateway that has others is not ready.
+//! Which keys are in use: backends say so on `system.events`, with what operators have set, and a gateway that has other
+//! keys is not ready.
 
 use blazing_sun_backbone::bans::keys_record;
 use blazing_sun_backbone::credentials::{GatewayKeys, KeysInUse};
 use blazing_sun_backbone::log::EventLog;
+use blazing_sun_console::Settings;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,14 +19,19 @@ pub(super) struct Saying(JoinHandle<()>);
 
 impl Saying {
     /// Of a backend's keys.
-    pub(super) fn start(log: Arc<dyn EventLog>, keys: KeysInUse) -> Saying {
+    pub(super) fn start(log: Arc<dyn EventLog>, keys: KeysInUse, settings: Settings) -> Saying {
         Saying(tokio::spawn(async move {
             loop {
                 let said = log.append_and_wait(vec![keys_record(&keys)]).await;
                 if let Err(error) = &said {
                     tracing::debug!(%error, "the keys in use were not said");
                 }
-                tokio::time::sleep(if said.is_ok() { AGAIN_AFTER } else { TRY_AGAIN }).await;
+                let set = settings.say_again().await;
+                if let Err(error) = &set {
+                    tracing::debug!(%error, "the live settings were not said");
+                }
+                let is_well = said.is_ok() && set.is_ok();
+                tokio::time::sleep(if is_well { AGAIN_AFTER } else { TRY_AGAIN }).await;
             }
         }))
     }

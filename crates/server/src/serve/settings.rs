@@ -3,6 +3,7 @@
 use crate::audit;
 use crate::config::{self, Config, PaymentProvider};
 use crate::house_bot;
+use crate::live;
 use crate::place::Place;
 use axum::Router;
 use blazing_sun_backbone::credentials::{Keys, TokenVerifier};
@@ -13,6 +14,7 @@ use blazing_sun_backend::accounts::{
 };
 use blazing_sun_backend::api::{self, ApiConfig, ApiParts, ApiState, Rates};
 use blazing_sun_backend::chat::ChatRules;
+use blazing_sun_backend::live::Live;
 use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::accounts::AccountStore;
 use blazing_sun_backend::store::operators::{LiveSettings, OperatorLog};
@@ -23,7 +25,9 @@ use blazing_sun_backend::wallet::WalletRules;
 use blazing_sun_checkout::secret::Secret;
 use blazing_sun_checkout::stripe::StripeOptions;
 use blazing_sun_checkout::{CheckoutOptions, Pace};
-use blazing_sun_console::{Actions, Auditor, Bans, Closing, Console, ConsoleParts, LastAudit};
+use blazing_sun_console::{
+    Actions, Auditor, Bans, Closing, Console, ConsoleParts, LastAudit, Settings,
+};
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::wallet::DepositRules;
 use blazing_sun_domain::{Cents, Games};
@@ -165,7 +169,7 @@ pub struct Ground {
     /// What operators did.
     pub operators: Arc<dyn OperatorLog>,
     /// What operators have set.
-    pub settings: Arc<dyn LiveSettings>,
+    pub live_settings: Arc<dyn LiveSettings>,
 }
 
 impl Ground {
@@ -183,8 +187,19 @@ impl Ground {
             commits,
             overview: Arc::new(PgOverview::new(pool.clone())),
             operators: operators.clone(),
-            settings: operators,
+            live_settings: operators,
         }
+    }
+
+    /// What operators change, of a deployment that is configured so.
+    pub fn settings(&self, config: &Config, games: &Games) -> Settings {
+        Settings::new(
+            live::known(config, games),
+            self.live_settings.clone(),
+            self.operators.clone(),
+            self.log.clone(),
+            system_clock(),
+        )
     }
 
     /// Does things in an operator's name.
@@ -239,6 +254,7 @@ pub fn api(
     ground: &Ground,
     accounts: Arc<Accounts>,
     verifier: TokenVerifier,
+    live: Live,
     has_bot: bool,
     unlimited: bool,
 ) -> anyhow::Result<Router> {
@@ -271,6 +287,7 @@ pub fn api(
             bot_games,
             wallet: wallet_rules(config),
             unlimited,
+            live,
             ..ApiConfig::default()
         },
     });
@@ -279,6 +296,7 @@ pub fn api(
 
 /// What operators see and do over HTTP.
 pub fn console(
+    settings: Settings,
     games: Games,
     ground: &Ground,
     accounts: Arc<Accounts>,
@@ -297,7 +315,7 @@ pub fn console(
         log: ground.log.clone(),
         overview: ground.overview.clone(),
         operators: ground.operators.clone(),
-        settings: ground.settings.clone(),
+        settings,
         games: Arc::new(games),
         verifier,
         clock: system_clock(),

@@ -5,9 +5,11 @@ mod bench;
 mod console;
 #[path = "../support/console.rs"]
 mod console_api;
+mod doctor;
 mod games;
 mod gateways;
 mod guests;
 mod house_bot;
+mod live_settings;
 mod operators;
 mod payments;

@@ -129,6 +129,16 @@ export interface LogEntry {
   target: string | null;
 }
 
+/** Maintenance, as it stands. */
+export interface MaintenanceState {
+  /** By whom it was announced. */
+  announced_by: string;
+  /** What players are told. */
+  message: string;
+  /** From then on no room is made; RFC 3339, UTC. */
+  starts_at: Timestamp;
+}
+
 /** `GET money` */
 export interface Money {
   /** By kind. */
@@ -161,6 +171,20 @@ export interface Moved {
   kind: string;
   /** How many. */
   transfers: number;
+}
+
+/** Maintenance to be announced. */
+export interface NewMaintenance {
+  /** What players are told, 1 to 500 characters. */
+  message: string;
+  /** From then on no room is made; RFC 3339, now where it is left out. */
+  starts_at: Timestamp | null;
+}
+
+/** A setting's new value. */
+export interface NewValue {
+  /** What it takes; null: as configured again. */
+  value: unknown;
 }
 
 /** `GET me` */
@@ -410,6 +434,34 @@ export interface RoomMoney {
   entries: LedgerEntry[];
   /** What lies there now. */
   escrow_cents: Cents;
+}
+
+/** A setting as it stands. */
+export interface Setting {
+  /** RFC 3339, UTC; null where no operator changed it. */
+  changed_at: Timestamp | null;
+  /** By whom, as in the operators' log. */
+  changed_by: string | null;
+  /** What would be, had no operator changed it. */
+  default: unknown;
+  /** `config` or `live`. */
+  from: "config" | "live";
+  /** What it takes, in words. */
+  kind: string;
+  /** Its name. */
+  name: string;
+  /** In what it is counted; empty where it is not. */
+  unit: string;
+  /** What is in force. */
+  value: unknown;
+}
+
+/** `GET settings` */
+export interface SettingList {
+  /** Null where none was announced. */
+  maintenance: MaintenanceState | null;
+  /** By part. */
+  settings: Setting[];
 }
 
 /** `GET players/{user_id}/statement` */

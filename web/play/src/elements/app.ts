@@ -10,6 +10,7 @@ import "./avatar.js";
 import "./connection_bar.js";
 import "./invitations.js";
 import { LaterPages } from "../later.js";
+import "./maintenance.js";
 import "./lobby.js";
 import "./mail_link.js";
 import "./messages.js";
@@ -45,6 +46,7 @@ export class App extends LitElement {
     return html`
       ${this.header()}
       <bs-connection-bar .play=${play}></bs-connection-bar>
+      <bs-maintenance .play=${play}></bs-maintenance>
       ${
         play.account
           ? html`<bs-quick-waiting .play=${play}></bs-quick-waiting><bs-invitations .play=${play}></bs-invitations>`

@@ -926,6 +926,8 @@ export interface Events {
   };
   /** The server goes down for a while. */
   "system.event.maintenance": {
+    /** It does not, or is back; left out where it goes down. */
+    is_over?: boolean;
     /** For a person. */
     message: string;
     /** When. */

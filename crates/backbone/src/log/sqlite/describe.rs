@@ -2,8 +2,9 @@
 
 use super::{SqliteLog, SqliteLogError, reader, schema};
 use crate::log::{Bounds, LogError};
+use crate::topics::TopicSpec;
 use blazing_sun_domain::Millis;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 /// A topic as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +23,53 @@ pub struct TopicDescription {
     pub newest: Option<Millis>,
 }
 
+/// What is known of a log without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glance {
+    /// Its topics, the engine's own excepted.
+    pub topics: Vec<TopicSpec>,
+    /// When its newest records were appended.
+    pub newest: Option<Millis>,
+}
+
 impl SqliteLog {
+    /// Topics and the newest record's time.
+    pub async fn glance(&self) -> Result<Glance, LogError> {
+        let shared = self.shared.clone();
+        let read = tokio::task::spawn_blocking(move || glance(&reader::connect(&shared.path)?));
+        read.await.map_err(|_| SqliteLogError::ReaderStopped)?
+    }
+
     /// Every topic but the engine's own, in the order in which they were made. Reads the whole log.
     pub async fn describe(&self) -> Result<Vec<TopicDescription>, LogError> {
         let shared = self.shared.clone();
         let read = tokio::task::spawn_blocking(move || describe(&reader::connect(&shared.path)?));
         read.await.map_err(|_| SqliteLogError::ReaderStopped)?
     }
+}
+
+fn glance(conn: &Connection) -> Result<Glance, LogError> {
+    let mut catalog = super::Catalog::default();
+    schema::load_topics(conn, &mut catalog)?;
+    let mut statement =
+        conn.prepare_cached("SELECT partitions, retention_ms FROM log_topic WHERE id = ?1")?;
+    let topics = catalog.entries().filter(|entry| !entry.is_internal);
+    let topics = topics.map(|entry| {
+        statement.query_row([entry.id], |row| {
+            Ok(TopicSpec {
+                name: entry.topic.to_string(),
+                partitions: row.get(0)?,
+                retention_ms: row.get(1)?,
+            })
+        })
+    });
+    let topics = topics.collect::<Result<_, _>>()?;
+    let newest = "SELECT at_ms FROM log_batch ORDER BY batch_no DESC LIMIT 1";
+    let newest = conn.query_row(newest, [], |row| row.get(0)).optional()?;
+    Ok(Glance {
+        topics,
+        newest: newest.map(Millis),
+    })
 }
 
 fn describe(conn: &Connection) -> Result<Vec<TopicDescription>, LogError> {

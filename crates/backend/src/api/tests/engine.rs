@@ -31,6 +31,7 @@ fn start(folder: &Path) -> Engine {
         gateway_silence_ms: 6_000,
         limits: Default::default(),
         chat: Default::default(),
+        live: Default::default(),
     })
     .unwrap()
 }

@@ -2,6 +2,7 @@
 
 use crate::store::StoreError;
 use blazing_sun_backbone::postgres::{PgFailure, PgOptions, told};
+use blazing_sun_backbone::schema::SchemaVersions;
 use deadpool_postgres::{Object, Pool};
 use std::fmt;
 use std::time::Duration;
@@ -45,6 +46,13 @@ impl PgPool {
         let silence = "the schema was not brought up to date within 10 min";
         migrated.map_err(|_| StoreError::Unreachable(PgFailure::other(silence)))??;
         PgPool::new(options)
+    }
+
+    /// The schema of a database of this kind of program, a newer one's included; changes nothing.
+    pub async fn schema(options: &PgOptions) -> Result<SchemaVersions, StoreError> {
+        let pool = PgPool::new(options)?;
+        let client = pool.get().await?;
+        pool.answer(versions(&client)).await
     }
 
     /// A pool for a database whose schema is this program's, without a look at it.
@@ -169,6 +177,16 @@ async fn migrate(options: &PgOptions) -> Result<(), StoreError> {
 
 /// Refuses a database that is another program's, a newer one's, or can not hold all text.
 async fn check(client: &Client) -> Result<(), StoreError> {
+    let versions = versions(client).await?;
+    let SchemaVersions { found, known } = versions;
+    match versions.is_newer() {
+        true => Err(StoreError::Newer { found, known }),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a database that is another program's, or can not hold all text.
+async fn versions(client: &Client) -> Result<SchemaVersions, StoreError> {
     let row = client.query_one("SHOW server_encoding", &[]).await?;
     let encoding: &str = row.try_get(0)?;
     if encoding != "UTF8" {
@@ -180,20 +198,17 @@ async fn check(client: &Client) -> Result<(), StoreError> {
                    ('refinery_schema_history', 'ledger_transfer', 'partition_owner'))
                FROM pg_class WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v')";
     let row = client.query_one(sql, &[]).await?;
+    let runner = migrations::migrations::runner();
+    let known = runner.get_migrations().iter().map(|known| known.version());
+    let known = i64::from(known.max().unwrap_or(0));
     match (row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?) {
-        (0, _) => return Ok(()),
+        (0, _) => return Ok(SchemaVersions { found: 0, known }),
         (_, 3) => {}
         _ => return Err(StoreError::NotOurs),
     }
     let sql = "SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history";
-    let found: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
-    let runner = migrations::migrations::runner();
-    let versions = runner.get_migrations().iter().map(|known| known.version());
-    let known = i64::from(versions.max().unwrap_or(0));
-    match found > known {
-        true => Err(StoreError::Newer { found, known }),
-        false => Ok(()),
-    }
+    let found = client.query_one(sql, &[]).await?.try_get(0)?;
+    Ok(SchemaVersions { found, known })
 }
 
 #[cfg(test)]

@@ -33,6 +33,40 @@ impl PgPool {
         progress.collect()
     }
 
+    /// By partition: how many sessions of owners there are.
+    pub async fn owners(&self) -> Result<BTreeMap<u32, u32>, StoreError> {
+        let sql = "SELECT application_name FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name LIKE 'blazing-sun partition %'";
+        let mut owners = BTreeMap::new();
+        for row in self.rows(sql, &[]).await? {
+            let name: String = row.try_get(0)?;
+            let partition = name.rsplit(' ').next().and_then(|last| last.parse().ok());
+            if let Some(partition) = partition {
+                *owners.entry(partition).or_default() += 1;
+            }
+        }
+        Ok(owners)
+    }
+
+    /// The server's clock, in milliseconds since 1970.
+    pub async fn clock_ms(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        self.number(sql).await
+    }
+
+    /// How many rooms are quarantined.
+    pub async fn quarantined_rooms(&self) -> Result<i64, StoreError> {
+        self.number("SELECT count(*) FROM room_quarantine").await
+    }
+
+    async fn number(&self, sql: &str) -> Result<i64, StoreError> {
+        let rows = self.rows(sql, &[]).await?;
+        let Some(row) = rows.first() else {
+            return Err(StoreError::Corrupt("a number".to_owned()));
+        };
+        Ok(row.try_get(0)?)
+    }
+
     /// By partition and topic: the first offset that is not decided.
     pub async fn decided_offsets(&self) -> Result<BTreeMap<(u32, String), u64>, StoreError> {
         let sql = "SELECT partition, topic, next_offset FROM partition_offset";

@@ -4,6 +4,7 @@ use super::engine_store::parse_room;
 use crate::store::{QuarantinedRoom, StoreError, Writes};
 use blazing_sun_domain::{Millis, RoomId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::path::Path;
 
 const QUARANTINED: &str =
     "SELECT room_id, partition, batch_no, since_ms, inputs FROM room_quarantine";
@@ -20,6 +21,14 @@ pub fn quarantined_room(
     let query = format!("{QUARANTINED} WHERE room_id = ?1");
     let found = connection.query_row(&query, [room.as_str()], |row| Ok(read(row)));
     found.optional()?.transpose()
+}
+
+/// How many rooms are kept so.
+pub fn quarantined_rooms(path: &Path) -> Result<u64, StoreError> {
+    let connection = super::open_reader(path)?;
+    let count = "SELECT count(*) FROM room_quarantine";
+    let count: i64 = connection.query_row(count, [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<QuarantinedRoom>, StoreError> {
