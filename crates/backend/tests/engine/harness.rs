@@ -53,6 +53,7 @@ pub fn options(dir: &Path) -> EngineOptions {
         gateway_silence_ms: 6_000,
         limits: Default::default(),
         chat: Default::default(),
+        live: Default::default(),
     }
 }
 

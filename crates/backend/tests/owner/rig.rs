@@ -231,6 +231,7 @@ impl Rig {
             gateway_silence_ms: 3_000,
             limits: Default::default(),
             chat: Default::default(),
+            live: Default::default(),
             retention_ms: 7 * DAY_MS,
             for_bench: false,
         }
