@@ -66,7 +66,7 @@ pub async fn money(
         moved,
     } = overview.totals(midnight).await?;
     let kept = reads.money().await?;
-    let (kind, currency) = kept.split_once(' ').unwrap_or(("demo", &kept));
+    let demo = kept.strip_prefix("demo ");
     let mut accounts: Vec<MoneyAccount> = balances
         .into_iter()
         .filter_map(|(name, count, sum)| {
@@ -94,8 +94,8 @@ pub async fn money(
     Ok(Money {
         difference_cents: accounts.iter().map(|account| account.sum_cents).sum(),
         accounts,
-        currency: currency.to_owned(),
-        is_test_money: kind != "real",
+        currency: demo.unwrap_or(&kept).to_owned(),
+        is_test_money: demo.is_some(),
         moved_today: moved.collect(),
     })
 }

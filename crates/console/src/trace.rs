@@ -313,8 +313,7 @@ impl Steps {
             batch_no: Some(batch_no),
             ..StepPlace::default()
         };
-        let title = format!("decided in batch {batch_no}");
-        self.add(at, StepKind::Batch, title, place);
+        self.add(at, StepKind::Batch, "decided", place);
     }
 
     fn transfer(&mut self, row: &TransferRow) {
@@ -413,3 +412,6 @@ fn room_of(envelope: &EventEnvelope<'_>, key: &[u8]) -> Option<RoomId> {
     };
     about.or_else(in_payload).or_else(key)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

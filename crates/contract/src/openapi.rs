@@ -2,8 +2,7 @@
 
 mod operation;
 
-use blazing_sun_backbone::rest::Operation;
-use blazing_sun_backbone::rest::Tag;
+use blazing_sun_backbone::rest::{Access, Operation, Tag};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -82,6 +81,7 @@ fn document_of(
         .into_generator();
     let mut components = operation::Components::default();
     let mut paths = Map::new();
+    let schemes = security_schemes(&operations);
     for operation in operations {
         let described = components.describe(&operation, &mut generator);
         let item = paths.entry(operation.path).or_insert_with(|| json!({}));
@@ -103,7 +103,7 @@ fn document_of(
             "schemas": schemas(&mut generator),
             "responses": components.responses(),
             "headers": headers(),
-            "securitySchemes": security_schemes(),
+            "securitySchemes": schemes,
         },
     })
 }
@@ -160,8 +160,9 @@ fn headers() -> Value {
     })
 }
 
-fn security_schemes() -> Value {
-    json!({
+/// Those that an operation names.
+fn security_schemes(operations: &[Operation]) -> Value {
+    let mut schemes = json!({
         "accessToken": {
             "type": "http",
             "scheme": "bearer",
@@ -176,5 +177,15 @@ fn security_schemes() -> Value {
                             request names its page's origin, that has to be the server's own, or one of \
                             `gateway.allowed_origins`.",
         },
-    })
+    });
+    let takes_cookie = |operation: &Operation| {
+        use Access::{RefreshCookie, RefreshCookieOrNothing};
+        matches!(operation.access, RefreshCookie | RefreshCookieOrNothing)
+    };
+    if !operations.iter().any(takes_cookie)
+        && let Some(schemes) = schemes.as_object_mut()
+    {
+        schemes.remove("refreshToken");
+    }
+    schemes
 }

@@ -194,11 +194,15 @@ impl<'a> Search<'a> {
                 let Some(end) = ends.get(&place).copied() else {
                     continue;
                 };
+                if self.records_left == 0 {
+                    self.is_cut = true;
+                    return Ok(());
+                }
                 if record.offset + 1 >= end || record.timestamp > to {
                     ends.remove(&place);
                 }
                 self.scanned += 1;
-                self.records_left = self.records_left.saturating_sub(1);
+                self.records_left -= 1;
                 if record.timestamp <= to && names(&record, text) {
                     self.take(record);
                 }
@@ -208,10 +212,6 @@ impl<'a> Search<'a> {
                 if ends.get(&place).is_some_and(|end| next >= *end) {
                     ends.remove(&place);
                 }
-            }
-            if self.records_left == 0 && !ends.is_empty() {
-                self.is_cut = true;
-                break;
             }
         }
         Ok(())
