@@ -3,6 +3,7 @@
 pub mod kafka;
 pub mod memory;
 pub mod sqlite;
+mod walk;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -13,6 +14,8 @@ use blazing_sun_domain::Millis;
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
+
+pub use walk::{Span, Walk, Way};
 
 /// A topic's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -265,6 +268,12 @@ pub trait EventLog: Send + Sync + 'static {
         let _ = at;
         let bounds = self.bounds(topic).await?;
         Ok(bounds.iter().map(|bounds| bounds.earliest).collect())
+    }
+
+    /// Looks through these spans of a topic, which lie within its bounds. A log that can not is `Unavailable`.
+    fn walk(&self, topic: &Topic, way: Way, spans: Vec<Span>) -> Result<Box<dyn Walk>, LogError> {
+        let _ = (topic, way, spans);
+        Err(LogError::Unavailable)
     }
 }
 

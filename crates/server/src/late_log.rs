@@ -4,7 +4,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions};
 use blazing_sun_backbone::log::{
-    Appended, Bounds, EventLog, LogError, NewRecord, Start, Subscription, Topic,
+    Appended, Bounds, EventLog, LogError, NewRecord, Span, Start, Subscription, Topic, Walk, Way,
 };
 use blazing_sun_backbone::topics::TopicSpec;
 use blazing_sun_domain::Millis;
@@ -131,6 +131,10 @@ impl EventLog for LateLog {
 
     async fn since(&self, topic: &Topic, at: Millis) -> Result<Vec<u64>, LogError> {
         self.log()?.since(topic, at).await
+    }
+
+    fn walk(&self, topic: &Topic, way: Way, spans: Vec<Span>) -> Result<Box<dyn Walk>, LogError> {
+        self.log()?.walk(topic, way, spans)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The suite that every adapter of the event log passes: [`run`] with a [`Harness`] around it.
 
 use super::{
-    Bounds, EventLog, Headers, HeadersBuilder, LogError, NewRecord, Position, Record, Start,
-    Subscription, Topic,
+    Bounds, EventLog, Headers, HeadersBuilder, LogError, NewRecord, Position, Record, Span, Start,
+    Subscription, Topic, Way,
 };
 use crate::partitioner::partition_of;
 use crate::topics::TopicSpec;
@@ -62,6 +62,8 @@ pub async fn run(harness: &dyn Harness) {
         readers_that_join_while_writing_miss_and_repeat_nothing,
         a_slow_reader_delays_nobody_and_gets_everything,
         appends_are_refused_when_full_and_answered_once,
+        walks_go_both_ways_and_on_from_where_one_stopped,
+        walks_cover_their_spans_alone,
         retention_moves_the_earliest_offset,
     }
 }
@@ -126,6 +128,111 @@ async fn read(subscription: &mut dyn Subscription, count: usize) -> Vec<Record> 
 
 fn text(record: &Record) -> &str {
     std::str::from_utf8(&record.payload).expect("the suite writes text")
+}
+
+/// All that a walk gives.
+async fn walked(log: &dyn EventLog, topic: &Topic, way: Way, spans: &[Span]) -> Vec<Record> {
+    let mut walk = log
+        .walk(topic, way, spans.to_vec())
+        .expect("it can be walked");
+    let mut records = Vec::new();
+    loop {
+        let some = tokio::time::timeout(PATIENCE, walk.next()).await;
+        let some = some.expect("a walk ends").expect("the log can be read");
+        if some.is_empty() {
+            return records;
+        }
+        records.extend(some);
+    }
+}
+
+async fn whole(log: &dyn EventLog, topic: &Topic) -> Vec<Span> {
+    let bounds = log.bounds(topic).await.expect("bounds");
+    let spans = (0..).zip(bounds).map(|(partition, bounds)| Span {
+        partition,
+        from: bounds.earliest,
+        to: bounds.end,
+    });
+    spans.collect()
+}
+
+async fn walks_go_both_ways_and_on_from_where_one_stopped(harness: &dyn Harness) {
+    const RECORDS: u64 = 2_000;
+    let log = harness.open().await;
+    let walked_topic = topic(&*log, "walked", 3).await;
+    let beside = topic(&*log, "walked.beside", 1).await;
+    // One partition has little, far apart.
+    for chunk in 0..RECORDS / 100 {
+        let records = (0..100).map(|i| {
+            let n = chunk * 100 + i;
+            let partition = if n.is_multiple_of(500) {
+                2
+            } else {
+                (n % 2) as u32
+            };
+            record(&walked_topic, partition, "k", n.to_string())
+        });
+        append(&*log, records.collect()).await;
+        append(&*log, vec![record(&beside, 0, "k", "beside".to_owned())]).await;
+    }
+    let spans = whole(&*log, &walked_topic).await;
+    let on = walked(&*log, &walked_topic, Way::On, &spans).await;
+    let mut numbers: Vec<u64> = on.iter().map(|it| text(it).parse().expect("n")).collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..RECORDS), "each comes once");
+    for partition in 0..3 {
+        let of_partition = on.iter().filter(|it| it.partition == partition);
+        let offsets: Vec<u64> = of_partition.map(|it| it.offset).collect();
+        assert!(offsets.iter().copied().eq(0..offsets.len() as u64));
+    }
+    let mut back = walked(&*log, &walked_topic, Way::Back, &spans).await;
+    for way in [Way::On, Way::Back] {
+        let whole = if way == Way::On { &on } else { &back };
+        for stop in [1, 7, 499, 1_003, 1_999] {
+            let mut left = spans.clone();
+            for record in &whole[..stop] {
+                left[record.partition as usize].pass(way, record.offset);
+            }
+            let rest = walked(&*log, &walked_topic, way, &left).await;
+            assert!(rest == whole[stop..], "{way:?} after {stop}");
+        }
+    }
+    back.sort_by_key(|record| (record.partition, record.offset));
+    let mut sorted = on;
+    sorted.sort_by_key(|record| (record.partition, record.offset));
+    assert!(back == sorted);
+}
+
+async fn walks_cover_their_spans_alone(harness: &dyn Harness) {
+    let log = harness.open().await;
+    let topic = topic(&*log, "spans", 2).await;
+    let records = (0..40).map(|n| record(&topic, n % 2, "k", n.to_string()));
+    append(&*log, records.collect()).await;
+    let span = |partition, from, to| Span {
+        partition,
+        from,
+        to,
+    };
+    for (spans, expected) in [
+        (vec![span(1, 3, 6)], vec!["7", "9", "11"]),
+        (vec![span(0, 5, 6), span(1, 4, 4)], vec!["10"]),
+        (vec![span(0, 20, 20)], vec![]),
+        (vec![], vec![]),
+    ] {
+        let on = walked(&*log, &topic, Way::On, &spans).await;
+        assert_eq!(on.iter().map(text).collect::<Vec<_>>(), expected);
+        let back = walked(&*log, &topic, Way::Back, &spans).await;
+        assert!(back.iter().rev().eq(on.iter()), "{spans:?}");
+    }
+    let unknown = log.walk(&topic, Way::On, vec![span(2, 0, 1)]);
+    assert!(matches!(
+        unknown.err(),
+        Some(LogError::UnknownPartition { .. })
+    ));
+    let far = log
+        .since(&topic, blazing_sun_domain::Millis(i64::MAX))
+        .await;
+    assert_eq!(far.expect("offsets").len(), 2);
 }
 
 async fn topics_are_made_once_and_keep_their_partitions(harness: &dyn Harness) {

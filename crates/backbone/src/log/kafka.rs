@@ -4,6 +4,7 @@
 //! port has: members of a group, publishers with an outbox of their own.
 
 mod catalog;
+mod describe;
 mod error;
 pub mod groups;
 mod hearing;
@@ -19,10 +20,12 @@ mod sender;
 pub mod settings;
 mod threads;
 mod topics;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
+pub use describe::{KnownGroup, PartitionCopies, TopicSetting, TopicSettings};
 pub use error::KafkaLogError;
 pub use hearing::Hearing;
 pub use offsets::KafkaOffsets;
@@ -32,11 +35,15 @@ pub use options::{
 pub use paced::{DeliveryContext, GIVEN_BACK, PacedProducer};
 pub use records::{incoming, record_bytes_read};
 
-use super::{Appended, Bounds, EventLog, LogError, NewRecord, Start, Subscription, Topic};
+use super::{
+    Appended, Bounds, EventLog, LogError, NewRecord, Span, Start, Subscription, Topic, Walk, Way,
+};
 use crate::topics::TopicSpec;
 use async_trait::async_trait;
 use blazing_sun_domain::Millis;
 use catalog::Catalog;
+use describe::GroupClients;
+use parking_lot::Mutex;
 use reader::Readers;
 use sender::Sender;
 use std::sync::Arc;
@@ -44,6 +51,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use threads::Threads;
 use topics::TopicMaker;
+use walk::KafkaWalk;
 
 /// What the ends of all clients may take beyond what appends may wait.
 const CLOSE_MARGIN: Duration = Duration::from_secs(2);
@@ -73,11 +81,15 @@ struct Handle {
     sender: Arc<Sender>,
     readers: Readers,
     threads: Threads,
+    group_clients: Mutex<GroupClients>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         self.sender.close();
+        for (_, client) in std::mem::take(&mut *self.group_clients.lock()) {
+            self.threads.retire(client);
+        }
     }
 }
 
@@ -109,6 +121,7 @@ impl KafkaLog {
                 sender,
                 readers,
                 threads,
+                group_clients: Mutex::default(),
             }),
         })
     }
@@ -192,5 +205,23 @@ impl EventLog for KafkaLog {
         Ok(found
             .map(|(found, bounds)| found.unwrap_or(bounds.end))
             .collect())
+    }
+
+    /// Joins no group. A walk's consumer is made with its first question, and ends with it.
+    fn walk(&self, topic: &Topic, way: Way, spans: Vec<Span>) -> Result<Box<dyn Walk>, LogError> {
+        let handle = &self.handle;
+        if spans
+            .iter()
+            .any(|span| handle.catalog.place(topic, span.partition).is_err())
+        {
+            handle.offsets.refresh(&handle.catalog)?;
+        }
+        for span in &spans {
+            handle.catalog.place(topic, span.partition)?;
+        }
+        let (options, threads) = (Arc::clone(&handle.options), handle.threads.clone());
+        Ok(Box::new(KafkaWalk::new(
+            options, threads, topic, way, spans,
+        )))
     }
 }

@@ -1,14 +1,16 @@
 //! A log in memory, for tests alone: nothing of it survives the process.
 
+use super::walk::{Head, merge};
 use super::{
-    Appended, Bounds, EventLog, LogError, NewRecord, Position, Record, Start, Subscription, Topic,
+    Appended, Bounds, EventLog, LogError, NewRecord, Position, Record, Span, Start, Subscription,
+    Topic, Walk, Way,
 };
 use crate::partitioner::partition_of;
 use crate::topics::TopicSpec;
 use async_trait::async_trait;
 use blazing_sun_domain::Millis;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -149,6 +151,39 @@ impl EventLog for MemoryLog {
                 end: records.len() as u64,
             })
             .collect())
+    }
+
+    fn walk(&self, topic: &Topic, way: Way, spans: Vec<Span>) -> Result<Box<dyn Walk>, LogError> {
+        let state = self.state.lock();
+        let heads = spans.into_iter().map(|span| {
+            let all = state.partition(topic, span.partition)?;
+            let kept = all.iter().filter(|record| span.covers(record.offset));
+            let mut buffered: VecDeque<Record> = kept.cloned().collect();
+            if way == Way::Back {
+                buffered.make_contiguous().reverse();
+            }
+            Ok(Head {
+                buffered,
+                is_whole: true,
+            })
+        });
+        let heads = heads.collect::<Result<_, LogError>>()?;
+        Ok(Box::new(MemoryWalk { way, heads }))
+    }
+}
+
+/// What a walk hands out at once.
+const WALK_RECORDS: usize = 512;
+
+struct MemoryWalk {
+    way: Way,
+    heads: Vec<Head>,
+}
+
+#[async_trait]
+impl Walk for MemoryWalk {
+    async fn next(&mut self) -> Result<Vec<Record>, LogError> {
+        Ok(merge(self.way, self.heads.iter_mut(), WALK_RECORDS))
     }
 }
 

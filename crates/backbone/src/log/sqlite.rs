@@ -14,13 +14,17 @@ mod reader;
 mod schema;
 mod standalone;
 mod tail;
+mod walk;
 
 pub use appender::{Batch, Delivery, SqliteAppender};
 pub use describe::{Glance, TopicDescription};
 pub use error::SqliteLogError;
 pub use queue::{PendingAppend, Waited};
 
-use super::{Appended, Bounds, EventLog, LogError, NewRecord, Record, Start, Subscription, Topic};
+use super::{
+    Appended, Bounds, EventLog, LogError, NewRecord, Record, Span, Start, Subscription, Topic,
+    Walk, Way,
+};
 use crate::topics::TopicSpec;
 use async_trait::async_trait;
 use blazing_sun_domain::Millis;
@@ -33,6 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tail::{Feed, Tails, Wanted};
+use walk::{SqliteWalk, WalkPlace};
 
 /// How long `ensure_topics` waits for the writer's transaction to end.
 const WRITER_WAIT: Duration = Duration::from_secs(10);
@@ -217,6 +222,19 @@ impl SqliteLog {
         Ok(reader::Batches::new(conn, batch_no)?)
     }
 
+    /// The topic, also one that a writer elsewhere has made meanwhile.
+    fn current_entry(&self, topic: &Topic) -> Result<Arc<TopicEntry>, LogError> {
+        let shared = &self.shared;
+        let find = || {
+            let catalog = shared.catalog();
+            shared.public_entry(&catalog, topic).cloned()
+        };
+        if find().is_err() && shared.is_read_only {
+            shared.with_reader(|conn| shared.reload_topics(conn))?;
+        }
+        find()
+    }
+
     fn subscribe_read_only(
         &self,
         from: Vec<(Topic, u32, Start)>,
@@ -335,6 +353,27 @@ impl EventLog for SqliteLog {
             .get(topic)
             .ok_or_else(|| unknown(topic, 0))?
             .bounds())
+    }
+
+    /// By the times that the log itself gave, which follow its clock.
+    async fn since(&self, topic: &Topic, at: Millis) -> Result<Vec<u64>, LogError> {
+        let entry = self.current_entry(topic)?;
+        let since = move |conn: &Connection| walk::since(conn, entry.id, entry.partitions(), at);
+        reader::read_off_thread(&self.shared, since).await
+    }
+
+    fn walk(&self, topic: &Topic, way: Way, spans: Vec<Span>) -> Result<Box<dyn Walk>, LogError> {
+        let entry = self.current_entry(topic)?;
+        let mut wanted = Wanted::default();
+        for (place, span) in spans.iter().enumerate() {
+            let partition = entry.partition(Some(span.partition), &[])?;
+            wanted.add(entry.id, topic, partition, place);
+        }
+        Ok(Box::new(SqliteWalk {
+            shared: Arc::clone(&self.shared),
+            wanted: Arc::new(wanted),
+            place: WalkPlace::new(way, entry.id, spans),
+        }))
     }
 }
 

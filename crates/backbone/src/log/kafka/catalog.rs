@@ -45,6 +45,13 @@ impl Catalog {
         }
     }
 
+    /// The names of all topics that are known.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.topics.read().keys().map(Topic::to_string).collect();
+        names.sort_unstable();
+        names
+    }
+
     pub(super) fn topic(&self, topic: &Topic) -> Option<Arc<KnownTopic>> {
         self.topics.read().get(topic).cloned()
     }

@@ -11,6 +11,7 @@ use blazing_sun_domain::Millis;
 use parking_lot::Mutex;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::groups::GroupList;
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::Arc;
@@ -125,6 +126,11 @@ impl KafkaOffsets {
         self.ask(wait, |client, wait| {
             named(client.fetch_metadata(topic, wait))
         })
+    }
+
+    /// The groups that the brokers know.
+    pub(super) fn group_list(&self, wait: Duration) -> Result<GroupList, KafkaError> {
+        self.ask(wait, |client, wait| client.fetch_group_list(None, wait))
     }
 
     /// Asks until there is an answer, or the time is over; what goes on with another client if this one hears nothing.

@@ -459,7 +459,7 @@ fn take(chunk: &mut Chunk, at: usize, place: &mut Place, message: &BorrowedMessa
 }
 
 /// What does not mend by itself.
-fn is_final(error: &KafkaError) -> bool {
+pub(super) fn is_final(error: &KafkaError) -> bool {
     matches!(error, KafkaError::MessageConsumptionFatal(_))
         || matches!(
             error.rdkafka_error_code(),

@@ -111,6 +111,17 @@ pub fn reader(options: &KafkaOptions, group: Option<&str>) -> ClientConfig {
     config
 }
 
+/// A consumer that reads a few windows and is gone: it is told where a partition ends, and keeps little that nobody may
+/// want.
+pub fn walker(options: &KafkaOptions) -> ClientConfig {
+    let mut config = reader(options, None);
+    config
+        .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "10")
+        .set("queued.max.messages.kbytes", "4096");
+    config
+}
+
 /// A member of a group whose partitions the group hands out: `range`, which gives one member the same
 /// partition of all topics.
 pub fn member(options: &KafkaOptions, group: &str) -> ClientConfig {

@@ -27,9 +27,23 @@ pub(super) struct TopicMaker {
 }
 
 /// An admin client that is dropped on a thread of its own.
-struct Admin {
+pub(super) struct Admin {
     client: Option<AdminClient<ClientLog>>,
     threads: Threads,
+}
+
+impl Admin {
+    pub(super) fn new(options: &KafkaOptions, threads: &Threads) -> Result<Admin, LogError> {
+        let client = settings::admin(options).create_with_context(ClientLog::default());
+        Ok(Admin {
+            client: Some(client.map_err(client_error)?),
+            threads: threads.clone(),
+        })
+    }
+
+    pub(super) fn client(&self) -> Result<&AdminClient<ClientLog>, LogError> {
+        self.client.as_ref().ok_or(LogError::Closed)
+    }
 }
 
 impl Drop for Admin {
@@ -79,14 +93,7 @@ impl TopicMaker {
     }
 
     async fn make(&self, specs: &[TopicSpec]) -> Result<(), LogError> {
-        let admin = Admin {
-            client: Some(
-                settings::admin(&self.options)
-                    .create_with_context(ClientLog::default())
-                    .map_err(client_error)?,
-            ),
-            threads: self.threads.clone(),
-        };
+        let admin = Admin::new(&self.options, &self.threads)?;
         let names: Vec<(String, String)> = specs
             .iter()
             .map(|spec| {
@@ -100,7 +107,7 @@ impl TopicMaker {
         let options = AdminOptions::new()
             .request_timeout(Some(wait))
             .operation_timeout(Some(wait));
-        let client = admin.client.as_ref().ok_or(LogError::Closed)?;
+        let client = admin.client()?;
         let copies = match self.options.replication_factor {
             -1 => self.usual_copies(client, &options).await,
             copies => copies,

@@ -118,7 +118,10 @@ impl Place {
     }
 }
 
-fn blob<'a>(row: &'a rusqlite::Row<'_>, column: usize) -> Result<&'a [u8], SqliteLogError> {
+pub(super) fn blob<'a>(
+    row: &'a rusqlite::Row<'_>,
+    column: usize,
+) -> Result<&'a [u8], SqliteLogError> {
     Ok(row
         .get_ref(column)?
         .as_blob()
@@ -224,7 +227,7 @@ impl Subscription for TailSubscription {
     }
 }
 
-async fn read_off_thread<T: Send + 'static>(
+pub(super) async fn read_off_thread<T: Send + 'static>(
     shared: &Arc<Shared>,
     read: impl FnOnce(&Connection) -> Result<T, SqliteLogError> + Send + 'static,
 ) -> Result<T, LogError> {

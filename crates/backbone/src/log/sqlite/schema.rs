@@ -274,6 +274,38 @@ pub(super) fn seek(conn: &Connection, places: &[(u32, u32, u64)]) -> Result<u64>
     Ok(found)
 }
 
+/// The next offsets of a topic's partitions before this batch.
+pub(super) fn offsets_before(
+    conn: &Connection,
+    batch_no: u64,
+    topic_id: u32,
+    partitions: u32,
+) -> Result<Vec<u64>> {
+    let mut next = vec![0; partitions as usize];
+    let indexed = index_row(
+        conn,
+        "SELECT batch_no, next_offsets FROM log_index WHERE batch_no <= ?1
+         ORDER BY batch_no DESC LIMIT 1",
+        batch_no,
+    )?;
+    let (from, offsets) = indexed
+        .max_by_batch(earliest_row(conn)?)
+        .unwrap_or_default();
+    let of_topic = offsets.into_iter().find(|(id, _)| *id == topic_id);
+    for (next, known) in next.iter_mut().zip(of_topic.unwrap_or_default().1) {
+        *next = known;
+    }
+    for_sections(conn, from, batch_no.saturating_sub(1), |_, _, table| {
+        for section in table.sections.iter().filter(|it| it.topic_id == topic_id) {
+            if let Some(next) = next.get_mut(section.partition as usize) {
+                *next = section.base + section.count;
+            }
+        }
+        Ok(true)
+    })?;
+    Ok(next)
+}
+
 /// The bounds of a topic's partitions, read from the file alone.
 pub(super) fn bounds(conn: &Connection, name: &str) -> Result<Option<Vec<Bounds>>> {
     let snapshot = conn.unchecked_transaction()?;
