@@ -70,6 +70,11 @@ may backend Write "${backend_writes[@]}"
 may backend Read,Create,DescribeConfigs,AlterConfigs "${backend_writes[@]}" gateway.presence
 with_prefix blazing_sun
 grant backend Read group literal "${named[@]}"
+# They tell operators how far others have read.
+with_prefix ws_gateway
+grant backend Describe group prefixed "${named[@]}"
+with_prefix checkout-service
+grant backend Describe group literal "${named[@]}"
 
 may checkout Write checkout.finished events.dead_letter
 may checkout Read checkout.requests checkout.cancellations "${payment_topics[@]}"

@@ -249,6 +249,11 @@ impl Engine {
         Arc::new(self.log.clone())
     }
 
+    /// The same, for who has to know that it is a file.
+    pub fn log_file(&self) -> SqliteLog {
+        self.log.clone()
+    }
+
     /// The store, for the HTTP API.
     pub fn access(&self) -> SqliteAccess {
         self.access.clone()

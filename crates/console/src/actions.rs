@@ -76,6 +76,11 @@ impl Actions {
         outcome
     }
 
+    /// Where the rows are.
+    pub fn rows(&self) -> &dyn OperatorLog {
+        &*self.log
+    }
+
     /// A row of now, to be added.
     pub fn entry(
         &self,

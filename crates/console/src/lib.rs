@@ -4,9 +4,15 @@
 mod actions;
 mod bans;
 mod closing;
+pub mod dead_letters;
+pub mod groups;
 mod guard;
+mod keeper;
+mod lags;
 mod log;
 mod me;
+pub mod members;
+pub mod messages;
 mod money;
 mod players;
 mod query;
@@ -15,6 +21,7 @@ mod rooms;
 mod settings;
 mod settings_api;
 mod timeline;
+pub mod topics;
 mod trace;
 mod traces;
 
@@ -22,6 +29,8 @@ pub use actions::{Actions, By};
 pub use bans::{Bans, Edge, NoEdge};
 pub use closing::{Closing, ClosingError, RoomClosed};
 pub use guard::{ADMIN_ROLE, Admin};
+pub use keeper::{Keeper, OwnerRow, Positions, Readers};
+pub use lags::LagHistory;
 pub use log::{LogEntries, LogEntry};
 pub use me::Operator;
 pub use money::{Audit, AuditState, Auditor, LastAudit, Money, money};
@@ -59,6 +68,10 @@ pub struct ConsoleParts {
     pub log: Arc<dyn EventLog>,
     /// Rooms, sessions, totals and batches.
     pub overview: Arc<dyn Overview>,
+    /// Who keeps them.
+    pub keeper: Keeper,
+    /// How their readers' lag went.
+    pub lags: LagHistory,
     /// What operators did.
     pub operators: Arc<dyn OperatorLog>,
     /// What operators have set.
@@ -82,9 +95,11 @@ pub struct ConsoleParts {
 pub struct Console(Arc<ConsoleParts>);
 
 impl Console {
-    /// A console on these parts.
+    /// A console on these parts, which samples lags from now on.
     pub fn new(parts: ConsoleParts) -> Console {
-        Console(Arc::new(parts))
+        let parts = Arc::new(parts);
+        lags::start(&parts);
+        Console(parts)
     }
 
     /// Does things in an operator's name, with their rows in the log.
@@ -121,6 +136,11 @@ fn endpoints() -> Vec<Endpoint> {
         players::endpoints(),
         money::endpoints(),
         settings_api::endpoints(),
+        topics::endpoints(),
+        messages::endpoints(),
+        groups::endpoints(),
+        members::endpoints(),
+        dead_letters::endpoints(),
     ]
     .into_iter()
     .flatten()

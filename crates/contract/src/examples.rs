@@ -422,10 +422,13 @@ fn between() -> Vec<(&'static str, Value)> {
         boot_id: BOOT,
         connection_id: SOCKET,
     });
-    let start = value(&told::GatewayStart {
-        gateway_id: "gateway-1",
-        boot_id: BOOT,
-    });
+    let start = |sockets| {
+        value(&told::GatewayStart {
+            gateway_id: "gateway-1",
+            boot_id: BOOT,
+            sockets,
+        })
+    };
     let connection = value(&told::UserConnection {
         connection_id: SOCKET,
     });
@@ -436,8 +439,8 @@ fn between() -> Vec<(&'static str, Value)> {
     vec![
         ("presence.event.user_online", presence.clone()),
         ("presence.event.user_offline", presence),
-        ("presence.event.gateway_heartbeat", start.clone()),
-        ("system.event.gateway_started", start),
+        ("presence.event.gateway_heartbeat", start(Some(3))),
+        ("system.event.gateway_started", start(None)),
         ("system.event.user_connected", connection.clone()),
         ("system.event.user_disconnected", connection),
         (

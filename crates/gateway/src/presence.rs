@@ -5,7 +5,7 @@ use crate::shared::{Addressee, Draft, SYSTEM_ACTOR, Shared};
 use crate::socket::{Identity, Socket};
 use crate::starts;
 use blazing_sun_backbone::log::NewRecord;
-use blazing_sun_backbone::messages::{UserConnection, UserPresence, typed_payload};
+use blazing_sun_backbone::messages::{GatewayStart, UserConnection, UserPresence, typed_payload};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,7 +160,11 @@ pub(crate) async fn beat(shared: Arc<Shared>, every: Duration) {
                 payload_bytes: 128,
             },
             |out| {
-                let own = starts::own(&shared);
+                let sockets = shared.connections.lock().len() as u64;
+                let own = GatewayStart {
+                    sockets: Some(sockets),
+                    ..starts::own(&shared)
+                };
                 out.extend_from_slice(typed_payload("gateway_heartbeat", &own).as_bytes());
             },
         );

@@ -61,6 +61,7 @@ pub(crate) fn own(shared: &Shared) -> GatewayStart<'_> {
     GatewayStart {
         gateway_id: &shared.config.gateway_id,
         boot_id: shared.boot_id,
+        sockets: None,
     }
 }
 

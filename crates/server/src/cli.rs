@@ -9,8 +9,9 @@ pub use operations::{
 
 use crate::bench::{Played, Watched};
 use crate::config::{Flag, Role};
-use blazing_sun_domain::{CommandId, RoomId, UserId};
-use clap::{Args, Parser, Subcommand};
+use blazing_sun_backbone::clock;
+use blazing_sun_domain::{CommandId, Millis, RoomId, UserId};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -74,7 +75,9 @@ pub enum Command {
     /// Topics with partitions, records, offsets, bytes, retention, oldest and newest record
     Topics(TopicsArgs),
     /// How far each consumer group has read each partition, and its lag
-    Groups(DataArgs),
+    Groups(GroupsArgs),
+    /// Records that nobody could take: look at them, append one once more, discard one
+    DeadLetters(DeadLettersArgs),
     /// Look at a user, or change what one has and may do; works beside a running server and without
     User(UserArgs),
     /// See and change what is in force without a restart: filter of log lines, rates, what seats in new rooms cost
@@ -212,9 +215,24 @@ pub struct TailArgs {
     /// Only this event type, or those that begin so with * at the end; may be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
     pub types: Vec<String>,
+    /// Only what is from, to or about this user's id; may be repeated
+    #[arg(long = "user", value_name = "USER_ID")]
+    pub users: Vec<String>,
+    /// Only what is about this room's id; may be repeated
+    #[arg(long = "room", value_name = "ROOM_ID")]
+    pub rooms: Vec<String>,
+    /// Only records with this text in key or value, in any case; what is masked is not found; may be repeated
+    #[arg(long = "text", value_name = "TEXT")]
+    pub texts: Vec<String>,
     /// Begin with the oldest record that is kept; otherwise with the next one
     #[arg(long)]
     pub from_beginning: bool,
+    /// Begin with the first record as new as this: RFC 3339, or so long ago: 30s, 15m, 2h, 1d
+    #[arg(long, value_name = "TIME", value_parser = parse_instant, conflicts_with = "from_beginning")]
+    pub since: Option<Millis>,
+    /// Only records older than this, written as for --since
+    #[arg(long, value_name = "TIME", value_parser = parse_instant)]
+    pub until: Option<Millis>,
     /// Stop after so many records
     #[arg(long, value_name = "N")]
     pub max: Option<u64>,
@@ -355,13 +373,94 @@ pub struct TopicsArgs {
 }
 
 /// What can be done about topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum TopicsAction {
+    /// All topics with what is on them
+    List,
+    /// One topic: its partitions, who leads them, its settings
+    Describe {
+        /// games.events, games.commands, …
+        topic: String,
+    },
     /// Make on Kafka the topics that are missing; in a folder a server makes its own when it starts
     Create,
     /// Have the database belong to the configured topics from now on, while no backend runs: after Kafka was restored or
     /// made anew, or with another prefix
     Adopt,
+}
+
+/// `groups`
+#[derive(Debug, Args)]
+pub struct GroupsArgs {
+    /// What to do [default: every partition of every group]
+    #[command(subcommand)]
+    pub action: Option<GroupsAction>,
+    /// Where the data is.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// What can be asked about groups.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum GroupsAction {
+    /// Every group with its members and its lag in all
+    List,
+    /// Every partition that a group reads
+    Describe {
+        /// blazing_sun, ws_gateway, ws_gateway.<id>, checkout-service
+        group: String,
+    },
+}
+
+/// `dead-letters`
+#[derive(Debug, Args)]
+pub struct DeadLettersArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: LettersAction,
+    /// Whose letters.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
+}
+
+/// What can be done about dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum LettersAction {
+    /// Those that there are, newest first
+    List {
+        /// Only those of this state
+        #[arg(long, value_enum)]
+        state: Option<LetterStateArg>,
+        /// How many at most
+        #[arg(long, value_name = "N", default_value = "50")]
+        max: u32,
+    },
+    /// Append a letter's record to its topic once more; only once
+    Retry {
+        /// Partition and offset of the letter, as `list` has them: 0-17
+        id: String,
+    },
+    /// Discard a letter: it stays on its topic, and is not retried
+    Discard {
+        /// Partition and offset of the letter, as `list` has them: 0-17
+        id: String,
+        /// Why, for the operators' log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+/// What became of a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LetterStateArg {
+    /// Nothing yet
+    Waiting,
+    /// It was asked for, and what came of that was never told
+    Unknown,
+    /// Appended once more
+    Retried,
+    /// Discarded
+    Discarded,
 }
 
 /// `config`: what a role would be told.
@@ -749,6 +848,25 @@ fn parse_type(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err("takes an event type, or its beginning and *".to_owned()),
     }
+}
+
+fn parse_instant(text: &str) -> Result<Millis, String> {
+    let takes = || "takes an RFC 3339 time, or a time ago: 30s, 15m, 2h, 1d".to_owned();
+    let ago = || {
+        let unit = text.chars().next_back()?;
+        let unit_ms = match unit {
+            's' => 1_000,
+            'm' => 60_000,
+            'h' => 3_600_000,
+            'd' => 86_400_000,
+            _ => return None,
+        };
+        let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(clock::now().plus(-(i64::from(number) * unit_ms)))
+    };
+    ago()
+        .or_else(|| blazing_sun_console::messages::instant(text))
+        .ok_or_else(takes)
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {

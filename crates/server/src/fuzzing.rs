@@ -1,7 +1,8 @@
 //! What corpora and fuzzers run: each function takes any bytes, and panics where something does not hold.
 
 use crate::config::{ConfigError, Sources};
-use crate::{tail, verify};
+use crate::verify;
+use blazing_sun_console::messages;
 use blazing_sun_domain::games;
 use serde_json::Value;
 
@@ -32,7 +33,7 @@ pub fn config_environment(bytes: &[u8]) {
 
 /// A record as `tail` shows it: one line, no password, nothing that a terminal obeys.
 pub fn shown_record(bytes: &[u8]) {
-    let line = tail::line_of(bytes);
+    let line = messages::line_of(bytes);
     assert!(!line.contains(['\n', '\r', '\u{1b}']), "{line:?}");
     match serde_json::from_str::<Value>(&line) {
         Ok(value) => assert!(is_masked(&value), "{line:?}"),
@@ -45,7 +46,7 @@ pub fn transcript(bytes: &[u8]) {
     let said = verify::fuzz_transcript(bytes, &games::built_in());
     let said = String::from_utf8(said).expect("sentences");
     for line in said.lines() {
-        assert!(!line.contains(tail::is_obeyed), "{line:?}");
+        assert!(!line.contains(messages::is_obeyed), "{line:?}");
     }
 }
 

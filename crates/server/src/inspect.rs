@@ -7,13 +7,13 @@ use crate::config::Mode;
 use crate::data_dir::existing_database;
 use crate::operator::{Failure, Request, Target};
 use crate::place::Place;
-use crate::tail::on_one_line;
 use anyhow::bail;
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backend::store::overview::{Overview, RoomFilter};
 use blazing_sun_backend::store::postgres::{PgOverview, PgPool, PgReads};
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_backend::store::sqlite::{SqliteAccess, SqliteOverview, SqliteReads, check};
+use blazing_sun_console::messages::on_one_line;
 use blazing_sun_console::{
     Budget, OperatorRoom, RoomClosed, RoomDetails, Sources, StepPlace, Trace, TraceError,
     find_trace, room_details,

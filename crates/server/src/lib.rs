@@ -20,12 +20,14 @@ pub mod cli;
 pub mod config;
 mod console_pages;
 mod data_dir;
+mod dead_letters;
 mod docs_pages;
 mod doctor;
 mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod game_pages;
+mod groups;
 mod house_bot;
 mod inspect;
 mod keys;

@@ -12,9 +12,11 @@ pub use socket::{Listener, is_served};
 
 use crate::serve::Ground;
 use blazing_sun_backbone::credentials::TokenVerifier;
+use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
 use blazing_sun_backend::engine::Engine;
 use blazing_sun_backend::store::StoreError;
+use blazing_sun_console::dead_letters::{self, DecideError, Decision, decide};
 use blazing_sun_console::{
     Actions, Bans, By, Closing, ClosingError, SettingError, SettingList, Settings,
 };
@@ -31,6 +33,7 @@ pub struct Operator {
     actions: Actions,
     closing: Closing,
     settings: Settings,
+    log: Arc<dyn EventLog>,
     edge: Edge,
     bans: Arc<Bans>,
 }
@@ -65,6 +68,7 @@ impl Operator {
             actions: ground.actions(),
             closing: ground.closing(),
             settings,
+            log: ground.log.clone(),
             edge,
         }
     }
@@ -141,6 +145,10 @@ impl Operator {
                         .run(by, "room.close", Some(room_id.as_str()), detail, close);
                 done.await
             }
+            Request::RetryDeadLetter { id } => self.decide(by, id, Decision::Retry).await,
+            Request::DiscardDeadLetter { id, reason } => {
+                self.decide(by, id, Decision::Discard(reason)).await
+            }
             Request::Token { user, minutes } => {
                 let detail = json!({ "minutes": minutes });
                 let who = self.one(&user).await?;
@@ -189,6 +197,11 @@ impl Operator {
             .actions
             .run(by, action, target.as_deref(), detail, effect);
         done.await
+    }
+
+    async fn decide(&self, by: &By, id: String, decision: Decision) -> Result<Value, Failure> {
+        let decided = decide(&*self.log, &self.actions, by, &id, decision).await;
+        told(dead_letters::told(id, decided?))
     }
 }
 
@@ -285,6 +298,12 @@ impl From<SettingError> for Failure {
             SettingError::Log(_) => "unavailable",
         };
         Failure::new(code, format!("{:#}", anyhow::Error::from(error)))
+    }
+}
+
+impl From<DecideError> for Failure {
+    fn from(error: DecideError) -> Failure {
+        Failure::new(error.code(), error.to_string())
     }
 }
 

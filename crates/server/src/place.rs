@@ -4,10 +4,12 @@ use crate::brokers::{kafka_options, unique_name};
 use crate::cli::DataArgs;
 use crate::config::{Config, ConfigError, Sources};
 use crate::data_dir::existing_database;
+use crate::topics::readers;
 use anyhow::Context;
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backbone::log::kafka::KafkaLog;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
+use blazing_sun_console::Keeper;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,6 +46,29 @@ impl Place {
                 Ok(Arc::new(read_only(&database)?))
             }
             Place::Cluster(config) => Ok(Arc::new(connect(config).await?)),
+        }
+    }
+}
+
+/// The event log to be read, and who keeps it.
+pub async fn keeper(place: &Place) -> anyhow::Result<(Arc<dyn EventLog>, Keeper)> {
+    match place {
+        Place::Folder(folder) => {
+            let log = read_only(&existing_database(folder)?)?;
+            let keeper = Keeper::File {
+                log: log.clone(),
+                readers: Arc::new(readers::Asked(folder.clone())),
+                store: None,
+            };
+            Ok((Arc::new(log), keeper))
+        }
+        Place::Cluster(config) => {
+            let log = connect(config).await?;
+            let keeper = Keeper::Cluster {
+                log: Box::new(log.clone()),
+                pool: None,
+            };
+            Ok((Arc::new(log), keeper))
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::cli::{
 use crate::config::{Config, ConfigError, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
 use crate::{
-    audit, backup, bench, doctor, export, inspect, keys, migrate, probe, replay, serve,
-    settings_cli, tail, telemetry, test_bank, topics, user, verify,
+    audit, backup, bench, dead_letters, doctor, export, groups, inspect, keys, migrate, probe,
+    replay, serve, settings_cli, tail, telemetry, test_bank, topics, user, verify,
 };
 use blazing_sun_domain::{Game, GameDefinition, Games};
 use clap::{CommandFactory, Parser};
@@ -113,15 +113,20 @@ impl ServerBuilder {
             }),
             Command::Topics(args) => self.shown(|games| async move {
                 match args.action {
-                    None => topics::topics(&args.data, &games, line.json).await,
+                    None | Some(TopicsAction::List) => {
+                        topics::topics(&args.data, &games, line.json).await
+                    }
+                    Some(TopicsAction::Describe { topic }) => {
+                        topics::describe(&args.data, &topic, &games, line.json).await
+                    }
                     Some(TopicsAction::Create) => {
                         topics::create(&args.data, &games, line.json).await
                     }
                     Some(TopicsAction::Adopt) => topics::adopt(&args.data, line.json).await,
                 }
             }),
-            Command::Groups(data) => {
-                self.shown(|games| async move { topics::groups(&data, &games, line.json).await })
+            Command::Groups(args) => {
+                self.shown(|games| async move { groups::run(&args, &games, line.json).await })
             }
             Command::Migrate(args) => {
                 self.checked(|_| async move { migrate::run(&args, line.json).await })
@@ -145,6 +150,9 @@ impl ServerBuilder {
             }),
             Command::Maintenance(args) => self.asked(&args.deployment, async |target| {
                 settings_cli::maintenance(&args.action, line.json, target).await
+            }),
+            Command::DeadLetters(args) => self.asked(&args.deployment, async |target| {
+                dead_letters::run(&args.action, line.json, target).await
             }),
             Command::Config(args) => config(&args, line.json),
             Command::Probe(args) => {
@@ -619,7 +627,7 @@ fn wants_json() -> bool {
 /// What lies with whoever asked is 2; what may be well another time is 1.
 fn exit_code_of(failure: &Failure) -> u8 {
     match failure.code.as_str() {
-        "unavailable" | "failed" => 1,
+        "unavailable" | "failed" | "already_decided" | "not_retryable" => 1,
         _ => ASKED_WRONGLY,
     }
 }

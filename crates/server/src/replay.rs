@@ -3,10 +3,10 @@
 use crate::cli::ReplayArgs;
 use crate::export::Readable;
 use crate::place::Place;
-use crate::tail::on_one_line;
 use anyhow::{Context, bail};
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backend::replay::{ReplayError, ReplayReport, ReplayedEvent, replay};
+use blazing_sun_console::messages::on_one_line;
 use blazing_sun_domain::{Games, RoomId};
 use serde_json::json;
 use std::fmt;

@@ -6,15 +6,13 @@ use crate::operator::Failure;
 use anyhow::Context;
 use blazing_sun_backbone::log::{Bounds, EventLog, LogError, Record, Start, Topic};
 use blazing_sun_backbone::topics;
+use blazing_sun_console::messages::{Filter, line_of};
 use blazing_sun_domain::Games;
-use filter::Filter;
 use serde_json::{Value, json};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 
-mod filter;
-mod masks;
+const CANNOT_READ: &str = "cannot read the event log";
 
 /// Prints until it is told to stop, or as many as were asked for.
 pub async fn run(
@@ -24,20 +22,29 @@ pub async fn run(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let log = args.data.place()?.log().await?;
-    let filter = Filter::of(args);
+    let filter = filter_of(args);
     let mut from = Vec::new();
     let mut ends = HashMap::new();
     for name in &args.topics {
         let topic = Topic::new(name);
         let bounds = bounds_of(&*log, &topic, games).await?;
+        let since = match args.since {
+            Some(at) => Some(log.since(&topic, at).await.context(CANNOT_READ)?),
+            None => None,
+        };
         for (partition, Bounds { earliest, end }) in (0..).zip(bounds) {
-            let start = if args.from_beginning {
-                if end > earliest {
-                    ends.insert((topic.clone(), partition), end);
+            let since = since
+                .as_ref()
+                .and_then(|since| since.get(partition as usize));
+            let asked = args.from_beginning.then_some(earliest);
+            let start = match asked.or(since.copied()) {
+                Some(from) => {
+                    if end > from {
+                        ends.insert((topic.clone(), partition), end);
+                    }
+                    Start::Offset(from)
                 }
-                Start::Offset(earliest)
-            } else {
-                Start::End
+                None => Start::End,
             };
             if !from
                 .iter()
@@ -78,7 +85,21 @@ pub async fn run(
     }
 }
 
-async fn bounds_of(
+fn filter_of(args: &TailArgs) -> Filter {
+    Filter {
+        correlation_ids: args.correlation_ids.clone(),
+        keys: args.keys.clone(),
+        types: args.types.clone(),
+        users: args.users.clone(),
+        rooms: args.rooms.clone(),
+        texts: args.texts.clone(),
+        since: args.since,
+        until: args.until,
+    }
+}
+
+/// The bounds of a topic; a failure that names those that there are where it is none.
+pub(crate) async fn bounds_of(
     log: &dyn EventLog,
     topic: &Topic,
     games: &Games,
@@ -90,7 +111,7 @@ async fn bounds_of(
             let message = format!("there is no topic `{topic}`; there are: {names}");
             Err(Failure::new("topic_not_found", message).into())
         }
-        Err(error) => Err(error).context("cannot read the event log"),
+        Err(error) => Err(error).context(CANNOT_READ),
     }
 }
 
@@ -156,60 +177,9 @@ fn placed(record: &Record) -> Value {
     })
 }
 
-/// A payload as one line: passwords masked, and nothing in it that a terminal would obey.
-pub(crate) fn line_of(payload: &[u8]) -> Cow<'_, str> {
-    let text = masks::masked(payload);
-    match serde_json::from_str::<&serde_json::value::RawValue>(&text) {
-        Ok(_) => on_one_line(text),
-        Err(_) => on_one_line(Value::from(text.into_owned()).to_string().into()),
-    }
-}
-
-/// Whether a terminal does something else with it than to show it.
-pub(crate) fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// In JSON white space can only stand between tokens, and all other of these only in strings.
-pub(crate) fn on_one_line(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.contains(is_obeyed) {
-        return text;
-    }
-    let mut line = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' | '\t' => line.push(' '),
-            c if is_obeyed(c) => line.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => line.push(c),
-        }
-    }
-    line.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_record_is_one_line_without_control_characters() {
-        assert_eq!(line_of(b"{\"a\":1,\n \"b\":2}"), r#"{"a":1,  "b":2}"#);
-        for payload in [
-            &b"\x1b[31m red\n"[..],
-            b"\xff\xfe",
-            b"",
-            b"\"a\x07b\"",
-            "\u{9b}31m".as_bytes(),
-        ] {
-            let line = line_of(payload);
-            assert!(!line.chars().any(char::is_control), "{line:?}");
-        }
-        let name = "{\"username\":\"\u{202e}nna\u{9b}2J\"}";
-        assert_eq!(
-            line_of(name.as_bytes()),
-            r#"{"username":"\u202enna\u009b2J"}"#
-        );
-    }
 
     #[test]
     fn it_ends_after_so_many_or_at_the_end() {

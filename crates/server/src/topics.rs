@@ -1,19 +1,18 @@
-//! `blazing-sun topics` and `groups`: what is on the log, and how far each consumer group has read it.
+//! `blazing-sun topics`: what is on the log.
 
 mod on_kafka;
+pub(crate) mod readers;
 
-use crate::audit::checkout;
 use crate::cli::DataArgs;
 use crate::data_dir::existing_database;
-use crate::operator::{GatewayPosition, Request, Target};
-use crate::place::{Place, read_only};
+use crate::place::{Place, keeper, read_only};
+use crate::tail::bounds_of;
 use anyhow::{Context, bail};
+use blazing_sun_backbone::log::Topic;
 use blazing_sun_backbone::log::sqlite::TopicDescription;
-use blazing_sun_backbone::topics::{self, Party};
-use blazing_sun_checkout::store::Place as ReadTo;
+use blazing_sun_backbone::topics;
 use blazing_sun_domain::{Games, Millis};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::path::Path;
 
 #[derive(Serialize)]
@@ -36,19 +35,15 @@ struct OffsetsRow {
     next: u64,
 }
 
-#[derive(Serialize)]
-struct GroupRow {
-    group: String,
-    topic: String,
-    partition: usize,
-    /// The next offset that it reads; null where it has none.
-    committed: Option<u64>,
-    end: u64,
-    lag: Option<u64>,
-}
-
 const DAY_MS: i64 = 86_400_000;
-const GROUP_HEADS: [&str; 6] = ["group", "topic", "partition", "committed", "end", "lag"];
+const PARTITION_HEADS: [&str; 6] = [
+    "partition",
+    "first",
+    "next",
+    "leader",
+    "replicas",
+    "in sync",
+];
 
 /// All topics with what is on them.
 pub async fn topics(data: &DataArgs, games: &Games, json: bool) -> anyhow::Result<String> {
@@ -130,98 +125,52 @@ pub async fn adopt(data: &DataArgs, json: bool) -> anyhow::Result<String> {
     }
 }
 
-/// How far each group of the contract has read.
-pub async fn groups(data: &DataArgs, games: &Games, json: bool) -> anyhow::Result<String> {
-    let folder = match data.place()? {
-        Place::Folder(folder) => folder,
-        Place::Cluster(config) => {
-            let rows = on_kafka::groups(&config, games).await?;
-            return match json {
-                true => Ok(serde_json::to_string_pretty(&rows)?),
-                false => Ok(table(GROUP_HEADS, rows.iter().map(group_cells).collect())),
-            };
-        }
-    };
-    // Asked before the ends are read, so that no lag is below 0.
-    let asked = Target::ask_running(&folder, &Request::GatewayPositions).await?;
-    let positions: Option<Vec<GatewayPosition>> = asked;
-    let places = checkout::places_of_folder(&folder).await?;
-    let described = described(&folder).await?;
-    let names: Vec<&str> = games.iter().map(|game| game.name).collect();
-    let rows = group_rows(&described, positions.as_deref(), places.as_deref(), &names);
+/// A topic with its partitions and settings.
+pub async fn describe(
+    data: &DataArgs,
+    topic: &str,
+    games: &Games,
+    json: bool,
+) -> anyhow::Result<String> {
+    let (log, keeper) = keeper(&data.place()?).await?;
+    let topic = Topic::new(topic);
+    let bounds = bounds_of(&*log, &topic, games).await?;
+    let described = blazing_sun_console::topics::describe(&*log, &keeper, &topic, &bounds).await;
+    let described = described.context("cannot describe the topic")?;
     if json {
-        return Ok(serde_json::to_string_pretty(&rows)?);
+        return Ok(serde_json::to_string_pretty(&described)?);
     }
-    let mut told = table(GROUP_HEADS, rows.iter().map(group_cells).collect());
-    if positions.is_none() {
-        told.push_str("\n\nno server runs: ws_gateway reads from the end when it starts");
-    }
-    told.push_str(
-        "\nblazing_sun decides a record in the transaction that appends it, so it is at the end",
+    let instant = |at: Option<String>| at.unwrap_or_else(|| "-".to_owned());
+    let kept = match described.retention_ms {
+        Some(ms) if ms >= 0 => format!("{ms} ms"),
+        Some(_) => "for ever".to_owned(),
+        None => "-".to_owned(),
+    };
+    let brokers = |ids: &[i32]| ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
+    let cells = described.by_partition.iter().map(|it| {
+        [
+            it.partition.to_string(),
+            it.begin.to_string(),
+            it.end.to_string(),
+            it.leader
+                .map_or_else(|| "-".to_owned(), |leader| leader.to_string()),
+            brokers(&it.replicas),
+            brokers(&it.in_sync),
+        ]
+    });
+    let mut told = format!(
+        "{}: {} records in {} partitions, kept {kept}, oldest {}, newest {}\n\n{}\n",
+        described.name,
+        described.records,
+        described.partitions,
+        instant(described.first_timestamp),
+        instant(described.last_timestamp),
+        table(PARTITION_HEADS, cells.collect()),
     );
-    if places.is_none() {
-        told.push_str(
-            "\nno checkout was ever started here: nothing reads the topics of checkout-service",
-        );
+    for (name, value) in described.settings {
+        told.push_str(&format!("\n{name} = {}", value.as_deref().unwrap_or("***")));
     }
     Ok(told)
-}
-
-fn group_cells(row: &GroupRow) -> [String; 6] {
-    [
-        row.group.clone(),
-        row.topic.clone(),
-        row.partition.to_string(),
-        text(row.committed),
-        row.end.to_string(),
-        text(row.lag),
-    ]
-}
-
-fn group_rows(
-    described: &[TopicDescription],
-    positions: Option<&[GatewayPosition]>,
-    places: Option<&[ReadTo]>,
-    games: &[&str],
-) -> Vec<GroupRow> {
-    let read: HashMap<(&str, usize), u64> = positions
-        .unwrap_or_default()
-        .iter()
-        .map(|it| ((it.topic.as_str(), it.partition as usize), it.next))
-        .collect();
-    let taken: HashMap<(&str, usize), u64> = places
-        .unwrap_or_default()
-        .iter()
-        .map(|it| ((it.topic.as_str(), it.partition as usize), it.next_offset))
-        .collect();
-    let mut rows = Vec::new();
-    for party in Party::ALL {
-        let of_party = topics::read_by(party, games);
-        let topics = described
-            .iter()
-            .filter(|topic| of_party.contains(&topic.name));
-        for topic in topics {
-            for (partition, bounds) in topic.partitions.iter().enumerate() {
-                let place = (topic.name.as_str(), partition);
-                let committed = match party {
-                    Party::Backend => Some(bounds.end),
-                    Party::Gateway => read.get(&place).copied(),
-                    Party::Checkout => {
-                        places.map(|_| taken.get(&place).copied().unwrap_or(bounds.earliest))
-                    }
-                };
-                rows.push(GroupRow {
-                    group: party.group().to_owned(),
-                    topic: topic.name.clone(),
-                    partition,
-                    committed,
-                    end: bounds.end,
-                    lag: committed.map(|committed| bounds.end.saturating_sub(committed)),
-                });
-            }
-        }
-    }
-    rows
 }
 
 async fn described(folder: &Path) -> anyhow::Result<Vec<TopicDescription>> {
@@ -252,11 +201,11 @@ fn topic_row(topic: TopicDescription) -> TopicRow {
     }
 }
 
-fn text(number: Option<u64>) -> String {
+pub(crate) fn text(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), |it| it.to_string())
 }
 
-fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
+pub(crate) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
     let heads = heads.map(str::to_owned);
     let width = |column: usize| {
         let cells = rows.iter().chain([&heads]);

@@ -1,10 +1,10 @@
 //! `blazing-sun verify`: a room's seeds and rolls, checked from its public events alone, without keys.
 
 use crate::cli::VerifyArgs;
-use crate::tail::on_one_line;
 use anyhow::{Context, bail};
 use blazing_sun_backbone::log::{EventLog, LogError, Start, Topic};
 use blazing_sun_backbone::topics;
+use blazing_sun_console::messages::on_one_line;
 use blazing_sun_domain::fairness::{Findings, PublicRecord};
 use blazing_sun_domain::{Games, RoomId, UserId};
 use serde_json::{Value, json};

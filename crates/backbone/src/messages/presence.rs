@@ -74,6 +74,9 @@ pub struct GatewayStart<'a> {
     pub gateway_id: &'a str,
     /// Its start.
     pub boot_id: Uuid,
+    /// With heartbeats: how many connections it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sockets: Option<u64>,
 }
 
 /// `user_connected` and `user_disconnected`: a connection of the actor's is signed in, or gone.

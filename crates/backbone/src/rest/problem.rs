@@ -91,6 +91,8 @@ kinds! {
     EMAIL_TAKEN = 409 "email_taken" "Another account has this address.";
     NO_EMAIL = 409 "no_email" "The account has no address.";
     ALREADY_VERIFIED = 409 "already_verified" "The address is verified already.";
+    ALREADY_DECIDED = 409 "already_decided" "An operator has decided on it, or is about to; that is done once.";
+    NOT_RETRYABLE = 409 "not_retryable" "There is no whole record that could be appended once more.";
     NOT_A_GUEST = 409 "not_a_guest" "The account is no guest's.";
     OTHER_RULES = 410 "other_rules" "The room was played by rules that this server does not have any more.";
     TOO_LARGE = 413 "too_large" "The body is too large.";

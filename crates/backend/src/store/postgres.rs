@@ -33,7 +33,7 @@ pub use overview::PgOverview;
 pub use owner_store::{Landed, PgStore};
 pub use pool::PgPool;
 pub use prefetch::Declared;
-pub use progress::Progress;
+pub use progress::{BACKLOG_BATCHES_MAX, Backlog, Progress};
 pub use reads::{PgDirectory, PgReads};
 
 #[cfg(test)]

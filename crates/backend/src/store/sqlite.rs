@@ -7,6 +7,7 @@ mod journals;
 mod messages;
 mod operators;
 mod overview;
+mod owner;
 mod played;
 mod quarantine;
 mod reads;

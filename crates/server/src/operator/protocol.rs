@@ -67,6 +67,18 @@ pub enum Request {
         /// For the log.
         reason: String,
     },
+    /// A dead letter's record appended once more, once.
+    RetryDeadLetter {
+        /// Partition and offset of the letter.
+        id: String,
+    },
+    /// A dead letter discarded.
+    DiscardDeadLetter {
+        /// Partition and offset of the letter.
+        id: String,
+        /// Kept in the operators' log.
+        reason: String,
+    },
     /// An access token.
     Token {
         /// For whom.
@@ -114,7 +126,10 @@ impl Request {
     pub fn is_repeatable(&self) -> bool {
         match self {
             // The second time there is none to end.
-            Request::CreateUser { .. } | Request::EndMaintenance => false,
+            Request::CreateUser { .. }
+            | Request::EndMaintenance
+            | Request::RetryDeadLetter { .. }
+            | Request::DiscardDeadLetter { .. } => false,
             Request::ShowUser { .. }
             | Request::ChangeRole { .. }
             | Request::Ban { .. }

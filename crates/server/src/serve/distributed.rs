@@ -19,6 +19,7 @@ use blazing_sun_backend::live::Live;
 use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::owner::{Backend, OwnerError, OwnerOptions};
 use blazing_sun_backend::store::StoreError;
+use blazing_sun_console::Keeper;
 use blazing_sun_domain::Games;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,10 +93,15 @@ impl Parts {
         }
         let has_bot = config.bot.enabled && (gateway.is_some() || config.bot.gateway.is_some());
         let operator = Operator::new(accounts.clone(), &ground, live_settings.clone(), Edge::None);
+        let keeper = Keeper::Cluster {
+            log: Box::new(backend.log()),
+            pool: Some(backend.pool()),
+        };
         let console = settings::console(
             live_settings.clone(),
             games.clone(),
             &ground,
+            keeper,
             accounts.clone(),
             verifier.clone(),
             operator.bans(),

@@ -9,6 +9,7 @@ use crate::data_dir::DataDir;
 use crate::live::Applier;
 use crate::operator::{Edge, Operator};
 use crate::place::Place;
+use crate::topics::readers;
 use anyhow::Context;
 use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::Keys;
@@ -22,6 +23,7 @@ use blazing_sun_backend::mail::MailRoom;
 use blazing_sun_backend::store::sqlite::{
     SqliteAccounts, SqliteOperators, SqliteOverview, SqliteReads,
 };
+use blazing_sun_console::Keeper;
 use blazing_sun_domain::Games;
 use blazing_sun_gateway::Gateway;
 use std::net::SocketAddr;
@@ -96,10 +98,19 @@ impl Parts {
         };
         let operator = Operator::new(accounts.clone(), &ground, live_settings.clone(), edge);
         let place = Place::Folder(data_dir.path().to_owned());
+        let readers = readers::Own {
+            gateway: gateway.control(),
+            folder: data_dir.path().to_owned(),
+        };
         let console = settings::console(
             live_settings.clone(),
             games_of_console,
             &ground,
+            Keeper::File {
+                log: engine.log_file(),
+                readers: Arc::new(readers),
+                store: Some(engine.access()),
+            },
             accounts.clone(),
             verifier,
             operator.bans(),

@@ -26,7 +26,7 @@ use blazing_sun_checkout::secret::Secret;
 use blazing_sun_checkout::stripe::StripeOptions;
 use blazing_sun_checkout::{CheckoutOptions, Pace};
 use blazing_sun_console::{
-    Actions, Auditor, Bans, Closing, Console, ConsoleParts, LastAudit, Settings,
+    Actions, Auditor, Bans, Closing, Console, ConsoleParts, Keeper, LagHistory, LastAudit, Settings,
 };
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::wallet::DepositRules;
@@ -299,6 +299,7 @@ pub fn console(
     settings: Settings,
     games: Games,
     ground: &Ground,
+    keeper: Keeper,
     accounts: Arc<Accounts>,
     verifier: TokenVerifier,
     bans: Arc<Bans>,
@@ -314,6 +315,8 @@ pub fn console(
         reads: ground.reads.clone(),
         log: ground.log.clone(),
         overview: ground.overview.clone(),
+        keeper,
+        lags: LagHistory::default(),
         operators: ground.operators.clone(),
         settings,
         games: Arc::new(games),

@@ -6,7 +6,7 @@ use crate::console_api::{
 use crate::operators::user;
 use blazing_sun_harness::{Client, Cluster};
 
-async fn operator(cluster: &mut Cluster, backend: usize) -> Console {
+pub async fn operator(cluster: &mut Cluster, backend: usize) -> Console {
     let create = ["create", "--username", "Ada", "--role", "admin"];
     let id = user(cluster, &create).await["user_id"].clone();
     let id = id.as_str().expect("an id");

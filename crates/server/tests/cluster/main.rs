@@ -5,6 +5,7 @@ mod bench;
 mod console;
 #[path = "../support/console.rs"]
 mod console_api;
+mod console_topics;
 mod doctor;
 mod games;
 mod gateways;
@@ -13,3 +14,5 @@ mod house_bot;
 mod live_settings;
 mod operators;
 mod payments;
+#[path = "../support/topics_seen.rs"]
+mod topics_seen;

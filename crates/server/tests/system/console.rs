@@ -7,7 +7,7 @@ use crate::users::{answer, refusal};
 use blazing_sun_harness::{Client, TestServer, text};
 use serde_json::{Value, json};
 
-async fn operator(server: &TestServer) -> (String, Console) {
+pub async fn operator(server: &TestServer) -> (String, Console) {
     let data_dir = server.data_dir();
     let create = ["user", "create", "--username", "Ada", "--role", "admin"];
     let id = answer(&create, &data_dir).await["user_id"].clone();

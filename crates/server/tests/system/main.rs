@@ -5,6 +5,7 @@ mod command_table;
 mod console;
 #[path = "../support/console.rs"]
 mod console_api;
+mod console_topics;
 mod crashes;
 mod games;
 mod guests;
@@ -26,5 +27,7 @@ mod rooms;
 mod tic_tac_toe;
 mod tools;
 mod topics;
+#[path = "../support/topics_seen.rs"]
+mod topics_seen;
 mod users;
 mod wrong_input;

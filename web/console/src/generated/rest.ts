@@ -65,6 +65,28 @@ export interface CreditAsked {
   reason: string | null;
 }
 
+/** `GET dead-letters` */
+export interface DeadLetters {
+  /** Newest first. */
+  dead_letters: Letter[];
+  /** For `?cursor=`, to read on; null at the end. */
+  next_cursor: string | null;
+}
+
+/** What became of a letter that was decided on. */
+export interface DecidedLetter {
+  /** The letter. */
+  id: string;
+  /** Its offset there. */
+  offset: number | null;
+  /** Its partition there. */
+  partition: number | null;
+  /** `retried` or `discarded`. */
+  state: LetterState;
+  /** Where the record was appended: its topic; null for one that was discarded. */
+  topic: string | null;
+}
+
 /** How much a user wants to pay in at most. */
 export interface DepositLimit {
   /** Null: no limit. */
@@ -85,6 +107,72 @@ export interface DepositLimits {
   limits: DepositLimit[];
 }
 
+/** `POST dead-letters/{id}/discard` */
+export interface Discard {
+  /** For the operators' log. */
+  reason: string;
+}
+
+/** A gateway. */
+export interface GatewayMember {
+  /** Its present start. */
+  boot_id: string;
+  /** Its id. */
+  gateway_id: string;
+  /** When it was heard last: RFC 3339, UTC. */
+  last_heard_at: Timestamp;
+  /** How far it has read what it reads; those of a gateway that was given no id, of all such. */
+  positions: MemberPosition[];
+  /** Its open connections; null where it does not tell. */
+  sockets: number | null;
+}
+
+/** A group. */
+export interface GroupInfo {
+  /** Its name. */
+  group: string;
+  /** How many records it has still to read, in all. */
+  lag: number;
+  /** How many members the brokers know: 0 where members are told their partitions by nobody; null without brokers. */
+  members: number | null;
+  /** What it reads. */
+  partitions: GroupPlace[];
+}
+
+/** A partition that a group reads. */
+export interface GroupPlace {
+  /** The next offset that it reads; null where it has none. */
+  committed: number | null;
+  /** One past the newest. */
+  end: number;
+  /** What lies between; null where it has none. */
+  lag: number | null;
+  /** Its number. */
+  partition: number;
+  /** Its topic. */
+  topic: string;
+}
+
+/** `GET groups` */
+export interface Groups {
+  /** The groups of the contract, and those of gateways that were given an id. */
+  groups: GroupInfo[];
+}
+
+/** A group's lag at an instant. */
+export interface LagSample {
+  /** When: RFC 3339, UTC. */
+  at: Timestamp;
+  /** How many records it had still to read. */
+  lag: number;
+}
+
+/** `GET groups/{group}/lag` */
+export interface Lags {
+  /** Oldest first, one every ten seconds, for an hour, of the process that answers. */
+  samples: LagSample[];
+}
+
 /** A transfer. */
 export interface LedgerEntry {
   /** How much. */
@@ -102,6 +190,43 @@ export interface LedgerEntry {
   /** Whose money, where it is a player's. */
   user_id: UserId | null;
 }
+
+/** A dead letter. */
+export interface Letter {
+  /** The command that the record follows from. */
+  correlation_id: string | null;
+  /** Why it was put aside. */
+  error: string | null;
+  /** When the record was put aside, as the letter says it. */
+  failed_at: string | null;
+  /** Where the letter stands: partition and offset on `events.dead_letter`. */
+  id: string;
+  /** Its key, if that is text. */
+  key: string | null;
+  /** Its offset, where one record is concerned. */
+  offset: number | null;
+  /** Who decided so, or asked for it. */
+  operator: string | null;
+  /** The record's payload: JSON with passwords masked; a string of base64 where it is no JSON, and `***` where it may hold a password. */
+  original: unknown;
+  /** Its partition. */
+  partition: number | null;
+  /** What became of it. */
+  state: LetterState;
+  /** Where the record was. */
+  topic: string | null;
+}
+
+/** What became of a letter. */
+export type LetterState =
+  /** Nothing yet. */
+  | "waiting"
+  /** Somebody asked for it, and what came of that was never told: a process ended meanwhile. */
+  | "unknown"
+  /** It was appended once more. */
+  | "retried"
+  /** It was discarded. */
+  | "discarded";
 
 /** `GET log` */
 export interface LogEntries {
@@ -137,6 +262,66 @@ export interface MaintenanceState {
   message: string;
   /** From then on no room is made; RFC 3339, UTC. */
   starts_at: Timestamp;
+}
+
+/** How far a member has read a partition. */
+export interface MemberPosition {
+  /** How many are left; null where it has none. */
+  lag: number | null;
+  /** The next offset; null where it has none. */
+  next: number | null;
+  /** The partition. */
+  partition: number;
+  /** The topic. */
+  topic: string;
+}
+
+/** `GET members` */
+export interface Members {
+  /** Gateways that were heard within the last minute, by id. */
+  gateways: GatewayMember[];
+  /** The partitions' owners, as the database has them. */
+  owners: OwnerMember[];
+}
+
+/** A message, passwords masked. */
+export interface Message {
+  /** The command that it follows from. */
+  correlation_id: string | null;
+  /** Its headers, as text. */
+  headers: Record<string, unknown>;
+  /** The room's or user's id, mostly. */
+  key: string;
+  /** Its place in the partition. */
+  offset: number;
+  /** Its partition. */
+  partition: number;
+  /** The room that it is about. */
+  room_id: string | null;
+  /** The bytes of key, headers and payload. */
+  size: number;
+  /** When it was appended: RFC 3339, UTC. */
+  timestamp: Timestamp;
+  /** Where it stands. */
+  topic: string;
+  /** `games.event.bigger_dice.rolled`; null where it has none. */
+  type: string | null;
+  /** Who sent it, or else whom it is for or about, where that is one user. */
+  user_id: string | null;
+  /** Its payload: JSON, or a string where it is something else. */
+  value: unknown;
+}
+
+/** `GET topics/{topic}/messages` */
+export interface Messages {
+  /** Whether nothing was left to look at; what is appended later comes with `next_cursor` all the same. */
+  is_at_end: boolean;
+  /** Newest first where the search goes back, oldest first where it goes on. */
+  messages: Message[];
+  /** For `?cursor=`, to go on; null where nothing older is left. */
+  next_cursor: string | null;
+  /** How many records were looked at. */
+  scanned: number;
 }
 
 /** `GET money` */
@@ -221,6 +406,62 @@ export interface OperatorRoom {
   status: string;
   /** When its line last changed, or when it ended. RFC 3339, UTC. */
   updated_at: Timestamp;
+}
+
+/** `GET outbox` */
+export interface Outbox {
+  /** By partition; none on one server with a file, whose log is written in the same transaction. */
+  partitions: OutboxPartition[];
+}
+
+/** What a partition's owner has committed and published. */
+export interface OutboxPartition {
+  /** Batches between them that are kept, up to 100,000. */
+  backlog: number;
+  /** The last batch that is committed. */
+  committed: number;
+  /** How often it was taken over. */
+  epoch: number;
+  /** When the first of them was decided; null where there is none. */
+  oldest_unpublished_at: Timestamp | null;
+  /** Who has it. */
+  owner: string;
+  /** The partition. */
+  partition: number;
+  /** The last batch up to which all is known to be in the log. */
+  published_upto: number;
+}
+
+/** A partition's owner. */
+export interface OwnerMember {
+  /** Its last batch. */
+  batch_no: number;
+  /** How often the partition was taken over. */
+  epoch: number;
+  /** The process, as it is called in the database; `serve` where there is but one. */
+  owner: string;
+  /** The partition; null where one owner has all. */
+  partition: number | null;
+  /** How far each topic that owners read is decided. */
+  positions: MemberPosition[];
+  /** Records that wait to be decided, over all topics that owners read. */
+  queue_depth: number;
+}
+
+/** A partition. */
+export interface PartitionInfo {
+  /** The oldest offset that is kept. */
+  begin: number;
+  /** One past the newest. */
+  end: number;
+  /** Those of them that keep up. */
+  in_sync: number[];
+  /** The broker that leads it; null where there are no brokers, or none leads it. */
+  leader: number | null;
+  /** Its number. */
+  partition: number;
+  /** The brokers that have it. */
+  replicas: number[];
 }
 
 /** A limit that is not in force yet. */
@@ -537,6 +778,52 @@ export interface TimelineEntry {
 
 /** An instant: RFC 3339, UTC. */
 export type Timestamp = string;
+
+/** `GET topics/{topic}` */
+export interface TopicDescribed {
+  /** They, in their order. */
+  by_partition: PartitionInfo[];
+  /** When the oldest record that is kept was appended; null where there is none. */
+  first_timestamp: Timestamp | null;
+  /** When the newest was; null as before. */
+  last_timestamp: Timestamp | null;
+  /** Its name. */
+  name: string;
+  /** How many partitions it has. */
+  partitions: number;
+  /** Records a second over the last minute; null while that is not known yet. */
+  rate_per_s: number | null;
+  /** Offsets that are kept, of all partitions; on Kafka some may be marks, which are no records. */
+  records: number;
+  /** How long records are kept, in milliseconds; null where the log does not tell, below 0 for ever. */
+  retention_ms: number | null;
+  /** Its settings by name; null stands for a secret. */
+  settings: Record<string, unknown>;
+}
+
+/** A topic. */
+export interface TopicInfo {
+  /** When the oldest record that is kept was appended; null where there is none, and in a list of Kafka's. */
+  first_timestamp: Timestamp | null;
+  /** When the newest was; null as before. */
+  last_timestamp: Timestamp | null;
+  /** Its name. */
+  name: string;
+  /** How many partitions it has. */
+  partitions: number;
+  /** Records a second over the last minute; null while that is not known yet. */
+  rate_per_s: number | null;
+  /** Offsets that are kept, of all partitions; on Kafka some may be marks, which are no records. */
+  records: number;
+  /** How long records are kept, in milliseconds; null where the log does not tell, below 0 for ever. */
+  retention_ms: number | null;
+}
+
+/** `GET topics` */
+export interface Topics {
+  /** By name. */
+  topics: TopicInfo[];
+}
 
 /** What became of a command. */
 export interface Trace {

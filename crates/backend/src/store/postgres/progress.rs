@@ -2,6 +2,7 @@
 
 use super::PgPool;
 use crate::store::StoreError;
+use blazing_sun_domain::Millis;
 use std::collections::BTreeMap;
 
 /// How far an owner's batches have come.
@@ -15,12 +16,28 @@ pub struct Progress {
     pub last: u64,
     /// All records of batches up to this one are in the event log.
     pub published_upto: u64,
+    /// How often the partition was taken over.
+    pub epoch: i64,
 }
+
+/// What of a partition's batches is not in the event log yet, or not known to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// The partition.
+    pub partition: u32,
+    /// How many batches, up to [`BACKLOG_BATCHES_MAX`].
+    pub batches: u64,
+    /// When the first of them was decided; none where there is none.
+    pub oldest: Option<Millis>,
+}
+
+/// More batches are not counted.
+pub const BACKLOG_BATCHES_MAX: i64 = 100_000;
 
 impl PgPool {
     /// How far each partition's batches are committed, and published.
     pub async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
-        let sql = "SELECT partition, batch_no, published_upto, owner FROM partition_owner ORDER BY partition";
+        let sql = "SELECT partition, batch_no, published_upto, owner, epoch FROM partition_owner ORDER BY partition";
         let rows = self.rows(sql, &[]).await?;
         let progress = rows.iter().map(|row| {
             Ok(Progress {
@@ -28,6 +45,7 @@ impl PgPool {
                 owner: row.try_get(3)?,
                 last: row.try_get::<_, i64>(1)?.unsigned_abs(),
                 published_upto: row.try_get::<_, i64>(2)?.unsigned_abs(),
+                epoch: row.try_get(4)?,
             })
         });
         progress.collect()
@@ -65,6 +83,25 @@ impl PgPool {
             return Err(StoreError::Corrupt("a number".to_owned()));
         };
         Ok(row.try_get(0)?)
+    }
+
+    /// What of each partition's batches is not known to be in the event log.
+    pub async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        let sql = "SELECT o.partition, count(b.at_ms), min(b.at_ms)
+                   FROM partition_owner o LEFT JOIN LATERAL (
+                       SELECT at_ms FROM batch
+                       WHERE batch.partition = o.partition AND batch_no > o.published_upto
+                       ORDER BY batch_no LIMIT $1
+                   ) b ON TRUE GROUP BY o.partition ORDER BY o.partition";
+        let rows = self.rows(sql, &[&BACKLOG_BATCHES_MAX]).await?;
+        let backlog = rows.iter().map(|row| {
+            Ok(Backlog {
+                partition: row.try_get::<_, i32>(0)?.unsigned_abs(),
+                batches: row.try_get::<_, i64>(1)?.unsigned_abs(),
+                oldest: row.try_get::<_, Option<i64>>(2)?.map(Millis),
+            })
+        });
+        backlog.collect()
     }
 
     /// By partition and topic: the first offset that is not decided.

@@ -1,4 +1,4 @@
-//! What is never printed: passwords, in a record and in the original that a dead letter holds.
+//! What is never shown: passwords, in a record and in the original that a dead letter holds.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -22,8 +22,8 @@ enum Holds {
     Perhaps,
 }
 
-/// A payload's text, without what is never printed.
-pub(super) fn masked(payload: &[u8]) -> Cow<'_, str> {
+/// A payload's text, without what is never shown.
+pub fn masked(payload: &[u8]) -> Cow<'_, str> {
     match search(payload) {
         Holds::Nothing => String::from_utf8_lossy(payload),
         Holds::Perhaps => UNREADABLE.into(),
