@@ -1,7 +1,7 @@
 //! Rooms over HTTP: the list, one with its money and what happened in it, and its end.
 
 use crate::closing::{ClosingError, RoomClosed};
-use crate::timeline::{TimelineEntry, timeline};
+use crate::timeline::{Timeline, TimelineEntry, timeline};
 use crate::{Admin, Console, Endpoint, query};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -97,6 +97,10 @@ pub struct RoomDetails {
     pub members: Vec<RoomMember>,
     /// Its money.
     pub money: RoomMoney,
+    /// The game's state, as everybody was told it last among the events that were looked through; null before play, and
+    /// where the game tells none.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub state: Option<Value>,
     /// What happened, newest first.
     pub timeline: Vec<TimelineEntry>,
     /// For `?cursor=`, to read on in the timeline; null at the end.
@@ -198,7 +202,11 @@ pub async fn details(
         },
     };
     let entries = overview.transfers_of_room(room, None, ENTRIES_MAX).await?;
-    let (timeline, older) = timeline(log, room, before, limit).await?;
+    let Timeline {
+        entries: timeline,
+        older,
+        state,
+    } = timeline(log, room, before, limit).await?;
     let member = |row: MemberRow| RoomMember {
         user_id: row.user,
         username: row.username,
@@ -212,6 +220,7 @@ pub async fn details(
             escrow_cents: overview.escrow(room).await?,
             entries: entries.into_iter().map(LedgerEntry::of).collect(),
         },
+        state,
         timeline,
         next_cursor: older.map(|offset| page::cursor(offset as i64)),
     };
@@ -255,6 +264,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 correlation_id: Some(ROOM.to_owned()),
             }],
         },
+        state: Some(json!({ "current_turn": example_user(), "turn_number": 2 })),
         timeline: vec![TimelineEntry {
             at: "2026-01-31T20:14:00.000Z".to_owned(),
             room_seq: Some(3),

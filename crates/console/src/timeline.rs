@@ -1,12 +1,13 @@
 //! What happened in a room, newest first, from the events that were told of it.
 
-use blazing_sun_backbone::envelope::EventEnvelope;
+use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope};
 use blazing_sun_backbone::log::{EventLog, LogError, Record, Start, Topic};
 use blazing_sun_backbone::messages::header;
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_backbone::topics::GAMES_EVENTS;
 use blazing_sun_domain::RoomId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -34,23 +35,34 @@ pub struct TimelineEntry {
     pub summary: String,
 }
 
-/// At most `limit` events of a room before an offset of its partition, and where the ones before them are.
+/// A page of what happened in a room.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// Newest first.
+    pub entries: Vec<TimelineEntry>,
+    /// Where the ones before these are.
+    pub older: Option<u64>,
+    /// The game's state, as everybody was told it last among what was looked through.
+    pub state: Option<Value>,
+}
+
+/// At most `limit` events of a room before an offset of its partition.
 pub async fn timeline(
     log: &dyn EventLog,
     room: &RoomId,
     before: Option<u64>,
     limit: usize,
-) -> Result<(Vec<TimelineEntry>, Option<u64>), LogError> {
+) -> Result<Timeline, LogError> {
     let topic = Topic::new(GAMES_EVENTS);
     let bounds = log.bounds(&topic).await?;
     let partition = partition_of(room.as_str().as_bytes(), bounds.len() as u32);
     let Some(bounds) = bounds.get(partition as usize) else {
-        return Ok((Vec::new(), None));
+        return Ok(Timeline::default());
     };
     let end = before.map_or(bounds.end, |before| before.min(bounds.end));
     let from = end.saturating_sub(LOOKED_THROUGH_MAX).max(bounds.earliest);
     if from >= end {
-        return Ok((Vec::new(), None));
+        return Ok(Timeline::default());
     }
     let mut found = Vec::new();
     let mut reader = log.subscribe(vec![(topic, partition, Start::Offset(from))])?;
@@ -76,7 +88,22 @@ pub async fn timeline(
         (1.., Some(first)) => Some(first.offset),
         _ => Some(from).filter(|from| *from > bounds.earliest),
     };
-    Ok((page.iter().rev().filter_map(entry_of).collect(), older))
+    Ok(Timeline {
+        entries: page.iter().rev().filter_map(entry_of).collect(),
+        older,
+        state: found.iter().rev().find_map(state_of),
+    })
+}
+
+/// What a game tells everybody of where it stands: `games.event.<game>.state`.
+fn state_of(record: &Record) -> Option<Value> {
+    let event_type = record.headers.text(header::EVENT_TYPE)?;
+    let is_to_all = record.headers.text(header::AUDIENCE) == Some(AudienceKind::Room.as_str());
+    if !is_to_all || !event_type.ends_with(".state") {
+        return None;
+    }
+    let envelope = EventEnvelope::parse(&record.payload).ok()?;
+    serde_json::from_str(envelope.payload.get()).ok()
 }
 
 fn entry_of(record: &Record) -> Option<TimelineEntry> {

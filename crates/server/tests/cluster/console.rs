@@ -5,6 +5,7 @@ use crate::console_api::{
 };
 use crate::operators::user;
 use blazing_sun_harness::{Client, Cluster};
+use serde_json::Value;
 
 pub async fn operator(cluster: &mut Cluster, backend: usize) -> Console {
     let create = ["create", "--username", "Ada", "--role", "admin"];
@@ -52,6 +53,17 @@ async fn games_players_and_money_are_seen_and_changed_at_any_backend() {
     );
     let listed = cluster.tool(&["rooms", "--status", "ended"]).await;
     assert!(String::from_utf8_lossy(&listed.stdout).contains(&room));
+    let waiting = hosts.create_room("Later").await;
+    let close = ["room", "close", &waiting, "--reason", "abandoned", "--json"];
+    let closed = cluster.tool(&close).await;
+    let closed: Value = serde_json::from_slice(&closed.stdout).expect("JSON");
+    assert_eq!(closed["is_new"], true);
+    hosts.event("games.event.seed_revealed").await;
+    let ended = closed["command_id"].as_str().expect("a command");
+    let traced = cluster.tool(&["trace", ended]).await;
+    let said = String::from_utf8_lossy(&traced.stdout);
+    assert!(traced.status.success(), "{said}");
+    assert!(said.contains("games.event.seed_revealed"), "{said}");
     a_player_is_seen_and_changed(&console, &other).await;
     the_books_are_audited(&console).await;
 }

@@ -154,6 +154,7 @@ pub async fn a_game_is_seen_and_closed(
     let of_roll = of_roll.expect("the roll in the timeline");
     assert_eq!(of_roll["correlation_id"], roll.to_string());
     assert_eq!(of_roll["type"], "games.event.bigger_dice.rolled");
+    assert_eq!(seen["state"]["type"], "bigger_dice.state", "{seen:#}");
     let fee = text(&seen["money"]["entries"][0]["correlation_id"]);
     let paid = console.ok(&format!("trace/{fee}")).await;
     assert!(kinds(&paid).contains(&"ledger".to_owned()), "{paid:#}");

@@ -4,8 +4,10 @@ use crate::console_api::{
     Console, a_game_is_seen_and_closed, a_player_is_seen_and_changed, the_books_are_audited,
 };
 use crate::users::{answer, refusal};
-use blazing_sun_harness::{Client, TestServer, text};
+use blazing_sun_harness::{Client, TestServer, program, text, within};
 use serde_json::{Value, json};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 pub async fn operator(server: &TestServer) -> (String, Console) {
     let data_dir = server.data_dir();
@@ -190,4 +192,42 @@ async fn tools_trace_list_show_and_close_beside_a_server_and_without() {
         "{listed:#}"
     );
     assert_eq!(server.audit().await["clean"], true);
+}
+
+#[tokio::test]
+async fn watched_books_tell_what_moved_and_end_where_they_differ() {
+    let mut server = TestServer::start().await;
+    let guest = server.guest().await;
+    let data_dir = server.data_dir();
+    let mut watch = program(&["audit", "--watch", "1"]);
+    let mut watch = watch
+        .arg("--data-dir")
+        .arg(&data_dir)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("started");
+    let mut lines = BufReader::new(watch.stdout.take().expect("its output")).lines();
+    let mut until = async |wanted: &str| {
+        let found = async {
+            while let Some(line) = lines.next_line().await.expect("a line") {
+                if line.contains(wanted) {
+                    return;
+                }
+            }
+            panic!("it ended before `{wanted}`");
+        };
+        within(wanted, found).await;
+    };
+    until("all zero: no differences").await;
+    let credit = ["user", "credit", &guest.user_id, "--amount-cents", "250"];
+    answer(&credit, &data_dir).await;
+    until("players 5250 (+250), mint -5250 (-250), sum 0, all zero").await;
+    server.terminate().await;
+    let database = rusqlite::Connection::open(data_dir.join("blazing-sun.db")).expect("opened");
+    let steal = "UPDATE account_balance SET balance = balance - 1 WHERE account LIKE 'player/%'";
+    assert_eq!(database.execute(steal, []).expect("changed"), 1);
+    until("WRONG").await;
+    let ended = within("the end", watch.wait()).await.expect("ended");
+    assert_eq!(ended.code(), Some(1));
 }

@@ -647,6 +647,8 @@ export interface RoomDetails {
   quarantined: Timestamp | null;
   /** Its line. */
   room: OperatorRoom;
+  /** The game's state, as everybody was told it last among the events that were looked through; null before play, and where the game tells none. */
+  state: Record<string, unknown> | null;
   /** What happened, newest first. */
   timeline: TimelineEntry[];
 }
