@@ -107,6 +107,22 @@ check_proxy() {
   find_nginx >/dev/null || debian_install "nginx, which makes a cluster one address" nginx-light
 }
 
+# Debian would start it at once, on every address of the machine: tests start their own.
+check_prometheus() {
+  local policy=/usr/sbin/policy-rc.d own=
+  have prometheus && have promtool && return
+  if ((EUID == 0)) && have apt-get && [[ ! -e $policy ]]; then
+    own=1
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+  fi
+  (debian_install "Prometheus, which alerts and the dashboard are tested with" prometheus) || {
+    [[ -z $own ]] || rm -f "$policy"
+    exit 1
+  }
+  [[ -z $own ]] || rm -f "$policy"
+}
+
 check_schemathesis() {
   find_python >/dev/null || debian_install "Python with venv, which runs the API's fuzzer" python3-venv
   find_python >/dev/null || die "Python 3.11 or newer with its module venv is needed; Debian calls it python3-venv."
@@ -161,6 +177,7 @@ case "${1:-test}" in
     check_servers
     check_proxy
     check_chromium
+    check_prometheus
     check_stripe_mock
     check_schemathesis
     cargo_install cargo-deny "$CARGO_DENY_VERSION" "$CARGO_DENY"

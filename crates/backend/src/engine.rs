@@ -12,6 +12,7 @@ use self::durability::{Outcome, Syncer};
 use crate::chat::ChatRules;
 use crate::directory::Directory;
 use crate::live::Live;
+use crate::metrics::METRICS;
 use crate::outgoing::Outgoing;
 use crate::partition::{
     Held, JOURNAL_TOPIC, ListAnswer, ListQuery, Partition, Rules, Turn, panic_text,
@@ -21,6 +22,7 @@ use crate::recovery::{RecentBatches, SAVED_PER_BATCH};
 use crate::steady_clock::SteadyClock;
 use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
 use crate::store::{Ownership, Store, StoreError, Writes};
+use crate::traced::Committing;
 use crate::wallet::WalletRules;
 use blazing_sun_backbone::clock;
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
@@ -34,7 +36,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
@@ -123,6 +125,7 @@ pub enum EngineError {
 /// A running engine.
 pub struct Engine {
     log: SqliteLog,
+    partitions: u32,
     access: SqliteAccess,
     committed: watch::Receiver<u64>,
     held_asked: HeldAsked,
@@ -134,6 +137,8 @@ pub struct Engine {
 impl Engine {
     /// Opens the file, takes it over, recovers what was running, and goes on.
     pub fn start(options: EngineOptions) -> Result<Engine, EngineError> {
+        // So that they are there, as 0, before anything happens.
+        LazyLock::force(&METRICS);
         let mut connection = open_writer(&options.path)?;
         migrate(&mut connection)?;
         keep_money(&connection, options.wallet.money(&options.currency))?;
@@ -235,6 +240,7 @@ impl Engine {
             .map_err(|error| EngineError::System(error.to_string()))?;
         Ok(Engine {
             log,
+            partitions: options.partitions,
             access,
             committed,
             held_asked,
@@ -262,6 +268,11 @@ impl Engine {
     /// Counts commits; changes whenever something new can be read.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.committed.clone()
+    }
+
+    /// How many partitions it has, which are all.
+    pub fn partitions(&self) -> u32 {
+        self.partitions
     }
 
     /// How much it holds in memory; none once it has ended.
@@ -475,7 +486,10 @@ impl Running {
             // Long enough for clients to hear of it.
             std::thread::sleep(Duration::from_millis(20));
         }
+        let begun = Instant::now();
         let decided = self.decide(&mut batch, &mut writes, &mut queries, &work);
+        let decided_at = Instant::now();
+        let committing = Committing::begin(self.outgoing.take_traced());
         let changed = !batch.records().is_empty()
             || !writes.rooms.is_empty()
             || !writes.inboxes.is_empty()
@@ -497,6 +511,7 @@ impl Running {
         let told = self.store.take_outcomes();
         let (jobs, written) = (Arc::clone(&self.jobs), self.jobs.begun());
         if let Err(error) = outcome {
+            METRICS.commit_failures.inc();
             self.presence_is_unwritten(&writes.presence);
             told.into_iter().for_each(|outcome| outcome(false));
             if self.syncer.is_at_rest() {
@@ -511,6 +526,17 @@ impl Running {
             }
             return self.after_failure(now, batch, accepted, error);
         }
+        let committed_at = Instant::now();
+        let publishing = committing.map(|committing| committing.committed());
+        let inputs: usize = accepted.iter().map(Accepted::records).sum();
+        if inputs > 0 {
+            METRICS.batch_records.observe(inputs as f64);
+            METRICS.decide.observe((decided_at - begun).as_secs_f64());
+            METRICS
+                .commit
+                .observe((committed_at - decided_at).as_secs_f64());
+        }
+        METRICS.committed(&writes);
         self.recent.note(batch.batch_no(), batch.records().len());
         self.store.appender.set_floor(writes.floor);
         self.last_commit = now;
@@ -535,6 +561,12 @@ impl Running {
             for accepted in accepted {
                 (accepted.appended)(accepted.outcome);
             }
+            if inputs > 0 {
+                METRICS
+                    .publish
+                    .observe(committed_at.elapsed().as_secs_f64());
+            }
+            drop(publishing);
             committed.send_modify(|count| *count += 1);
             for query in queries {
                 // A directory that has ended answers nobody; the client asks again.
@@ -643,6 +675,12 @@ struct Accepted {
     /// One past its last record in the batch.
     end: usize,
     appended: Appended,
+}
+
+impl Accepted {
+    fn records(&self) -> usize {
+        self.outcome.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// Decides every record of the batch, those too that deciding adds.

@@ -1,5 +1,6 @@
 //! How decisions become records: envelopes, headers and the dense `outbox_seq` of every event topic.
 
+use crate::traced::Traced;
 use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope, PRODUCER_BACKEND};
 use blazing_sun_backbone::log::{
     Headers, HeadersBuilder, NewRecord, Record, Topic, put_header, put_header_with,
@@ -85,6 +86,10 @@ pub struct Outgoing {
     /// A record while it is written: headers, then payload.
     scratch: Vec<u8>,
     arena: BytesMut,
+    /// What of the trace of the command that is being decided goes into headers.
+    traceparent: Option<String>,
+    /// Commands of the batch that are part of a trace.
+    traced: Vec<Traced>,
     /// Made and not yet appended.
     pub records: Vec<NewRecord>,
 }
@@ -106,8 +111,41 @@ impl Outgoing {
             from: None,
             scratch: Vec::new(),
             arena: BytesMut::new(),
+            traceparent: None,
+            traced: Vec::new(),
             records: Vec::new(),
         }
+    }
+
+    /// What is made from now on comes of this command, if it is part of a trace.
+    pub(crate) fn begin_command(&mut self, record: &Record) {
+        let traced = Traced::take(record);
+        self.traceparent = traced.as_ref().map(Traced::traceparent);
+        self.traced.extend(traced);
+    }
+
+    /// Notes what the command is, once it is read.
+    pub(crate) fn command_is(&mut self, event_type: &str, correlation_id: &str) {
+        if self.traceparent.is_some()
+            && let Some(traced) = self.traced.last_mut()
+        {
+            traced.is_of(event_type, correlation_id);
+        }
+    }
+
+    /// What is made from now on comes of something else.
+    pub(crate) fn end_command(&mut self) {
+        if self.traceparent.take().is_some()
+            && let Some(traced) = self.traced.last()
+        {
+            traced.decided();
+        }
+    }
+
+    /// The batch's commands that are part of a trace.
+    pub(crate) fn take_traced(&mut self) -> Vec<Traced> {
+        self.traceparent = None;
+        std::mem::take(&mut self.traced)
     }
 
     /// From now on this is for one partition alone, and numbers what it sends to consumed topics, so that
@@ -164,6 +202,7 @@ impl Outgoing {
     /// Forgets what was made and not committed: every numbering begins anew that is not set again.
     pub fn forget(&mut self) {
         self.records.clear();
+        self.take_traced();
         self.events_seq.clear();
         self.outbox_seq.clear();
     }
@@ -264,6 +303,9 @@ impl Outgoing {
         let out = &mut self.scratch;
         out.clear();
         put_headers(out, &event, event_id, outbox_seq);
+        if let Some(traceparent) = &self.traceparent {
+            put_header(out, header::TRACEPARENT, traceparent.as_bytes());
+        }
         let payload_at = out.len();
         put_envelope(out, &event, event_id, &self.now_text);
         let stored = Outgoing::store(&mut self.arena, out);
@@ -302,6 +344,9 @@ impl Outgoing {
         headers.push(header::EVENT_TYPE, envelope.event_type.as_bytes());
         if let Some(correlation_id) = &envelope.correlation_id {
             headers.push(header::CORRELATION_ID, correlation_id.as_bytes());
+        }
+        if let Some(traceparent) = &self.traceparent {
+            headers.push(header::TRACEPARENT, traceparent);
         }
         if let Some(from) = self.from {
             let outbox_seq = self.next_outbox_seq(topic, partition);
@@ -355,6 +400,9 @@ impl Outgoing {
         headers
             .push("event_id", event_id)
             .push("outbox_seq", outbox_seq.to_string());
+        if let Some(traceparent) = &self.traceparent {
+            headers.push(header::TRACEPARENT, traceparent);
+        }
         let payload = to_json(json).into();
         let record = NewRecord {
             topic,

@@ -8,6 +8,7 @@ mod begin;
 mod caution;
 mod consumer;
 mod failure;
+mod figures;
 mod forwarded;
 mod hold;
 mod horizon;
@@ -27,6 +28,7 @@ mod retries;
 mod shared;
 mod tails;
 
+pub use self::figures::Figures;
 pub use self::identity::{Adopted, Configured, adopt_topics, mismatches};
 pub use self::readiness::{NotReady, Readiness};
 
@@ -40,6 +42,7 @@ use self::shared::Shared;
 use self::tails::Tails;
 use crate::chat::ChatRules;
 use crate::live::Live;
+use crate::metrics::METRICS;
 use crate::partition::{Held, Rules, panic_text};
 use crate::store::StoreError;
 use crate::store::postgres::{PgDirectory, PgOptions, PgPool};
@@ -52,18 +55,16 @@ use blazing_sun_domain::{Cents, Games};
 use parking_lot::Mutex;
 use rdkafka::error::KafkaError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 /// How long owners save beside what they decide, before they end.
 const SAVE_WITHIN: Duration = Duration::from_secs(5);
 /// How long owners are given for their last batch.
 const END_WITHIN: Duration = Duration::from_secs(15);
-/// How long somebody waits to hear how much is held.
-const HELD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a backend is started with.
 pub struct OwnerOptions {
@@ -224,6 +225,8 @@ pub struct Backend {
 impl Backend {
     /// Brings topics and schema about, and joins those who own partitions. Within a runtime.
     pub async fn start(options: OwnerOptions) -> Result<Backend, OwnerError> {
+        // So that they are there, as 0, before anything happens.
+        LazyLock::force(&METRICS);
         let kafka = options.kafka.clone();
         let connect = move || -> Result<(KafkaLog, KafkaOffsets), LogError> {
             let log = KafkaLog::connect(kafka.clone(), None)?;
@@ -281,25 +284,17 @@ impl Backend {
 
     /// How much it holds in memory; none where an owner does not answer.
     pub async fn held(&self) -> Option<Held> {
-        let mut all = Held::default();
-        let asked = self.shared.mailboxes.iter().map(|mailbox| {
-            let (sender, receiver) = oneshot::channel();
-            mailbox.ask_held(sender);
-            receiver
-        });
-        let asked = asked.collect::<Vec<_>>();
-        let until = tokio::time::Instant::now() + HELD_WITHIN;
-        for receiver in asked {
-            all.add(tokio::time::timeout_at(until, receiver).await.ok()?.ok()?);
-        }
-        Some(all)
+        self.figures().held().await
+    }
+
+    /// What it has before it and behind it.
+    pub fn figures(&self) -> Figures {
+        Figures::of(&self.shared)
     }
 
     /// The partitions that it owns and decides in.
     pub fn owned(&self) -> Vec<u32> {
-        let mailboxes = (0..).zip(self.shared.mailboxes.iter());
-        let owned = mailboxes.filter(|(_, mailbox)| matches!(mailbox.wanted(), Wanted::Owned(_)));
-        owned.map(|(partition, _)| partition).collect()
+        figures::owned(&self.shared.mailboxes)
     }
 
     /// Waits until the backend ends by itself, which is always a failure.
@@ -418,6 +413,7 @@ fn share(
         commits: commits_sender,
         told: Mutex::default(),
         decided: (0..partitions).map(|_| Mutex::default()).collect(),
+        unpublished: (0..partitions).map(|_| AtomicU64::new(0)).collect(),
         tails: Tails {
             options: options.kafka,
             offsets,

@@ -25,6 +25,7 @@ pub(crate) use rooms::panic_text;
 use crate::chat::ChatRules;
 use crate::inbox::Inbox;
 use crate::live::Live;
+use crate::metrics::ByOutcome;
 use crate::outgoing::{Cause, Outgoing};
 use crate::store::{Store, StoreError, Writes};
 use crate::wallet::WalletRules;
@@ -181,6 +182,8 @@ pub struct Partition {
     /// What users have taken of chat outside of rooms.
     chat_taken: FxHashMap<UserId, ChatTaken>,
     topics: TopicNames,
+    /// Counters of games' own commands.
+    counters: Vec<(&'static str, ByOutcome)>,
 }
 
 /// The topics that a partition compares records with.
@@ -219,6 +222,7 @@ impl Partition {
                 chat_commands: Topic::new(topics::CHAT_COMMANDS),
                 journal: Topic::new(JOURNAL_TOPIC),
             },
+            counters: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 pub mod bank;
 mod clean;
 mod finished;
+mod metrics;
 pub mod payment;
 pub mod secret;
 mod service;

@@ -12,6 +12,7 @@ mod publisher;
 
 pub use gauge::Gauge;
 
+use crate::metrics::METRICS;
 use crate::payment::Terms;
 use crate::secret::Secret;
 use crate::store::{Backlog, JournalRow, PaymentStore, Place, StoreError};
@@ -22,7 +23,7 @@ use blazing_sun_backbone::clock;
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_domain::{Millis, UserId};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -255,6 +256,8 @@ impl Checkout {
         store: Arc<dyn PaymentStore>,
     ) -> Result<Checkout, StartError> {
         check(&options)?;
+        // So that they are there, as 0, before anything happens.
+        LazyLock::force(&METRICS);
         let stripe = StripeClient::new(&options.stripe)?;
         let shared = Arc::new(Shared {
             options,

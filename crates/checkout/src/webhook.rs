@@ -4,6 +4,7 @@
 pub mod signature;
 
 use crate::clean::clean;
+use crate::metrics::{METRICS, Webhook};
 use crate::service::Shared;
 use crate::store::{EventSource, NewEvent};
 use crate::stripe::{Event, is_id};
@@ -117,6 +118,19 @@ impl IntoResponse for Refused {
 }
 
 async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Result<StatusCode, Refused> {
+    let taken = keep(&shared, request).await;
+    METRICS.webhook(match &taken {
+        Ok(0) => Webhook::Repeated,
+        Ok(_) => Webhook::Kept,
+        Err(Refused::Signature(_)) => Webhook::Signature,
+        Err(Refused::TooLarge | Refused::Slow | Refused::Unreadable(_)) => Webhook::Unreadable,
+        Err(Refused::Store) => Webhook::NotKept,
+    });
+    taken.map(|_| StatusCode::OK)
+}
+
+/// Keeps an event; how many are new by it.
+async fn keep(shared: &Shared, request: Request) -> Result<u64, Refused> {
     let (head, body) = request.into_parts();
     let taken = tokio::time::timeout(BODY_WITHIN, body_of(body)).await;
     let body = taken.map_err(|_| Refused::Slow)??;
@@ -154,13 +168,13 @@ async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Result<Sta
         received_at: now,
     };
     let added = shared.store.add_events(vec![event]).await;
-    if let Err(error) = added {
+    let added = added.map_err(|error| {
         tracing::error!(%error, "a webhook could not be kept; the provider will send it again");
-        return Err(Refused::Store);
-    }
+        Refused::Store
+    })?;
     kill_point!(WebhookKept);
     shared.events_due.notify_one();
-    Ok(StatusCode::OK)
+    Ok(added)
 }
 
 async fn body_of(body: Body) -> Result<Bytes, Refused> {

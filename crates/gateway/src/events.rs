@@ -265,6 +265,25 @@ pub(crate) struct Known<'a> {
     pub(crate) event_type: Option<&'a str>,
     correlation_id: Option<&'a str>,
     membership: Option<&'a [u8]>,
+    /// The trace that it is part of.
+    pub(crate) traceparent: Option<&'a [u8]>,
+}
+
+impl Known<'_> {
+    /// Whom it is for, where it is for some users alone.
+    pub(crate) fn recipients(&self) -> Option<Vec<UserId>> {
+        self.recipients.map(parse_users)
+    }
+
+    /// The room that it is about.
+    pub(crate) fn room(&self) -> Option<RoomId> {
+        self.room_id?.parse().ok()
+    }
+
+    /// What it follows from.
+    pub(crate) fn correlation_id(&self) -> Option<&str> {
+        self.correlation_id
+    }
 }
 
 /// Reads a record's headers once.
@@ -278,6 +297,7 @@ pub(crate) fn known(headers: &Headers) -> Known<'_> {
         event_type: None,
         correlation_id: None,
         membership: None,
+        traceparent: None,
     };
     for (name, value) in headers.iter() {
         let text = || {
@@ -294,6 +314,7 @@ pub(crate) fn known(headers: &Headers) -> Known<'_> {
             b"event_type" => known.event_type = text(),
             b"correlation_id" => known.correlation_id = text(),
             b"membership" => known.membership = Some(value),
+            b"traceparent" => known.traceparent = Some(value),
             _ => {}
         }
     }

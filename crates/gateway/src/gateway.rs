@@ -3,6 +3,7 @@
 use crate::config::GatewayConfig;
 use crate::frames;
 use crate::live::Rates;
+use crate::metrics::METRICS;
 use crate::presence;
 use crate::readiness::{self, NotReady};
 use crate::router;
@@ -14,11 +15,11 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::routing::get;
 use blazing_sun_backbone::credentials::{PasswordSealer, TokenVerifier};
-use blazing_sun_backbone::log::{EventLog, LogError};
+use blazing_sun_backbone::log::{EventLog, LogError, Topic};
 use blazing_sun_domain::UserId;
 use serde::Serialize;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -76,6 +77,36 @@ impl Control {
         self.0.live.set_news(envelope);
     }
 
+    /// What waits to be written to sockets, but for what the system would not take yet.
+    pub fn waiting(&self) -> Waiting {
+        let sockets: Vec<Arc<Socket>> = self.0.connections.lock().values().cloned().collect();
+        let mut waiting = Waiting::default();
+        for socket in sockets {
+            let bytes = socket.state.lock().behind();
+            waiting.bytes = waiting.bytes.saturating_add(bytes);
+            waiting.bytes_most = waiting.bytes_most.max(bytes);
+        }
+        waiting
+    }
+
+    /// How many records of each event topic are not read yet; none where log or router do not answer.
+    pub async fn lag(&self) -> Option<Vec<(&'static str, u64)>> {
+        let mut ends = Vec::new();
+        for name in router::READ {
+            ends.push((name, self.0.log.bounds(&Topic::new(name)).await.ok()?));
+        }
+        let positions = self.positions().await?;
+        let lag = ends.into_iter().map(|(name, bounds)| {
+            let of_topic = positions.iter().filter(|at| at.topic == name);
+            let behind = of_topic.filter_map(|at| {
+                let end = bounds.get(at.partition as usize)?.end;
+                Some(end.saturating_sub(at.next))
+            });
+            (name, behind.sum())
+        });
+        Some(lag.collect())
+    }
+
     /// Closes all of a user's connections to the gateway.
     pub fn close_user(&self, user: UserId) {
         self.0
@@ -100,6 +131,15 @@ pub struct Held {
     pub follows: usize,
     /// Connections that watch the lobby.
     pub watchers: usize,
+}
+
+/// What waits to be written to sockets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Bytes, of all of them.
+    pub bytes: u64,
+    /// Of the one with the most.
+    pub bytes_most: u64,
 }
 
 /// How far a gateway has read a partition.
@@ -155,6 +195,8 @@ impl Gateway {
     }
 
     fn with(shared: Arc<Shared>, reading: impl Future<Output = ()> + Send + 'static) -> Gateway {
+        // So that they are there, as 0, before anything happens.
+        LazyLock::force(&METRICS);
         let tasks = vec![tokio::spawn(reading), tokio::spawn(sweep(shared.clone()))];
         Gateway { shared, tasks }
     }

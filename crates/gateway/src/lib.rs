@@ -15,6 +15,7 @@ mod limits;
 mod live;
 mod lobby;
 mod messages;
+mod metrics;
 mod presence;
 mod readiness;
 mod rooms;
@@ -28,7 +29,7 @@ mod upgrade;
 pub mod wire;
 
 pub use config::{GatewayConfig, InvalidNetwork, Limits, Network, Rate};
-pub use gateway::{Control, Gateway, Held, ReadPosition, StartError};
+pub use gateway::{Control, Gateway, Held, ReadPosition, StartError, Waiting};
 pub use live::Rates;
 pub use readiness::NotReady;
 pub use upgrade::{PATH, operation};

@@ -3,6 +3,7 @@
 use crate::commands::{self, Command, GatewayCode, Message, Refused, Seen};
 use crate::events::push_string;
 use crate::frames;
+use crate::metrics::METRICS;
 use crate::presence;
 use crate::shared::{Addressee, Answer, Draft, Shared, now};
 use crate::socket::{Closing, Identity, Socket, Sync};
@@ -10,10 +11,12 @@ use crate::wire::{Authenticated, HeartbeatAck, Welcome};
 use blazing_sun_backbone::credentials::{Claims, TokenError};
 use blazing_sun_backbone::log::NewRecord;
 use blazing_sun_backbone::messages::{SYNC_USER, sync_user, typed_payload};
+use blazing_sun_backbone::trace::{self, Span, SpanKind};
 use blazing_sun_domain::RoomId;
 use blazing_sun_domain::room::events::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 use uuid::Uuid;
 
 /// Refused messages, less those that were not, after which a client is cut off.
@@ -32,6 +35,8 @@ pub(crate) fn welcome(socket: &Socket) {
 
 /// Does what the message asks, or says why not.
 pub(crate) fn handle(shared: &Arc<Shared>, socket: &Arc<Socket>, refused: &mut u32, text: &str) {
+    METRICS.frames.inc();
+    let heard = trace::now();
     let message = commands::parse(text, || shared.fresh_id());
     let cost = message.as_ref().map_or(1, Message::cost);
     if !has_rate(shared, socket, cost) {
@@ -65,7 +70,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, socket: &Arc<Socket>, refused: &mut u
                 tables.watch(socket, watch, game_type.as_deref());
             }
         }),
-        Ok(Message::Command(command)) => submit(shared, socket, &command),
+        Ok(Message::Command(command)) => submit(shared, socket, &command, heard),
         Err(refused) => Err(refused),
     };
     if let Err(refused) = done {
@@ -94,6 +99,7 @@ fn is_refused_too_often(socket: &Socket, refused: &mut u32) -> bool {
 }
 
 fn refuse(socket: &Socket, refused: &Refused) {
+    METRICS.refused(refused.code);
     socket.push(frames::text(&refused.frame()));
 }
 
@@ -296,6 +302,7 @@ fn ask<const N: usize>(
             correlation_id: Some(id),
             actor: &identity.actor,
             addressee: Addressee::User(identity.user),
+            trace: None,
             payload_bytes: 128 + 80 * named.len(),
         },
         |out| {
@@ -318,9 +325,12 @@ fn submit(
     shared: &Arc<Shared>,
     socket: &Arc<Socket>,
     command: &Command<'_>,
+    heard: Option<SystemTime>,
 ) -> Result<(), Refused> {
     let command_id = command.command_id;
     let identity = identity_of(socket, Some(command_id))?;
+    // Of the client's own fields none can name a trace.
+    let mut frame = Span::root("gateway.frame", SpanKind::Server, heard);
     let room = command.room_of(identity.user);
     let sealed = match &command.password {
         Some(password) => {
@@ -332,12 +342,31 @@ fn submit(
         None => None,
     };
     let user_key = identity.user.to_string();
+    let topic = match command.is_chat() {
+        true => &shared.chat_commands,
+        false => &shared.games_commands,
+    };
+    let append = frame.as_mut().map(|frame| {
+        frame.set("correlation_id", command_id.to_string());
+        frame.set("command.type", command.event_type.clone().into_owned());
+        frame.set("user.id", identity.user.to_string());
+        frame.set("socket.id", socket.id.to_string());
+        if let Some(room) = &room {
+            frame.set("room.id", room.to_string());
+        }
+        let since = SystemTime::now();
+        let mut append = Span::child(
+            frame.as_parent(),
+            "gateway.append",
+            SpanKind::Producer,
+            since,
+        );
+        append.set("correlation_id", command_id.to_string());
+        append.set("messaging.destination.name", topic.to_string());
+        append
+    });
     let draft = Draft {
-        topic: if command.is_chat() {
-            &shared.chat_commands
-        } else {
-            &shared.games_commands
-        },
+        topic,
         key: room.as_ref().map_or(&user_key, |room| room.as_str()),
         event_type: &command.event_type,
         correlation_id: Some(command_id),
@@ -346,13 +375,21 @@ fn submit(
             Some(room) => Addressee::Room(room),
             None => Addressee::User(identity.user),
         },
+        trace: append.as_ref().map(Span::as_parent),
         payload_bytes: command.payload_bytes() + sealed.as_ref().map_or(0, String::len),
     };
     let record = shared.record(&draft, |out| {
         command.write_payload(room.as_ref(), sealed.as_deref(), out)
     });
     let asking = socket.clone();
+    METRICS.commands.inc();
     let taken = shared.append(vec![record], move |shared, durable| {
+        if let Some(mut append) = append
+            && !durable
+        {
+            append.fail("the event log did not keep it");
+        }
+        drop(frame);
         shared.answer(Answer {
             socket: asking,
             command_id,

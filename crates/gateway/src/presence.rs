@@ -66,6 +66,7 @@ pub(crate) fn records(
         correlation_id: None,
         actor: &identity.actor,
         addressee,
+        trace: None,
         payload_bytes: 256,
     };
     let (presence, system) = match online {
@@ -157,6 +158,7 @@ pub(crate) async fn beat(shared: Arc<Shared>, every: Duration) {
                 correlation_id: None,
                 actor: SYSTEM_ACTOR,
                 addressee: Addressee::Everyone,
+                trace: None,
                 payload_bytes: 128,
             },
             |out| {

@@ -1,17 +1,19 @@
 //! The one task that reads the event topics and hands every record to the tables.
 
-use crate::events;
+use crate::events::{self, Known};
 use crate::frames;
 use crate::gateway::ReadPosition;
 use crate::messages;
-use crate::shared::{Answer, Shared};
+use crate::metrics::METRICS;
+use crate::shared::{Answer, Shared, now};
 use crate::socket::Closing;
 use crate::starts;
 use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::log::{LogError, Record, Start, Subscription, Topic};
 use blazing_sun_backbone::topics;
+use blazing_sun_backbone::trace::{self, Parent, Span, SpanKind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// Answers to commands wait so long for events that came of them, to leave in the same write.
@@ -256,12 +258,46 @@ fn tell_positions(shared: &Shared, reader: &Reader) {
     }
 }
 
+/// The span of a record that is part of a trace.
+fn delivery(record: &Record, known: &Known<'_>) -> Option<Span> {
+    let traceparent = known.traceparent.filter(|_| trace::is_on())?;
+    let parent = Parent::parse(traceparent)?;
+    let mut span = Span::child(
+        parent,
+        "gateway.deliver",
+        SpanKind::Consumer,
+        SystemTime::now(),
+    );
+    span.set("messaging.destination.name", record.topic.to_string());
+    span.set(
+        "messaging.destination.partition.id",
+        i64::from(record.partition),
+    );
+    span.set("messaging.kafka.offset", record.offset as i64);
+    if let Some(event_type) = known.event_type {
+        span.set("event.type", event_type.to_owned());
+    }
+    if let Some(id) = known.correlation_id() {
+        span.set("correlation_id", id.to_owned());
+    }
+    Some(span)
+}
+
+/// How old the newest is of what was read at once.
+fn observe_age(records: &[Record]) {
+    if let Some(last) = records.last() {
+        let age_ms = (now().0 - last.timestamp.0).max(0);
+        METRICS.event_age.observe(age_ms as f64 / 1_000.0);
+    }
+}
+
 async fn route(
     shared: &Arc<Shared>,
     reader: &mut Reader,
     records: &[Record],
     answers: &mut Vec<Answer>,
 ) {
+    observe_age(records);
     let mut rest = records;
     while !rest.is_empty() {
         {
@@ -276,9 +312,13 @@ async fn route(
                 if starts::is_start(known.event_type) {
                     starts::hear(shared, record);
                 }
+                METRICS.read(record.topic.as_str());
                 if reader.admits(record, known.outbox_seq) {
                     kill_point!(Routed);
-                    tables.route(record, known);
+                    match delivery(record, &known) {
+                        None => tables.route(record, known),
+                        Some(span) => tables.route_traced(record, known, span),
+                    }
                 }
                 count += 1;
                 bytes += record.payload.len();

@@ -15,6 +15,7 @@ use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::is_planted;
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::topics;
+use blazing_sun_backbone::trace::{Parent, Span};
 use blazing_sun_domain::{RoomId, UserId};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -29,6 +30,9 @@ const NARROW_BYTES_MAX: usize = 4 * 1024;
 /// What watchers of the lobby get at once: well below what cuts off one who reads slowly.
 const LOBBY_BYTES_MAX: usize = 64 * 1024;
 
+/// Writes to more sockets than these are no spans of one event's.
+const TRACED_SOCKETS_MAX: usize = 16;
+
 /// Who is connected here, and what for.
 #[derive(Debug)]
 pub(crate) struct Tables {
@@ -41,6 +45,8 @@ pub(crate) struct Tables {
     /// Rooms with staged frames.
     touched: Vec<RoomId>,
     to_wake: Vec<Arc<Socket>>,
+    /// Sockets that get something of a trace with what is routed.
+    traced: Vec<Traced>,
     body: Vec<u8>,
     ring_bytes_max: usize,
     now_ms: u64,
@@ -50,6 +56,13 @@ pub(crate) struct Tables {
 struct User {
     sockets: Vec<Arc<Socket>>,
     meter: Arc<Meter>,
+}
+
+#[derive(Debug)]
+struct Traced {
+    socket: Arc<Socket>,
+    parent: Parent,
+    correlation_id: String,
 }
 
 #[derive(Debug)]
@@ -94,6 +107,7 @@ impl Tables {
             lobby: Lobby::default(),
             touched: Vec::new(),
             to_wake: Vec::new(),
+            traced: Vec::new(),
             body: Vec::new(),
             ring_bytes_max,
             now_ms: 0,
@@ -230,8 +244,37 @@ impl Tables {
         self.exit(&route);
     }
 
+    /// The same for a record that is part of a trace.
+    pub(crate) fn route_traced(&mut self, record: &Record, known: Known<'_>, mut span: Span) {
+        let woken = self.to_wake.len();
+        self.route(record, known);
+        let users = known.recipients();
+        let mut sockets: Vec<Arc<Socket>> = self.to_wake[woken..].to_vec();
+        if let Some(room) = known.room()
+            && users.is_none()
+            && self.touched.contains(&room)
+            && let Some(entry) = self.rooms.get(&room)
+        {
+            sockets.extend(entry.followers.iter().cloned());
+        }
+        sockets.sort_unstable_by_key(|socket| socket.id);
+        sockets.dedup_by_key(|socket| socket.id);
+        span.set("sockets", sockets.len() as i64);
+        sockets.truncate(TRACED_SOCKETS_MAX);
+        let correlation_id = known.correlation_id().unwrap_or_default();
+        self.traced.extend(sockets.into_iter().map(|socket| Traced {
+            socket,
+            parent: span.as_parent(),
+            correlation_id: correlation_id.to_owned(),
+        }));
+    }
+
     /// Makes what was routed readable and wakes those that it is for.
     pub(crate) fn finish(&mut self) {
+        for traced in self.traced.drain(..) {
+            let mut state = traced.socket.state.lock();
+            state.note_trace(traced.parent, &traced.correlation_id);
+        }
         for id in self.touched.drain(..) {
             if let Some(entry) = self.rooms.get_mut(&id) {
                 entry.flush(self.ring_bytes_max);

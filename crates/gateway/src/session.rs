@@ -3,8 +3,10 @@
 
 use crate::frames::{self, Decoder, Frame};
 use crate::messages;
+use crate::metrics::METRICS;
 use crate::shared::Shared;
 use crate::socket::{Closing, Pieces, Socket};
+use blazing_sun_backbone::trace::{Parent, Span, SpanKind};
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -138,6 +141,7 @@ impl Session {
     }
 
     fn begin_close(&mut self, closing: Closing) {
+        METRICS.closed(closing);
         if closing != Closing::SLOW {
             self.flush_answers();
         }
@@ -181,18 +185,26 @@ impl Session {
         SCRATCH.with_borrow_mut(|scratch| {
             let pieces = &mut scratch.write;
             pieces.clear();
-            if self.socket.state.lock().read(pieces).is_err() {
+            let mut state = self.socket.state.lock();
+            if state.read(pieces).is_err() {
+                drop(state);
                 self.begin_close(Closing::SLOW);
                 return Poll::Ready(Ok(true));
             }
             if pieces.is_empty() {
                 return Poll::Ready(Ok(false));
             }
+            let traces = state.take_traces();
+            drop(state);
+            let spans = traces.map(|traces| spans_of(&self.socket, &traces.0, pieces.bytes()));
             let written = match write_once(&mut self.stream, cx, pieces.iter()) {
                 Poll::Ready(Ok(written)) => written,
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
                 Poll::Pending => 0,
             };
+            drop(spans);
+            METRICS.writes.inc();
+            METRICS.sent_bytes.inc_by(written as u64);
             if written < pieces.bytes() {
                 self.unsent = Some(Box::new(Unsent(pieces.rest(written))));
             }
@@ -206,6 +218,8 @@ impl Session {
         };
         match write_once(&mut self.stream, cx, unsent.iter().map(|bytes| &bytes[..])) {
             Poll::Ready(Ok(mut written)) => {
+                METRICS.writes.inc();
+                METRICS.sent_bytes.inc_by(written as u64);
                 self.socket.blocked_since.store(0, Ordering::Relaxed);
                 while let Some(first) = unsent.front_mut()
                     && written >= first.len()
@@ -271,6 +285,20 @@ impl Session {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// One span for each trace of which something is written.
+fn spans_of(socket: &Socket, traces: &[(Parent, String)], bytes: usize) -> Vec<Span> {
+    let since = SystemTime::now();
+    let traces = traces.iter();
+    let spans = traces.map(|(parent, correlation_id)| {
+        let mut span = Span::child(*parent, "gateway.write", SpanKind::Internal, since);
+        span.set("correlation_id", correlation_id.clone());
+        span.set("socket.id", socket.id.to_string());
+        span.set("bytes", bytes as i64);
+        span
+    });
+    spans.collect()
 }
 
 /// One system call; the plain one where there is one piece, for that costs less.

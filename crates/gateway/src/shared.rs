@@ -5,6 +5,7 @@ use crate::events::push_string;
 use crate::gateway::ReadPosition;
 use crate::limits::Addresses;
 use crate::live::Live;
+use crate::metrics::METRICS;
 use crate::presence::Owed;
 use crate::routing::Tables;
 use crate::socket::Socket;
@@ -12,7 +13,9 @@ use crate::starts::Starts;
 use blazing_sun_backbone::credentials::{PasswordSealer, TokenVerifier};
 use blazing_sun_backbone::envelope::PRODUCER_GATEWAY;
 use blazing_sun_backbone::log::{EventLog, HeadersBuilder, LogError, NewRecord, Topic};
+use blazing_sun_backbone::messages::header;
 use blazing_sun_backbone::topics;
+use blazing_sun_backbone::trace::Parent;
 use blazing_sun_domain::{Millis, RoomId, UserId};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -81,6 +84,8 @@ pub(crate) struct Draft<'a> {
     /// As JSON.
     pub(crate) actor: &'a str,
     pub(crate) addressee: Addressee<'a>,
+    /// The span that what comes of it follows from.
+    pub(crate) trace: Option<Parent>,
     /// About how long its payload is.
     pub(crate) payload_bytes: usize,
 }
@@ -201,6 +206,9 @@ impl Shared {
         if let Some(id) = correlation_id {
             headers.push("correlation_id", id);
         }
+        if let Some(trace) = draft.trace {
+            headers.push(header::TRACEPARENT, trace.to_header());
+        }
         let fixed = ENVELOPE_BYTES + draft.event_type.len() + draft.actor.len();
         let mut out = Vec::with_capacity(fixed + draft.payload_bytes);
         let mut part = |name: &str, text: &str| {
@@ -260,18 +268,23 @@ impl Shared {
         done: impl FnOnce(&Arc<Shared>, bool) + Send + 'static,
     ) -> Result<(), LogError> {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
-        let shared = self.clone();
+        let (shared, begun) = (self.clone(), Instant::now());
         let appended = self.log.append(
             records,
             Box::new(move |outcome| {
-                if let Err(error) = &outcome {
-                    tracing::warn!(%error, "an append failed");
+                match &outcome {
+                    Ok(_) => METRICS.append.observe(begun.elapsed().as_secs_f64()),
+                    Err(error) => {
+                        METRICS.append_failures.inc();
+                        tracing::warn!(%error, "an append failed");
+                    }
                 }
                 done(&shared, outcome.is_ok());
                 shared.in_flight.fetch_sub(1, Ordering::AcqRel);
             }),
         );
         if appended.is_err() {
+            METRICS.append_failures.inc();
             self.in_flight.fetch_sub(1, Ordering::AcqRel);
         }
         appended

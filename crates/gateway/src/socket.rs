@@ -3,6 +3,7 @@
 
 use crate::fanout::{Follow, Outgoing, Overtaken};
 use crate::limits::{Address, Meter};
+use blazing_sun_backbone::trace::Parent;
 use blazing_sun_domain::{RoomId, UserId};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -45,7 +46,13 @@ pub(crate) struct SocketState {
     pub(crate) close: Option<Closing>,
     /// Taken out of the tables: nothing more is routed here.
     pub(crate) left: bool,
+    /// Traces of which something is in what waits.
+    traces: Option<Box<Traces>>,
 }
+
+/// Traces, each with its correlation id. Few sockets ever have any, so that they cost the others a pointer.
+#[derive(Debug, Default)]
+pub(crate) struct Traces(pub(crate) Vec<(Parent, String)>);
 
 /// Why the server closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +108,8 @@ const ACK_END: &[u8] = b"\"}";
 /// The UUID's text has 36 bytes; the whole is shorter than 126, so its head has two.
 const ACK_BYTES: usize = 2 + ACK_START.len() + 36 + ACK_END.len();
 const SYNCS_MAX: usize = 4;
+/// Of one write.
+const TRACES_MAX: usize = 16;
 
 impl Socket {
     pub(crate) fn new(id: Uuid, address: Arc<Address>, now_ms: u64, until_ms: u64) -> Socket {
@@ -171,6 +180,19 @@ impl SocketState {
     pub(crate) fn push_ack(&mut self, command_id: Uuid) {
         self.private_bytes += ACK_BYTES;
         self.private.push_back(Private::Ack(command_id));
+    }
+
+    /// Notes that something of this trace is about to wait here, with the correlation id.
+    pub(crate) fn note_trace(&mut self, parent: Parent, correlation_id: &str) {
+        let Traces(traces) = &mut **self.traces.get_or_insert_default();
+        if traces.len() < TRACES_MAX {
+            traces.push((parent, correlation_id.to_owned()));
+        }
+    }
+
+    /// The traces of what is written now.
+    pub(crate) fn take_traces(&mut self) -> Option<Box<Traces>> {
+        self.traces.take()
     }
 
     /// Notes a question under way.

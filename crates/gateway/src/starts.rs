@@ -77,6 +77,7 @@ pub(crate) fn say(shared: &Arc<Shared>) {
         correlation_id: None,
         actor: SYSTEM_ACTOR,
         addressee: Addressee::User(UserId::SYSTEM),
+        trace: None,
         payload_bytes: 128,
     };
     let record = shared.record(&draft, |out| {

@@ -77,6 +77,30 @@ pub enum GatewayCode {
     Unavailable,
 }
 
+impl GatewayCode {
+    /// Every code.
+    pub(crate) const ALL: [GatewayCode; 6] = [
+        GatewayCode::InvalidFormat,
+        GatewayCode::UnknownCommand,
+        GatewayCode::Unauthenticated,
+        GatewayCode::AuthFailed,
+        GatewayCode::RateLimited,
+        GatewayCode::Unavailable,
+    ];
+
+    /// As it stands on the wire.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            GatewayCode::InvalidFormat => "invalid_format",
+            GatewayCode::UnknownCommand => "unknown_command",
+            GatewayCode::Unauthenticated => "unauthenticated",
+            GatewayCode::AuthFailed => "auth_failed",
+            GatewayCode::RateLimited => "rate_limited",
+            GatewayCode::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// Says that the client lives; every 10 s, for a connection that was silent for 20 s is closed.
 #[derive(JsonSchema)]
 pub(crate) struct Heartbeat {}

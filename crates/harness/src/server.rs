@@ -39,6 +39,7 @@ pub fn command(program: &Path, arguments: &[&str]) -> Command {
             "STRIPE_",
             "DATABASE_URL",
             "RUST_LOG",
+            "OTEL_",
         ]
         .iter()
         .any(|prefix| name_text.starts_with(prefix))

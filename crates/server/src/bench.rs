@@ -14,6 +14,7 @@ mod machine;
 mod relay;
 mod report;
 mod sockets;
+mod telemetry;
 mod watched;
 
 pub use cluster::{ClusterOptions, run as cluster};
@@ -22,6 +23,7 @@ pub use figures::Figures;
 pub use floor::{FloorOptions, run as floor};
 pub use idle::{IdleOptions, run as idle};
 pub use report::Report;
+pub use telemetry::{TelemetryOptions, run as telemetry};
 pub use watched::Watched;
 
 use accounts::{Accounts, Tokens};

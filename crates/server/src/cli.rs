@@ -632,6 +632,19 @@ pub enum Load {
     Floor(FloorArgs),
     /// A cluster beside that floor, in turns: what its commands take as a multiple of it
     Cluster(ClusterArgs),
+    /// A server with telemetry beside one without, in turns: what telemetry costs
+    Telemetry(TelemetryArgs),
+}
+
+/// `bench telemetry`
+#[derive(Debug, Args)]
+pub struct TelemetryArgs {
+    /// The server with telemetry; --url is the one without
+    #[arg(long, value_name = "URL")]
+    pub with_url: String,
+    /// The load on both.
+    #[command(flatten)]
+    pub rooms: RoomsArgs,
 }
 
 /// `bench cluster`

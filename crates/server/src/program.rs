@@ -5,10 +5,11 @@ use crate::asked_wrongly::{is_asked_wrongly, is_of_other_data};
 use crate::cli::{
     AuditArgs, BenchArgs, BenchTokens, ClusterArgs, Command, CommandLine, DeploymentArgs,
     FanoutArgs, FloorArgs, IdleArgs, Load, ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs,
-    TailArgs, TestBankArgs, TopicsAction, TraceArgs, VerifyArgs,
+    TailArgs, TelemetryArgs, TestBankArgs, TopicsAction, TraceArgs, VerifyArgs,
 };
 use crate::config::{Config, ConfigError, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
+use crate::telemetry::Traces;
 use crate::{
     audit, backup, bench, dead_letters, doctor, export, groups, inspect, keys, migrate, probe,
     replay, serve, settings_cli, tail, telemetry, test_bank, topics, user, verify,
@@ -169,6 +170,7 @@ impl ServerBuilder {
                     Load::Idle(args) => idle(url, &args),
                     Load::Floor(args) => floor(&args),
                     Load::Cluster(args) => cluster(url, &args),
+                    Load::Telemetry(args) => measure_telemetry(url, &args),
                 }
             }
         }
@@ -211,6 +213,11 @@ impl ServerBuilder {
         json: bool,
     ) -> ExitCode {
         telemetry::start(&config.telemetry);
+        // Until the end, so that the last ones are sent.
+        let _traces = match Traces::start(&config.telemetry, role) {
+            Ok(traces) => traces,
+            Err(error) => return failed(ASKED_WRONGLY, error),
+        };
         #[cfg(feature = "failpoints")]
         if let Err(error) = blazing_sun_backbone::failpoints::plant_from_environment() {
             return failed(ASKED_WRONGLY, anyhow::Error::msg(error));
@@ -509,6 +516,14 @@ fn cluster(url: String, args: &ClusterArgs) -> ExitCode {
     };
     let options = bench::ClusterOptions { rooms, floor };
     report(args.rooms.json, bench::cluster(&options), figures)
+}
+
+fn measure_telemetry(url: String, args: &TelemetryArgs) -> ExitCode {
+    let options = bench::TelemetryOptions {
+        rooms: rooms_options(url, &args.rooms),
+        with_url: args.with_url.clone(),
+    };
+    report(args.rooms.json, bench::telemetry(&options), figures)
 }
 
 fn figures(figures: &bench::Figures) -> (serde_json::Value, String, bool) {

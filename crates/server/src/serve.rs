@@ -9,6 +9,7 @@ mod front;
 mod gateway;
 mod idle_guests;
 mod keys_in_use;
+mod metrics;
 mod parts;
 mod payments;
 mod probes;
@@ -32,6 +33,7 @@ use blazing_sun_domain::{Cents, GameDefinition, Games};
 use connections::Bounds;
 use front::Front;
 use http::StatusCode;
+use metrics::Scrape;
 pub use parts::Parts;
 pub use payments::CHECKOUT_DATABASE;
 pub use settings::{Ground, accounts, topic_specs, wallet_rules};
@@ -121,6 +123,10 @@ pub async fn run(
         Mode::Distributed => None,
     };
     let (listener, address) = bind(listen).await?;
+    let metrics = match config.telemetry.metrics_listen {
+        Some(listen) => Some(bind(listen).await?),
+        None => None,
+    };
     let (front, (stop, stopped)) = (Front::default(), watch::channel(false));
     let bounds = Bounds::of(&config, bench)?;
     let mail = mail::room(&config, mode, address)?;
@@ -130,6 +136,8 @@ pub async fn run(
         serving(address)
     };
     let site = |config, parts| Site {
+        scrape: Scrape::of(&parts, role, mode),
+        metrics,
         parts,
         pages: match role {
             Role::Backend => Pages::None(NO_PAGES),
@@ -221,6 +229,9 @@ enum Pages {
 /// Parts, and what is served with them.
 struct Site {
     parts: Parts,
+    scrape: Scrape,
+    /// Where figures are, if that is another address.
+    metrics: Option<(TcpListener, SocketAddr)>,
     pages: Pages,
     /// The folder of the socket for operators' tools.
     operators: Option<PathBuf>,
@@ -238,7 +249,18 @@ impl Site {
         stop: watch::Sender<bool>,
     ) -> anyhow::Result<()> {
         let (parts, address) = (self.parts, self.address);
-        let routes = with_pages(&parts, self.pages);
+        let mut routes = with_pages(&parts, self.pages);
+        let mut figures = None;
+        match self.metrics {
+            None => routes = routes.merge(self.scrape.route_for_this_machine()),
+            Some((listener, address)) => {
+                tracing::info!(metrics.address = %address, "figures for Prometheus");
+                let bounds = Bounds::of(&self.config, false)?;
+                let serving =
+                    connections::serve(listener, self.scrape.route(), bounds, stop.subscribe());
+                figures = Some(tokio::spawn(serving));
+            }
+        }
         let operators = match (&self.operators, parts.operator()) {
             (Some(data_dir), Some(operator)) => {
                 serve_operators(data_dir, operator, stop.subscribe())
@@ -288,6 +310,9 @@ impl Site {
                 .is_err()
         {
             http.abort();
+        }
+        if let Some(figures) = figures {
+            figures.abort();
         }
         if let Some(mut operators) = operators {
             // What they ask for is on the log perhaps: they are told what came of it.

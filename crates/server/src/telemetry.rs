@@ -1,4 +1,9 @@
-//! Log lines on standard error: for a person on a terminal, JSON elsewhere.
+//! What a process tells of itself: log lines on standard error, for a person on a terminal and as JSON elsewhere, and
+//! traces, where a collector is configured.
+
+mod traces;
+
+pub use traces::{Traces, is_collector};
 
 use crate::config::{Format, Telemetry};
 use std::io::IsTerminal;

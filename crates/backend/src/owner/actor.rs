@@ -8,6 +8,7 @@ use super::horizon::{Ends, TOPICS};
 use super::liveness::Liveness;
 use super::mailbox::Wanted;
 use super::shared::{Offsets, Shared, Told};
+use crate::metrics::METRICS;
 use crate::partition::{Held, ListAnswer, ListQuery};
 use crate::store::StoreError;
 use blazing_sun_backbone::log::Record;
@@ -131,6 +132,7 @@ impl Actor {
                     mailbox.note(wanted);
                     let stopped = self.own(wanted, generation);
                     if let Stopped::Fenced = stopped {
+                        METRICS.fenced.inc();
                         tracing::warn!(
                             partition = self.number,
                             "another process has taken the partition over"
@@ -165,7 +167,10 @@ impl Actor {
 
     /// The partition is another's.
     fn let_go(&mut self) {
-        self.hold = None;
+        if self.hold.take().is_some_and(|hold| hold.was_congested) {
+            METRICS.congested.dec();
+        }
+        self.shared.note_unpublished(self.number, 0);
         self.shared.publisher.lanes().forget(self.number);
     }
 
@@ -230,6 +235,8 @@ impl Actor {
     fn step(&mut self, hold: &mut Hold, pace: &mut Pace, wanted: Wanted) -> Result<(), Stopped> {
         self.look_again(hold)?;
         self.publish_more(hold);
+        self.shared
+            .note_unpublished(self.number, hold.unpublished_records);
         pace.pass(hold);
         self.ask_for_ends(hold, pace);
         let most = match self.unpublished(hold) > BLOCKED_RECORDS {
@@ -490,7 +497,7 @@ impl Actor {
                 hold.unpublished_records = hold
                     .unpublished_records
                     .saturating_sub(records.len() as u64);
-                publisher.publish(self.number, batch.batch_no, batch.at, records);
+                publisher.publish(self.number, batch.batch_no, batch.at, records, None);
                 hold.unpublished_from = Some(batch.batch_no + 1);
             }
             if hold.unpublished_from > Some(hold.ownership.batch_no)

@@ -8,11 +8,13 @@ use super::hold::{BATCHES_AT_ONCE, Hold, NEVER, sent_of};
 use super::horizon::TOPICS;
 use super::lists::note_questions;
 use super::losses::AHEAD_MS_MAX;
+use crate::metrics::METRICS;
 use crate::partition::{JOURNAL_TOPIC, ListAnswer, ListQuery, Partition, Turn};
 use crate::quarantine::{self, Note};
 use crate::recovery::SAVED_PER_BATCH;
 use crate::store::postgres::{Declared, Landed, OutboxPosition, OwnerBatch, PgStore};
 use crate::store::{Store, StoreError, Writes};
+use crate::traced::{Committing, Publishing};
 use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::log::{NewRecord, Record};
 use blazing_sun_domain::{Cents, Millis, RoomId, UserId};
@@ -111,7 +113,10 @@ impl Actor {
             ..Writes::default()
         };
         let mut queries = Vec::new();
+        let begun = Instant::now();
         let decided = self.decide(hold, &mut batch, &mut writes, &mut queries, &work);
+        let decided_at = Instant::now();
+        let committing = Committing::begin(hold.outgoing.take_traced());
         let outcome = match decided {
             Ok(false) => {
                 hold.store.roll_back();
@@ -121,6 +126,7 @@ impl Actor {
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {
+            METRICS.commit_failures.inc();
             return Err(Box::new(Failed {
                 work,
                 error,
@@ -128,8 +134,15 @@ impl Actor {
                 is_decided: true,
             }));
         }
+        if !work.records.is_empty() {
+            METRICS.batch_records.observe(work.records.len() as f64);
+            METRICS.decide.observe((decided_at - begun).as_secs_f64());
+            METRICS.commit.observe(decided_at.elapsed().as_secs_f64());
+        }
+        METRICS.committed(&writes);
         self.have_answered(&work.answers);
-        self.committed(hold, batch, now, queries);
+        let publishing = committing.map(|committing| Box::new(committing.committed()));
+        self.committed(hold, batch, now, queries, publishing);
         Ok(true)
     }
 
@@ -309,6 +322,7 @@ impl Actor {
         batch: OwnerBatch,
         now: Millis,
         queries: Vec<ListQuery>,
+        publishing: Option<Box<Publishing>>,
     ) {
         kill_point!(Committed);
         let batch_no = hold.ownership.batch_no;
@@ -339,7 +353,7 @@ impl Actor {
         let records = sent_of(batch.records);
         let publisher = &self.shared.publisher;
         if hold.unpublished_from.is_none() && publisher.lanes().has_room(hold.number) {
-            publisher.publish(hold.number, batch_no, now, records);
+            publisher.publish(hold.number, batch_no, now, records, publishing);
         } else {
             hold.unpublished_records += records.len() as u64;
             hold.unpublished_from.get_or_insert(batch_no);

@@ -8,6 +8,7 @@ use super::lists::note_asked;
 use super::liveness::Liveness;
 use super::losses::Newest;
 use super::shared::{Offsets, Shared};
+use crate::metrics::METRICS;
 use crate::outgoing::Outgoing;
 use crate::partition::{JOURNAL_TOPIC, ListQuery, Partition, Rules};
 use crate::recovery::{RecentBatches, Recovery};
@@ -76,14 +77,20 @@ impl Hold {
     /// Tells once when paid joins begin to be refused, and once when they are taken again.
     pub fn note_congestion(&mut self, is_congested: bool) {
         match (self.was_congested, is_congested) {
-            (false, true) => tracing::warn!(
-                partition = self.number,
-                "what is decided is not published: nobody may join a paid game for now"
-            ),
-            (true, false) => tracing::info!(
-                partition = self.number,
-                "what is decided is published again: paid games may be joined"
-            ),
+            (false, true) => {
+                METRICS.congested.inc();
+                tracing::warn!(
+                    partition = self.number,
+                    "what is decided is not published: nobody may join a paid game for now"
+                );
+            }
+            (true, false) => {
+                METRICS.congested.dec();
+                tracing::info!(
+                    partition = self.number,
+                    "what is decided is published again: paid games may be joined"
+                );
+            }
             _ => {}
         }
         self.was_congested = is_congested;
@@ -134,6 +141,7 @@ impl Hold {
         if hold.published_upto < hold.ownership.batch_no {
             hold.unpublished_from = Some(hold.published_upto + 1);
         }
+        METRICS.take_overs.inc();
         tracing::info!(
             partition = number,
             engine.epoch = hold.ownership.epoch,

@@ -2,6 +2,8 @@
 //! what brokers refuse no more is sent than a trial now and then; all else goes on beside it.
 
 use super::retries::{Numbered, PAUSE, Retries, Target, Try};
+use crate::metrics::METRICS;
+use crate::traced::Publishing;
 use blazing_sun_backbone::log::{NewRecord, Topic};
 use blazing_sun_backbone::messages::header;
 use blazing_sun_backbone::{clock, kill_point};
@@ -27,6 +29,9 @@ struct Sent {
     records: Vec<Option<Outgoing>>,
     /// How many these are.
     left: usize,
+    since: Instant,
+    /// Commands of the batch that are part of a trace.
+    publishing: Option<Box<Publishing>>,
 }
 
 struct Outgoing {
@@ -198,7 +203,19 @@ impl Lanes {
             at,
             records: records.into_iter().map(outgoing).collect(),
             left,
+            since: Instant::now(),
+            publishing: None,
         });
+    }
+
+    /// Drops this once all records of a batch are acknowledged, which was put here just now.
+    pub fn note(&self, partition: u32, batch_no: u64, publishing: Box<Publishing>) {
+        let mut lane = self.lanes[partition as usize].lock();
+        if let Some(sent) = lane.sent.back_mut()
+            && sent.batch_no == batch_no
+        {
+            sent.publishing = Some(publishing);
+        }
     }
 
     /// Sends what waits of a partition's batches from this one on, but for what is refused.
@@ -404,7 +421,9 @@ impl Lanes {
     fn come_further(&self, partition: u32, lane: &mut Lane, at: usize) {
         if lane.sent[at].left == 0 {
             kill_point!(Acknowledged);
-            lane.sent.remove(at);
+            if let Some(sent) = lane.sent.remove(at) {
+                METRICS.publish.observe(sent.since.elapsed().as_secs_f64());
+            }
             self.tell_progress(partition, lane);
         }
     }

@@ -5,6 +5,7 @@
 use super::aside::{end_aside, has_ended};
 use super::lanes::{Fate, Lanes, Place};
 use super::receipts::{Receipts, Standing, is_for_good};
+use crate::traced::Publishing;
 use blazing_sun_backbone::log::NewRecord;
 use blazing_sun_backbone::log::kafka::{Hearing, KafkaOffsets, KafkaOptions, PacedProducer};
 use blazing_sun_backbone::{is_planted, kill_point};
@@ -72,10 +73,22 @@ impl Publisher {
     }
 
     /// Sends the records of a batch, which comes after all before. Called by one thread a partition.
-    pub fn publish(&self, partition: u32, batch_no: u64, at: Millis, records: Vec<NewRecord>) {
+    /// `publishing` is dropped once all of them are on their topics.
+    pub fn publish(
+        &self,
+        partition: u32,
+        batch_no: u64,
+        at: Millis,
+        records: Vec<NewRecord>,
+        publishing: Option<Box<Publishing>>,
+    ) {
         let producer = self.producer.read();
         let has_any = !records.is_empty();
-        self.standing.lanes.put(partition, batch_no, at, records);
+        let lanes = &self.standing.lanes;
+        lanes.put(partition, batch_no, at, records);
+        if let Some(publishing) = publishing {
+            lanes.note(partition, batch_no, publishing);
+        }
         if has_any {
             self.send(&producer, partition, batch_no);
             kill_point!(Produced);

@@ -11,6 +11,7 @@ use blazing_sun_backbone::log::Topic;
 use blazing_sun_backbone::topics;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
@@ -54,6 +55,8 @@ pub(super) struct Shared {
     pub told: Mutex<Vec<Told>>,
     /// What is decided, for Kafka's own tools.
     pub decided: Vec<Mutex<Offsets>>,
+    /// Records of each partition that are committed and not with the publisher.
+    pub unpublished: Vec<AtomicU64>,
     pub tails: super::tails::Tails,
     pub failed: OnceLock<Arc<OwnerError>>,
     pub ended: watch::Sender<bool>,
@@ -62,6 +65,11 @@ pub(super) struct Shared {
 impl Shared {
     pub fn mailbox(&self, partition: u32) -> &Mailbox {
         &self.mailboxes[partition as usize]
+    }
+
+    /// So many records are committed and not with the publisher.
+    pub fn note_unpublished(&self, partition: u32, records: u64) {
+        self.unpublished[partition as usize].store(records, Ordering::Relaxed);
     }
 
     pub fn tell(&self, told: Told) {

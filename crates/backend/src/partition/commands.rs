@@ -6,6 +6,7 @@ use super::rooms::{has_ended, system};
 use super::{Asked, ListQuery, Partition, Taken, Turn, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
 use crate::live::Costs;
+use crate::metrics::{Decided, METRICS};
 use crate::names::{self, ROOM_NAME_CHARS_MAX};
 use crate::outgoing::{Event, Family};
 use crate::store::{ListingChange, Store, StoreError};
@@ -18,6 +19,7 @@ use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::room::{Action, Order, PasswordCheck};
 use blazing_sun_domain::{CommandId, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Rooms that one user may be in: each sign-in asks all of them.
@@ -41,13 +43,28 @@ pub(super) enum Outcome {
 impl Partition {
     /// A record of `games.commands` or `chat.commands`.
     pub(super) fn command<S: Store>(&mut self, turn: &mut Turn<'_, S>, record: &Record) -> Taken {
-        let envelope = match EventEnvelope::parse(&record.payload) {
-            Ok(envelope) => envelope,
+        turn.outgoing.begin_command(record);
+        let (event_type, decided) = match EventEnvelope::parse(&record.payload) {
+            Ok(envelope) => {
+                let decided = self.decide_envelope(turn, record, &envelope);
+                (envelope.event_type, decided)
+            }
             Err(error) => {
                 self.dead_record(turn, record, &error.to_string());
-                return Ok(());
+                (Cow::Borrowed(""), Ok(Decided::DeadLetter))
             }
         };
+        turn.outgoing.end_command();
+        METRICS.decided(&mut self.counters, &turn.rules.games, &event_type, decided?);
+        Ok(())
+    }
+
+    fn decide_envelope<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        record: &Record,
+        envelope: &EventEnvelope<'_>,
+    ) -> Result<Decided, StoreError> {
         let user = envelope.actor.user_id;
         let parsed = messages::parse_command(&envelope.event_type, envelope.payload);
         let given = match &parsed {
@@ -65,18 +82,20 @@ impl Partition {
             socket_id: &envelope.actor.socket_id,
             chat: record.topic.as_str() == topics::CHAT_COMMANDS,
         };
+        turn.outgoing
+            .command_is(&envelope.event_type, asked.correlation_id);
         let command = match parsed {
             Ok((_, command)) => command,
             Err(invalid) => {
                 self.send_refusal(turn, asked, None, &invalid.refusal);
-                return Ok(());
+                return Ok(Decided::Refused);
             }
         };
         if let Some(room) = command.room_id() {
             let owner = partition_of(room.as_str().as_bytes(), turn.rules.partitions);
             if owner != self.number {
-                self.send_command(turn, room.as_str(), &envelope);
-                return Ok(());
+                self.send_command(turn, room.as_str(), envelope);
+                return Ok(Decided::PassedOn);
             }
         }
         if let Command::QuickMatch(quick) = &command
@@ -87,14 +106,14 @@ impl Partition {
                 let home = user.to_string();
                 if ![home.as_bytes(), key.as_bytes()].contains(&&*record.key) {
                     // Only there is it noted whose place to give up.
-                    self.send_command(turn, &home, &envelope);
-                    return Ok(());
+                    self.send_command(turn, &home, envelope);
+                    return Ok(Decided::PassedOn);
                 }
                 self.note_quick_match(turn.rules, user, game_type);
             }
             if partition_of(key.as_bytes(), turn.rules.partitions) != self.number {
-                self.send_command(turn, &key, &envelope);
-                return Ok(());
+                self.send_command(turn, &key, envelope);
+                return Ok(Decided::PassedOn);
             }
         }
         if let Some(user) = home_of(&command, user) {
@@ -106,8 +125,8 @@ impl Partition {
                     Command::Chat(_) => &self.topics.chat_commands,
                     _ => &self.topics.commands,
                 };
-                self.forward(turn, topic, owner, &key, &envelope);
-                return Ok(());
+                self.forward(turn, topic, owner, &key, envelope);
+                return Ok(Decided::PassedOn);
             }
         }
         let empty = Inbox::default();
@@ -119,7 +138,8 @@ impl Partition {
             Seen::Before(Answer::Passed(room)) if command.room_id() == Some(room) => {}
             Seen::Before(answer) => {
                 let answer = answer.clone();
-                return self.repeat_answer(turn, asked, &envelope, &answer);
+                self.repeat_answer(turn, asked, envelope, &answer)?;
+                return Ok(Decided::Repeated);
             }
             Seen::Expired => {
                 self.send_refusal(
@@ -128,21 +148,24 @@ impl Partition {
                     command.room_id(),
                     &RefusalCode::CommandExpired.into(),
                 );
-                return Ok(());
+                return Ok(Decided::Refused);
             }
         }
-        match self.decide_command(turn, asked, &envelope, command)? {
-            Outcome::Answered | Outcome::NotKept => {}
-            Outcome::Passed(room) => self.keep(turn, user, command_id, Answer::Passed(room)),
+        Ok(match self.decide_command(turn, asked, envelope, command)? {
+            Outcome::Answered | Outcome::NotKept => Decided::Applied,
+            Outcome::Passed(room) => {
+                self.keep(turn, user, command_id, Answer::Passed(room));
+                Decided::PassedOn
+            }
             Outcome::Refused(room, refusal) => {
                 self.send_refusal(turn, asked, room.as_ref(), &refusal);
                 // What may be tried again is decided anew.
                 if refusal.code != RefusalCode::Unavailable {
                     self.keep(turn, user, command_id, Answer::Refused(room, refusal));
                 }
+                Decided::Refused
             }
-        }
-        Ok(())
+        })
     }
 
     pub(super) fn keep<S: Store>(
@@ -563,6 +586,7 @@ impl Partition {
         room: Option<&RoomId>,
         refusal: &Refusal,
     ) {
+        METRICS.refused(refusal.code);
         if asked.user == UserId::SYSTEM {
             tracing::warn!(refusal = %refusal, correlation_id = asked.correlation_id, "an internal command was refused");
             return;

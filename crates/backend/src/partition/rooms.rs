@@ -5,6 +5,7 @@ use super::money::{move_money, push_payment};
 use super::{Asked, Dirty, Opened, Partition, Taken, Turn};
 use crate::chat::RoomChat;
 use crate::inbox::{Answer, Answered};
+use crate::metrics::METRICS;
 use crate::store::{
     JournalDigest, Listing, ListingChange, RoomArchive, RoomSnapshot, Standing, Store, StoreError,
 };
@@ -499,6 +500,7 @@ impl Partition {
         panic: &(dyn Any + Send),
     ) -> Refusal {
         let error = panic_text(panic);
+        METRICS.panics.inc();
         tracing::error!(room.id = %room_id, error, "a game panicked; its room goes on unchanged");
         let letter = messages::DeadLetter {
             topic: topics::GAMES_COMMANDS.into(),
@@ -519,6 +521,7 @@ impl Partition {
         turn: &mut Turn<'_, S>,
         letter: &messages::DeadLetter,
     ) {
+        METRICS.dead_letters.inc();
         let key = letter.key.clone().unwrap_or_default().into();
         let id = turn.outgoing.event_id().to_string();
         turn.outgoing

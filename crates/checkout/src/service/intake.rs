@@ -4,6 +4,7 @@
 use super::Shared;
 use crate::clean::clean;
 use crate::finished::{self, Origin, dead_letter};
+use crate::metrics::METRICS;
 use crate::payment::{Outgoing, Payment, PaymentState};
 use crate::store::{JournalRow, NewCancellation, NewRequest, Place, StoreError, Taken};
 use blazing_sun_backbone::log::{LogError, Record, Start, Topic};
@@ -89,7 +90,10 @@ async fn read(shared: &Shared, failures: &mut u32) -> Result<(), IntakeError> {
                 .collect();
         }
         let places = taken.places.clone();
+        let (requests, cancellations) = (taken.requests.len(), taken.cancellations.len());
         shared.store.take(taken, now).await?;
+        METRICS.requests.inc_by(requests as u64);
+        METRICS.cancellations.inc_by(cancellations as u64);
         *failures = 0;
         shared.payments_due.notify_one();
         shared.outgoing_due.notify_one();
@@ -115,6 +119,7 @@ fn taken(shared: &Shared, records: &[Record], now: Millis) -> Taken {
         };
         if let Err(error) = read {
             tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, error, "a record is put aside");
+            METRICS.dead_letters.inc();
             taken.outgoing.push(dead_letter(
                 Origin::Log(record),
                 None,

@@ -4,6 +4,7 @@ use super::error::{StripeError, StripeOptionsError};
 use super::form;
 use super::objects::{Dispute, EventPage, Fetched, PaymentIntent, Session, is_id};
 use super::transport::{Answer, Call, Transport};
+use crate::metrics::METRICS;
 use crate::secret::Secret;
 use blazing_sun_domain::{Cents, UserId};
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The version of the API that these calls and fields are written for.
@@ -275,8 +276,12 @@ impl StripeClient {
     async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<Fetched<T>, StripeError> {
         let mut repetition = 0;
         loop {
+            let begun = Instant::now();
             let answered = self.transport.send(call).await;
-            let error = match answered.and_then(|Answer { text }| read(&text)) {
+            METRICS.call.observe(begun.elapsed().as_secs_f64());
+            let answered = answered.and_then(|Answer { text }| read(&text));
+            METRICS.called(call.path_alone(), &answered);
+            let error = match answered {
                 Ok(fetched) => return Ok(fetched),
                 Err(error) => error,
             };

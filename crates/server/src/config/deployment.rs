@@ -144,6 +144,18 @@ pub enum Role {
     Checkout,
 }
 
+impl Role {
+    /// As it is started: `serve`, `gateway`, …
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Serve => "serve",
+            Role::Gateway => "gateway",
+            Role::Backend => "backend",
+            Role::Checkout => "checkout",
+        }
+    }
+}
+
 /// What topics and state are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {

@@ -520,6 +520,24 @@ pub const KEYS: &[Key] = &[
         "auto",
         "Log lines on standard error: auto is human on a terminal, JSON elsewhere",
     ),
+    key(
+        "telemetry.metrics_listen",
+        "ADDRESS:PORT",
+        "none: `/metrics` of server.listen, for this machine alone",
+        "Where Prometheus finds this process's figures; then there alone, and for whoever reaches it",
+    ),
+    key(
+        "telemetry.otlp_endpoint",
+        "http://HOST:PORT",
+        "none: nothing is traced",
+        "The collector that traces are sent to, by OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT sets it too",
+    ),
+    key(
+        "telemetry.trace_ratio",
+        "a fraction from 0.0 to 1.0",
+        "0.01",
+        "How many of the traces that begin here are sent; OTEL_TRACES_SAMPLER_ARG sets it too",
+    ),
 ];
 
 /// The row of a key.

@@ -280,6 +280,12 @@ pub struct Telemetry {
     pub filter: String,
     /// How they look.
     pub format: Format,
+    /// Where figures for Prometheus are; none: at `server.listen`, for this machine alone.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The collector of traces, by OTLP over HTTP; none: nothing is traced.
+    pub otlp_endpoint: Option<String>,
+    /// How large a part of the traces that begin here is sent there.
+    pub trace_ratio: f64,
 }
 
 /// How log lines look.
@@ -418,6 +424,9 @@ impl Default for Telemetry {
         Telemetry {
             filter: "info".to_owned(),
             format: Format::Auto,
+            metrics_listen: None,
+            otlp_endpoint: None,
+            trace_ratio: 0.01,
         }
     }
 }
@@ -549,6 +558,17 @@ impl Config {
             (
                 crate::telemetry::is_filter(&telemetry.filter),
                 "telemetry.filter",
+            ),
+            (
+                telemetry
+                    .otlp_endpoint
+                    .as_deref()
+                    .is_none_or(crate::telemetry::is_collector),
+                "telemetry.otlp_endpoint",
+            ),
+            (
+                (0.0..=1.0).contains(&telemetry.trace_ratio),
+                "telemetry.trace_ratio",
             ),
         ];
         let key = checks

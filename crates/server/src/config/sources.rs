@@ -133,7 +133,30 @@ pub fn shared_variables(environment: &[(String, String)]) -> Result<Vec<Flag>, C
             flags.push(text(name, key, value));
         }
     }
+    flags.extend(of_open_telemetry(value_of));
     Ok(flags)
+}
+
+/// What the variables of OpenTelemetry's specification say that is ours to decide; its library reads the others.
+fn of_open_telemetry<'a>(value_of: impl Fn(&str) -> Option<&'a str>) -> Vec<Flag> {
+    let is_off = value_of("OTEL_SDK_DISABLED") == Some("true")
+        || value_of("OTEL_TRACES_EXPORTER") == Some("none");
+    let mut flags = Vec::new();
+    if let Some(endpoint) = value_of("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|_| !is_off) {
+        let source = of_variable("OTEL_EXPORTER_OTLP_ENDPOINT");
+        flags.push(Flag::new(&source, "telemetry.otlp_endpoint", endpoint));
+    }
+    if let Some(ratio) = value_of("OTEL_TRACES_SAMPLER_ARG") {
+        let value = ratio
+            .parse::<Value>()
+            .unwrap_or_else(|never| match never {});
+        flags.push(Flag {
+            source: of_variable("OTEL_TRACES_SAMPLER_ARG"),
+            key: "telemetry.trace_ratio".to_owned(),
+            value,
+        });
+    }
+    flags
 }
 
 /// Whether brackets stand deeper in each other than any key's value needs: the parser calls itself for each.

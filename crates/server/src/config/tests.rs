@@ -171,6 +171,25 @@ fn a_bad_value_names_its_key_what_it_got_and_what_it_takes() {
             "a=b=c",
             ["`telemetry.filter`", "a filter", "\"a=b=c\""],
         ),
+        (
+            "TELEMETRY__OTLP_ENDPOINT",
+            "https://collector.example",
+            [
+                "`telemetry.otlp_endpoint`",
+                "http://HOST:PORT",
+                "https://collector.example",
+            ],
+        ),
+        (
+            "TELEMETRY__TRACE_RATIO",
+            "1.5",
+            ["`telemetry.trace_ratio`", "0.0 to 1.0", "got 1.5"],
+        ),
+        (
+            "TELEMETRY__METRICS_LISTEN",
+            "9464",
+            ["`telemetry.metrics_listen`", "ADDRESS:PORT", "9464"],
+        ),
     ] {
         let variable = format!("BLAZING_SUN_{variable}");
         let error = from_environment(&[(&variable, value)])

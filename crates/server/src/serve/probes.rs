@@ -18,7 +18,6 @@ const AT_END_WITHIN: Duration = Duration::from_secs(2);
 
 /// A database that takes longer is away.
 const STORE_WITHIN: Duration = Duration::from_secs(3);
-const METRICS_TYPE: &str = "text/plain; version=0.0.4";
 
 const NOT_HERE: &str = "This is a gateway: the HTTP API is served by `blazing-sun backend`, and the proxy before \
                         both sends /api and /.well-known there.\n";
@@ -44,9 +43,8 @@ pub(super) fn of_gateway(control: Control, keys: OwnKeys) -> Router {
         .route("/.well-known/jwks.json", axum::routing::any(elsewhere))
 }
 
-/// Of a process that is a checkout alone, and its figures for Prometheus.
+/// Of a process that is a checkout alone.
 pub(super) fn of_checkout(watch: Watch) -> Router {
-    let figures = watch.clone();
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route(
@@ -54,20 +52,8 @@ pub(super) fn of_checkout(watch: Watch) -> Router {
             get(move || {
                 let watch = watch.clone();
                 async move {
-                    match figures_of(&watch).await {
-                        Ok(_) => ready(),
-                        Err(why) => not_ready(&why),
-                    }
-                }
-            }),
-        )
-        .route(
-            "/metrics",
-            get(move || {
-                let watch = figures.clone();
-                async move {
-                    match figures_of(&watch).await {
-                        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+                    match keeps(&watch).await {
+                        Ok(()) => ready(),
                         Err(why) => not_ready(&why),
                     }
                 }
@@ -76,43 +62,12 @@ pub(super) fn of_checkout(watch: Watch) -> Router {
 }
 
 /// Fails while its store can not be reached: then it takes no webhook either.
-async fn figures_of(watch: &Watch) -> Result<String, String> {
+async fn keeps(watch: &Watch) -> Result<(), String> {
     let gauge = watch.gauge()?;
     let backlog = tokio::time::timeout(STORE_WITHIN, gauge.backlog()).await;
     let backlog = backlog.map_err(|_| "the checkout's database does not answer".to_owned())?;
-    let backlog = backlog.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
-    let rows = [
-        (
-            "leads",
-            "Whether this process does the work",
-            u64::from(gauge.is_leading()),
-        ),
-        (
-            "open_payments",
-            "Payments that are not at their end",
-            backlog.open_payments,
-        ),
-        (
-            "held_payments",
-            "Payments of which the provider says something else than was asked for",
-            backlog.held_payments,
-        ),
-        (
-            "waiting_events",
-            "Events of the provider that are not dealt with",
-            backlog.events,
-        ),
-        (
-            "waiting_records",
-            "Records that are not published",
-            backlog.outgoing,
-        ),
-    ];
-    let rows = rows.map(|(name, help, value)| {
-        let name = format!("blazing_sun_checkout_{name}");
-        format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n")
-    });
-    Ok(rows.concat())
+    backlog.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+    Ok(())
 }
 
 /// Routes whose own `/readyz` counts only where the gateway beside them is ready too.

@@ -16,3 +16,4 @@ mod operators;
 mod payments;
 #[path = "../support/topics_seen.rs"]
 mod topics_seen;
+mod traces;

@@ -19,6 +19,7 @@ mod life;
 mod live_settings;
 mod lobby;
 mod maintained;
+mod metrics;
 mod operators;
 mod payments;
 mod proof;
@@ -29,5 +30,6 @@ mod tools;
 mod topics;
 #[path = "../support/topics_seen.rs"]
 mod topics_seen;
+mod traces;
 mod users;
 mod wrong_input;
