@@ -27,10 +27,10 @@ export function tailCommand(topic: string, filters: TailFilters, isLive = false)
 /** What appends the same record once more with Kafka's own tools. */
 export function producerCommand({ topic, key, value, headers }: Message): string {
   const fields = [
-    Object.entries(headers ?? {})
+    Object.entries(headers)
       .map(([name, each]) => `${name}:${each}`)
       .join(","),
-    key ?? "",
+    key,
     typeof value === "string" ? value : JSON.stringify(value),
   ];
   const hasHeaders = fields[0] !== "";

@@ -10,7 +10,7 @@ export interface Row {
   readonly correlationId: string;
   readonly userId: string;
   readonly roomId: string;
-  readonly size: number | undefined;
+  readonly size: number;
   readonly preview: string;
 }
 
@@ -141,12 +141,12 @@ export function rowOf(message: Message): Row {
     partition,
     offset,
     timestamp,
-    key: key ?? "",
+    key,
     type: type ?? "",
     correlationId: correlation_id ?? "",
     userId: user_id ?? "",
     roomId: room_id ?? "",
-    size: size ?? undefined,
+    size,
     preview: previewOf(value),
   };
 }

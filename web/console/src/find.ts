@@ -1,7 +1,7 @@
 import { ApiProblem } from "@blazing-sun/client";
 import type { Api } from "./api.js";
 import { messagePath, pathOf, withQuery } from "./routes.js";
-import type { Group, PlayerRow, RoomDetails, Topic, Trace } from "./types.js";
+import type { Groups, PlayersFound, RoomDetails, Topics, Trace } from "./types.js";
 
 const UUID = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/i;
 const USER_ID = /^\d{1,19}$/;
@@ -34,9 +34,9 @@ async function byUuid(api: Pick<Api, "get">, id: string): Promise<string | undef
 async function byName(api: Pick<Api, "get">, name: string): Promise<string | undefined> {
   const encoded = encodeURIComponent(name);
   const [topics, groups, players] = await Promise.all([
-    asked<{ topics: Topic[] }>(api, "topics"),
-    asked<{ groups: Group[] }>(api, "groups"),
-    asked<{ players: PlayerRow[] }>(api, `players?query=${encoded}`),
+    asked<Topics>(api, "topics"),
+    asked<Groups>(api, "groups"),
+    asked<PlayersFound>(api, `players?query=${encoded}`),
   ]);
   if (topics?.topics.some((topic) => topic.name === name)) return pathOf({ page: "topic", topic: name });
   if (groups?.groups.some(({ group }) => group === name)) return pathOf({ page: "group", group: name });

@@ -41,7 +41,7 @@ export function deadLetterHealth(waiting: number, hasMore: boolean): Health {
 }
 
 export function memberHealth({ gateways, owners }: Members, now = Date.now()): Health {
-  const sockets = gateways.reduce((sum, gateway) => sum + (gateway.sockets ?? 0), 0);
+  const sockets = gateways.reduce((sum, { sockets }) => sum + (sockets ?? 0), 0);
   const unowned = owners.filter(({ owner }) => !owner);
   const silent = gateways.filter(({ last_heard_at }) => (ageMs(last_heard_at, now) ?? 0) > SILENT_WARN_MS);
   const figure = count(sockets);

@@ -257,6 +257,7 @@ export const text = {
   room: {
     title: "Room",
     events: "Its events",
+    state: "Live state, as it was told last",
     members: "Who is in it",
     noMembers: "Nobody.",
     membership: "As",

@@ -11,6 +11,7 @@ import type { MessageList } from "../src/elements/message_list.js";
 import { table } from "../src/elements/parts.js";
 import { type Row, rowOf } from "../src/feed.js";
 import { moveRow, openRow } from "../src/keys.js";
+import { message } from "./examples.js";
 
 const HOSTILE = '<img src=x onerror="alert(1)">\u202e';
 
@@ -26,8 +27,7 @@ async function shown<T extends HTMLElement & { updateComplete: Promise<unknown> 
   return element;
 }
 
-const row = (offset: number): Row =>
-  rowOf({ topic: "t", partition: 0, offset, timestamp: "2026-01-31T18:00:00Z", value: {} });
+const row = (offset: number): Row => rowOf(message(offset));
 const rows = (from: number, count: number) => Array.from({ length: count }, (_, at) => row(from - at));
 
 describe("JSON", () => {

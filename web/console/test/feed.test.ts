@@ -1,16 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
 import { type Asked, Feed, rowOf } from "../src/feed.js";
-import type { Message, Messages } from "../src/types.js";
+import type { Messages } from "../src/types.js";
+import { message } from "./examples.js";
 
-const message = (offset: number): Message => ({
-  topic: "games.events",
-  partition: 0,
-  offset,
-  timestamp: "2026-01-31T18:00:00Z",
-  value: { payload: { offset } },
-});
 const page = (offsets: number[], next: string | null, scanned = offsets.length): Messages => ({
-  messages: offsets.map(message),
+  messages: offsets.map((offset) => message(offset)),
   next_cursor: next,
   scanned,
   is_at_end: next === null,
@@ -93,9 +87,9 @@ describe("a feed", () => {
 
 describe("a row", () => {
   it("shows the payload's beginning, and keeps no more of it", () => {
-    const row = rowOf({ ...message(1), value: { payload: { text: "x".repeat(5_000) } } });
+    const row = rowOf(message(1, { value: { payload: { text: "x".repeat(5_000) } } }));
     expect(row.preview).toHaveLength(161);
-    expect(rowOf({ ...message(1), value: "plain" }).preview).toBe("plain");
-    expect(rowOf({ ...message(1), value: undefined }).preview).toBe("");
+    expect(rowOf(message(1, { value: "plain" })).preview).toBe("plain");
+    expect(rowOf(message(1, { value: undefined })).preview).toBe("");
   });
 });

@@ -9,6 +9,7 @@ import { linkOf } from "../src/json_links.js";
 import { messagePath, pathOf, type Route, routeOf } from "../src/routes.js";
 import { settingValue } from "../src/setting_value.js";
 import { scrollFor, windowOf } from "../src/virtual.js";
+import { message } from "./examples.js";
 
 const ID = "0190c2a4-1111-7222-8333-444455556666";
 
@@ -86,7 +87,7 @@ describe("figures", () => {
 });
 
 describe("health", () => {
-  const group = (lag: number) => ({ group: `g${lag}`, lag, partitions: [] });
+  const group = (lag: number) => ({ group: `g${lag}`, members: null, lag, partitions: [] });
 
   it("is as bad as what is furthest behind", () => {
     expect(lagHealth([group(3), group(1_000)])).toMatchObject({ tone: "warn", figure: "1,000" });
@@ -98,6 +99,8 @@ describe("health", () => {
     const now = Date.UTC(2026, 0, 31);
     const waiting = (ms: number) => ({
       partition: 0,
+      owner: "b-1",
+      epoch: 1,
       published_upto: 1,
       committed: 3,
       backlog: 2,
@@ -110,9 +113,16 @@ describe("health", () => {
 
   it("is bad where a partition has no owner, and doubtful where a gateway is silent", () => {
     const now = Date.UTC(2026, 0, 31);
-    const gateway = { gateway_id: "g0", last_heard_at: new Date(now - 40_000).toISOString(), sockets: 5 };
+    const gateway = {
+      gateway_id: "g0",
+      boot_id: "b",
+      last_heard_at: new Date(now - 40_000).toISOString(),
+      sockets: 5,
+      positions: [],
+    };
+    const unowned = { partition: 1, owner: "", epoch: 1, batch_no: 0, queue_depth: 0, positions: [] };
     expect(memberHealth({ gateways: [gateway], owners: [] }, now)).toMatchObject({ tone: "warn", figure: "5" });
-    expect(memberHealth({ gateways: [gateway], owners: [{ partition: 1, owner: null }] }, now).tone).toBe("bad");
+    expect(memberHealth({ gateways: [gateway], owners: [unowned] }, now).tone).toBe("bad");
   });
 });
 
@@ -128,16 +138,8 @@ describe("commands to copy", () => {
   });
 
   it("append a record with its key and headers", () => {
-    const message = {
-      topic: "t",
-      partition: 0,
-      offset: 1,
-      timestamp: "",
-      key: "k",
-      value: { name: "it's" },
-      headers: { a: "b" },
-    };
-    expect(producerCommand(message)).toBe(
+    const record = message(1, { topic: "t", key: "k", value: { name: "it's" }, headers: { a: "b" } });
+    expect(producerCommand(record)).toBe(
       `printf '%s\\n' 'a:b\tk\t{"name":"it'\\''s"}' | kafka-console-producer.sh --bootstrap-server "$KAFKA_BOOTSTRAP_SERVERS" --topic t --property parse.key=true --property parse.headers=true`,
     );
   });

@@ -2,6 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { balanceReaches, enterRoom, guest, launch, openRoom, rollToTheEnd, startGame } from "./browser.js";
 import { Cluster } from "./cluster.js";
+import { tour } from "./console_tour.js";
 
 let browser: Browser;
 let cluster: Cluster;
@@ -37,6 +38,18 @@ test("two players on two gateways play a game over Kafka and PostgreSQL, and eve
     }
     expect([...ada.complaints, ...bob.complaints]).toEqual([]);
     await cluster.audit();
+  } catch (error) {
+    throw cluster.explain(error);
+  }
+});
+
+test("an operator of the cluster gets from a complaint to its cause, sees all there is, and acts", async () => {
+  try {
+    await tour(browser, {
+      origin: cluster.origin(0),
+      tool: (args, input) => cluster.tool(args, input),
+      fill: (topic, records) => cluster.fill(topic, records),
+    });
   } catch (error) {
     throw cluster.explain(error);
   }

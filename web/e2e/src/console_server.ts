@@ -336,6 +336,7 @@ const FIXED: Record<string, Json> = {
     ],
     next_cursor: null,
     quarantined: null,
+    state: { turn: "8", scores: { "8": 3 } },
   },
   players: { players: [{ ...PLAYER, balance_cents: 4_200, is_banned: false }] },
   "players/8": {

@@ -22,11 +22,13 @@ export class MessageCard extends ConsoleElement {
   declare partition: number;
   declare offset: number;
   private at: string | undefined;
-  private readonly message = new Remote<Message>(this, async (signal) => {
-    const path = `topics/${encodeURIComponent(this.topic)}/messages/${this.partition}/${this.offset}`;
-    const answer = await this.console.api.get<Message | { message: Message }>(path, {}, signal);
-    return "message" in answer ? answer.message : answer;
-  });
+  private readonly message = new Remote<Message>(this, (signal) =>
+    this.console.api.get(
+      `topics/${encodeURIComponent(this.topic)}/messages/${this.partition}/${this.offset}`,
+      {},
+      signal,
+    ),
+  );
 
   protected override willUpdate(): void {
     const at = `${this.topic}/${this.partition}/${this.offset}`;
@@ -45,10 +47,10 @@ export class MessageCard extends ConsoleElement {
   }
 
   private drawn(message: Message): TemplateResult {
-    const headers = Object.entries(message.headers ?? {});
+    const headers = Object.entries(message.headers);
     const tail = tailCommand(this.topic, {
       correlationId: message.correlation_id ?? undefined,
-      key: message.correlation_id ? undefined : (message.key ?? undefined),
+      key: message.correlation_id ? undefined : message.key,
     });
     const copy = (testId: string, words: string, copied: string) =>
       html`<button class="small" data-testid=${testId} @click=${() => void this.console.copy(copied)}>${words}</button>`;
@@ -62,7 +64,7 @@ export class MessageCard extends ConsoleElement {
         { name: text.messages.filters.correlation_id, value: traceLink(message.correlation_id) },
         { name: text.messages.filters.user, value: playerLink(message.user_id) },
         { name: text.messages.filters.room, value: roomLink(message.room_id) },
-        { name: text.messages.filters.key, value: html`<span class="mono">${message.key ?? "–"}</span>` },
+        { name: text.messages.filters.key, value: html`<span class="mono">${message.key || "–"}</span>` },
         { name: text.topics.size, value: bytes(message.size) },
       ])}
       <div class="row">

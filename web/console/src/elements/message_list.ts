@@ -173,7 +173,7 @@ export class MessageList extends LitElement {
       }
       .row {
         display: grid;
-        grid-template-columns: 11.5rem 7rem 17rem 5rem 7.5rem 7.5rem 5rem minmax(14rem, 1fr);
+        grid-template-columns: 11.5rem 6rem 17rem 5rem 7.5rem 7.5rem 5rem minmax(14rem, 1fr);
         flex-wrap: nowrap;
         align-items: center;
         gap: 0 var(--space-3);
@@ -183,6 +183,9 @@ export class MessageList extends LitElement {
         border-bottom: 1px solid var(--line);
         white-space: nowrap;
         cursor: default;
+      }
+      .row .number {
+        text-align: right;
       }
       .head {
         position: sticky;

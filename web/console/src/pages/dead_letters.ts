@@ -5,21 +5,17 @@ import { chip, facts, heading, messageLink, moment, topicLink, traceLink } from 
 import { ui } from "../elements/ui.js";
 import { Paged } from "../paged.js";
 import { text } from "../texts.js";
-import type { DeadLetter, DeadLetterState } from "../types.js";
+import type { DeadLetter, DeadLetterState, DeadLetters } from "../types.js";
 import { Page } from "./page.js";
 
 const STATES: readonly DeadLetterState[] = ["waiting", "unknown", "retried", "discarded"];
 const TONES = { waiting: "warn", unknown: "bad", retried: "good", discarded: "plain" } as const;
 
-export class DeadLetters extends Page {
+export class DeadLettersPage extends Page {
   private asked: string | undefined;
   private readonly letters = new Paged<DeadLetter>(this, async (cursor, signal) => {
     const query = { cursor, state: this.state };
-    const page = await this.console.api.get<{ dead_letters: DeadLetter[]; next_cursor?: string | null }>(
-      "dead-letters",
-      query,
-      signal,
-    );
+    const page = await this.console.api.get<DeadLetters>("dead-letters", query, signal);
     return { items: page.dead_letters, next: page.next_cursor };
   });
 
@@ -149,9 +145,10 @@ function original({ topic, partition, offset }: DeadLetter): TemplateResult | un
   return topic && isKnown ? messageLink(topic, partition, offset) : undefined;
 }
 
-function correlationOf({ original }: DeadLetter): string | undefined {
+function correlationOf({ correlation_id, original }: DeadLetter): string | undefined {
+  if (correlation_id) return correlation_id;
   const of = (original as { correlation_id?: unknown } | null | undefined)?.correlation_id;
   return typeof of === "string" ? of : undefined;
 }
 
-customElements.define("bc-dead-letters", DeadLetters);
+customElements.define("bc-dead-letters", DeadLettersPage);

@@ -5,7 +5,7 @@ import { chip, heading, messagesLink, table, topicLink } from "../elements/parts
 import { count } from "../format.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
-import type { Group, LagSample } from "../types.js";
+import type { Group, Groups, Lags } from "../types.js";
 import { Page } from "./page.js";
 
 const MINUTES = [5, 15, 60];
@@ -18,12 +18,8 @@ export class GroupPage extends Page {
   };
   declare group: string;
   declare private minutes: number;
-  private readonly groups = new Remote<{ groups: Group[] }>(
-    this,
-    (signal) => this.console.api.get("groups", {}, signal),
-    10_000,
-  );
-  private readonly samples = new Remote<{ samples: LagSample[] }>(
+  private readonly groups = new Remote<Groups>(this, (signal) => this.console.api.get("groups", {}, signal), 10_000);
+  private readonly samples = new Remote<Lags>(
     this,
     (signal) => this.console.api.get(`groups/${encodeURIComponent(this.group)}/lag`, { minutes: this.minutes }, signal),
     10_000,

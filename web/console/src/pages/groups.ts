@@ -7,23 +7,23 @@ import { count } from "../format.js";
 import { Remote } from "../remote.js";
 import { pathOf } from "../routes.js";
 import { text } from "../texts.js";
-import type { Group, LagSample } from "../types.js";
+import type { Group, Groups, LagSample, Lags } from "../types.js";
 import { Page } from "./page.js";
 
 interface Shown extends Group {
   samples: LagSample[];
 }
 
-export class Groups extends Page {
+export class GroupsPage extends Page {
   private readonly groups = new Remote<Shown[]>(this, (signal) => this.load(signal), 10_000);
 
   private async load(signal: AbortSignal): Promise<Shown[]> {
     const { api } = this.console;
-    const { groups } = await api.get<{ groups: Group[] }>("groups", {}, signal);
+    const { groups } = await api.get<Groups>("groups", {}, signal);
     return Promise.all(
       groups.map(async (group) => {
         const path = `groups/${encodeURIComponent(group.group)}/lag`;
-        const { samples } = await api.get<{ samples: LagSample[] }>(path, { minutes: 60 }, signal);
+        const { samples } = await api.get<Lags>(path, { minutes: 60 }, signal);
         return { ...group, samples };
       }),
     );
@@ -45,7 +45,7 @@ export class Groups extends Page {
               name: text.groups.lastHour,
               draw: ({ samples }) => html`<bc-lag-chart isSmall .samples=${samples}></bc-lag-chart>`,
             },
-            { name: text.groups.topics, draw: topicsOf },
+            { name: text.groups.topics, draw: topicsOf, isLong: true },
           ],
           groups,
         ),
@@ -66,4 +66,4 @@ function topicsOf({ partitions }: Group): string {
   return [...new Set(partitions.map(({ topic }) => topic))].join(", ");
 }
 
-customElements.define("bc-groups", Groups);
+customElements.define("bc-groups", GroupsPage);

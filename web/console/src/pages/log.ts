@@ -4,7 +4,7 @@ import { listed } from "../elements/element.js";
 import { chip, heading, moment, playerLink, roomLink, table } from "../elements/parts.js";
 import { Paged } from "../paged.js";
 import { text } from "../texts.js";
-import type { LogEntry } from "../types.js";
+import type { LogEntries, LogEntry } from "../types.js";
 import { Page } from "./page.js";
 
 /** Who did what, when and why: nothing in it can be changed. */
@@ -13,7 +13,7 @@ export class OperatorsLog extends Page {
   private readonly entries = new Paged<LogEntry>(this, async (cursor, signal) => {
     const { query } = this.console;
     const asked = { cursor, operator: query.get("operator") ?? undefined, action: query.get("action") ?? undefined };
-    const page = await this.console.api.get<{ entries: LogEntry[]; next_cursor?: string | null }>("log", asked, signal);
+    const page = await this.console.api.get<LogEntries>("log", asked, signal);
     return { items: page.entries, next: page.next_cursor };
   });
 

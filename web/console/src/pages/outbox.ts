@@ -5,15 +5,11 @@ import { count } from "../format.js";
 import { outboxHealth } from "../health.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
-import type { OutboxPartition } from "../types.js";
+import type { Outbox } from "../types.js";
 import { Page } from "./page.js";
 
-export class Outbox extends Page {
-  private readonly outbox = new Remote<{ partitions: OutboxPartition[] }>(
-    this,
-    (signal) => this.console.api.get("outbox", {}, signal),
-    5_000,
-  );
+export class OutboxPage extends Page {
+  private readonly outbox = new Remote<Outbox>(this, (signal) => this.console.api.get("outbox", {}, signal), 5_000);
 
   protected content(): TemplateResult {
     return html`${heading(text.nav.outbox)}<p class="soft">${text.outbox.lead}</p>
@@ -44,4 +40,4 @@ export class Outbox extends Page {
   }
 }
 
-customElements.define("bc-outbox", Outbox);
+customElements.define("bc-outbox", OutboxPage);

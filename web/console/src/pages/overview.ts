@@ -7,7 +7,7 @@ import { deadLetterHealth, type Health, lagHealth, memberHealth, moneyHealth, ou
 import { Remote } from "../remote.js";
 import { type PlainPage, pathOf } from "../routes.js";
 import { text } from "../texts.js";
-import type { Audit, DeadLetter, Group, Members, Money, OutboxPartition } from "../types.js";
+import type { Audit, DeadLetters, Groups, Members, Money, Outbox } from "../types.js";
 import { auditWords } from "./audit_words.js";
 import { Page } from "./page.js";
 
@@ -15,9 +15,9 @@ const EVERY_MS = 10_000;
 
 /** Whether all is well, and if not, where to look. */
 export class Overview extends Page {
-  private readonly groups = this.remote<{ groups: Group[] }>("groups");
-  private readonly outbox = this.remote<{ partitions: OutboxPartition[] }>("outbox");
-  private readonly dead = this.remote<{ dead_letters: DeadLetter[]; next_cursor?: string | null }>("dead-letters", {
+  private readonly groups = this.remote<Groups>("groups");
+  private readonly outbox = this.remote<Outbox>("outbox");
+  private readonly dead = this.remote<DeadLetters>("dead-letters", {
     state: "waiting",
   });
   private readonly members = this.remote<Members>("members");
@@ -75,7 +75,7 @@ export class Overview extends Page {
     css`
       .tiles {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(16rem, 100%), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(12.5rem, 100%), 1fr));
         gap: var(--space-3);
       }
       .tile {

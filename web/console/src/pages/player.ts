@@ -7,7 +7,7 @@ import { centsOf } from "../money.js";
 import { Paged } from "../paged.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
-import type { PlayerDetails, PlayerSession, StatementEntry } from "../types.js";
+import type { PlayerDetails, PlayerSession, Statement, StatementEntry } from "../types.js";
 import { Page } from "./page.js";
 import { standingChip } from "./players.js";
 
@@ -21,11 +21,7 @@ export class PlayerPage extends Page {
     15_000,
   );
   private readonly statement = new Paged<StatementEntry>(this, async (cursor, signal) => {
-    const page = await this.console.api.get<{ entries: StatementEntry[]; next_cursor?: string | null }>(
-      `${this.path}/statement`,
-      { cursor },
-      signal,
-    );
+    const page = await this.console.api.get<Statement>(`${this.path}/statement`, { cursor }, signal);
     return { items: page.entries, next: page.next_cursor };
   });
 

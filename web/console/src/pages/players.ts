@@ -4,13 +4,13 @@ import { chip, heading, moment, playerLink, table } from "../elements/parts.js";
 import { money } from "../format.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
-import type { PlayerRow } from "../types.js";
+import type { PlayerRow, PlayersFound } from "../types.js";
 import { Page } from "./page.js";
 
 export class Players extends Page {
   private asked: string | undefined;
   /** Nobody is looked for where nothing is asked. */
-  private readonly players = new Remote<{ players: PlayerRow[] }>(this, async (signal) => {
+  private readonly players = new Remote<PlayersFound>(this, async (signal) => {
     const { wanted } = this;
     return wanted === "" ? { players: [] } : this.console.api.get("players", { query: wanted }, signal);
   });

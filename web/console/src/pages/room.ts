@@ -1,5 +1,6 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { listed, shown } from "../elements/element.js";
+import "../elements/json_view.js";
 import { facts, heading, messagesLink, moment, playerLink, table, traceLink } from "../elements/parts.js";
 import { ui } from "../elements/ui.js";
 import { account, count, gist, money } from "../format.js";
@@ -15,7 +16,7 @@ export class RoomPage extends Page {
   declare roomId: string;
   private readonly room = new Remote<RoomDetails>(
     this,
-    (signal) => this.console.api.get(this.path, { limit: 1 }, signal),
+    (signal) => this.console.api.get(this.path, {}, signal),
     10_000,
   );
   private readonly timeline = new Paged<TimelineEntry>(this, async (cursor, signal) => {
@@ -41,7 +42,7 @@ export class RoomPage extends Page {
       ${listed(this.timeline, text.room.noTimeline, timelineTable)}`;
   }
 
-  private drawn({ room, members, money: books, quarantined }: RoomDetails): TemplateResult {
+  private drawn({ room, members, money: books, quarantined, state }: RoomDetails): TemplateResult {
     const cents = (amount: number) => money(amount, this.console.currency);
     return html`
       ${quarantined ? html`<div class="failure" role="note"><p>${text.room.quarantined} ${moment(quarantined)}</p></div>` : nothing}
@@ -64,6 +65,12 @@ export class RoomPage extends Page {
         },
         { name: text.rooms.updated, value: moment(room.updated_at) },
       ])}</section>
+      ${
+        state
+          ? html`<details class="card" open data-testid="room-state"><summary>${text.room.state}</summary>
+            <bc-json .value=${state} .label=${text.room.state}></bc-json></details>`
+          : nothing
+      }
       <h2>${text.room.members}</h2>
       ${members.length === 0 ? html`<p class="empty">${text.room.noMembers}</p>` : membersTable(members)}
       <h2>${text.nav.money}</h2>

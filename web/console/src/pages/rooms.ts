@@ -4,7 +4,7 @@ import { type Column, chip, heading, moment, playerLink, roomLink, table } from 
 import { count } from "../format.js";
 import { Paged } from "../paged.js";
 import { text } from "../texts.js";
-import type { RoomRow } from "../types.js";
+import type { RoomRow, Rooms } from "../types.js";
 import { Page } from "./page.js";
 
 const STATUSES = ["waiting", "in_progress", "ended"] as const;
@@ -13,12 +13,12 @@ export function statusChip(status: string): TemplateResult {
   return chip(text.rooms.statuses[status] ?? status, status === "in_progress" ? "good" : "plain");
 }
 
-export class Rooms extends Page {
+export class RoomsPage extends Page {
   private asked: string | undefined;
   private readonly rooms = new Paged<RoomRow>(this, async (cursor, signal) => {
     const { query } = this.console;
     const asked = { cursor, status: query.get("status") ?? undefined, game_type: query.get("game_type") ?? undefined };
-    const page = await this.console.api.get<{ rooms: RoomRow[]; next_cursor?: string | null }>("rooms", asked, signal);
+    const page = await this.console.api.get<Rooms>("rooms", asked, signal);
     return { items: page.rooms, next: page.next_cursor };
   });
 
@@ -67,4 +67,4 @@ const COLUMNS: readonly Column<RoomRow>[] = [
   { name: text.rooms.updated, draw: ({ updated_at }) => moment(updated_at) },
 ];
 
-customElements.define("bc-rooms", Rooms);
+customElements.define("bc-rooms", RoomsPage);

@@ -29,7 +29,7 @@ export class TopicPage extends Page {
   }
 
   private drawn(details: TopicDetails): TemplateResult {
-    const settings = Object.entries(details.settings ?? {}).toSorted(([a], [b]) => a.localeCompare(b));
+    const settings = Object.entries(details.settings).toSorted(([a], [b]) => a.localeCompare(b));
     return html`
       <section class="card">${facts([
         { name: text.topics.records, value: count(details.records) },

@@ -4,7 +4,7 @@ import { type Column, heading, messagesLink, moment, table, topicLink } from "..
 import { count, duration, rate } from "../format.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
-import type { Topic } from "../types.js";
+import type { Topic, Topics } from "../types.js";
 import { Page } from "./page.js";
 
 const COLUMNS: readonly Column<Topic>[] = [
@@ -22,12 +22,8 @@ export function retention(ms: number | null | undefined): string {
   return ms !== null && ms !== undefined && ms < 0 ? text.topics.forEver : duration(ms);
 }
 
-export class Topics extends Page {
-  private readonly topics = new Remote<{ topics: Topic[] }>(
-    this,
-    (signal) => this.console.api.get("topics", {}, signal),
-    10_000,
-  );
+export class TopicsPage extends Page {
+  private readonly topics = new Remote<Topics>(this, (signal) => this.console.api.get("topics", {}, signal), 10_000);
 
   protected content(): TemplateResult {
     return html`${heading(text.nav.topics)}
@@ -35,4 +31,4 @@ export class Topics extends Page {
   }
 }
 
-customElements.define("bc-topics", Topics);
+customElements.define("bc-topics", TopicsPage);
