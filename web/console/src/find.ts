@@ -6,7 +6,8 @@ import type { Groups, PlayersFound, RoomDetails, Topics, Trace } from "./types.j
 const UUID = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/i;
 const USER_ID = /^\d{1,19}$/;
 const DEAD_LETTER = /^\d{1,9}-\d{1,19}$/;
-const MESSAGE = /^([a-z][a-z0-9._-]{0,200})[/:](\d{1,9})[/:](\d{1,19})$/i;
+/** `games.events/0/17`, or as tools write it: `games.events-0@17`. */
+const MESSAGE = /^([a-z][a-z0-9._-]{0,200}?)[/:-](\d{1,9})[/:@](\d{1,19})$/i;
 
 /**
  * The page of whatever this is the id of: a room, a correlation, an event, a request, a user, a message, a topic. A

@@ -218,6 +218,7 @@ describe("finding", () => {
     for (const [wanted, path] of [
       ["7", "/kafka/players/7"],
       ["games.events/0/17", messagePath("games.events", 0, 17)],
+      ["checkout-topic-3@17", messagePath("checkout-topic", 3, 17)],
       ["0-17", "/kafka/dead-letters?id=0-17"],
       ["games.events", "/kafka/topics/games.events"],
       ["blazing_sun", "/kafka/groups/blazing_sun"],
