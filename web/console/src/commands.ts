@@ -24,15 +24,22 @@ export function tailCommand(topic: string, filters: TailFilters, isLive = false)
   return ["blazing-sun", "tail", quoted(topic), ...options, ...span].join(" ");
 }
 
-/** What appends the same record once more with Kafka's own tools. */
-export function producerCommand({ topic, key, value, headers }: Message): string {
-  const fields = [
-    Object.entries(headers)
-      .map(([name, each]) => `${name}:${each}`)
-      .join(","),
-    key,
-    typeof value === "string" ? value : JSON.stringify(value),
-  ];
+/** What ends a line for Kafka's own tools, and with it the record. */
+const LINE_END = /[\n\r]/;
+
+/**
+ * What appends the same record once more with Kafka's own tools; nothing where their format, a line for each record, would
+ * make others of it.
+ */
+export function producerCommand({ topic, key, value, headers }: Message): string | undefined {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const named = Object.entries(headers).map(([name, each]) => [name, `${each}`] as const);
+  const isSplit =
+    named.some(([name, each]) => /[\t,:]/.test(name) || /[\t,]/.test(each) || LINE_END.test(name + each)) ||
+    /\t/.test(key ?? "") ||
+    LINE_END.test(`${key}${text}`);
+  if (isSplit) return undefined;
+  const fields = [named.map(([name, each]) => `${name}:${each}`).join(","), key, text];
   const hasHeaders = fields[0] !== "";
   const line = (hasHeaders ? fields : fields.slice(1)).join("\t");
   const properties = ["parse.key=true", ...(hasHeaders ? ["parse.headers=true"] : [])];

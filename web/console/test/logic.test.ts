@@ -143,6 +143,24 @@ describe("commands to copy", () => {
       `printf '%s\\n' 'a:b\tk\t{"name":"it'\\''s"}' | kafka-console-producer.sh --bootstrap-server "$KAFKA_BOOTSTRAP_SERVERS" --topic t --property parse.key=true --property parse.headers=true`,
     );
   });
+
+  it("append nothing where Kafka's tools would read more than that record", () => {
+    for (const hostile of [
+      { key: "k\nk2\tforged" },
+      { key: "k\tforged" },
+      { key: "k\rforged" },
+      { value: "a\nforged" },
+      { headers: { a: "b\tforged" } },
+      { headers: { a: "b\nforged" } },
+      { headers: { a: "b,forged:c" } },
+      { headers: { "a:b": "c" } },
+    ])
+      expect(
+        producerCommand(message(1, { topic: "t", key: "k", value: "v", headers: {}, ...hostile })),
+      ).toBeUndefined();
+    const tabbed = message(1, { topic: "t", key: "k", value: "a\tb", headers: {} });
+    expect(producerCommand(tabbed)).toContain("'k\ta\tb'");
+  });
 });
 
 describe("JSON", () => {

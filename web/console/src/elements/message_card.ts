@@ -48,6 +48,7 @@ export class MessageCard extends ConsoleElement {
 
   private drawn(message: Message): TemplateResult {
     const headers = Object.entries(message.headers);
+    const producer = producerCommand(message);
     const tail = tailCommand(this.topic, {
       correlationId: message.correlation_id ?? undefined,
       key: message.correlation_id ? undefined : message.key,
@@ -70,7 +71,7 @@ export class MessageCard extends ConsoleElement {
       <div class="row">
         ${copy("copy-json", text.messages.copyJson, jsonText(message.value))}
         ${copy("copy-message-tail", text.messages.copyTail, tail)}
-        ${copy("copy-producer", text.messages.copyProducer, producerCommand(message))}
+        ${producer === undefined ? nothing : copy("copy-producer", text.messages.copyProducer, producer)}
       </div>
       <bc-json .value=${message.value} .label=${text.messages.value}></bc-json>
       ${
