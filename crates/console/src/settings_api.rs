@@ -33,6 +33,7 @@ pub struct NewValue {
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct NewMaintenance {
     /// From then on no room is made; RFC 3339, now where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub starts_at: Option<String>,
     /// What players are told, 1 to 500 characters.

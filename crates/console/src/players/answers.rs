@@ -208,6 +208,7 @@ impl StatementEntry {
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(in crate::players) struct BanReason {
     /// Kept with the account: 1 to 200 characters on one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
 }
 
@@ -224,6 +225,7 @@ pub(in crate::players) struct CreditAsked {
     /// From 1 to 100,000,000.
     pub(super) amount_cents: Cents,
     /// Kept in the command's record: 1 to 200 characters on one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
     /// A UUIDv7 of the client's own: the same again changes nothing.
     #[schemars(extend("format" = "uuid"))]

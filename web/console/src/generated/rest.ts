@@ -49,7 +49,7 @@ export interface Ban {
 /** The body of `ban`. */
 export interface BanReason {
   /** Kept with the account: 1 to 200 characters on one line. */
-  reason: string | null;
+  reason?: string | null;
 }
 
 /** An amount in minor units (cents). */
@@ -62,7 +62,7 @@ export interface CreditAsked {
   /** A UUIDv7 of the client's own: the same again changes nothing. */
   command_id: string;
   /** Kept in the command's record: 1 to 200 characters on one line. */
-  reason: string | null;
+  reason?: string | null;
 }
 
 /** `GET dead-letters` */
@@ -363,7 +363,7 @@ export interface NewMaintenance {
   /** What players are told, 1 to 500 characters. */
   message: string;
   /** From then on no room is made; RFC 3339, now where it is left out. */
-  starts_at: Timestamp | null;
+  starts_at?: Timestamp | null;
 }
 
 /** A setting's new value. */
