@@ -118,6 +118,22 @@ async fn doctor_finds_what_is_amiss_with_a_cluster_and_names_the_remedy() {
     cluster.guest_at(0).await;
     assert_eq!(found(&cluster, &[]).await, [], "all is well");
 
+    let checked = cluster.tool(&["migrate", "--check", "--json"]).await;
+    let stores: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+    let store = &stores["stores"][0];
+    assert_eq!(
+        (checked.status.code(), &store["found"]),
+        (Some(0), &store["known"]),
+        "{stores}"
+    );
+    let backup = cluster.tool(&["backup", "--into", "none"]).await;
+    let told = String::from_utf8_lossy(&backup.stderr).into_owned();
+    assert_eq!(backup.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("pg_dump") && told.contains("Kafka needs no backup"),
+        "{told}"
+    );
+
     cluster.backend(0).terminate().await;
     let told = (
         "owners",
@@ -224,6 +240,12 @@ async fn doctor_finds_what_is_amiss_with_a_cluster_and_names_the_remedy() {
         ),
     )
     .await;
+    let refused = cluster.tool(&["migrate"]).await;
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        refused.status.code() == Some(2) && told.contains("of a newer program"),
+        "{told}"
+    );
     change("DELETE FROM refinery_schema_history WHERE version = 999").await;
 
     let kafka = Kafka::of(&cluster);

@@ -5,6 +5,7 @@ use blazing_sun_harness::{Launch, TestServer, program, text, tool, whole_game, w
 use rusqlite::Connection;
 use serde_json::Value;
 use std::fs::{File, Permissions};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
@@ -367,28 +368,37 @@ async fn doctor_finds_what_is_amiss_with_a_folder_and_names_the_remedy() {
     drop(lock);
 
     // A port that was free a moment ago, and nobody listens on.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let home = format!("http://{}", port.local_addr().expect("an address"));
-    drop(port);
+    let listen = free_address();
+    let home = format!("http://{listen}");
     let stripe = [
         ("STRIPE_SECRET_KEY", "sk_test_1"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+        ("STRIPE_API_URL", "http://127.0.0.1:1"),
         ("BLAZING_SUN_PAYMENTS__PROVIDER", "stripe"),
         ("BLAZING_SUN_SERVER__PUBLIC_URL", &home),
     ];
-    finds(
-        &data_dir,
-        &stripe,
-        &[],
-        (
-            "webhooks",
-            "can not be reached",
-            "lead to a running checkout",
-        ),
-    )
-    .await;
+    let told = (
+        "webhooks",
+        "can not be reached",
+        "lead to a running checkout",
+    );
+    finds(&data_dir, &stripe, &[], told).await;
+    let environment = stripe.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let launch = Launch {
+        listen: Some(listen),
+        environment: environment.into(),
+        ..Launch::default()
+    };
+    let paid = TestServer::launch(launch).await;
+    let found_there = found(&paid.data_dir(), &stripe, &[]).await;
+    assert_eq!(found_there, healthy, "webhooks come through");
 
     assert_eq!(found(&data_dir, &[], &[]).await, healthy, "all is mended");
+}
+
+fn free_address() -> SocketAddr {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    port.local_addr().expect("an address")
 }
 
 #[tokio::test]
