@@ -185,6 +185,14 @@ impl Sources {
         Ok(figment)
     }
 
+    /// The configuration of a server on a folder, whatever else is configured.
+    pub fn load_for_folder(&self) -> Result<Config, ConfigError> {
+        let mut config = self.load()?;
+        config.check_payments(Role::Serve, Mode::Embedded)?;
+        config.settle_payments(Role::Serve, Mode::Embedded);
+        Ok(config)
+    }
+
     /// The configuration of a role, and what it runs on.
     pub fn load_for(&self, role: Role) -> Result<(Config, Mode), ConfigError> {
         let mut config = self.load()?;

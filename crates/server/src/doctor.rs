@@ -85,7 +85,9 @@ async fn examine(args: &DoctorArgs, games: &Games, examination: &mut Examination
     examination.look("configuration");
     let sources = Sources::of_process(args.deployment.config.clone(), args.deployment.flags());
     let loaded = match args.deployment.data_dir {
-        Some(_) => sources.load().map(|config| (config, Mode::Embedded)),
+        Some(_) => sources
+            .load_for_folder()
+            .map(|config| (config, Mode::Embedded)),
         None => sources.load_for(args.role),
     };
     let remedy = "correct it there; docs/configuration.md lists every key with what it takes";

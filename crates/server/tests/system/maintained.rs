@@ -371,8 +371,8 @@ async fn doctor_finds_what_is_amiss_with_a_folder_and_names_the_remedy() {
     let listen = free_address();
     let home = format!("http://{listen}");
     let stripe = [
-        ("STRIPE_SECRET_KEY", "sk_test_1"),
-        ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+        ("STRIPE_SECRET_KEY", "sk_test_51NobodysKeyForTestsAlone"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_NobodysSecretForTestsAlone"),
         ("STRIPE_API_URL", "http://127.0.0.1:1"),
         ("BLAZING_SUN_PAYMENTS__PROVIDER", "stripe"),
         ("BLAZING_SUN_SERVER__PUBLIC_URL", &home),
@@ -383,6 +383,14 @@ async fn doctor_finds_what_is_amiss_with_a_folder_and_names_the_remedy() {
         "lead to a running checkout",
     );
     finds(&data_dir, &stripe, &[], told).await;
+    let mut mistyped = stripe;
+    mistyped[0].1 = "pk_test_1";
+    let told = (
+        "configuration",
+        "is no secret key of the provider's",
+        "docs/configuration.md",
+    );
+    finds(&data_dir, &mistyped, &[], told).await;
     let environment = stripe.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let launch = Launch {
         listen: Some(listen),
