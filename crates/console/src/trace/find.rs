@@ -15,14 +15,16 @@ use uuid::Uuid;
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 /// Around the id's own time, until its command is found: clients' clocks are wrong, and a command is taken for an hour.
-const WINDOWS: [(i64, i64); 3] = [
+const WINDOWS: [(i64, i64); 4] = [
+    (SECOND_MS / 2, SECOND_MS),
     (2 * SECOND_MS, 5 * SECOND_MS),
     (MINUTE_MS, MINUTE_MS),
     (10 * MINUTE_MS, 65 * MINUTE_MS),
 ];
 /// How far back is looked for an id that has no time in it.
 const UNTIMED_MS: i64 = 60 * MINUTE_MS;
-/// What follows from a command follows at once; a payment takes its user's time.
+/// What follows from a command follows at once, unless its owner or Kafka is behind; a payment takes its user's time.
+const FOLLOWS_AT_ONCE_MS: i64 = 3 * SECOND_MS;
 const FOLLOWS_MS: i64 = 30 * SECOND_MS;
 const PAYMENT_FOLLOWS_MS: i64 = 65 * MINUTE_MS;
 
@@ -149,12 +151,10 @@ impl<'a> Search<'a> {
             return Ok(());
         };
         let is_payment = self.found.iter().any(|found| found.is_payment);
-        let follows = match is_payment {
-            true => PAYMENT_FOLLOWS_MS,
-            false => FOLLOWS_MS,
-        };
-        let from = command.record.timestamp.plus(-SECOND_MS);
-        let to = command.record.timestamp.plus(follows);
+        let (written, from) = (
+            command.record.timestamp,
+            command.record.timestamp.plus(-SECOND_MS),
+        );
         let keys: Vec<String> = [
             command.room.as_ref().map(RoomId::to_string),
             command.user.map(|user| user.to_string()),
@@ -165,7 +165,18 @@ impl<'a> Search<'a> {
         .into_iter()
         .flatten()
         .collect();
-        self.look(id, from, to, Some(&keys)).await
+        if is_payment {
+            let to = written.plus(PAYMENT_FOLLOWS_MS);
+            return self.look(id, from, to, Some(&keys)).await;
+        }
+        let at_once = written.plus(FOLLOWS_AT_ONCE_MS);
+        self.look(id, from, at_once, Some(&keys)).await?;
+        let has_followed = self.found.iter().any(|found| !found.is_command());
+        if !has_followed && !self.is_cut {
+            let to = written.plus(FOLLOWS_MS);
+            return self.look(id, at_once, to, Some(&keys)).await;
+        }
+        Ok(())
     }
 
     /// Looks through what was written between two instants, in the partitions of these keys if any are given.
