@@ -11,7 +11,9 @@ use blazing_sun_backbone::log::{
     EventLog, Headers, HeadersBuilder, LogError, NewRecord, Position, Record, Topic,
 };
 use blazing_sun_backbone::rest::problem::{NOT_FOUND, ProblemKind};
-use blazing_sun_backbone::topics::DEAD_LETTER;
+use blazing_sun_backbone::topics::{
+    self, CHECKOUT_CANCELLATIONS, CHECKOUT_REQUESTS, DEAD_LETTER, Party,
+};
 use blazing_sun_backend::api::Problem;
 use blazing_sun_backend::store::StoreError;
 use blazing_sun_backend::store::operators::Entry;
@@ -160,6 +162,11 @@ async fn record_of(log: &dyn EventLog, letter: &Record) -> Result<NewRecord, Dec
     let (Some(name), Some(offset)) = (told.topic, told.offset) else {
         return Err(not("it is about no record of a topic"));
     };
+    if !may_be_repeated(&name) {
+        return Err(not(
+            "its topic tells what was decided, in numbers that have no repeats",
+        ));
+    }
     let topic = Topic::new(&name);
     let partition = told.partition.unwrap_or(0);
     let found = match record_at(log, &topic, partition, offset).await {
@@ -192,6 +199,15 @@ async fn record_of(log: &dyn EventLog, letter: &Record) -> Result<NewRecord, Dec
             payload: original.into(),
         }),
     }
+}
+
+/// What backends read they know again, by its id or its sender's numbers, and so do checkouts what they are asked for.
+/// Events are numbered by room, and payments go with their transfers.
+fn may_be_repeated(topic: &str) -> bool {
+    let no_games: [&str; 0] = [];
+    let asked = [CHECKOUT_REQUESTS, CHECKOUT_CANCELLATIONS];
+    let commands = topics::read_by(Party::Backend, &no_games);
+    asked.contains(&topic) || commands.iter().any(|name| name == topic)
 }
 
 fn without_outbox(headers: &Headers) -> Headers {

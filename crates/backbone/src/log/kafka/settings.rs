@@ -118,6 +118,7 @@ pub fn walker(options: &KafkaOptions) -> ClientConfig {
     config
         .set("enable.partition.eof", "true")
         .set("fetch.wait.max.ms", "10")
+        .set("fetch.message.max.bytes", "262144")
         .set("queued.max.messages.kbytes", "4096");
     config
 }

@@ -50,8 +50,19 @@ impl World {
     }
 
     async fn letter(&self, offset: Option<u64>, error: &str, original: &[u8]) -> String {
+        self.letter_of(GAMES_COMMANDS, offset, error, original)
+            .await
+    }
+
+    async fn letter_of(
+        &self,
+        topic: &str,
+        offset: Option<u64>,
+        error: &str,
+        original: &[u8],
+    ) -> String {
         let letter = json!({
-            "topic": GAMES_COMMANDS,
+            "topic": topic,
             "partition": 1,
             "offset": offset,
             "key": "room-1",
@@ -165,11 +176,15 @@ async fn what_is_no_whole_record_is_not_appended() {
             b"{}",
         )
         .await;
-    for id in [&input, &cut] {
+    let event = world.letter_of("games.events", Some(0), "x", b"{}").await;
+    let payment = world
+        .letter_of("bigger_dice.win_prize", Some(0), "x", b"{}")
+        .await;
+    for id in [&input, &cut, &event, &payment] {
         let refused = world.decide(id, Decision::Retry).await.unwrap_err();
         assert_eq!(refused.code(), "not_retryable", "{refused}");
     }
-    assert_eq!(world.letters(Some(LetterState::Waiting)).await.len(), 2);
+    assert_eq!(world.letters(Some(LetterState::Waiting)).await.len(), 4);
     // What its topic does not have any more, the letter has.
     let gone = world.letter(Some(77), "no JSON", b"no JSON").await;
     world.decide(&gone, Decision::Retry).await.unwrap();
