@@ -4,7 +4,7 @@
 # A suite passes when its command succeeds and, where it runs tests, at least one ran and none was
 # skipped. All named suites run even if one fails, so that one run shows everything that is wrong.
 # Suites that need them find a real Kafka and a real PostgreSQL, started once; stripe-mock is started when a test asks for it.
-# `rust` fails if its tests used none of one of them.
+# `rust` fails if its tests used none of one of them. `soak`, which waits more than it works, runs beside what comes after it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source dev/tools.sh
@@ -53,25 +53,32 @@ suite_rust() {
   return "$status"
 }
 # The feature is named here alone, so that no other suite runs a program with kill points in it.
-suite_soak() { cargo test --workspace --locked --features blazing-sun-soak/failpoints --test soak; }
+suite_soak() { soak_tests; }
+soak_tests() { cargo test --workspace --locked --features blazing-sun-soak/failpoints --test soak "$@"; }
 # Not among ALL: the suite `rust` compares these files, this one writes them.
 suite_generated() {
   UPDATE_GENERATED=1 cargo test --workspace --locked generated
   npm --prefix web run --if-present generate
 }
+# Where `rust` runs too, as its tests have built it: alone it would be built anew, with other features of libraries.
+build_program() {
+  case " ${suites[*]} " in
+    *" rust "*) cargo test --workspace --locked --no-run ;;
+    *) cargo build --locked -p blazing-sun-server -p rock-paper-scissors ;;
+  esac
+}
 suite_api-fuzz() {
-  # As for e2e, so that it is built once.
-  cargo build --locked -p blazing-sun-server -p rock-paper-scissors
+  build_program
   dev/api-fuzz.sh run "${CARGO_TARGET_DIR:-target}/debug/blazing-sun"
 }
 # What `make dist` packs, of the debug program.
 suite_package() {
-  cargo build --locked -p blazing-sun-server
+  build_program
   dev/test-package.sh "${CARGO_TARGET_DIR:-target}/debug/blazing-sun" "$scratch/package"
 }
 suite_e2e() {
   local bin
-  cargo build --locked -p blazing-sun-server -p rock-paper-scissors
+  build_program
   bin=$(realpath "${CARGO_TARGET_DIR:-target}/debug/blazing-sun")
   BLAZING_SUN_BIN=$bin CHROMIUM_BIN=$(find_chromium) npm --prefix web run e2e
 }
@@ -117,6 +124,7 @@ start_servers() {
 
 clean_up() {
   local server
+  [[ -z $beside ]] || kill -- -"$beside" 2>/dev/null || true
   for server in kafka postgres; do
     [[ ! -d $scratch/$server ]] || "dev/$server.sh" wipe --dir "$scratch/$server" || true
   done
@@ -130,22 +138,19 @@ tests_that_used() { { sort -u "$scratch/$1.used" 2>/dev/null || true; } | grep -
 # Others have to get into it: PostgreSQL does not run as root.
 scratch=$(mktemp -d)
 chmod 755 "$scratch"
+beside=
 trap clean_up EXIT
 trap 'exit 130' INT TERM
-log=$scratch/log
+mkdir "$scratch/summary"
 export TEST_SERVERS_USED=$scratch
-summary=()
-passed=0
-failed=0
 
 run_suite() {
-  local suite=$1 verdict=ok note="" started=$SECONDS tests skipped server used
+  local suite=$1 verdict=ok note="" started=$SECONDS log=$scratch/log.$1 tests skipped server used
   printf '\n==> %s\n' "$suite"
   case $suite in
     rust | soak | e2e)
       start_servers || {
-        summary+=("FAILED  0s  $suite  Kafka or PostgreSQL did not start")
-        failed=$((failed + 1))
+        echo "FAILED     0s  $suite  Kafka or PostgreSQL did not start" >"$scratch/summary/$suite"
         return
       }
       ;;
@@ -173,7 +178,7 @@ run_suite() {
       ;;
   esac
   if [[ $suite == api-fuzz ]]; then
-    tests=$(sed -n 's/^api-fuzz: \(.* tested\)$/\1/p' "$log")
+    tests=$(sed -n 's/^api-fuzz: \(.* tested\)$/\1/p' "$log" | paste -sd ';' | sed 's/;/, /g')
     note="${note:+$note, }${tests:-nothing tested}"
     [[ -n $tests ]] || verdict=FAILED
   fi
@@ -185,8 +190,7 @@ run_suite() {
     done
   fi
 
-  if [[ $verdict == ok ]]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-  summary+=("$(printf '%-6s  %4ds  %-10s%s' "$verdict" $((SECONDS - started)) "$suite" "${note:+  $note}")")
+  printf '%-6s  %4ds  %-10s%s\n' "$verdict" $((SECONDS - started)) "$suite" "${note:+  $note}" >"$scratch/summary/$suite"
   printf '<== %s: %s%s\n' "$suite" "$verdict" "${note:+ ($note)}"
 }
 
@@ -198,9 +202,32 @@ for suite in "${suites[@]}"; do
     exit 2
   }
 done
-for suite in "${suites[@]}"; do run_suite "$suite"; done
+
+# Its own process group, so that all of it ends with this.
+run_beside() {
+  local suite=$1
+  start_servers && soak_tests --no-run && build_program || true
+  set -m
+  run_suite "$suite" >"$scratch/beside" 2>&1 &
+  beside=$!
+  set +m
+}
+for suite in "${suites[@]}"; do
+  if [[ $suite == soak && $suite != "${suites[-1]}" ]]; then run_beside "$suite"; else run_suite "$suite"; fi
+done
+if [[ -n $beside ]]; then
+  wait "$beside" || true
+  beside=
+  cat "$scratch/beside"
+fi
 
 printf '\n'
-printf '%s\n' "${summary[@]}" | sed 's/ *$//'
-printf '\n%d passed, %d failed\n' "$passed" "$failed"
-((failed == 0))
+passed=0
+for suite in "${suites[@]}"; do
+  # Without a line of its own it did not come to an end.
+  line=$(cat "$scratch/summary/$suite" 2>/dev/null || echo "FAILED     0s  $suite")
+  sed 's/ *$//' <<<"$line"
+  [[ $line != ok* ]] || passed=$((passed + 1))
+done
+printf '\n%d passed, %d failed\n' "$passed" $((${#suites[@]} - passed))
+((passed == ${#suites[@]}))
