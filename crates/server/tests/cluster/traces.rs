@@ -159,8 +159,10 @@ async fn a_command_of_another_program_goes_on_with_its_trace() {
     let found = collector.until("the foreign trace", |spans| {
         let of_trace = spans.iter().filter(|span| span.trace_id == FOREIGN_TRACE);
         let of_trace: Vec<SentSpan> = of_trace.cloned().collect();
-        let is_told = of_trace.iter().any(|span| span.name == "gateway.write");
-        is_told.then_some(of_trace)
+        let has = |name: &str| of_trace.iter().any(|span| span.name == name);
+        // Processes send at their own times.
+        let is_whole = has("backend.command") && has("gateway.write");
+        is_whole.then_some(of_trace)
     });
     let trace = found.await;
     let command = trace.iter().find(|span| span.name == "backend.command");
