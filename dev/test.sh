@@ -13,7 +13,7 @@ source dev/tools.sh
 export NO_COLOR=1 CARGO_TERM_COLOR=never
 unset FORCE_COLOR CLICOLOR_FORCE
 
-readonly ALL=(text typos fmt web-lint web-unit web-build deny npm-audit clippy rust soak api-fuzz e2e package)
+readonly ALL=(text typos fmt web-lint web-unit web-build deny npm-audit clippy rust soak package api-fuzz e2e)
 
 suite_text() { dev/check-text.sh; }
 suite_typos() { "$TYPOS"; }

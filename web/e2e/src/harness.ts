@@ -9,7 +9,7 @@ const NOBODY = /status of 401 .*\/api\/v1\/auth\/refresh\)$/;
 
 /** What a browser says while the server is down or starts again. */
 export const OUTAGE =
-  /^WebSocket connection to |^Failed to load resource: (net::ERR_(CONNECTION_|EMPTY_RESPONSE)|the server responded with a status of 503 )/;
+  /^WebSocket connection to |^Failed to load resource: (net::ERR_(CONNECTION_|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|INTERNET_DISCONNECTED|NETWORK_CHANGED)|the server responded with a status of 503 )/;
 
 /** Which errors on a page's console are part of the scenario. */
 export class Expected {
