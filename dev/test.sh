@@ -4,7 +4,7 @@
 # A suite passes when its command succeeds and, where it runs tests, at least one ran and none was
 # skipped. All named suites run even if one fails, so that one run shows everything that is wrong.
 # Suites that need them find a real Kafka and a real PostgreSQL, started once; stripe-mock is started when a test asks for it.
-# `rust` fails if its tests used none of one of them. `soak`, which waits more than it works, runs beside what comes after it.
+# `rust` fails if its tests used none of one of them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source dev/tools.sh
@@ -53,8 +53,7 @@ suite_rust() {
   return "$status"
 }
 # The feature is named here alone, so that no other suite runs a program with kill points in it.
-suite_soak() { soak_tests; }
-soak_tests() { cargo test --workspace --locked --features blazing-sun-soak/failpoints --test soak "$@"; }
+suite_soak() { cargo test --workspace --locked --features blazing-sun-soak/failpoints --test soak; }
 # Not among ALL: the suite `rust` compares these files, this one writes them.
 suite_generated() {
   UPDATE_GENERATED=1 cargo test --workspace --locked generated
@@ -124,7 +123,6 @@ start_servers() {
 
 clean_up() {
   local server
-  [[ -z $beside ]] || kill -- -"$beside" 2>/dev/null || true
   for server in kafka postgres; do
     [[ ! -d $scratch/$server ]] || "dev/$server.sh" wipe --dir "$scratch/$server" || true
   done
@@ -138,7 +136,6 @@ tests_that_used() { { sort -u "$scratch/$1.used" 2>/dev/null || true; } | grep -
 # Others have to get into it: PostgreSQL does not run as root.
 scratch=$(mktemp -d)
 chmod 755 "$scratch"
-beside=
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 mkdir "$scratch/summary"
@@ -202,24 +199,7 @@ for suite in "${suites[@]}"; do
     exit 2
   }
 done
-
-# Its own process group, so that all of it ends with this.
-run_beside() {
-  local suite=$1
-  start_servers && soak_tests --no-run && build_program || true
-  set -m
-  run_suite "$suite" >"$scratch/beside" 2>&1 &
-  beside=$!
-  set +m
-}
-for suite in "${suites[@]}"; do
-  if [[ $suite == soak && $suite != "${suites[-1]}" ]]; then run_beside "$suite"; else run_suite "$suite"; fi
-done
-if [[ -n $beside ]]; then
-  wait "$beside" || true
-  beside=
-  cat "$scratch/beside"
-fi
+for suite in "${suites[@]}"; do run_suite "$suite"; done
 
 printf '\n'
 passed=0
