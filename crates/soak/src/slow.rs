@@ -1,7 +1,7 @@
 //! Members who never read: they are cut off at their bound, and the others miss nothing.
 
 use blazing_sun_harness::{Client, Launch, TestServer};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
 
@@ -71,34 +71,37 @@ pub async fn slow(listening: usize, deaf: usize) -> anyhow::Result<Slow> {
         })
         .collect();
     let padding = "x".repeat(FRAME_BYTES);
+    // Who is cut off leaves the open table, which tells all: one by one, perhaps while others still talk.
+    let mut left = Vec::new();
+    let is_gone = |frame: &Value| frame["type"] == "games.event.player_left";
     for n in 0..heard {
         let fields = json!({ "room_id": "the-table", "data": { "n": n, "padding": padding } });
         talker.command("relay.say", fields).await;
         talker.event("games.event.relay.said").await;
-        talker.seen.clear();
+        left.extend(talker.seen.drain(..).filter(is_gone));
     }
     let said = std::time::Instant::now();
     let mut still_there = Vec::new();
     for listener in listen {
         still_there.push(listener.await?);
     }
-    let mut left = deaf;
-    // Who is cut off leaves the open table, which tells all.
-    let gone: Vec<String> = deaf_ones
-        .iter()
-        .map(|client| client.guest.user_id.clone())
-        .collect();
-    while left > 0 {
-        let event = talker.until("a slow member to leave", |frame| {
-            frame["type"] == "games.event.player_left"
-        });
-        let event = event.await;
-        anyhow::ensure!(
-            gone.iter().any(|user| event["user_id"] == user.as_str()),
-            "one who reads has left: {event}"
-        );
-        left -= 1;
+    while left.len() < deaf {
+        left.push(talker.until("a slow member to leave", is_gone).await);
     }
+    let mut deaf_ids: Vec<&str> = deaf_ones
+        .iter()
+        .map(|client| client.guest.user_id.as_str())
+        .collect();
+    let mut left_ids: Vec<&str> = left
+        .iter()
+        .filter_map(|gone| gone["user_id"].as_str())
+        .collect();
+    deaf_ids.sort_unstable();
+    left_ids.sort_unstable();
+    anyhow::ensure!(
+        left_ids == deaf_ids,
+        "others than the slow ones left: {left:?}"
+    );
     drop(still_there);
     Ok(Slow {
         members: (1 + listening, deaf),
