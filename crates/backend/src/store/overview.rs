@@ -124,6 +124,16 @@ pub struct DecidedIn {
 /// Accounts of the house whose balance is what their transfers come to.
 pub(super) const HOUSE: &str = "'house/rake', 'stripe/clearing', 'test/clearing', 'demo/mint'";
 
+/// What a [`TransferRow`] is read from, in its order.
+pub(super) const TRANSFER: &str =
+    "id, key, kind, from_account, to_account, amount_cents, room_id, user_id,
+     correlation_id, batch_no, at_ms FROM ledger_transfer";
+
+/// What a [`RoomRow`] of a listed room is read from, in its order.
+pub(super) const LISTED: &str = "SELECT listed.room_id, listed.room_name, listed.game_type, listed.status, listed.listed_ms,
+            listed.summary, kept.since_ms
+     FROM room_directory AS listed LEFT JOIN room_quarantine AS kept ON kept.room_id = listed.room_id";
+
 /// Reads for operators.
 ///
 /// Guarantees: each method sees everything that was committed before it was called; none locks what owners write.

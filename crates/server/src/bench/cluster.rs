@@ -2,6 +2,7 @@
 //! for both, and what is reported is the one divided by the other.
 
 use super::figures::Figures;
+use super::report::pace;
 use super::{FloorOptions, RoomsOptions, floor, rooms};
 use serde_json::{Value, json};
 
@@ -61,10 +62,7 @@ fn title(options: &ClusterOptions) -> String {
         seconds,
         ..
     } = &options.rooms;
-    let pace = rate.map_or_else(
-        || "as fast as possible".to_owned(),
-        |rate| format!("{rate} commands/s"),
-    );
+    let pace = pace(*rate);
     format!(
         "a cluster beside its floor of two Kafka hops and one PostgreSQL commit: {rooms} rooms of 2, {pace}, {rounds} \
          rounds of {seconds} s each, in turns"

@@ -211,11 +211,17 @@ impl Report {
     }
 }
 
+/// How fast commands were to come.
+pub(super) fn pace(rate: Option<f64>) -> String {
+    rate.map_or_else(
+        || "as fast as possible".to_owned(),
+        |rate| format!("{rate} commands/s"),
+    )
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pace = self.rate.map_or("as fast as possible".into(), |rate| {
-            format!("{rate} commands/s")
-        });
+        let pace = pace(self.rate);
         writeln!(
             f,
             "{} with {} rooms of 2, {pace}, {} rounds of {:.1} s",

@@ -3,6 +3,7 @@
 //! telemetry are scraped meanwhile, as Prometheus would.
 
 use super::figures::Figures;
+use super::report::pace;
 use super::{RoomsOptions, address_of, rooms};
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -121,10 +122,7 @@ fn title(options: &TelemetryOptions) -> String {
         seconds,
         ..
     } = &options.rooms;
-    let pace = rate.map_or_else(
-        || "as fast as possible".to_owned(),
-        |rate| format!("{rate} commands/s"),
-    );
+    let pace = pace(*rate);
     format!(
         "a server with telemetry beside one without: {rooms} rooms of 2, {pace}, {rounds} rounds of {seconds} s each, in \
          turns"

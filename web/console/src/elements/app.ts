@@ -1,4 +1,5 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { changeTheme } from "../../../shared/theme.js";
 import { Console } from "../console.js";
 import { find } from "../find.js";
 import { isTyping, moveRow, openRow } from "../keys.js";
@@ -91,7 +92,7 @@ export class App extends LitElement {
         <p id="find-said" class=${this.found ? "said" : "unseen"} role="status" data-testid="find-said">${this.found}</p>
       </form>
       <span class="soft clock" title=${text.utcHint}>${text.utc}</span>
-      <button class="plain" aria-label=${text.theme} title=${text.theme} data-testid="theme" @click=${this.changeTheme}>◐</button>
+      <button class="plain" aria-label=${text.theme} title=${text.theme} data-testid="theme" @click=${changeTheme}>◐</button>
       <span class="who ellipsis" data-testid="operator"><bdi>${this.console.username}</bdi></span>
       <button class="small" data-testid="sign-out" @click=${() => void this.console.signOut()}>${text.signOut}</button>
     </header>`;
@@ -161,19 +162,6 @@ export class App extends LitElement {
     else if (event.key === "k") moveRow(this.renderRoot, -1);
     else if (event.key !== "Enter" || !openRow()) return;
     event.preventDefault();
-  };
-
-  private readonly changeTheme = () => {
-    const root = document.documentElement;
-    const isDark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = isDark ? "light" : "dark";
-    try {
-      localStorage.setItem("blazing-sun.theme", root.dataset.theme);
-    } catch {
-      // Storage is blocked: the choice lasts as long as the page.
-    }
   };
 
   static override styles = [

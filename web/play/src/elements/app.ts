@@ -1,4 +1,5 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { changeTheme } from "../../../shared/theme.js";
 import { money } from "../format.js";
 import { Play } from "../play.js";
 import { pathOf } from "../routes.js";
@@ -116,7 +117,7 @@ export class App extends LitElement {
             : nothing
         }
         ${account ? this.messages() : nothing}
-        <button class="plain icon" title=${text.theme} aria-label=${text.theme} data-testid="theme" @click=${this.changeTheme}>
+        <button class="plain icon" title=${text.theme} aria-label=${text.theme} data-testid="theme" @click=${changeTheme}>
           <span class="moon" aria-hidden="true"></span>
         </button>
         ${
@@ -178,19 +179,6 @@ export class App extends LitElement {
     event.preventDefault();
     this.play.go({ page });
   }
-
-  private readonly changeTheme = () => {
-    const root = document.documentElement;
-    const isDark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = isDark ? "light" : "dark";
-    try {
-      localStorage.setItem("blazing-sun.theme", root.dataset.theme);
-    } catch {
-      // Storage is blocked: the choice lasts as long as the page.
-    }
-  };
 
   static override styles = [
     ui,

@@ -5,8 +5,8 @@ use super::pool::PgPool;
 use super::prefetch::{stored, user_of};
 use crate::store::StoreError;
 use crate::store::overview::{
-    DecidedIn, FamilyRow, HOUSE, MemberRow, Overview, RoomFilter, RoomRow, Sessions, Totals,
-    TransferRow,
+    DecidedIn, FamilyRow, HOUSE, LISTED, MemberRow, Overview, RoomFilter, RoomRow, Sessions,
+    TRANSFER, Totals, TransferRow,
 };
 use async_trait::async_trait;
 use blazing_sun_domain::{Account, Cents, Millis, RoomId, UserId};
@@ -18,11 +18,6 @@ const BATCHES_MAX: i64 = 2_000;
 /// Clocks of brokers and backends differ.
 const CLOCKS_DIFFER_MS: i64 = 10_000;
 
-const TRANSFER: &str = "id, key, kind, from_account, to_account, amount_cents, room_id, user_id,
-     correlation_id, batch_no, at_ms FROM ledger_transfer";
-const LISTED: &str = "SELECT listed.room_id, listed.room_name, listed.game_type, listed.status, listed.listed_ms,
-            listed.summary, kept.since_ms
-     FROM room_directory AS listed LEFT JOIN room_quarantine AS kept ON kept.room_id = listed.room_id";
 const ENDED: &str =
     "SELECT room_id, room_name, game_type, 'ended'::text, ended_ms, NULL::text, NULL::bigint
      FROM room_archive";

@@ -3,8 +3,8 @@
 use super::SqliteAccess;
 use crate::store::StoreError;
 use crate::store::overview::{
-    DecidedIn, FamilyRow, HOUSE, MemberRow, Overview, RoomFilter, RoomRow, Sessions, Totals,
-    TransferRow,
+    DecidedIn, FamilyRow, HOUSE, LISTED, MemberRow, Overview, RoomFilter, RoomRow, Sessions,
+    TRANSFER, Totals, TransferRow,
 };
 use async_trait::async_trait;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
@@ -14,9 +14,6 @@ use uuid::Uuid;
 
 /// How many batches are looked through for the one that has a record.
 const BATCHES_MAX: usize = 64;
-
-const TRANSFER: &str = "id, key, kind, from_account, to_account, amount_cents, room_id, user_id,
-     correlation_id, batch_no, at_ms FROM ledger_transfer";
 
 /// Operators' reads of the embedded store's file.
 #[derive(Clone)]
@@ -63,9 +60,6 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<RoomRow> {
     })
 }
 
-const LISTED: &str = "SELECT listed.room_id, listed.room_name, listed.game_type, listed.status, listed.listed_ms,
-            listed.summary, kept.since_ms
-     FROM room_directory AS listed LEFT JOIN room_quarantine AS kept ON kept.room_id = listed.room_id";
 const ENDED: &str =
     "SELECT room_id, room_name, game_type, 'ended', ended_ms, NULL, NULL FROM room_archive";
 
