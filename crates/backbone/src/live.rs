@@ -22,7 +22,7 @@ pub const MAINTENANCE_SETTING: &str = "maintenance";
 /// the highest revision counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LiveSet {
-    /// The operators' log had come so far before they were read: what is set and its entry there come together.
+    /// Where the last change stands in the operators' log. A revision stands for one set.
     pub revision: i64,
     /// The settings.
     pub settings: BTreeMap<String, Value>,

@@ -33,7 +33,7 @@ impl Live {
     /// Decides by this from now on, unless something newer was heard. Whether it does.
     pub fn set(&self, set: LiveSet) -> bool {
         let mut now = self.0.write();
-        let is_newer = set.revision >= now.revision;
+        let is_newer = set.revision > now.revision;
         if is_newer {
             *now = Arc::new(set);
         }
@@ -113,6 +113,8 @@ mod tests {
         let usual = live.costs(game);
         assert!(live.set(set(2, json!({ "games.bigger_dice.entry_fee_cents": 250 }))));
         assert!(!live.set(set(1, json!({ "games.bigger_dice.entry_fee_cents": 1 }))));
+        let other = json!({ "games.bigger_dice.entry_fee_cents": 2 });
+        assert!(!live.set(set(2, other)), "a revision stands for one set");
         let costs = live.costs(game);
         assert_eq!(
             (costs.entry_fee, costs.prize_percent),

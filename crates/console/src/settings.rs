@@ -6,9 +6,7 @@ use blazing_sun_backbone::live::{Announced, LiveSet, MAINTENANCE_SETTING, mainte
 use blazing_sun_backbone::log::{EventLog, LogError};
 use blazing_sun_backend::accounts::Clock;
 use blazing_sun_backend::store::StoreError;
-use blazing_sun_backend::store::operators::{
-    EntryFilter, LiveSetting, LiveSettings, OperatorLog, Outcome,
-};
+use blazing_sun_backend::store::operators::{LiveSetting, LiveSettings, OperatorLog, Outcome};
 use blazing_sun_domain::Millis;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -157,7 +155,6 @@ pub struct MaintenanceState {
 pub struct Settings {
     known: Arc<Vec<KnownSetting>>,
     store: Arc<dyn LiveSettings>,
-    entries: Arc<dyn OperatorLog>,
     log: Arc<dyn EventLog>,
     actions: Actions,
     clock: Clock,
@@ -176,8 +173,7 @@ impl Settings {
         Settings {
             known: Arc::new(known),
             store,
-            actions: Actions::new(entries.clone(), clock.clone()),
-            entries,
+            actions: Actions::new(entries, clock.clone()),
             log,
             clock,
             taken_by: None,
@@ -192,18 +188,12 @@ impl Settings {
 
     /// All that is set, as processes are told of it.
     pub async fn read(&self) -> Result<LiveSet, StoreError> {
-        let newest = self.entries.list(&EntryFilter::default(), None, 1).await?;
-        let set = self.store.all().await?;
-        let settings = set.into_iter().map(|set| (set.name, set.value));
-        Ok(LiveSet {
-            revision: newest.first().map_or(0, |entry| entry.id),
-            settings: settings.collect(),
-        })
+        Ok(self.store.all().await?.live_set())
     }
 
     /// Every setting, and maintenance if it was announced.
     pub async fn list(&self) -> Result<(Vec<Setting>, Option<MaintenanceState>), StoreError> {
-        let set = self.store.all().await?;
+        let set = self.store.all().await?.settings;
         let of = |name: &str| set.iter().find(|set| set.name == name);
         let settings = self.known.iter().map(|known| {
             let live = of(&known.name);

@@ -98,8 +98,16 @@ struct Inner {
     config: Config,
     live: Live,
     gateway: Option<Control>,
+    taken: Mutex<Taken>,
+}
+
+/// What was applied last.
+#[derive(Default)]
+struct Taken {
+    /// None: nothing yet, and decisions may be made by the newest already.
+    revision: Option<i64>,
     /// The filter of log lines that an operator has set.
-    filter: Mutex<Option<String>>,
+    filter: Option<String>,
 }
 
 impl Applier {
@@ -109,7 +117,7 @@ impl Applier {
             config: config.clone(),
             live,
             gateway,
-            filter: Mutex::default(),
+            taken: Mutex::default(),
         }))
     }
 
@@ -119,16 +127,18 @@ impl Applier {
             config,
             live,
             gateway,
-            filter,
+            taken,
         } = &*self.0;
         // Held, so that what is heard last is applied last.
-        let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
-        if !live.set(set) {
+        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        live.set(set);
+        let set = live.get();
+        if taken.revision.is_some_and(|taken| taken >= set.revision) {
             return;
         }
-        let set = live.get();
+        taken.revision = Some(set.revision);
         let wanted: Option<String> = set.get(FILTER);
-        if *filter != wanted {
+        if taken.filter != wanted {
             let changed = match &wanted {
                 Some(wanted) => telemetry::set_filter(wanted),
                 None => telemetry::reset_filter(&config.telemetry),
@@ -137,7 +147,7 @@ impl Applier {
                 Ok(()) => tracing::info!(filter = wanted, "log lines are filtered anew"),
                 Err(error) => tracing::warn!(%error, "the filter of log lines stays as it is"),
             }
-            *filter = wanted;
+            taken.filter = wanted;
         }
         if let Some(gateway) = gateway {
             gateway.set_rates(&rates(config, &set));

@@ -6,6 +6,7 @@ pub mod conformance;
 
 use super::StoreError;
 use async_trait::async_trait;
+use blazing_sun_backbone::live::LiveSet;
 use blazing_sun_domain::Millis;
 use serde_json::Value;
 
@@ -106,15 +107,45 @@ pub struct LiveSetting {
     pub changed_by: String,
 }
 
+/// What the rows that come with a change of a setting say was done.
+pub const SETTING_ACTIONS: [&str; 4] = [
+    "settings.set",
+    "settings.unset",
+    "maintenance.start",
+    "maintenance.end",
+];
+
+/// All settings that were changed, as they stand after one of the changes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ChangedSettings {
+    /// The row that came with the last change; 0 where there was none.
+    pub revision: i64,
+    /// By name.
+    pub settings: Vec<LiveSetting>,
+}
+
+impl ChangedSettings {
+    /// As processes are told of it.
+    pub fn live_set(self) -> LiveSet {
+        let settings = self.settings.into_iter();
+        LiveSet {
+            revision: self.revision,
+            settings: settings.map(|set| (set.name, set.value)).collect(),
+        }
+    }
+}
+
 /// Settings that are in force without a restart.
 ///
-/// Guarantees: a change and its row in the log of actions come together or not at all, and survive a kill at any instant.
+/// Guarantees: a change and its row in the log of actions come together or not at all, and survive a kill at any
+/// instant. Changes have an order, which is that of their rows; a revision stands for one state of all settings.
 #[async_trait]
 pub trait LiveSettings: Send + Sync + 'static {
-    /// All that were changed, by name.
-    async fn all(&self) -> Result<Vec<LiveSetting>, StoreError>;
+    /// All that were changed, as of one instant.
+    async fn all(&self) -> Result<ChangedSettings, StoreError>;
 
-    /// Changes one, or takes the change back; by whom and when is what the row says that is added with it.
+    /// Changes one, or takes the change back; by whom and when is what the row says that is added with it. The row's
+    /// action is one of [`SETTING_ACTIONS`].
     async fn set(
         &self,
         name: &str,

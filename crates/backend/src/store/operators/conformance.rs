@@ -72,10 +72,11 @@ async fn rows_are_found_by_what_they_say(store: &impl OperatorLog) {
 }
 
 async fn a_setting_is_changed_with_its_row(store: &(impl OperatorLog + LiveSettings)) {
-    assert_eq!(store.all().await.unwrap(), []);
+    assert_eq!(store.all().await.unwrap(), ChangedSettings::default());
+    let mut revision = 0;
     let change = |operator: &str| NewEntry {
         outcome: Outcome::Done,
-        ..entry(operator, "setting.set", Some("log.level"))
+        ..entry(operator, "settings.set", Some("log.level"))
     };
     for (value, operator) in [(json!("debug"), "cli:ada"), (json!({ "a": [1] }), "7")] {
         let set = store.set("log.level", Some(&value), change(operator));
@@ -86,11 +87,23 @@ async fn a_setting_is_changed_with_its_row(store: &(impl OperatorLog + LiveSetti
             changed: Millis(1_700_000_000_000),
             changed_by: operator.to_owned(),
         };
-        assert_eq!(store.all().await.unwrap(), [now]);
+        let all = store.all().await.unwrap();
+        assert_eq!(all.settings, [now]);
+        assert!(
+            all.revision > revision,
+            "a change has a revision of its own"
+        );
+        revision = all.revision;
+        // What else operators do is no change of a setting.
+        let other = entry(operator, "user.ban", None);
+        store.append(other).await.unwrap();
+        assert_eq!(store.all().await.unwrap().revision, revision);
     }
     store.set("log.level", None, change("7")).await.unwrap();
     store.set("log.level", None, change("7")).await.unwrap();
-    assert_eq!(store.all().await.unwrap(), []);
+    let all = store.all().await.unwrap();
+    assert_eq!(all.settings, []);
+    assert_eq!(all.live_set().settings.len(), 0);
     let of_setting = EntryFilter {
         target: Some("log.level".to_owned()),
         ..EntryFilter::default()

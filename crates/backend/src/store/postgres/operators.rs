@@ -3,7 +3,8 @@
 use super::pool::PgPool;
 use crate::store::StoreError;
 use crate::store::operators::{
-    Entry, EntryFilter, LiveSetting, LiveSettings, NewEntry, OperatorLog, Outcome,
+    ChangedSettings, Entry, EntryFilter, LiveSetting, LiveSettings, NewEntry, OperatorLog, Outcome,
+    SETTING_ACTIONS,
 };
 use async_trait::async_trait;
 use blazing_sun_domain::Millis;
@@ -82,22 +83,34 @@ fn entry_of(row: &Row) -> Result<Entry, StoreError> {
     Ok(Entry { id, entry })
 }
 
+fn setting_of(name: String, row: &Row) -> Result<LiveSetting, StoreError> {
+    let value: &str = row.try_get(2)?;
+    let corrupt = |_| StoreError::Corrupt(format!("the setting {name}"));
+    Ok(LiveSetting {
+        value: serde_json::from_str(value).map_err(corrupt)?,
+        name,
+        changed: Millis(row.try_get(3)?),
+        changed_by: row.try_get(4)?,
+    })
+}
+
 #[async_trait]
 impl LiveSettings for PgOperators {
-    async fn all(&self) -> Result<Vec<LiveSetting>, StoreError> {
-        let sql = "SELECT name, value, changed_ms, changed_by FROM live_setting ORDER BY name";
-        let setting = |row: &Row| {
-            let (name, value): (String, &str) = (row.try_get(0)?, row.try_get(1)?);
-            let corrupt = |_| StoreError::Corrupt(format!("the setting {name}"));
-            Ok(LiveSetting {
-                value: serde_json::from_str(value).map_err(corrupt)?,
-                name,
-                changed: Millis(row.try_get(2)?),
-                changed_by: row.try_get(3)?,
-            })
-        };
-        let rows = self.pool.rows(sql, &[]).await?;
-        rows.iter().map(setting).collect()
+    async fn all(&self) -> Result<ChangedSettings, StoreError> {
+        // One statement sees one state of both tables.
+        let sql = "SELECT newest.id, name, value, changed_ms, changed_by
+                   FROM (SELECT coalesce(max(id), 0) AS id FROM operator_log WHERE action = ANY($1)) AS newest
+                   LEFT JOIN live_setting ON true ORDER BY name";
+        let rows = self.pool.rows(sql, &[&SETTING_ACTIONS.as_slice()]).await?;
+        let mut changed = ChangedSettings::default();
+        for row in &rows {
+            changed.revision = row.try_get(0)?;
+            let name: Option<String> = row.try_get(1)?;
+            if let Some(name) = name {
+                changed.settings.push(setting_of(name, row)?);
+            }
+        }
+        Ok(changed)
     }
 
     async fn set(
@@ -109,6 +122,9 @@ impl LiveSettings for PgOperators {
         let mut client = self.pool.get().await?;
         let change = async {
             let transaction = client.transaction().await?;
+            // Rows get their places in the order in which changes are committed.
+            let lock = "LOCK TABLE live_setting IN SHARE ROW EXCLUSIVE MODE";
+            transaction.batch_execute(lock).await?;
             match value.map(Value::to_string) {
                 Some(value) => {
                     let sql = "INSERT INTO live_setting (name, value, changed_ms, changed_by) VALUES ($1, $2, $3, $4)

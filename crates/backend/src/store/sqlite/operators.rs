@@ -3,7 +3,8 @@
 use super::SqliteAccess;
 use crate::store::StoreError;
 use crate::store::operators::{
-    Entry, EntryFilter, LiveSetting, LiveSettings, NewEntry, OperatorLog, Outcome,
+    ChangedSettings, Entry, EntryFilter, LiveSetting, LiveSettings, NewEntry, OperatorLog, Outcome,
+    SETTING_ACTIONS,
 };
 use async_trait::async_trait;
 use blazing_sun_domain::Millis;
@@ -90,28 +91,36 @@ fn list(
     Ok(found)
 }
 
+/// All settings that were changed.
+pub fn changed_settings(connection: &Connection) -> Result<ChangedSettings, StoreError> {
+    // One statement sees one state of both tables.
+    let mut statement = connection.prepare_cached(
+        "SELECT newest.id, name, value, changed_ms, changed_by
+         FROM (SELECT coalesce(max(id), 0) AS id FROM operator_log WHERE action IN (?1, ?2, ?3, ?4)) AS newest
+         LEFT JOIN live_setting ON true ORDER BY name",
+    )?;
+    let mut rows = statement.query(SETTING_ACTIONS)?;
+    let mut changed = ChangedSettings::default();
+    while let Some(row) = rows.next()? {
+        changed.revision = row.get(0)?;
+        let name: Option<String> = row.get(1)?;
+        let Some(name) = name else { continue };
+        let value: String = row.get(2)?;
+        let corrupt = |_| StoreError::Corrupt(format!("the setting {name}"));
+        changed.settings.push(LiveSetting {
+            value: serde_json::from_str(&value).map_err(corrupt)?,
+            name,
+            changed: Millis(row.get(3)?),
+            changed_by: row.get(4)?,
+        });
+    }
+    Ok(changed)
+}
+
 #[async_trait]
 impl LiveSettings for SqliteOperators {
-    async fn all(&self) -> Result<Vec<LiveSetting>, StoreError> {
-        let read = |connection: &Connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT name, value, changed_ms, changed_by FROM live_setting ORDER BY name",
-            )?;
-            let mut rows = statement.query([])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
-                let corrupt = |_| StoreError::Corrupt(format!("the setting {name}"));
-                found.push(LiveSetting {
-                    value: serde_json::from_str(&value).map_err(corrupt)?,
-                    name,
-                    changed: Millis(row.get(2)?),
-                    changed_by: row.get(3)?,
-                });
-            }
-            Ok(found)
-        };
-        self.access.read(read).await
+    async fn all(&self) -> Result<ChangedSettings, StoreError> {
+        self.access.read(changed_settings).await
     }
 
     async fn set(
