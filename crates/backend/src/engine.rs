@@ -20,7 +20,9 @@ use crate::partition::{
 use crate::quarantine;
 use crate::recovery::{RecentBatches, SAVED_PER_BATCH};
 use crate::steady_clock::SteadyClock;
-use crate::store::sqlite::{SqliteAccess, SqliteStore, WriteJobs, migrate, open_writer};
+use crate::store::sqlite::{
+    SqliteAccess, SqliteStore, WriteJobs, changed_settings, migrate, open_writer,
+};
 use crate::store::{Ownership, Store, StoreError, Writes};
 use crate::traced::Committing;
 use crate::wallet::WalletRules;
@@ -142,6 +144,8 @@ impl Engine {
         let mut connection = open_writer(&options.path)?;
         migrate(&mut connection)?;
         keep_money(&connection, options.wallet.money(&options.currency))?;
+        // Before anything is decided.
+        options.live.set(changed_settings(&connection)?.live_set());
         let (log, mut appender) = SqliteLog::open(&connection, &options.path, options.log)?;
         appender.ensure_topics(&all_topics(&options.games, options.partitions), &connection)?;
 

@@ -45,7 +45,8 @@ use crate::live::Live;
 use crate::metrics::METRICS;
 use crate::partition::{Held, Rules, panic_text};
 use crate::store::StoreError;
-use crate::store::postgres::{PgDirectory, PgOptions, PgPool};
+use crate::store::operators::LiveSettings;
+use crate::store::postgres::{PgDirectory, PgOperators, PgOptions, PgPool};
 use crate::wallet::WalletRules;
 use blazing_sun_backbone::credentials::{ClusterMac, Sealer};
 use blazing_sun_backbone::log::LogError;
@@ -234,6 +235,9 @@ impl Backend {
         };
         let (log, offsets) = blocking(connect).await??;
         let pool = identity::open(&options, &log, &offsets).await?;
+        // Before a partition is owned: nothing is decided by what an operator has changed since.
+        let changed = PgOperators::new(pool.clone()).all().await?;
+        options.live.set(changed.live_set());
         let (queries, asked) = mpsc::unbounded_channel();
         let (shared, commits, ended) = share(options, offsets, queries)?;
         tokio::spawn(answer_all(

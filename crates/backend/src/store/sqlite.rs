@@ -21,7 +21,7 @@ pub use journals::{
     ArchivedJournal, SavedJournal, archived_journal, each_archived_journal, each_saved_journal,
     has_digests, saved_journal,
 };
-pub use operators::SqliteOperators;
+pub use operators::{SqliteOperators, changed_settings};
 pub use overview::SqliteOverview;
 pub use quarantine::{quarantined_room, quarantined_rooms};
 pub use reads::SqliteReads;

@@ -8,6 +8,7 @@ mod credits;
 mod harness;
 mod isolation;
 mod limits;
+mod live_settings;
 mod payments;
 mod presence;
 mod quarantine;

@@ -155,8 +155,6 @@ impl Parts {
         let engine = started.await?;
         let ground = ground(&engine);
         let accounts = Arc::new(settings::accounts(config, keys, &ground, None)?);
-        // What is decided meanwhile is decided as by a server.
-        live.set(ground.settings(config, &games).read().await?);
         Ok((engine, accounts, ground))
     }
 }
