@@ -3,7 +3,7 @@
 
 use crate::{Actions, By};
 use blazing_sun_backbone::live::{Announced, LiveSet, MAINTENANCE_SETTING, maintenance_record};
-use blazing_sun_backbone::log::{EventLog, LogError};
+use blazing_sun_backbone::log::{EventLog, LogError, NewRecord};
 use blazing_sun_backend::accounts::Clock;
 use blazing_sun_backend::store::StoreError;
 use blazing_sun_backend::store::operators::{LiveSetting, LiveSettings, OperatorLog, Outcome};
@@ -11,6 +11,7 @@ use blazing_sun_domain::Millis;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// The longest message to players.
 const MESSAGE_CHARS_MAX: usize = 500;
@@ -110,9 +111,12 @@ pub enum SettingError {
     Store(#[from] StoreError),
     /// It is stored, and processes hear of it later.
     #[error(
-        "it is set, and not all processes have heard of it: they will when a backend starts, or do the same again"
+        "it is set, and not all processes have heard of it: they will within seconds of the topics being there again"
     )]
     Log(#[from] LogError),
+    /// This process ends.
+    #[error("the server ended before it was known whether it is set: look whether it is")]
+    Interrupted,
 }
 
 /// A setting as it stands.
@@ -159,6 +163,8 @@ pub struct Settings {
     actions: Actions,
     clock: Clock,
     taken_by: Option<Arc<dyn Fn(LiveSet) + Send + Sync>>,
+    /// The revision that was said here last.
+    said: Arc<AtomicI64>,
 }
 
 impl Settings {
@@ -177,6 +183,7 @@ impl Settings {
             log,
             clock,
             taken_by: None,
+            said: Arc::default(),
         }
     }
 
@@ -236,8 +243,7 @@ impl Settings {
             Some(_) => "settings.set",
             None => "settings.unset",
         };
-        self.store(by, action, name, value.as_ref()).await?;
-        self.tell([]).await
+        self.change(by, action, name, value, None).await
     }
 
     fn names(&self) -> String {
@@ -262,18 +268,36 @@ impl Settings {
             message: message.to_owned(),
         };
         let value = json!({ "starts_at_ms": starts_at.0, "message": message });
-        self.store(by, "maintenance.start", MAINTENANCE_SETTING, Some(&value))
-            .await?;
-        self.tell([maintenance_record(&announced, false)]).await
+        let news = maintenance_record(&announced, false);
+        let action = "maintenance.start";
+        self.change(by, action, MAINTENANCE_SETTING, Some(value), Some(news))
+            .await
     }
 
     /// Rooms are made again; players hear of it.
     pub async fn end_maintenance(&self, by: &By) -> Result<(), SettingError> {
         let announced = self.read().await?.maintenance();
         let announced = announced.ok_or(SettingError::NoMaintenance)?;
-        self.store(by, "maintenance.end", MAINTENANCE_SETTING, None)
-            .await?;
-        self.tell([maintenance_record(&announced, true)]).await
+        let news = maintenance_record(&announced, true);
+        self.change(by, "maintenance.end", MAINTENANCE_SETTING, None, Some(news))
+            .await
+    }
+
+    /// Stores a change and tells of it, also where nobody waits for the answer any more.
+    async fn change(
+        &self,
+        by: &By,
+        action: &'static str,
+        name: &str,
+        value: Option<Value>,
+        news: Option<NewRecord>,
+    ) -> Result<(), SettingError> {
+        let (settings, by, name) = (self.clone(), by.clone(), name.to_owned());
+        let change = tokio::spawn(async move {
+            settings.store(&by, action, &name, value.as_ref()).await?;
+            settings.tell(news).await
+        });
+        change.await.unwrap_or(Err(SettingError::Interrupted))
     }
 
     async fn store(
@@ -290,23 +314,111 @@ impl Settings {
         self.store.set(name, value, entry).await
     }
 
-    async fn tell<const N: usize>(
-        &self,
-        news: [blazing_sun_backbone::log::NewRecord; N],
-    ) -> Result<(), SettingError> {
+    async fn tell(&self, news: Option<NewRecord>) -> Result<(), SettingError> {
         // First: whoever hears the news can rely on it.
         let set = self.read().await?;
+        let revision = set.revision;
         let mut records = vec![set.record()];
         if let Some(take) = &self.taken_by {
             take(set);
         }
         records.extend(news);
         self.log.append_and_wait(records).await?;
+        self.said.fetch_max(revision, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Takes what is set, and says it, if it is newer than what was said here last: another process may have stored a
+    /// change and ended before it told anybody.
+    pub async fn catch_up(&self) -> Result<(), SettingError> {
+        let revision = self.read().await?.revision;
+        match revision > self.said.load(Ordering::Relaxed) {
+            true => self.tell(None).await,
+            false => Ok(()),
+        }
     }
 
     /// Says again all that is set, for processes that start.
     pub async fn say_again(&self) -> Result<(), SettingError> {
-        self.tell([]).await
+        self.tell(None).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
+    use blazing_sun_backbone::log::{Start, Topic};
+    use blazing_sun_backbone::topics::{SYSTEM_EVENTS, TopicSpec};
+    use blazing_sun_backend::store::sqlite::{SqliteAccess, SqliteOperators};
+    use blazing_sun_harness::within;
+    use parking_lot::Mutex;
+    use std::path::Path;
+    use std::time::Duration;
+
+    const NAME: &str = "games.bigger_dice.entry_fee_cents";
+
+    async fn settings(folder: &Path) -> (Settings, Arc<Mutex<Vec<LiveSet>>>) {
+        let access = SqliteAccess::standalone(&folder.join("store.db")).unwrap();
+        let store = Arc::new(SqliteOperators::new(access));
+        let log = folder.join("log.db");
+        let log = SqliteLog::standalone(&log, SqliteLogOptions::default()).unwrap();
+        let topic = TopicSpec {
+            name: SYSTEM_EVENTS.to_owned(),
+            partitions: 1,
+            retention_ms: -1,
+        };
+        log.ensure_topics(&[topic]).await.unwrap();
+        let known = KnownSetting {
+            name: NAME.to_owned(),
+            kind: Kind::Whole {
+                least: 0,
+                most: 1_000,
+            },
+            unit: "cents",
+            default: json!(1_000),
+        };
+        let clock: Clock = Arc::new(|| Millis(7));
+        let log = Arc::new(log);
+        let settings = Settings::new(vec![known], store.clone(), store, log, clock);
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let takes = taken.clone();
+        let settings = settings.taken_by(move |set| takes.lock().push(set));
+        (settings, taken)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn all_hear_of_a_change_whose_operator_has_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, taken) = settings(folder.path()).await;
+        let from = vec![(Topic::new(SYSTEM_EVENTS), 0, Start::Offset(0))];
+        let mut told = settings.log.subscribe(from).unwrap();
+        let by = By::command_line("ada");
+        let change = settings.set(&by, NAME, Some(json!(250)));
+        // Dropped once it has begun.
+        let answer = tokio::time::timeout(Duration::ZERO, change).await;
+        assert!(answer.is_err(), "{answer:?}");
+        let records = within("a record of the change", told.next()).await.unwrap();
+        let payload = std::str::from_utf8(&records[0].payload).unwrap();
+        assert!(payload.contains("250"), "{payload}");
+        assert_eq!(taken.lock()[0].get(NAME), Some(250));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_nobody_told_is_taken_and_said_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, taken) = settings(folder.path()).await;
+        settings.catch_up().await.unwrap();
+        assert!(taken.lock().is_empty(), "nothing was ever set");
+        let by = By::command_line("ada");
+        let value = json!(250);
+        let stored = settings.store(&by, "settings.set", NAME, Some(&value));
+        stored.await.unwrap();
+        for _ in 0..2 {
+            settings.catch_up().await.unwrap();
+            let taken = taken.lock();
+            assert_eq!(taken.len(), 1);
+            assert_eq!(taken[0].get(NAME), Some(250));
+        }
     }
 }

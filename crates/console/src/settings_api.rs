@@ -186,7 +186,7 @@ impl From<SettingError> for Problem {
                 Problem::new(INVALID_FORMAT, error.to_string()).in_field("message")
             }
             SettingError::Store(error) => error.into(),
-            SettingError::Log(_) => Problem::unavailable(),
+            SettingError::Log(_) | SettingError::Interrupted => Problem::unavailable(),
         }
     }
 }

@@ -295,7 +295,7 @@ impl From<SettingError> for Failure {
             SettingError::Value { .. } | SettingError::Message => "invalid_value",
             SettingError::NoMaintenance => "no_maintenance",
             SettingError::Store(error) => return error.into(),
-            SettingError::Log(_) => "unavailable",
+            SettingError::Log(_) | SettingError::Interrupted => "unavailable",
         };
         Failure::new(code, format!("{:#}", anyhow::Error::from(error)))
     }

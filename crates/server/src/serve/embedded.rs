@@ -1,5 +1,6 @@
 //! All parts on one folder: the engine has topics and state in one file.
 
+use super::keys_in_use::Saying;
 use super::parts::{Owner, Parts, Players};
 use super::payments::Payments;
 use super::settings::{self, Ground};
@@ -133,7 +134,7 @@ impl Parts {
             probes: None,
             log: None,
             hearing: Some(hearing),
-            saying: None,
+            saying: Some(Saying::of_settings(live_settings)),
         })
     }
 

@@ -1,5 +1,5 @@
-//! Which keys are in use: backends say so on `system.events`, with what operators have set, and a gateway that has other
-//! keys is not ready.
+//! Which keys are in use: backends say so on `system.events`, and a gateway that has other keys is not ready. Beside it
+//! they say what operators have set, whenever that is newer than what they said.
 
 use blazing_sun_backbone::bans::keys_record;
 use blazing_sun_backbone::credentials::{GatewayKeys, KeysInUse};
@@ -7,18 +7,20 @@ use blazing_sun_backbone::log::EventLog;
 use blazing_sun_console::Settings;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// Said again so often: a gateway that starts looks back for a day.
 const AGAIN_AFTER: Duration = Duration::from_secs(6 * 3_600);
 const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// A change that was stored is in force after so long, even if nobody tells of it.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// Says it for as long as it is kept.
 pub(super) struct Saying(JoinHandle<()>);
 
 impl Saying {
-    /// Of a backend's keys.
+    /// Of a backend's keys, and of what operators have set.
     pub(super) fn start(log: Arc<dyn EventLog>, keys: KeysInUse, settings: Settings) -> Saying {
         Saying(tokio::spawn(async move {
             loop {
@@ -31,9 +33,29 @@ impl Saying {
                     tracing::debug!(%error, "the live settings were not said");
                 }
                 let is_well = said.is_ok() && set.is_ok();
-                tokio::time::sleep(if is_well { AGAIN_AFTER } else { TRY_AGAIN }).await;
+                let again = Instant::now() + if is_well { AGAIN_AFTER } else { TRY_AGAIN };
+                while Instant::now() < again {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    catch_up(&settings).await;
+                }
             }
         }))
+    }
+
+    /// Of what operators have set alone: where all that use the keys are one process.
+    pub(super) fn of_settings(settings: Settings) -> Saying {
+        Saying(tokio::spawn(async move {
+            loop {
+                catch_up(&settings).await;
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }))
+    }
+}
+
+async fn catch_up(settings: &Settings) {
+    if let Err(error) = settings.catch_up().await {
+        tracing::debug!(%error, "whether live settings changed is not known, or was not said");
     }
 }
 
