@@ -134,6 +134,9 @@ impl Partition {
         match inbox.look_up(command_id, record.timestamp) {
             Seen::New => {}
             _ if is_planted!(DedupeOff) => {}
+            // What could not be done then is decided anew.
+            Seen::Before(Answer::Refused(_, refusal))
+                if refusal.code == RefusalCode::Unavailable => {}
             // A command that was passed on to its room may find that in its own partition.
             Seen::Before(Answer::Passed(room)) if command.room_id() == Some(room) => {}
             Seen::Before(answer) => {

@@ -1,6 +1,7 @@
 //! What operators have set holds for an engine from its start on.
 
 use crate::harness::{Rig, options};
+use blazing_sun_backbone::live::{LiveSet, MAINTENANCE_SETTING};
 use blazing_sun_backend::store::operators::{LiveSettings, NewEntry, Outcome};
 use blazing_sun_backend::store::sqlite::SqliteOperators;
 use blazing_sun_domain::{Cents, Millis};
@@ -30,5 +31,38 @@ async fn an_engine_that_starts_decides_by_what_was_set_before() {
     let rig = Rig::start_with(options);
     let costs = live.costs(games.get("bigger_dice").unwrap());
     assert_eq!(costs.entry_fee, Cents(250));
+    rig.engine.stop();
+}
+
+fn maintenance(revision: i64, starts_at_ms: Option<i64>) -> LiveSet {
+    let value = starts_at_ms.map(|at| json!({ "starts_at_ms": at, "message": "Soon." }));
+    let value = value.map(|value| (MAINTENANCE_SETTING.to_owned(), value));
+    LiveSet {
+        revision,
+        settings: value.into_iter().collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_maintenance_took_is_given_to_the_same_command_once_it_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let live = options.live.clone();
+    let mut rig = Rig::start_with(options);
+    for user in 1..=2 {
+        rig.grant(user).await;
+    }
+    let dice = || json!({ "game_type": "bigger_dice" });
+    let id = rig.send(1, "quick_match", dice()).await;
+    assert_eq!(rig.answer(id).await["payload"]["is_waiting"], true);
+    live.set(maintenance(1, Some(0)));
+    // The engine has something to decide.
+    rig.send(2, "quick_match", dice()).await;
+    let answer = rig.answer(id).await;
+    assert_eq!(answer["payload"]["code"], "unavailable", "{answer}");
+    live.set(maintenance(2, None));
+    rig.send_as(1, "quick_match", dice(), id, "socket").await;
+    let answer = rig.answer(id).await;
+    assert_eq!(answer["payload"]["is_waiting"], true, "{answer}");
     rig.engine.stop();
 }
