@@ -430,6 +430,9 @@ impl Partition {
                 .map(|game| game.name)
             {
                 Some(game_type) if !has_ended(turn, &room_id)? => {
+                    if let Some(closed) = turn.rules.live.closed(turn.now) {
+                        return Ok(Outcome::Refused(Some(room_id), closed));
+                    }
                     let action = Action::Create {
                         room_id: room_id.clone(),
                         game_type: game_type.to_owned(),

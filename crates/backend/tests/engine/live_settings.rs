@@ -66,3 +66,21 @@ async fn a_place_that_maintenance_took_is_given_to_the_same_command_once_it_is_o
     assert_eq!(answer["payload"]["is_waiting"], true, "{answer}");
     rig.engine.stop();
 }
+
+#[tokio::test]
+async fn maintenance_opens_no_table_for_who_joins() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let live = options.live.clone();
+    let mut rig = Rig::start_with(options);
+    live.set(maintenance(1, Some(0)));
+    let table = json!({ "room_id": "table-1" });
+    let id = rig.send(1, "join_room", table.clone()).await;
+    let answer = rig.answer(id).await;
+    assert_eq!(answer["payload"]["code"], "unavailable", "{answer}");
+    live.set(maintenance(2, None));
+    let id = rig.send(1, "join_room", table).await;
+    let answer = rig.answer(id).await;
+    assert_eq!(answer["event_type"], "games.event.room_state", "{answer}");
+    rig.engine.stop();
+}
