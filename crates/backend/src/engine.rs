@@ -607,6 +607,7 @@ impl Running {
             balances: &mut balances,
             queries,
             rules: &self.rules,
+            live: self.rules.live.as_it_is(),
             is_congested: false,
             fresh_secret: &mut fresh_secret,
         };

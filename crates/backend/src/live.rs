@@ -40,6 +40,11 @@ impl Live {
         is_newer
     }
 
+    /// What is in force now, which stays as it is.
+    pub fn as_it_is(&self) -> Live {
+        Live(Arc::new(RwLock::new(self.get())))
+    }
+
     /// Whether the other is the same one.
     pub fn is(&self, other: &Live) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -129,6 +134,21 @@ mod tests {
             (live.costs(game).entry_fee, live.costs(game).prize_percent),
             (usual.entry_fee, 55)
         );
+    }
+
+    #[test]
+    fn what_was_taken_as_it_is_does_not_change() {
+        let live = Live::default();
+        live.set(set(1, json!({ "games.bigger_dice.entry_fee_cents": 250 })));
+        let games = blazing_sun_domain::games::built_in();
+        let game = games.get("bigger_dice").unwrap();
+        let taken = live.as_it_is();
+        live.set(set(
+            2,
+            json!({ "games.bigger_dice.entry_fee_cents": 5_000 }),
+        ));
+        assert_eq!(taken.costs(game).entry_fee, Cents(250));
+        assert_eq!(live.costs(game).entry_fee, Cents(5_000));
     }
 
     #[test]

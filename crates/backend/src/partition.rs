@@ -112,6 +112,8 @@ pub struct Turn<'a, S: Store> {
     pub queries: &'a mut Vec<ListQuery>,
     /// What is decided by.
     pub rules: &'a Rules,
+    /// What operators have set, the same for all that is decided in the turn.
+    pub live: Live,
     /// What is decided reaches nobody for long: no new money is taken in.
     pub is_congested: bool,
     /// A fresh secret for a new room; none where the system gives no randomness.
@@ -122,7 +124,7 @@ impl<S: Store> Turn<'_, S> {
     /// Whether nobody is let into this game now, because that costs something.
     fn refuses_fee(&self, game_type: &str) -> bool {
         let game = self.rules.games.get(game_type);
-        let costs = game.map(|game| self.rules.live.costs(game));
+        let costs = game.map(|game| self.live.costs(game));
         self.is_congested && costs.is_some_and(|costs| costs.entry_fee > Cents::ZERO)
     }
 

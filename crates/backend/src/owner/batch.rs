@@ -181,6 +181,7 @@ impl Actor {
             balances: &mut balances,
             queries,
             rules,
+            live: rules.live.as_it_is(),
             is_congested,
             fresh_secret: &mut fresh_secret,
         };

@@ -367,8 +367,8 @@ impl Partition {
         let Costs {
             entry_fee,
             prize_percent,
-        } = turn.rules.live.costs(game);
-        if let Some(closed) = turn.rules.live.closed(turn.now) {
+        } = turn.live.costs(game);
+        if let Some(closed) = turn.live.closed(turn.now) {
             return refused(closed);
         }
         if turn.refuses_fee(game.name) {
@@ -430,7 +430,7 @@ impl Partition {
                 .map(|game| game.name)
             {
                 Some(game_type) if !has_ended(turn, &room_id)? => {
-                    if let Some(closed) = turn.rules.live.closed(turn.now) {
+                    if let Some(closed) = turn.live.closed(turn.now) {
                         return Ok(Outcome::Refused(Some(room_id), closed));
                     }
                     let action = Action::Create {

@@ -218,7 +218,7 @@ impl Partition {
         let (user, Some(command_id)) = (asked.user, asked.command_id) else {
             return Ok(Outcome::NotKept);
         };
-        if let Some(closed) = turn.rules.live.closed(turn.now) {
+        if let Some(closed) = turn.live.closed(turn.now) {
             return Ok(Outcome::Refused(None, closed));
         }
         if turn.refuses_fee(game_type) {
@@ -279,7 +279,7 @@ impl Partition {
 
     /// Gives back the places of all who wait, once maintenance has begun. Who was matched gets the room.
     pub(super) fn close_queues<S: Store>(&mut self, turn: &mut Turn<'_, S>) {
-        let Some(closed) = turn.rules.live.closed(turn.now) else {
+        let Some(closed) = turn.live.closed(turn.now) else {
             return;
         };
         let games: Vec<String> = self.queues.by_game.keys().cloned().collect();
@@ -349,7 +349,7 @@ impl Partition {
             return Ok(Some(refusal));
         }
         let game = turn.rules.games.get(game_type);
-        let fee = game.map(|game| turn.rules.live.costs(game).entry_fee);
+        let fee = game.map(|game| turn.live.costs(game).entry_fee);
         let is_short = turn.balance(user)? < fee.unwrap_or_default();
         Ok(is_short.then(|| RefusalCode::InsufficientBalance.into()))
     }
@@ -440,7 +440,7 @@ impl Partition {
             refused.extend(why.map(|refusal| (player.user_id, refusal)));
         }
         let game = turn.rules.games.get(&game_type);
-        let costs = game.map(|game| turn.rules.live.costs(game));
+        let costs = game.map(|game| turn.live.costs(game));
         if costs.is_none() && !was_opened {
             refused = all_for(&RefusalCode::UnknownGame.into());
         }
