@@ -11,6 +11,7 @@ LISTEN   ?= 127.0.0.1:8080
 DIST_DIR ?= ./dist
 
 BIN := $(or $(CARGO_TARGET_DIR),target)/release/blazing-sun
+DIST_TARGET := $(or $(CARGO_TARGET_DIR),target)/dist
 BIN_DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
 
 # The server embeds the pages, so they are built before it. Folders count as sources too: removing a
@@ -38,9 +39,13 @@ web: $(WEB_BUILT) ## Build the web pages
 build: setup-build web ## Build the release binary
 	cargo build --release --locked --bin blazing-sun
 
+# What is carried to other machines holds OpenSSL and zlib, and needs nothing of theirs but glibc. In a folder of its own: what is
+# linked otherwise would be built anew each time.
 .PHONY: dist
-dist: build ## Pack the release binary with its units, completions, licences and docs; DIST_DIR=./dist
-	@deploy/dist.sh "$(BIN)" "$(DIST_DIR)"
+dist: setup-build web ## Pack the release binary with its units, completions, licences and docs; DIST_DIR=./dist
+	OPENSSL_STATIC=1 LIBZ_SYS_STATIC=1 cargo build --release --locked --bin blazing-sun --target-dir "$(DIST_TARGET)"
+	@! ldd "$(DIST_TARGET)/release/blazing-sun" | grep -E 'lib(ssl|crypto|z)\.' || { echo "dist: not linked into the program" >&2; exit 1; }
+	@deploy/dist.sh "$(DIST_TARGET)/release/blazing-sun" "$(DIST_DIR)"
 
 .PHONY: run
 run: build ## Build and serve; DATA_DIR=./data LISTEN=127.0.0.1:8080

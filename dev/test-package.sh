@@ -41,6 +41,7 @@ bash -n "$at/share/bash-completion/completions/blazing-sun"
 [[ $(stat -c %a "$folder/installed/etc/blazing-sun/config.toml") == 640 ]] || fail "the configuration is open to others"
 env -u KAFKA_BOOTSTRAP_SERVERS -u DATABASE_URL "$at/bin/blazing-sun" config --config "$folder/installed/etc/blazing-sun/config.toml" >/dev/null
 grep -q '^serde ' "$at/share/doc/blazing-sun/THIRD-PARTY-LICENCES.txt" || fail "licences are missing"
+grep -q '^librdkafka ' "$at/share/doc/blazing-sun/THIRD-PARTY-LICENCES.txt" || fail "licences of what is in C are missing"
 grep -q '^lit ' "$at/share/doc/blazing-sun/THIRD-PARTY-LICENCES.txt" || fail "licences of the pages are missing"
 # A configuration that is there is kept.
 echo '# mine' >"$folder/installed/etc/blazing-sun/config.toml"

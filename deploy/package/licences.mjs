@@ -4,8 +4,14 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-const PLATFORM = "x86_64-unknown-linux-gnu";
+const PLATFORM = /^host: (.+)$/m.exec(execFileSync("rustc", ["-vV"], { encoding: "utf8" }))[1];
 const ROOT = "blazing-sun-server";
+// In C, inside of these crates, under licences of their own.
+const BUNDLED = {
+  "libz-sys": { name: "zlib", license: "Zlib", path: "src/zlib/LICENSE" },
+  "rdkafka-sys": { name: "librdkafka", license: "BSD-2-Clause", path: "librdkafka/LICENSES.txt" },
+  "zstd-sys": { name: "zstd", license: "BSD-3-Clause", path: "zstd/LICENSE" },
+};
 const TEXTS = /^(licen[cs]e|copying|notice|unlicense)/i;
 
 function crates() {
@@ -36,6 +42,18 @@ function crates() {
     }));
 }
 
+function bundledIn({ name, version, folder }) {
+  const part = BUNDLED[name];
+  if (part === undefined) return [];
+  return [{ ...part, version: /\+\D*(.+)$/.exec(version)?.[1] ?? `of ${name} ${version}`, file: join(folder, part.path) }];
+}
+
+// The system's that builds, linked into the program.
+function openssl() {
+  const version = execFileSync("pkg-config", ["--modversion", "openssl"], { encoding: "utf8" }).trim();
+  return { name: "OpenSSL", version, license: "Apache-2.0", file: "LICENSE-APACHE" };
+}
+
 function packagesOfPages() {
   const { packages } = JSON.parse(readFileSync("web/package-lock.json", "utf8"));
   return Object.entries(packages)
@@ -48,7 +66,8 @@ function packagesOfPages() {
     }));
 }
 
-function texts({ folder }) {
+function texts({ file, folder }) {
+  if (file !== undefined) return [readFileSync(file, "utf8").trim()];
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => TEXTS.test(name))
@@ -63,7 +82,8 @@ function texts({ folder }) {
     });
 }
 
-const parts = [...crates(), ...packagesOfPages()].sort(
+const linked = crates();
+const parts = [...linked, ...linked.flatMap(bundledIn), openssl(), ...packagesOfPages()].sort(
   (a, b) => a.name.localeCompare(b.name, "en") || a.version.localeCompare(b.version, "en"),
 );
 const uses = new Map();
