@@ -6,6 +6,7 @@ pub mod bans;
 pub mod client_address;
 pub mod clock;
 pub mod credentials;
+pub mod deliveries;
 pub mod derived_id;
 pub mod envelope;
 pub mod failpoints;

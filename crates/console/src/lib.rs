@@ -39,7 +39,8 @@ pub use settings::{Kind, KnownSetting, MaintenanceState, Setting, SettingError, 
 pub use settings_api::SettingList;
 pub use timeline::TimelineEntry;
 pub use trace::{
-    Budget, Sources, StepKind, StepPlace, Trace, TraceError, TraceStep, trace as find_trace,
+    Budget, GatewayAnswers, Sources, StepKind, StepPlace, Trace, TraceError, TraceGateway,
+    TraceStep, ask_gateways, trace as find_trace,
 };
 
 use axum::Router;

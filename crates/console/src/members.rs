@@ -1,12 +1,12 @@
 //! Who takes part: gateways, the partitions' owners, and what owners have decided and the log has not got yet.
 
 use crate::groups::{self, GroupInfo, GroupPlace};
-use crate::messages::{bounds, unreadable};
+use crate::messages::unreadable;
 use crate::{Admin, Console, Endpoint, Keeper, query};
 use axum::Json;
 use axum::extract::State;
 use blazing_sun_backbone::envelope::EventEnvelope;
-use blazing_sun_backbone::log::{EventLog, Span, Topic, Way};
+use blazing_sun_backbone::log::{EventLog, LogError, Span, Topic, Way};
 use blazing_sun_backbone::messages::{PresenceMessage, parse_presence};
 use blazing_sun_backbone::rest::Answer;
 use blazing_sun_backbone::topics::{GATEWAY_PRESENCE, Party};
@@ -160,7 +160,8 @@ async fn list_members(_: Admin, State(console): State<Console>) -> Result<Json<M
     let groups = groups::read(&*console.log, &console.keeper, &console.games).await;
     let groups = groups.map_err(|error| unreadable(&error))?;
     let now = (console.clock)();
-    let heard = heard(&*console.log, now).await?;
+    let heard = heard(&*console.log, now, HEARD_WITHIN_MS).await;
+    let heard = heard.map_err(|error| unreadable(&error))?;
     let gateways = heard.into_iter().map(|(gateway_id, heard)| GatewayMember {
         positions: positions_of(&groups, &gateway_id),
         gateway_id,
@@ -231,7 +232,7 @@ fn positions_of(groups: &[GroupInfo], gateway_id: &str) -> Vec<MemberPosition> {
 }
 
 /// A gateway's last heartbeat.
-struct Heard {
+pub(crate) struct Heard {
     boot_id: String,
     at: Millis,
     sockets: Option<u64>,
@@ -243,27 +244,27 @@ struct Beat {
     sockets: Option<u64>,
 }
 
-/// The newest heartbeat of each gateway within the last minute.
-async fn heard(log: &dyn EventLog, now: Millis) -> Result<BTreeMap<String, Heard>, Problem> {
+/// The newest heartbeat of each gateway that was heard within so long.
+pub(crate) async fn heard(
+    log: &dyn EventLog,
+    now: Millis,
+    within_ms: i64,
+) -> Result<BTreeMap<String, Heard>, LogError> {
     let topic = Topic::new(GATEWAY_PRESENCE);
-    let spans = (0..)
-        .zip(bounds(log, &topic).await?)
-        .map(|(partition, bounds)| Span {
-            partition,
-            from: bounds.earliest,
-            to: bounds.end,
-        });
-    let failed = |error| unreadable(&error);
-    let mut walk = log
-        .walk(&topic, Way::Back, spans.collect())
-        .map_err(failed)?;
+    let bounds = log.bounds(&topic).await?;
+    let spans = (0..).zip(bounds).map(|(partition, bounds)| Span {
+        partition,
+        from: bounds.earliest,
+        to: bounds.end,
+    });
+    let mut walk = log.walk(&topic, Way::Back, spans.collect())?;
     let (mut found, mut looked_at) = (BTreeMap::new(), 0);
     loop {
-        let records = walk.next().await.map_err(failed)?;
+        let records = walk.next().await?;
         looked_at += records.len();
         let is_over = records.is_empty() || looked_at >= LOOKED_AT_MAX;
         for record in records {
-            if now.0 - record.timestamp.0 > HEARD_WITHIN_MS {
+            if now.0 - record.timestamp.0 > within_ms {
                 return Ok(found);
             }
             if let Some((gateway_id, heard)) = heartbeat(&record.payload, record.timestamp) {

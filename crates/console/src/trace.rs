@@ -2,10 +2,14 @@
 //! the order in which it happened, and one sentence for who asks.
 
 mod find;
+mod sockets;
 mod verdict;
+
+pub use sockets::{GatewayAnswers, ask_gateways};
 
 use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::log::{EventLog, LogError, Record};
+use blazing_sun_backbone::messages::header;
 use blazing_sun_backbone::topics::{self, CHAT_COMMANDS, GAMES_COMMANDS};
 use blazing_sun_backend::store::StoreError;
 use blazing_sun_backend::store::overview::{Overview, TransferRow};
@@ -68,6 +72,26 @@ pub struct Trace {
     pub complete: bool,
     /// How many records were looked through.
     pub scanned: u64,
+    /// What gateways say that were asked which sockets it went to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<TraceGateway>,
+    /// Gateways that live and did not say it in time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent_gateways: Vec<String>,
+}
+
+/// A gateway, and the connections of who gave the command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TraceGateway {
+    /// Its id.
+    pub gateway_id: String,
+    /// Since when it remembers what it sent: RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub remembers_since: String,
+    /// How many connections the user has to it now.
+    pub user_sockets: u32,
+    /// Whether the one by which the command came is still open.
+    pub is_connected: bool,
 }
 
 /// Something that happened.
@@ -118,6 +142,8 @@ pub enum StepKind {
     Event,
     /// It could not be decided and was put aside.
     DeadLetter,
+    /// A gateway handed it to sockets, or the socket that had asked was closed.
+    Socket,
 }
 
 /// Where a step is to be found.
@@ -193,6 +219,8 @@ pub async fn trace(sources: &Sources<'_>, id: &str, budget: Budget) -> Result<Tr
         scanned: search.scanned,
         correlation_id,
         steps,
+        gateways: Vec::new(),
+        silent_gateways: Vec::new(),
     })
 }
 
@@ -269,6 +297,17 @@ impl Steps {
             step.data = data;
             return;
         };
+        if found.is_closing() {
+            let step = self.add(
+                record.timestamp,
+                StepKind::Socket,
+                "the socket closed",
+                place,
+            );
+            step.user_id = found.user();
+            step.data = data_of(envelope.payload.get().as_bytes());
+            return;
+        }
         let kind = match () {
             () if found.is_command() => StepKind::Record,
             () if envelope.event_type.ends_with(".error") => StepKind::Refusal,
@@ -305,6 +344,10 @@ impl Steps {
             "audience": envelope.audience,
             "payload": payload,
         });
+        // The trace goes on where spans are sent to.
+        if let Some(traceparent) = record.headers.text(header::TRACEPARENT) {
+            step.data["traceparent"] = traceparent.into();
+        }
     }
 
     fn batch(&mut self, partition: u32, batch_no: u64, at: Millis) {

@@ -1,6 +1,9 @@
 //! Traces over HTTP.
 
-use crate::trace::{Budget, Sources, StepKind, StepPlace, Trace, TraceError, TraceStep, trace};
+use crate::trace::{
+    Budget, Sources, StepKind, StepPlace, Trace, TraceError, TraceGateway, TraceStep, ask_gateways,
+    trace,
+};
 use crate::{Admin, Console, Endpoint, query};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -53,12 +56,20 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         verdict: "refused: not_your_turn (It is not your turn)".to_owned(),
         complete: true,
         scanned: 412,
+        gateways: vec![TraceGateway {
+            gateway_id: "gateway-1".to_owned(),
+            remembers_since: "2026-01-31T20:02:11.482Z".to_owned(),
+            user_sockets: 1,
+            is_connected: true,
+        }],
+        silent_gateways: Vec::new(),
     };
     let operation = query::get("/api/v1/admin/trace/{correlation_id}", "trace")
         .says(
             "Find out what became of a command",
-            "From the frame to what was told of it, with durations. An id that nothing is known of is answered too: the \
-             verdict says so.",
+            "From the frame to what was told of it, with durations. Gateways are asked, by a record on `system.events`, which \
+             sockets that went to: they remember it for some minutes to hours. An id that nothing is known of is answered \
+             too: the verdict says so.",
         )
         .parameter(id)
         .answers(Answer::json(200, "What happened.", &traced))
@@ -77,19 +88,28 @@ async fn traced_id(
         reads: &*console.reads,
         games: &console.games,
     };
-    trace(&sources, &id, BUDGET)
-        .await
-        .map(Json)
-        .map_err(|error| match error {
-            TraceError::InvalidId(_) => {
-                let detail = "`correlation_id` must be a UUID.";
-                Problem::invalid_format(detail).in_field("correlation_id")
-            }
-            TraceError::Store(error) => error.into(),
-            TraceError::Log(LogError::Unavailable | LogError::Closed) => {
-                Problem::new(UNAVAILABLE, "The topics can not be read right now.")
-                    .retry_after(Duration::from_secs(1))
-            }
-            TraceError::Log(error) => Problem::internal(&error),
-        })
+    let mut found = trace(&sources, &id, BUDGET).await.map_err(refused)?;
+    if let Some(asked) = found.question() {
+        match ask_gateways(sources.log, &asked).await {
+            Ok(answers) => found.take(answers),
+            // The rest is true without it.
+            Err(error) => tracing::warn!(%error, "gateways can not be asked what they sent"),
+        }
+    }
+    Ok(Json(found))
+}
+
+fn refused(error: TraceError) -> Problem {
+    match error {
+        TraceError::InvalidId(_) => {
+            let detail = "`correlation_id` must be a UUID.";
+            Problem::invalid_format(detail).in_field("correlation_id")
+        }
+        TraceError::Store(error) => error.into(),
+        TraceError::Log(LogError::Unavailable | LogError::Closed) => {
+            Problem::new(UNAVAILABLE, "The topics can not be read right now.")
+                .retry_after(Duration::from_secs(1))
+        }
+        TraceError::Log(error) => Problem::internal(&error),
+    }
 }

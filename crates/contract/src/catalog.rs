@@ -6,6 +6,9 @@ use crate::records::{self, Record, RecordHeaders};
 use crate::schema::{self, Definitions};
 use blazing_sun_backbone::bans::{ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE};
 use blazing_sun_backbone::credentials::KeysInUse;
+use blazing_sun_backbone::deliveries::{
+    DELIVERIES_ASKED, DELIVERIES_TOLD, DeliveriesAsked, DeliveriesTold,
+};
 use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::live::{LIVE_SETTINGS, LiveSet};
 use blazing_sun_backbone::messages::{
@@ -425,5 +428,7 @@ fn between(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
         (ACCOUNT_BANNED, AccountBanned::json_schema(generator)),
         (KEYS_IN_USE, KeysInUse::json_schema(generator)),
         (LIVE_SETTINGS, LiveSet::json_schema(generator)),
+        (DELIVERIES_ASKED, DeliveriesAsked::json_schema(generator)),
+        (DELIVERIES_TOLD, DeliveriesTold::json_schema(generator)),
     ]
 }

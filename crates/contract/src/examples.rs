@@ -4,6 +4,9 @@
 use crate::catalog::{Flow, Message};
 use blazing_sun_backbone::bans::{ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE};
 use blazing_sun_backbone::credentials::{KeysInUse, NamedKey};
+use blazing_sun_backbone::deliveries::{
+    DELIVERIES_ASKED, DELIVERIES_TOLD, Delivered, DeliveriesAsked, DeliveriesTold, RecordPlace,
+};
 use blazing_sun_backbone::envelope::{
     Actor, Audience, EventEnvelope, PRODUCER_BACKEND, PRODUCER_GATEWAY,
 };
@@ -436,6 +439,11 @@ fn between() -> Vec<(&'static str, Value)> {
         id: id.to_owned(),
         fingerprint: "5d41402abc4b2a76b9719d911017c592".to_owned(),
     };
+    let rolled = RecordPlace {
+        topic: "games.events".to_owned(),
+        partition: 3,
+        offset: 1_207,
+    };
     vec![
         ("presence.event.user_online", presence.clone()),
         ("presence.event.user_offline", presence),
@@ -462,6 +470,31 @@ fn between() -> Vec<(&'static str, Value)> {
             value(&LiveSet {
                 revision: 12,
                 settings: [("games.bigger_dice.entry_fee_cents".to_owned(), 500.into())].into(),
+            }),
+        ),
+        (
+            DELIVERIES_ASKED,
+            value(&DeliveriesAsked {
+                ask_id: COMMAND,
+                user_id: Some(user(123)),
+                connection_id: Some(SOCKET),
+                records: vec![rolled.clone()],
+            }),
+        ),
+        (
+            DELIVERIES_TOLD,
+            value(&DeliveriesTold {
+                ask_id: COMMAND,
+                gateway_id: "gateway-1".to_owned(),
+                remembers_since_ms: NOW.0 - 60_000,
+                delivered: vec![Delivered {
+                    record: rolled,
+                    at_ms: NOW.0,
+                    sockets: 2,
+                }],
+                unread: Vec::new(),
+                user_sockets: 1,
+                is_connected: true,
             }),
         ),
     ]

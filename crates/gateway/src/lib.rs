@@ -4,6 +4,7 @@
 
 mod commands;
 mod config;
+mod deliveries;
 mod events;
 mod fanout;
 mod frames;

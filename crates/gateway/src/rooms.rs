@@ -89,6 +89,12 @@ impl RoomEntry {
         self.find(user).is_ok()
     }
 
+    /// Who is known to be in it as this.
+    pub(crate) fn members_as(&self, role: Role) -> impl Iterator<Item = UserId> {
+        let members = self.members.iter();
+        members.filter_map(move |member| (member.role == role).then_some(member.user))
+    }
+
     /// Notes that the user is in the room as this, from the next frame on. `restated`: it is the answer to a question, and so
     /// was as true before. Gives whether this changes what the user may see.
     pub(crate) fn enter(&mut self, user: UserId, role: Role, restated: bool) -> bool {

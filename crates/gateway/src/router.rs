@@ -1,5 +1,6 @@
 //! The one task that reads the event topics and hands every record to the tables.
 
+use crate::deliveries;
 use crate::events::{self, Known};
 use crate::frames;
 use crate::gateway::ReadPosition;
@@ -156,6 +157,12 @@ impl Reader {
         }
     }
 
+    /// Where a partition goes on.
+    fn next_of(&self, topic: &str, partition: u32) -> Option<u64> {
+        let (_, places) = self.places.iter().find(|(of, _)| of.as_str() == topic)?;
+        Some(places.get(partition as usize)?.next)
+    }
+
     /// Whether the record is new.
     fn admits(&mut self, record: &Record, outbox_seq: Option<u64>) -> bool {
         let of_topic = self
@@ -298,6 +305,7 @@ async fn route(
     answers: &mut Vec<Answer>,
 ) {
     observe_age(records);
+    let mut asked = Vec::new();
     let mut rest = records;
     while !rest.is_empty() {
         {
@@ -311,6 +319,9 @@ async fn route(
                 let known = events::known(&record.headers);
                 if starts::is_start(known.event_type) {
                     starts::hear(shared, record);
+                }
+                if deliveries::is_question(known.event_type) {
+                    asked.push(record);
                 }
                 METRICS.read(record.topic.as_str());
                 if reader.admits(record, known.outbox_seq) {
@@ -331,6 +342,11 @@ async fn route(
         pass_taken(answers);
         // Those that were woken write before the next records are looked at.
         tokio::task::yield_now().await;
+    }
+    for question in asked {
+        deliveries::answer(shared, question, |topic, partition| {
+            reader.next_of(topic, partition)
+        });
     }
 }
 

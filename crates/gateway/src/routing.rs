@@ -1,6 +1,7 @@
 //! Which socket gets what: the tables of users, rooms and lobby watchers, and the one place that
 //! decides for every record who may see it.
 
+use crate::deliveries::Deliveries;
 use crate::events::{
     self, CHAT_MESSAGE, Envelope, Known, NOT_IN_ROOM, ROOM_STATE, Route, Standing,
 };
@@ -47,6 +48,7 @@ pub(crate) struct Tables {
     to_wake: Vec<Arc<Socket>>,
     /// Sockets that get something of a trace with what is routed.
     traced: Vec<Traced>,
+    deliveries: Deliveries,
     body: Vec<u8>,
     ring_bytes_max: usize,
     now_ms: u64,
@@ -108,6 +110,7 @@ impl Tables {
             touched: Vec::new(),
             to_wake: Vec::new(),
             traced: Vec::new(),
+            deliveries: Deliveries::default(),
             body: Vec::new(),
             ring_bytes_max,
             now_ms: 0,
@@ -227,6 +230,8 @@ impl Tables {
             let gone = route.users.iter().map(|user| (*user, Standing::None));
             route.membership = gone.collect();
         }
+        let woken = self.to_wake.len();
+        let mut followers = 0;
         if route.event_type == ROOM_STATE && route.room.is_some() {
             self.room_state(&route, &mut lazy);
         } else {
@@ -237,11 +242,27 @@ impl Tables {
                     self.deliver_to_users(&route, &mut lazy)
                 }
                 AudienceKind::Room | AudienceKind::Players | AudienceKind::Spectators => {
-                    self.deliver_in_room(&route, &mut lazy);
+                    followers = self.deliver_in_room(&route, &mut lazy);
                 }
             }
         }
+        if route.correlation_id.is_some() && route.kind != AudienceKind::Broadcast {
+            let sockets = self.to_wake.len() - woken + followers;
+            self.deliveries.note(record, sockets, self.now_ms);
+        }
         self.exit(&route);
+    }
+
+    /// What went to how many sockets.
+    pub(crate) fn deliveries(&self) -> &Deliveries {
+        &self.deliveries
+    }
+
+    /// The user's connections.
+    pub(crate) fn connections_of(&self, user: UserId) -> Vec<Uuid> {
+        let user = self.users.get(&user);
+        let sockets = user.iter().flat_map(|user| &user.sockets);
+        sockets.map(|socket| socket.id).collect()
     }
 
     /// The same for a record that is part of a trace.
@@ -389,14 +410,15 @@ impl Tables {
         }
     }
 
-    fn deliver_in_room(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
-        let Some(room) = &route.room else { return };
+    /// Gives how many sockets it is for.
+    fn deliver_in_room(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) -> usize {
+        let Some(room) = &route.room else { return 0 };
         let Some(entry) = self.rooms.get_mut(room) else {
-            return;
+            return 0;
         };
-        let Some(envelope) = lazy.get() else { return };
+        let Some(envelope) = lazy.get() else { return 0 };
         if route.room_seq.is_some() && is_planted!(DeliverySkipped) {
-            return;
+            return 0;
         }
         let (recipients, place) = match route.kind {
             AudienceKind::Spectators if is_leaked(route) => (Recipients::All, behind(envelope)),
@@ -406,8 +428,21 @@ impl Tables {
         };
         self.body.clear();
         envelope.write_frame(route.room_seq, &mut self.body);
+        let only = match recipients {
+            Recipients::Players => Some(Role::Player),
+            Recipients::Spectators => Some(Role::Spectator),
+            _ => None,
+        };
         entry.stage(place, recipients, &self.body);
         touch(&mut self.touched, room);
+        match only {
+            None => entry.followers.len(),
+            Some(role) => {
+                let users = entry.members_as(role);
+                let users = users.filter_map(|user| self.users.get(&user));
+                users.map(|user| user.sockets.len()).sum()
+            }
+        }
     }
 
     fn deliver_to_users(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {

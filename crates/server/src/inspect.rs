@@ -8,6 +8,7 @@ use crate::data_dir::existing_database;
 use crate::operator::{Failure, Request, Target};
 use crate::place::Place;
 use anyhow::bail;
+use blazing_sun_backbone::deliveries::DeliveriesAsked;
 use blazing_sun_backbone::log::EventLog;
 use blazing_sun_backend::store::overview::{Overview, RoomFilter};
 use blazing_sun_backend::store::postgres::{PgOverview, PgPool, PgReads};
@@ -15,8 +16,8 @@ use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_backend::store::sqlite::{SqliteAccess, SqliteOverview, SqliteReads, check};
 use blazing_sun_console::messages::on_one_line;
 use blazing_sun_console::{
-    Budget, OperatorRoom, RoomClosed, RoomDetails, Sources, StepPlace, Trace, TraceError,
-    find_trace, room_details,
+    Budget, GatewayAnswers, OperatorRoom, RoomClosed, RoomDetails, Sources, StepKind, StepPlace,
+    Trace, TraceError, TraceGateway, ask_gateways, find_trace, room_details,
 };
 use blazing_sun_domain::{Games, RoomId};
 use serde_json::json;
@@ -73,7 +74,8 @@ impl Readers {
 
 /// What became of a command, and whether anything is known of it.
 pub async fn trace(args: &TraceArgs, games: &Games, json: bool) -> anyhow::Result<(String, bool)> {
-    let readers = Readers::at(&args.data.place()?).await?;
+    let place = args.data.place()?;
+    let readers = Readers::at(&place).await?;
     let sources = Sources {
         log: &*readers.log,
         overview: &*readers.overview,
@@ -81,7 +83,7 @@ pub async fn trace(args: &TraceArgs, games: &Games, json: bool) -> anyhow::Resul
         games,
     };
     let found = find_trace(&sources, &args.id, BUDGET).await;
-    let trace = found.map_err(|error| match error {
+    let mut trace = found.map_err(|error| match error {
         TraceError::InvalidId(_) => {
             anyhow::Error::from(Failure::new("invalid_id", error.to_string()))
         }
@@ -90,11 +92,40 @@ pub async fn trace(args: &TraceArgs, games: &Games, json: bool) -> anyhow::Resul
             Failure::new("unavailable", text).into()
         }
     })?;
+    if let Some(asked) = trace.question()
+        && let Some(answers) = gateways_answer(&place, &*readers.log, asked).await
+    {
+        trace.take(answers);
+    }
     let text = match json {
         true => serde_json::to_string(&trace)?,
         false => words_of(&trace),
     };
     Ok((text, !trace.steps.is_empty()))
+}
+
+/// What gateways say of their sockets; nothing where none runs or can be asked.
+async fn gateways_answer(
+    place: &Place,
+    log: &dyn EventLog,
+    asked: DeliveriesAsked,
+) -> Option<GatewayAnswers> {
+    let answers = match place {
+        Place::Folder(folder) => {
+            let request = Request::AskGateways { asked };
+            let answers = Target::ask_running(folder, &request).await;
+            answers.map_err(anyhow::Error::from)
+        }
+        Place::Cluster(_) => {
+            let answers = ask_gateways(log, &asked).await;
+            answers.map(Some).map_err(anyhow::Error::from)
+        }
+    };
+    answers.unwrap_or_else(|error| {
+        let error = format!("{error:#}");
+        tracing::warn!(error, "gateways can not be asked what they sent");
+        None
+    })
 }
 
 fn words_of(trace: &Trace) -> String {
@@ -111,6 +142,18 @@ fn words_of(trace: &Trace) -> String {
             on_one_line((&*step.title).into()),
             place_of(&step.place),
         );
+        let traceparent = step.data["traceparent"].as_str();
+        if let Some(traceparent) = traceparent.filter(|_| step.what == StepKind::Record) {
+            let _ = writeln!(
+                out,
+                "{:>51}traceparent {}",
+                "",
+                on_one_line(traceparent.into())
+            );
+        }
+    }
+    for gateway in &trace.gateways {
+        let _ = writeln!(out, "{}", words_of_gateway(gateway));
     }
     if !trace.steps.is_empty() {
         out.push('\n');
@@ -124,6 +167,19 @@ fn words_of(trace: &Trace) -> String {
         );
     }
     out
+}
+
+fn words_of_gateway(gateway: &TraceGateway) -> String {
+    let open = match gateway.is_connected {
+        true => "the socket that it came by is open",
+        false => "the socket that it came by is not one of them",
+    };
+    format!(
+        "{}: the player has {} open now, {open}; sends are remembered since {}",
+        on_one_line((&*gateway.gateway_id).into()),
+        gateway.user_sockets,
+        gateway.remembers_since,
+    )
 }
 
 fn place_of(place: &StepPlace) -> String {

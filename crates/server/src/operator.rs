@@ -12,13 +12,13 @@ pub use socket::{Listener, is_served};
 
 use crate::serve::Ground;
 use blazing_sun_backbone::credentials::TokenVerifier;
-use blazing_sun_backbone::log::EventLog;
+use blazing_sun_backbone::log::{EventLog, LogError};
 use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
 use blazing_sun_backend::engine::Engine;
 use blazing_sun_backend::store::StoreError;
 use blazing_sun_console::dead_letters::{self, DecideError, Decision, decide};
 use blazing_sun_console::{
-    Actions, Bans, By, Closing, ClosingError, SettingError, SettingList, Settings,
+    Actions, Bans, By, Closing, ClosingError, SettingError, SettingList, Settings, ask_gateways,
 };
 use blazing_sun_domain::{Millis, UserId};
 use blazing_sun_gateway::{Control, ReadPosition};
@@ -85,6 +85,14 @@ impl Operator {
             Request::ShowUser { user } => told(accounts.profile(&named(&user)?).await?),
             Request::Held => told(self.held().await?),
             Request::GatewayPositions => told(self.gateway_positions().await?),
+            Request::AskGateways { asked } => {
+                let unavailable = |error: LogError| Failure::new("unavailable", error.to_string());
+                told(
+                    ask_gateways(&*self.log, &asked)
+                        .await
+                        .map_err(unavailable)?,
+                )
+            }
             Request::Settings => self.all_settings().await,
             Request::ChangeSetting { name, value } => {
                 self.settings.set(by, &name, value).await?;

@@ -40,4 +40,5 @@ export type TopicDetails = Rest.TopicDescribed;
 export type TopicPartition = Rest.PartitionInfo;
 export type Topics = Rest.Topics;
 export type Trace = Rest.Trace;
+export type TraceGateway = Rest.TraceGateway;
 export type TraceStep = Rest.TraceStep;

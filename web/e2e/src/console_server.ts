@@ -231,8 +231,10 @@ const TRACE: Json = {
     step(9, 7, "batch", "decided in batch 77", { batch_no: 77 }),
     step(9, 0, "refusal", "not_your_turn", { outbox_seq: 901 }, { code: "not_your_turn", username: HOSTILE }),
     step(13, 4, "event", "games.event.error", { topic: "games.events", partition: 0, offset: 99_000, outbox_seq: 901 }),
-    step(14, 1, "socket", "sent to one socket", null),
+    step(14, 1, "socket", "1 event to 1 socket of g0", {}, { gateway_id: "g0", sockets: 1 }),
   ],
+  gateways: [{ gateway_id: "g0", remembers_since: at(-900_000), user_sockets: 1, is_connected: true }],
+  silent_gateways: ["g1"],
 };
 const FIXED: Record<string, Json> = {
   me: { user_id: "7", username: "Ops", roles: ["player", "admin"] },

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+const SOCKET_CLOSED: &str = "presence.event.user_offline";
+
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 /// Around the id's own time, until its command is found: clients' clocks are wrong, and a command is taken for an hour.
@@ -38,6 +40,9 @@ pub(super) struct Found {
     user: Option<UserId>,
     is_command: bool,
     is_payment: bool,
+    /// The socket that it came by.
+    socket: Option<String>,
+    is_closing: bool,
 }
 
 impl Found {
@@ -48,6 +53,8 @@ impl Found {
             room: None,
             user: None,
             is_command: false,
+            socket: None,
+            is_closing: false,
             is_payment: record.topic.as_str().starts_with("checkout."),
             record,
         };
@@ -60,6 +67,9 @@ impl Found {
             let told = envelope.audience.user_ids.first().copied();
             found.user = Some(user).filter(|user| *user != UserId::SYSTEM).or(told);
             found.is_command = is_of_commands(&found.record);
+            found.is_closing = envelope.event_type == SOCKET_CLOSED;
+            let socket = Some(envelope.actor.socket_id).filter(|socket| !socket.is_empty());
+            found.socket = socket.map(Into::into);
             found.is_payment |= envelope.event_type.starts_with("wallet.command.");
         }
         found
@@ -68,6 +78,11 @@ impl Found {
     /// Whether it is the command itself.
     pub(super) fn is_command(&self) -> bool {
         self.is_command
+    }
+
+    /// Whether it says that the socket closed by which the command had come.
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing
     }
 
     /// The room that it is about.
@@ -87,6 +102,8 @@ pub(super) struct Search<'a> {
     deadline: Instant,
     records_left: u64,
     is_cut: bool,
+    /// The socket by which the command came.
+    socket: Option<String>,
     /// Records that name the id, in the order of their topics' records.
     pub(super) found: Vec<Found>,
     seen: BTreeSet<(Topic, u32, u64)>,
@@ -100,6 +117,7 @@ impl<'a> Search<'a> {
             deadline: Instant::now() + budget.time,
             records_left: budget.records,
             is_cut: false,
+            socket: None,
             found: Vec::new(),
             seen: BTreeSet::new(),
             scanned: 0,
@@ -165,13 +183,15 @@ impl<'a> Search<'a> {
         .into_iter()
         .flatten()
         .collect();
+        self.socket = command.socket.clone();
         if is_payment {
             let to = written.plus(PAYMENT_FOLLOWS_MS);
             return self.look(id, from, to, Some(&keys)).await;
         }
         let at_once = written.plus(FOLLOWS_AT_ONCE_MS);
         self.look(id, from, at_once, Some(&keys)).await?;
-        let has_followed = self.found.iter().any(|found| !found.is_command());
+        let follows = |found: &Found| !found.is_command() && !found.is_closing();
+        let has_followed = self.found.iter().any(follows);
         if !has_followed && !self.is_cut {
             let to = written.plus(FOLLOWS_MS);
             return self.look(id, at_once, to, Some(&keys)).await;
@@ -214,7 +234,8 @@ impl<'a> Search<'a> {
                 }
                 self.scanned += 1;
                 self.records_left -= 1;
-                if record.timestamp <= to && names(&record, text) {
+                let is_wanted = || names(&record, text) || self.closes(&record);
+                if record.timestamp <= to && is_wanted() {
                     self.take(record);
                 }
             }
@@ -226,6 +247,14 @@ impl<'a> Search<'a> {
             }
         }
         Ok(())
+    }
+
+    fn closes(&self, record: &Record) -> bool {
+        let is_closing = record.topic.as_str() == topics::GATEWAY_PRESENCE
+            && record.headers.get(header::EVENT_TYPE) == Some(SOCKET_CLOSED.as_bytes());
+        let is_its =
+            |socket: &String| memchr::memmem::find(&record.payload, socket.as_bytes()).is_some();
+        is_closing && self.socket.as_ref().is_some_and(is_its)
     }
 
     fn take(&mut self, record: Record) {

@@ -1,6 +1,7 @@
 //! Requests and answers as they travel: one JSON object a line, each with the protocol's version. A
 //! connection may ask any number of times, one after the other.
 
+use blazing_sun_backbone::deliveries::DeliveriesAsked;
 use blazing_sun_domain::{Cents, CommandId, RoomId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,11 @@ pub enum Request {
     },
     /// How far the gateway has read the event topics; nothing where none runs.
     GatewayPositions,
+    /// What the gateway handed to sockets.
+    AskGateways {
+        /// Of which records.
+        asked: DeliveriesAsked,
+    },
     /// How much the running server holds in memory: rooms, queues, connections.
     Held,
     /// A room's end: all fees go back.
@@ -135,6 +141,7 @@ impl Request {
             | Request::Ban { .. }
             | Request::Unban { .. }
             | Request::GatewayPositions
+            | Request::AskGateways { .. }
             | Request::Held
             | Request::CloseRoom { .. }
             | Request::Settings

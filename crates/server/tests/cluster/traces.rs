@@ -116,6 +116,20 @@ async fn a_roll_is_one_trace_from_its_frame_over_kafka_to_the_sockets() {
         append.attributes["messaging.destination.name"],
         "games.commands"
     );
+    let told = cluster.tool(&["trace", &roll, "--json"]).await;
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let steps = told["steps"].as_array().expect("steps").iter();
+    let sent: Vec<u64> = steps
+        .filter(|step| {
+            step["what"] == "socket" && step["data"]["events"][0]["event_type"] == ROLLED
+        })
+        .filter_map(|step| step["data"]["sockets"].as_u64())
+        .collect();
+    assert_eq!(sent, [1, 1], "{told:#}");
+    assert_eq!(told["silent_gateways"], serde_json::Value::Null, "{told:#}");
+    let connected = told["gateways"].as_array().expect("gateways").iter();
+    let connected = connected.filter(|gateway| gateway["is_connected"] == true);
+    assert_eq!(connected.count(), 1, "{told:#}");
     let spans = collector.spans();
     assert!(spans.iter().all(|span| span.trace_id != INJECTED_TRACE));
 }

@@ -126,11 +126,17 @@ pub async fn a_game_is_seen_and_closed(
     let refused = console.ok(&format!("trace/{early}")).await;
     let verdict = text(&refused["verdict"]);
     assert!(verdict.starts_with("refused: not_your_turn"), "{refused:#}");
-    assert_eq!(kinds(&refused), ["frame", "record", "batch", "refusal"]);
+    let asked_alone = ["frame", "record", "batch", "refusal", "socket"];
+    assert_eq!(kinds(&refused), asked_alone);
+    assert_eq!(refused["steps"][4]["data"]["sockets"], 1, "{refused:#}");
     let applied = console.ok(&format!("trace/{roll}")).await;
     let verdict = text(&applied["verdict"]);
     assert!(verdict.starts_with("applied: 0 transfers"), "{applied:#}");
     assert_eq!(kinds(&applied)[..3], ["frame", "record", "batch"]);
+    assert!(
+        verdict.contains("; sent to 2 sockets after "),
+        "{applied:#}"
+    );
     assert_eq!(applied["steps"][1]["room_id"], room.as_str());
     assert_eq!(applied["steps"][1]["user_id"], mover.guest.user_id.as_str());
     assert_eq!(applied["complete"], true);

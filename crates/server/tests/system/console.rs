@@ -147,16 +147,24 @@ async fn tools_trace_list_show_and_close_beside_a_server_and_without() {
     let traced = answer(&["trace", &paid], &data_dir).await;
     let what = |step: &Value| text(&step["what"]);
     let steps = traced["steps"].as_array().expect("steps");
-    let kinds: Vec<String> = steps.iter().map(what).collect();
+    let (sent, stored): (Vec<&Value>, Vec<&Value>) =
+        steps.iter().partition(|step| step["what"] == "socket");
+    let kinds: Vec<String> = stored.iter().map(|step| what(step)).collect();
     assert_eq!(
         kinds[..4],
         ["frame", "record", "batch", "ledger"],
         "{traced:#}"
     );
+    assert_eq!(sent[0]["data"]["sockets"], 1, "{traced:#}");
+    let gateway = &traced["gateways"][0];
+    assert_eq!(gateway["gateway_id"], "gateway-1");
+    assert_eq!(gateway["user_sockets"], 1);
+    assert_eq!(gateway["is_connected"], true);
     let said = server.tool(&["trace", &paid]).await;
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(said.contains("fee 1000 cents, player/"), "{said}");
     assert!(said.contains("\napplied: 1 transfer, "), "{said}");
+    assert!(said.contains("; sent to 1 socket after "), "{said}");
     let nothing = server
         .tool(&["trace", "0190a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b"])
         .await;
@@ -181,8 +189,14 @@ async fn tools_trace_list_show_and_close_beside_a_server_and_without() {
 
     server.terminate().await;
     let again = answer(&["trace", &paid], &data_dir).await;
-    assert_eq!(again["steps"], traced["steps"]);
-    assert_eq!(again["verdict"], traced["verdict"]);
+    // Who could have sent it runs no more.
+    let again_steps = again["steps"].as_array().expect("steps").iter();
+    let again_stored = again_steps.filter(|step| step["what"] != "socket");
+    let again_stored: Vec<&Value> = again_stored.collect();
+    assert_eq!(again_stored, stored);
+    let verdict = text(&traced["verdict"]);
+    let (of_stored, _) = verdict.split_once("; sent to ").expect("what was sent");
+    assert_eq!(again["verdict"], of_stored);
     let close = ["room", "close", &rooms[1], "--reason", "abandoned"];
     assert_eq!(answer(&close, &data_dir).await["is_new"], true);
     let listed = answer(&["rooms", "--status", "ended"], &data_dir).await;

@@ -42,6 +42,10 @@ async fn a_command_is_one_trace_from_its_frame_to_the_socket() {
     for write in written {
         assert_eq!(write.attributes["socket.id"], frame.attributes["socket.id"]);
     }
+    let said = server.tool(&["trace", &id]).await;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let goes_on = format!("traceparent 00-{}-{}-01\n", frame.trace_id, append.span_id);
+    assert!(said.contains(&goes_on), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

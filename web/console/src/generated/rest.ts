@@ -746,7 +746,9 @@ export type StepKind =
   /** Somebody was told. */
   | "event"
   /** It could not be decided and was put aside. */
-  | "dead_letter";
+  | "dead_letter"
+  /** A gateway handed it to sockets, or the socket that had asked was closed. */
+  | "socket";
 
 /** Where a step is to be found. */
 export interface StepPlace {
@@ -833,12 +835,28 @@ export interface Trace {
   complete: boolean;
   /** The command's id, which all that follows from it carries. */
   correlation_id: string;
+  /** What gateways say that were asked which sockets it went to. */
+  gateways?: TraceGateway[];
   /** How many records were looked through. */
   scanned: number;
+  /** Gateways that live and did not say it in time. */
+  silent_gateways?: string[];
   /** What happened, in order. */
   steps: TraceStep[];
   /** What came of it, in one sentence. */
   verdict: string;
+}
+
+/** A gateway, and the connections of who gave the command. */
+export interface TraceGateway {
+  /** Its id. */
+  gateway_id: string;
+  /** Whether the one by which the command came is still open. */
+  is_connected: boolean;
+  /** Since when it remembers what it sent: RFC 3339, UTC. */
+  remembers_since: Timestamp;
+  /** How many connections the user has to it now. */
+  user_sockets: number;
 }
 
 /** Something that happened. */

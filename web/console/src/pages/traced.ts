@@ -1,12 +1,22 @@
 import { css, html, nothing, type PropertyDeclarations, svg, type TemplateResult } from "lit";
 import { shown } from "../elements/element.js";
 import "../elements/json_view.js";
-import { chip, heading, messageLink, moment, playerLink, roomLink, type Tone, topicLink } from "../elements/parts.js";
+import {
+  chip,
+  heading,
+  messageLink,
+  moment,
+  playerLink,
+  roomLink,
+  type Tone,
+  table,
+  topicLink,
+} from "../elements/parts.js";
 import { ui } from "../elements/ui.js";
 import { duration } from "../format.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
-import type { Trace, TraceStep } from "../types.js";
+import type { Trace, TraceGateway, TraceStep } from "../types.js";
 import { Page } from "./page.js";
 
 const TONES: Readonly<Record<string, Tone>> = { refusal: "bad", dead_letter: "bad", ledger: "good" };
@@ -30,7 +40,8 @@ export class Traced extends Page {
       ${shown(this.trace, (trace) => this.drawn(trace))}`;
   }
 
-  private drawn({ correlation_id, steps, verdict, complete }: Trace): TemplateResult {
+  private drawn(trace: Trace): TemplateResult {
+    const { correlation_id, steps, verdict, complete, gateways = [], silent_gateways: silent = [] } = trace;
     const wholeMs = Math.max(0, ...steps.map(({ since_start_ms }) => since_start_ms));
     const isBad = steps.some(({ what }) => TONES[what] === "bad");
     return html`
@@ -39,6 +50,7 @@ export class Traced extends Page {
         <p class="row soft">
           <span>${text.trace.summary(steps.length, duration(wholeMs))}</span>
           ${complete ? nothing : chip(text.trace.incomplete, "warn")}
+          ${silent.length === 0 ? nothing : chip(text.trace.silent(silent.join(", ")), "warn")}
           ${correlation_id === this.id ? nothing : html`<span>${text.trace.of(correlation_id)}</span>`}
         </p>
       </section>
@@ -46,7 +58,8 @@ export class Traced extends Page {
         steps.length === 0
           ? html`<p class="empty">${text.trace.nothing}</p>`
           : html`<ol class="steps" aria-label=${text.trace.steps}>${steps.map((step) => this.step(step, wholeMs))}</ol>`
-      }`;
+      }
+      ${gateways.length === 0 ? nothing : html`<h2>${text.trace.gateways}</h2>${connections(gateways)}`}`;
   }
 
   private step(step: TraceStep, wholeMs: number): TemplateResult {
@@ -152,6 +165,20 @@ export class Traced extends Page {
       }
     `,
   ];
+}
+
+/** By gateway, what the player has open there. */
+function connections(gateways: readonly TraceGateway[]): TemplateResult {
+  return table<TraceGateway>(
+    text.trace.gateways,
+    [
+      { name: text.trace.gateway, draw: ({ gateway_id }) => gateway_id },
+      { name: text.trace.connections, draw: ({ user_sockets }) => user_sockets, isNumber: true },
+      { name: text.trace.asking, draw: ({ is_connected }) => (is_connected ? text.trace.isOpen : text.trace.isClosed) },
+      { name: text.trace.remembersSince, draw: ({ remembers_since }) => moment(remembers_since) },
+    ],
+    gateways,
+  );
 }
 
 /** Where its record can be looked at. */
