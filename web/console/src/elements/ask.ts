@@ -1,4 +1,5 @@
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { deepFocus } from "../keys.js";
 import { text } from "../texts.js";
 import { wordsFor } from "../words.js";
 import { ui } from "./ui.js";
@@ -48,7 +49,6 @@ export class Ask extends LitElement {
 
   protected override updated(): void {
     const dialog = this.renderRoot.querySelector("dialog");
-    // The browser gives the focus back to what opened it.
     if (dialog && !dialog.open) dialog.showModal();
   }
 
@@ -112,8 +112,13 @@ export class Ask extends LitElement {
     if (this.isBusy) event.preventDefault();
   };
 
-  private readonly closed = () => {
+  /** The browser gives the focus back to what opened it, if that is still there. */
+  private readonly closed = async () => {
     this.question = undefined;
+    await this.updateComplete;
+    const page = this.getRootNode();
+    const isLost = deepFocus() === document.body;
+    if (isLost && page instanceof ShadowRoot) page.host.closest("main")?.focus({ preventScroll: true });
   };
 
   static override styles = [

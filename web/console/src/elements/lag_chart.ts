@@ -111,6 +111,7 @@ export class LagChart extends LitElement {
         display: block;
         width: 100%;
         height: auto;
+        overflow: visible;
       }
       svg.small {
         width: 140px;
@@ -138,6 +139,12 @@ export class LagChart extends LitElement {
         fill: var(--text-2);
         font-family: var(--mono);
         font-size: 11px;
+      }
+      /* The drawing shrinks with the page, what is read in it does not. */
+      @media (max-width: 40rem) {
+        text {
+          font-size: 22px;
+        }
       }
       .said {
         font-size: 0.86rem;

@@ -51,7 +51,8 @@ export function chip(words: string, tone: Tone = "plain"): TemplateResult {
 
 /** A heading with what belongs to the whole page beside it. */
 export function heading(title: unknown, beside: unknown = nothing): TemplateResult {
-  return html`<div class="row heading"><h1 class="grow">${title}</h1>${beside}</div>`;
+  const group = beside === nothing ? nothing : html`<div class="row">${beside}</div>`;
+  return html`<div class="row heading"><h1 class="grow">${title}</h1>${group}</div>`;
 }
 
 export interface Column<T> {

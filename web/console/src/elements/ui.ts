@@ -160,6 +160,10 @@ export const ui = css`
   .heading {
     min-height: 34px;
   }
+  /* What stands beside it goes below before words are broken apart. */
+  .heading > h1 {
+    flex-basis: min(14rem, 100%);
+  }
   .soft {
     color: var(--text-2);
   }

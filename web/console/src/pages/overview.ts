@@ -75,7 +75,7 @@ export class Overview extends Page {
     css`
       .tiles {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(12.5rem, 100%), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(11rem, 100%), 1fr));
         gap: var(--space-3);
       }
       .tile {
