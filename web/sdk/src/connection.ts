@@ -9,8 +9,8 @@ import { expiryOf, type SignedIn, signedIn } from "./sign_in.js";
 import type { SocketLike } from "./socket.js";
 import type { Frame, RoomId } from "./wire.js";
 
-/** The close reason of a refused token, whose `auth_failed` may not have been written before the close. */
-const SIGN_IN_FAILED = "sign-in failed";
+/** `sign-in failed`, whose `auth_failed` may not have been written; `signed out` and `banned`: the token is of no use. */
+const NEEDS_TOKEN = /^(sign|ban)/;
 const REFUSED_TOKENS_MAX = 3;
 /** A longer timer fires at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -315,7 +315,7 @@ export class Connection {
 
   #lost(error: unknown, code?: number, reason?: string): void {
     // A 1008 has other causes too, such as too many connections, which no other token would help.
-    if (code === 1008 && reason === SIGN_IN_FAILED) this.#tokenRefused();
+    if (NEEDS_TOKEN.test(`${reason}`)) this.#tokenRefused();
     if (this.isClosed) return;
     const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#options.timing;
     // What holds for a moment only, again and again, is no reason for hurry; a draining gateway says that others serve.

@@ -43,6 +43,23 @@ describe("signing in", () => {
     },
   );
 
+  it.each(["signed out", "banned"])(
+    "asks for another token, and is signed out without one, once it is %s",
+    async (why) => {
+      const token = vi.fn(async ({ refused }: { refused: boolean }) => {
+        if (refused) throw new SignedOut("the session is over");
+        return "good for minutes yet";
+      });
+      const started = start({ token });
+      const connection = await server.connection();
+      await connection.signIn();
+      connection.close(1008, why);
+      await reached(started, "closed");
+      expect(started.status.reason).toBe("signed_out");
+      expect(token).toHaveBeenCalledTimes(2);
+    },
+  );
+
   it("comes back, with the same token and after a growing pause, when it is closed with a 1008 that blames none", async () => {
     const token = vi.fn(async () => "token-1");
     const started = start({ token, random: () => 1, timing: { backoffMinMs: 4, backoffMaxMs: 1_000 } });
