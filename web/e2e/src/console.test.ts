@@ -9,9 +9,9 @@ play("an operator gets from a complaint to its cause, sees all there is, and act
   await tour(browser, {
     origin: server.origin,
     tool: (args, input) => server.tool(args, input),
-    fill: async (topic, records) => {
+    fill: async (topics) => {
       await server.stop();
-      await server.fill(topic, records);
+      for (const [topic, records] of Object.entries(topics)) await server.fill(topic, records);
       await server.start({ listen: new URL(server.origin).host });
     },
   });

@@ -2,14 +2,16 @@ import { Refusal, type RoomId } from "@blazing-sun/client";
 import type { Browser, Page } from "playwright-core";
 import { expect } from "vitest";
 import { Bot } from "./bot.js";
-import { player } from "./browser.js";
+import { type Guest, guest, player } from "./browser.js";
 
 /** What a deployment has to offer for the tour, in either mode. */
 export interface Deployment {
   readonly origin: string;
+  /** Whether a page that is open stays signed in for as long as its token is good. */
+  readonly endsSlowly?: true;
   tool(args: readonly string[], input?: string): Promise<string>;
-  /** Puts so many records on a topic. */
-  fill(topic: string, records: number): Promise<void>;
+  /** Puts so many records on each of these topics. */
+  fill(topics: Readonly<Record<string, number>>): Promise<void>;
 }
 
 const DEADLINE_MS = 60_000;
@@ -24,16 +26,22 @@ export async function tour(browser: Browser, deployment: Deployment): Promise<vo
   const played = await playSomething(deployment.origin);
   await makeOperator(deployment);
   const { page, complaints } = await signedIn(browser, deployment.origin);
+  const carol = await guest(browser, deployment.origin);
+  carol.expected.allow(/status of 401 /);
   await complaint(page, played);
   await everyPage(page, played);
-  await settings(page);
+  await messages(page, played);
+  await settings(page, carol.page);
   await acts(page, played);
+  await signsOut(page, carol, deployment);
   // Last, as no command was the cause of these records, and audits say so.
   await page.goto("about:blank");
-  await deployment.fill(FULL, RECORDS);
+  await carol.context.close();
+  await deployment.fill({ [FULL]: RECORDS, "events.dead_letter": 2 });
   await page.goto(`${deployment.origin}/kafka`);
   await fullTopic(page);
-  expect(complaints).toEqual([]);
+  await deadLetters(page);
+  expect([...complaints, ...carol.complaints]).toEqual([]);
 }
 
 /** What players did before anybody looked. */
@@ -120,6 +128,8 @@ async function complaint(page: Page, { refused, impatient }: Played): Promise<vo
   await verdict.waitFor();
   expect(await verdict.getAttribute("data-tone")).toBe("bad");
   expect(await verdict.textContent()).toContain("not_your_turn");
+  expect(await verdict.textContent()).toContain("sent to 1 socket");
+  await page.locator('[data-what="socket"]').getByText("1 event to 1 socket of").waitFor();
   const step = page.locator('[data-what="refusal"]').first();
   await step.click();
   await step.getByTestId("json").waitFor();
@@ -158,6 +168,68 @@ async function everyPage(page: Page, { ada, over }: Played): Promise<void> {
   await opened(page, "log");
 }
 
+/** Messages of a topic: those that match what is asked for, and each as it comes. */
+async function messages(page: Page, { ada, over, refused }: Played): Promise<void> {
+  await opened(page, "topics");
+  await page.getByRole("link", { name: "games.events", exact: true }).click();
+  await page.getByTestId("to-messages").click();
+  const row = page.getByTestId("message");
+  const rolled = "games.event.bigger_dice.rolled";
+  const search = async (filters: Readonly<Record<string, string>>) => {
+    await page.getByTestId("clear").click();
+    await page.getByTestId("start").selectOption("oldest");
+    for (const [name, value] of Object.entries(filters)) await page.getByTestId(`filter-${name}`).fill(value);
+    await page.getByTestId("search").click();
+    await page.locator('[data-testid="feed-status"][data-state="end"]').waitFor();
+    return row.allTextContents();
+  };
+  const rolls = await search({ room: over, type: rolled });
+  expect(rolls.length).toBeGreaterThan(1);
+  expect(rolls.filter((words) => !words.includes(rolled))).toEqual([]);
+  expect(await search({ correlation_id: refused })).toHaveLength(1);
+  expect((await search({ user: ada.id })).length).toBeGreaterThan(0);
+  expect(await search({ room: over, type: rolled, text: "nobody says this" })).toEqual([]);
+  await page.getByTestId("clear").click();
+  await page.getByTestId("start").selectOption("end");
+  await page.getByTestId("filter-type").fill("games.event.room_*");
+  await page.getByTestId("search").click();
+  await page.getByText("Following: 0 so far.").waitFor();
+  const room = await ada.openRoom({ name: "While one looks" });
+  await row.first().click();
+  await page.getByTestId("message-card").getByText(room).first().waitFor();
+  await page.getByTestId("pause").click();
+  await ada.client.command("games.command.leave_room", { room_id: room });
+}
+
+/** What could not be handled is tried again, or put aside for good. */
+async function deadLetters(page: Page): Promise<void> {
+  await opened(page, "dead-letters");
+  const letter = (number: number) => page.getByTestId("dead-letter").filter({ hasText: `number ${number}` });
+  for (const number of [0, 1]) await letter(number).locator("summary").click();
+  await letter(0).getByTestId("retry").click();
+  await page.getByTestId("ask-confirm").click();
+  await letter(0).waitFor({ state: "detached" });
+  await letter(1).getByTestId("discard").click();
+  await page.getByTestId("ask-reason").fill("nobody sent it");
+  await page.getByTestId("ask-confirm").click();
+  await letter(1).waitFor({ state: "detached" });
+  await page.getByTestId("state-retried").click();
+  await letter(0).waitFor();
+  await page.getByTestId("state-discarded").click();
+  await letter(1).waitFor();
+  expect(await letter(0).count()).toBe(0);
+}
+
+/** Who is signed out has to sign in anew, and the page says so at once. */
+async function signsOut(page: Page, carol: Guest, { endsSlowly }: Deployment): Promise<void> {
+  await finds(page, carol.id);
+  await page.getByTestId("sign-out-player").click();
+  await page.getByTestId("ask-confirm").click();
+  await page.getByTestId("ask").waitFor({ state: "hidden" });
+  if (endsSlowly) await carol.page.reload();
+  await carol.page.getByTestId("guest-button").waitFor();
+}
+
 /** A topic with a hundred thousand records is looked through, from either end and for one of them. */
 async function fullTopic(page: Page): Promise<void> {
   await opened(page, "topics");
@@ -180,8 +252,8 @@ async function fullTopic(page: Page): Promise<void> {
   await page.getByTestId("message-card").getByTestId("json").getByText("message number 77777 of many").waitFor();
 }
 
-/** A setting is changed and put back, and maintenance comes and goes. */
-async function settings(page: Page): Promise<void> {
+/** A setting is changed and put back, and maintenance comes and goes, for players too. */
+async function settings(page: Page, players: Page): Promise<void> {
   await opened(page, "settings");
   const fee = "games.bigger_dice.entry_fee_cents";
   const value = page.getByTestId(`value-${fee}`);
@@ -200,9 +272,11 @@ async function settings(page: Page): Promise<void> {
   await page.getByTestId("ask-message").fill("Back in a minute");
   await page.getByTestId("ask-confirm").click();
   await page.getByTestId("announced").getByText("Back in a minute").waitFor();
+  await players.locator('[data-testid="maintenance"][data-state="now"]').getByText("Back in a minute").waitFor();
   await page.getByTestId("maintenance-end").click();
   await page.getByTestId("ask-confirm").click();
   await page.getByTestId("announced").waitFor({ state: "detached" });
+  await players.getByTestId("maintenance").waitFor({ state: "detached" });
 }
 
 /** What operators do, and that it is done and noted. */
@@ -225,6 +299,8 @@ async function acts(page: Page, { bob, open }: Played): Promise<void> {
   await page.getByTestId("unban").click();
   await page.getByTestId("ask-confirm").click();
   await page.getByTestId("banned").waitFor({ state: "detached" });
+  // The button that was pressed is gone, and who goes on by keyboard is still on the page.
+  await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).not.toBe("BODY");
   await opened(page, "money");
   await page.getByTestId("start-audit").click();
   await page.locator('[data-testid="audit"][data-state="done"][data-tone="good"]').waitFor({ timeout: DEADLINE_MS });

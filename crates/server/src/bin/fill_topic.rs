@@ -1,9 +1,11 @@
 //! Puts many records on a topic, for tests of what has to stay fluent then:
 //! `fill_topic FOLDER chat.events 100000` where no server has the folder, or `fill_topic BROKERS#PREFIX chat.events 100000`.
+//! On `events.dead_letter` they are letters about commands that nobody can read.
 
 use blazing_sun_backbone::log::kafka::{KafkaLog, KafkaOptions};
 use blazing_sun_backbone::log::sqlite::{SqliteLog, SqliteLogOptions};
 use blazing_sun_backbone::log::{EventLog, Headers, NewRecord, Topic};
+use blazing_sun_backbone::topics::DEAD_LETTER;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +24,10 @@ async fn main() -> Result<(), Failure> {
     let mut written = 0;
     while written < records {
         let end = records.min(written + AT_ONCE);
-        let batch = (written..end).map(|number| record(&topic, number));
+        let batch = (written..end).map(|number| match topic.as_str() {
+            DEAD_LETTER => letter(&topic, number),
+            _ => record(&topic, number),
+        });
         log.append_and_wait(batch.collect()).await?;
         written = end;
     }
@@ -43,6 +48,21 @@ fn opened(place: &str) -> Result<Arc<dyn EventLog>, Failure> {
             Arc::new(SqliteLog::standalone(&file, SqliteLogOptions::default())?)
         }
     })
+}
+
+/// Its original, `{}`, is no command, and is on no topic.
+fn letter(topic: &Topic, number: u64) -> NewRecord {
+    let offset = 9_000_000_000 + number;
+    let payload = format!(
+        r#"{{"topic":"games.commands","partition":0,"offset":{offset},"key":"k{number}","error":"no event envelope, number {number}","failed_at":"2026-01-31T18:00:00.000Z","original":"e30="}}"#
+    );
+    NewRecord {
+        topic: topic.clone(),
+        partition: None,
+        key: format!("k{number}").into(),
+        headers: Headers::default(),
+        payload: payload.into(),
+    }
 }
 
 /// A message between two users that are nobody: whoever reads the topic passes over it.
