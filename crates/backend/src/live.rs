@@ -4,6 +4,7 @@
 use blazing_sun_backbone::live::{Announced, LiveSet};
 use blazing_sun_domain::{Cents, GameDefinition, Games, Millis, Refusal, RefusalCode};
 use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What is in force. Clones are the same one.
@@ -11,7 +12,7 @@ use std::sync::Arc;
 pub struct Live(Arc<RwLock<Arc<LiveSet>>>);
 
 /// What a seat in a game's new rooms costs, and what the winner gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Costs {
     /// What a seat costs.
     pub entry_fee: Cents,
@@ -27,6 +28,15 @@ pub fn fee_setting(game: &str) -> String {
 /// The setting of the winner's share in a game.
 pub fn prize_setting(game: &str) -> String {
     format!("games.{game}.prize_percent")
+}
+
+impl Costs {
+    /// Why somebody who agreed to this fee gets no seat: it is another now.
+    pub fn refusal_of(&self, agreed_fee: Option<Cents>) -> Option<Refusal> {
+        agreed_fee
+            .is_some_and(|agreed| agreed != self.entry_fee)
+            .then(|| RefusalCode::FeeChanged.into())
+    }
 }
 
 impl Live {

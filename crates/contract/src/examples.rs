@@ -511,6 +511,8 @@ fn internal() -> Vec<(&'static str, Value)> {
             SeatedPlayer::person(user(123), "Player1"),
             SeatedPlayer::person(user(124), "Player2"),
         ],
+        entry_fee_cents: Some(Cents(1_000)),
+        prize_percent: Some(60),
     };
     let settled = told::SettledMatch {
         room_id: room.clone(),
@@ -602,7 +604,7 @@ fn asked() -> Vec<(&'static str, Value)> {
         ),
         (
             "games.command.quick_match",
-            json!({ "game_type": "bigger_dice" }),
+            json!({ "game_type": "bigger_dice", "entry_fee_cents": 1_000 }),
         ),
         (
             "games.command.list_rooms",

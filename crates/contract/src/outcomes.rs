@@ -43,6 +43,7 @@ pub fn of(command: &str) -> Outcome {
                 InvalidPlayerCount,
                 TooManyRooms,
                 SelfExcluded,
+                FeeChanged,
                 AlreadyInRoom,
             ],
         ),
@@ -63,10 +64,11 @@ pub fn of(command: &str) -> Outcome {
             ],
         ),
         "quick_match" => outcome(
-            "`quick_match_waiting` to those who wait; with enough of them a room opens, all selected and their fees taken",
+            "`quick_match_waiting` to those who wait; with enough of them a room opens, all selected and their fees taken. A place taken at a fee that is another by now is given back with `fee_changed` once somebody else asks",
             &[
                 UnknownGame,
                 InsufficientBalance,
+                FeeChanged,
                 TooManyRooms,
                 SelfExcluded,
                 InvalidFormat,

@@ -110,6 +110,8 @@ refusal_codes! {
     InvalidAmount => "invalid_amount", "This amount can not be paid in";
     /// More than the player or the operator wanted to be paid in.
     DepositLimit => "deposit_limit", "This is more than may be paid in now";
+    /// A seat costs something else than was agreed to, or wins another share.
+    FeeChanged => "fee_changed", "The fee is another by now; ask again to agree to it";
     /// Less money than the fee.
     InsufficientBalance => "insufficient_balance", "Not enough balance for the game's fee";
     /// The room takes no spectators.

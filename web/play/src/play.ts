@@ -309,6 +309,8 @@ export class Play {
   }
 
   complain(error: unknown): void {
+    // The new fee is shown where it is to be agreed to.
+    if (error instanceof Refusal && error.code === "fee_changed") void this.reread();
     this.toast("bad", wordsFor(error));
   }
 

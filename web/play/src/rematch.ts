@@ -20,6 +20,11 @@ export class Rematches {
 
   constructor(private readonly play: Play) {}
 
+  /** What a seat in a rematch of this room costs, as far as this page knows: pressing is consent to it. */
+  feeCents(room: RoomView): number {
+    return this.play.gameInfo(room.gameType)?.entry_fee_cents ?? room.entryFeeCents;
+  }
+
   /** Opens the same room anew and asks the others into it; whether it is open. */
   async open(room: RoomView): Promise<boolean> {
     const { client, account } = this.play;
@@ -27,12 +32,14 @@ export class Rematches {
     const players = room.members.filter((member) => room.selected.includes(member.userId));
     const others = players.filter((member) => !member.isBot && member.userId !== account.user_id);
     const invited = others.map((member) => member.userId);
+    const feeCents = this.feeCents(room);
     const hasBot = players.some((member) => member.isBot);
     const answer = client.command("games.command.create_room", {
       game_type: room.gameType,
       room_name: room.name,
       max_players: room.seats,
       allow_spectators: room.allowsSpectators,
+      entry_fee_cents: feeCents,
       ...(hasBot ? { invites_bot: true } : {}),
       ...(room.isPasswordProtected ? { password: unknownPassword() } : {}),
     });
@@ -41,7 +48,7 @@ export class Rematches {
     const roomId = "room" in frame ? frame.room.room_id : frame.room_id;
     if (!roomId) return false;
     if (invited.length > 0) {
-      const { roomId: of, gameType, entryFeeCents: feeCents } = room;
+      const { roomId: of, gameType } = room;
       this.rooms.set(roomId, { of, players: new Set(invited), gameType, feeCents });
       const asked = { room_id: roomId, target_user_ids: invited, rematch_of: room.roomId };
       await this.play.run(client.command("games.command.invite_players", asked));

@@ -39,6 +39,7 @@ export const REFUSALS: Readonly<Record<string, string>> = {
   invalid_url: "That is no address of this site.",
   invalid_amount: "That amount can not be paid in.",
   deposit_limit: "That is more than the limit leaves.",
+  fee_changed: "The entry fee has changed. Have a look at the new one, and try again.",
   insufficient_balance: "The balance does not cover the entry fee.",
   spectators_not_allowed: "This room takes no spectators.",
   spectators_full: "There is no room for more spectators.",

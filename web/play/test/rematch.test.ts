@@ -56,6 +56,7 @@ async function press(opened: string): Promise<Promise<boolean>> {
   state("old", [], { players, status: "in_progress" });
   const pressed = play.rematches.open(play.client?.rooms.get("old") as RoomView);
   const create = await server.command("create_room");
+  expect(create.entry_fee_cents).toBe(1_000);
   state(opened, [CYD], {}, create.command_id);
   const invite = await server.command("invite_players");
   expect(invite).toMatchObject({ room_id: opened, target_user_ids: ["1", "2"], rematch_of: "old" });

@@ -27,7 +27,7 @@ export type { Conversation, Messages } from "./messages.js";
 export { LOBBY_ID } from "./messages.js";
 export type { ConnectionSettings, ConnectOptions, Identity, Timing, TokenHolder, TokenSource } from "./options.js";
 export type { CommandHandle } from "./pending.js";
-export type { QuickMatch, QuickMatchEnd, QuickMatchStatus } from "./quick_match.js";
+export type { QuickMatch, QuickMatchEnd, QuickMatchStatus, QuickMatchTerms } from "./quick_match.js";
 export type { LocalRefusalCode, RefusalCode } from "./refusal.js";
 export { Refusal, SignedOut } from "./refusal.js";
 export type { Rooms } from "./rooms.js";

@@ -6,12 +6,16 @@ import { Refusal } from "./refusal.js";
 import { DerivedStore, type Store } from "./store.js";
 import type { RoomId } from "./wire.js";
 
-const QUICK_MATCH = "games.command.quick_match";
-
 export interface QuickMatchStatus {
   readonly gameType: string;
   /** How many wait for this game, this user among them; 0 before the server has said. */
   readonly waiting: number;
+}
+
+/** What the user agrees to, as the command has it. */
+export interface QuickMatchTerms {
+  /** What a seat is to cost. */
+  readonly entry_fee_cents?: number;
 }
 
 export type QuickMatchEnd = { readonly roomId: RoomId } | { readonly problem: unknown };
@@ -21,7 +25,9 @@ export class QuickMatch {
   #current: QuickMatchStatus | null = null;
   /** What the search was last asked with; none once it is to be cancelled. */
   #asked: CommandHandle<unknown> | undefined;
-  #knownRooms = new Set<RoomId>();
+  /** What is asked for, however often. */
+  #fields!: { readonly game_type: string } & QuickMatchTerms;
+  #knownRooms!: Set<RoomId>;
   readonly #status = new DerivedStore(() => this.#current);
   readonly store: Store<QuickMatchStatus | null> = this.#status;
   readonly #ended = new Signal<QuickMatchEnd>();
@@ -32,7 +38,7 @@ export class QuickMatch {
     this.#client = client;
     client.onStatus(({ state }) => {
       // The place went with the connection; what is not answered yet is sent again by itself.
-      if (state === "online" && this.#asked && this.#current?.waiting) this.#ask(this.#current.gameType);
+      if (state === "online" && this.#asked && this.#current?.waiting) this.#ask();
       if (state === "closed") this.#set(null);
     });
     client.on("games.event.quick_match_waiting", (frame) => {
@@ -40,7 +46,7 @@ export class QuickMatch {
       if (this.#current?.gameType !== gameType) return;
       if (frame.is_waiting !== false) this.#set({ gameType, waiting });
       // Sent again under the same id, it was answered and not applied: the place went with the connection before.
-      else if (this.#asked && frame.correlation_id === this.#asked.commandId) this.#ask(gameType);
+      else if (this.#asked && frame.correlation_id === this.#asked.commandId) this.#ask();
       else this.#set(null);
     });
     client.on("games.event.error", (frame) => {
@@ -70,29 +76,32 @@ export class QuickMatch {
     return this.#ended.on(listener);
   }
 
-  /** Looks for players of one game at a time. */
-  start(gameType: string): void {
+  /**
+   * Looks for players of one game at a time. Where a fee is named the search ends as `fee_changed` once a seat costs
+   * something else; otherwise what it costs whenever the place is asked for (again) is agreed to.
+   */
+  start(gameType: string, terms?: QuickMatchTerms): void {
     if (this.#current) return;
+    this.#fields = { game_type: gameType, ...terms };
     this.#knownRooms = new Set(this.#client.rooms.all().map((room) => room.roomId));
-    this.#ask(gameType);
+    this.#ask();
   }
 
   /** Ends the search once the server has said so; where others were found before, it ends in their room. */
   async cancel(): Promise<void> {
     if (!this.#current) return;
     this.#asked = undefined;
-    await this.#client.command(QUICK_MATCH, { game_type: this.#current.gameType, cancel: true });
+    await this.#client.command("games.command.quick_match", { ...this.#fields, cancel: true });
   }
 
-  #ask(gameType: string): void {
-    this.#set({ gameType, waiting: 0 });
-    const command = this.#client.command(QUICK_MATCH, { game_type: gameType });
+  #ask(): void {
+    this.#set({ gameType: this.#fields.game_type, waiting: 0 });
+    const command = this.#client.command("games.command.quick_match", this.#fields);
     this.#asked = command;
     command.catch((error) => command === this.#asked && this.#fail(error));
   }
 
   #fail(problem: unknown): void {
-    if (!this.#current) return;
     this.#set(null);
     this.#ended.emit({ problem });
   }

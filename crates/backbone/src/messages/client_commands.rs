@@ -86,6 +86,8 @@ client_commands! {
         allow_spectators: Option<bool>,
         /// Asks for the house's bot to come at once; not where it is left out.
         invites_bot: Option<bool>,
+        /// What a seat is to cost: refused where it costs something else now.
+        entry_fee_cents: Option<Cents>,
         /// The room's id, which the gateway adds; a client's own is not taken.
         room_id: Option<RoomId>,
         /// The password, which the gateway seals for this command.
@@ -111,6 +113,9 @@ client_commands! {
         game_type: String,
         /// Gives the place up instead.
         cancel: Option<bool>,
+        /// What a seat is to cost: refused where it costs something else now. Without it one agrees to what it costs
+        /// when this is decided; nobody pays anything else.
+        entry_fee_cents: Option<Cents>,
     }
 
     /// Asks for the rooms that are open.
@@ -438,6 +443,7 @@ impl Asked {
                 max_players: it.max_players,
                 allow_spectators: it.allow_spectators.unwrap_or(true),
                 invites_bot: it.invites_bot.unwrap_or(false),
+                agreed_fee: it.entry_fee_cents,
             }),
             Asked::JoinRoom(it) => Command::JoinRoom(join(
                 it.room_id,
@@ -454,6 +460,7 @@ impl Asked {
             Asked::QuickMatch(it) => Command::QuickMatch(QuickMatch::Asked {
                 game_type: it.game_type,
                 cancel: it.cancel.unwrap_or(false),
+                agreed_fee: it.entry_fee_cents,
             }),
             Asked::ListRooms(it) => Command::ListRooms {
                 game_type: it.game_type,

@@ -257,6 +257,8 @@ pub struct CreateRoom {
     pub allow_spectators: bool,
     /// Whether the house's bot is asked for.
     pub invites_bot: bool,
+    /// What a seat is to cost, where the asker says it.
+    pub agreed_fee: Option<Cents>,
 }
 
 /// `join_room`, `spectate`. Its `Debug` shows no password.
@@ -290,6 +292,7 @@ impl fmt::Debug for CreateRoom {
             .field("max_players", &self.max_players)
             .field("allow_spectators", &self.allow_spectators)
             .field("invites_bot", &self.invites_bot)
+            .field("agreed_fee", &self.agreed_fee)
             .finish_non_exhaustive()
     }
 }

@@ -39,7 +39,7 @@ fn every_command_reads() {
         r#"{"game_type":"bigger_dice","room_name":"My Game","password":"hunter2","max_players":3}"#,
         concat!(
             r#"CreateRoom(CreateRoom { room_id: None, game_type: "bigger_dice", room_name: "My Game", "#,
-            "max_players: Some(3), allow_spectators: true, invites_bot: false, .. })",
+            "max_players: Some(3), allow_spectators: true, invites_bot: false, agreed_fee: None, .. })",
         ),
     );
     let join = r#"{"room_name":"My Game","password":"hunter2","password_sealed":"s-1.hunter2"}"#;

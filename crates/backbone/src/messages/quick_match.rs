@@ -5,7 +5,7 @@ use super::fields::{Fields, InvalidField};
 use super::internal_commands as internal;
 use super::replies::to_text;
 use super::{MATCH_SETTLED, MATCHED_WHILE_GONE, OPEN_MATCHED_ROOM, QUICK_MATCH_LEFT};
-use blazing_sun_domain::{Refusal, RoomId, SeatedPlayer, UserId};
+use blazing_sun_domain::{Cents, Refusal, RoomId, SeatedPlayer, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -19,6 +19,8 @@ pub enum QuickMatch {
         game_type: String,
         /// Gives the place up.
         cancel: bool,
+        /// What a seat is to cost, where the asker says it.
+        agreed_fee: Option<Cents>,
     },
     /// Internal: these have been matched, and get a room.
     OpenRoom(MatchedRoom),
@@ -50,6 +52,12 @@ pub struct MatchedRoom {
     pub game_type: String,
     /// In the order of their asking; the first is the host.
     pub players: Vec<SeatedPlayer>,
+    /// What each agreed to pay when asking; a seat costs that, whatever new rooms cost meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_fee_cents: Option<Cents>,
+    /// The winner's share that was told then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prize_percent: Option<u8>,
 }
 
 /// What became of a match.
@@ -190,22 +198,26 @@ mod tests {
         let asked = |payload| read("games.command.quick_match", payload);
         let game_type = || "bigger_dice".to_owned();
         assert_eq!(
-            asked(r#"{"game_type":"bigger_dice"}"#),
+            asked(r#"{"game_type":"bigger_dice","entry_fee_cents":250}"#),
             Ok(QuickMatch::Asked {
                 game_type: game_type(),
-                cancel: false
+                cancel: false,
+                agreed_fee: Some(Cents(250)),
             })
         );
         assert_eq!(
             asked(r#"{"game_type":"bigger_dice","cancel":true}"#),
             Ok(QuickMatch::Asked {
                 game_type: game_type(),
-                cancel: true
+                cancel: true,
+                agreed_fee: None,
             })
         );
         assert!(asked("{}").unwrap_err().contains("`game_type` is missing"));
         let error = asked(r#"{"game_type":"g","cancel":"yes"}"#).unwrap_err();
         assert!(error.contains("`cancel`"), "{error}");
+        let error = asked(r#"{"game_type":"g","entry_fee_cents":"2.50"}"#).unwrap_err();
+        assert!(error.contains("`entry_fee_cents`"), "{error}");
         let error = read(OPEN_MATCHED_ROOM, r#"{"room_id":"r"}"#).unwrap_err();
         assert!(error.contains("game_type"), "{error}");
     }
@@ -218,13 +230,16 @@ mod tests {
             room_id: "r".parse().unwrap(),
             game_type: "bigger_dice".to_owned(),
             players: vec![player.clone()],
+            entry_fee_cents: Some(Cents(250)),
+            prize_percent: Some(90),
         };
         let payload = open_matched_room(id, &open);
         assert_eq!(
             payload.get(),
             concat!(
                 r#"{"command_id":"00000000-0000-0000-0000-000000000007","room_id":"r","#,
-                r#""game_type":"bigger_dice","players":[{"user_id":"7","username":"P7"}]}"#,
+                r#""game_type":"bigger_dice","players":[{"user_id":"7","username":"P7"}],"#,
+                r#""entry_fee_cents":250,"prize_percent":90}"#,
             )
         );
         assert_eq!(

@@ -5,7 +5,6 @@ use super::actions::{Misdirected, in_a_room};
 use super::rooms::{has_ended, system};
 use super::{Asked, ListQuery, Partition, Taken, Turn, name};
 use crate::inbox::{Answer, Answered, Inbox, Seen};
-use crate::live::Costs;
 use crate::metrics::{Decided, METRICS};
 use crate::names::{self, ROOM_NAME_CHARS_MAX};
 use crate::outgoing::{Event, Family};
@@ -364,10 +363,10 @@ impl Partition {
         if let Some(refusal) = turn.exclusion(asked.user)? {
             return refused(refusal);
         }
-        let Costs {
-            entry_fee,
-            prize_percent,
-        } = turn.live.costs(game);
+        let costs = turn.live.costs(game);
+        if let Some(changed) = costs.refusal_of(create.agreed_fee) {
+            return refused(changed);
+        }
         if let Some(closed) = turn.live.closed(turn.now) {
             return refused(closed);
         }
@@ -385,8 +384,8 @@ impl Partition {
             max_players: create.max_players,
             allow_spectators: create.allow_spectators,
             is_password_protected: password.is_some(),
-            entry_fee,
-            prize_percent,
+            entry_fee: costs.entry_fee,
+            prize_percent: costs.prize_percent,
             invites_bot: create.invites_bot,
             seated: Vec::new(),
             limits: turn.rules.limits,

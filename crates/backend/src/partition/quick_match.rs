@@ -13,7 +13,9 @@ use blazing_sun_backbone::envelope::{Actor, Audience, EventEnvelope, PRODUCER_BA
 use blazing_sun_backbone::messages::{self, MatchedRoom, QuickMatch, SettledMatch, queue_key};
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_domain::room::Action;
-use blazing_sun_domain::{CommandId, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId};
+use blazing_sun_domain::{
+    Cents, CommandId, Millis, Refusal, RefusalCode, RoomId, SeatedPlayer, UserId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -44,6 +46,9 @@ struct Waiting {
     player: SeatedPlayer,
     /// The command that asked last.
     command_id: CommandId,
+    /// What was in force then, and agreed to; none in queues that were saved without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    costs: Option<Costs>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,7 +73,10 @@ struct Cancel {
 impl Match {
     fn to_open(&self, game_type: &str) -> MatchedRoom {
         let players = self.players.iter();
+        let costs = self.players.first().and_then(|first| first.costs);
         MatchedRoom {
+            entry_fee_cents: costs.map(|costs| costs.entry_fee),
+            prize_percent: costs.map(|costs| costs.prize_percent),
             room_id: self.room_id.clone(),
             game_type: game_type.to_owned(),
             players: players.map(|waiting| waiting.player.clone()).collect(),
@@ -158,15 +166,25 @@ impl Partition {
         quick: QuickMatch,
     ) -> Result<Outcome, StoreError> {
         match quick {
-            QuickMatch::Asked { game_type, cancel } => {
+            QuickMatch::Asked {
+                game_type,
+                cancel,
+                agreed_fee,
+            } => {
                 let game = turn.rules.games.get(&game_type);
-                if game.is_none_or(|game| game.spec.open_table) {
+                let Some(game) = game.filter(|game| !game.spec.open_table) else {
                     return refused(RefusalCode::UnknownGame);
-                }
+                };
                 if cancel {
                     return self.give_up_place(turn, asked, &game_type);
                 }
-                return self.take_place(turn, asked, by, &game_type);
+                let costs = turn.live.costs(game);
+                if let Some(changed) = costs.refusal_of(agreed_fee) {
+                    // Who agrees to another fee wants no place at this one.
+                    self.queues.of(&game_type).remove(asked.user);
+                    return Ok(Outcome::Refused(None, changed));
+                }
+                return self.take_place(turn, asked, by, &game_type, costs);
             }
             QuickMatch::OpenRoom(open) => self.open_matched_room(turn, asked, open)?,
             QuickMatch::Settled(settled) => self.match_settled(turn, asked, settled)?,
@@ -214,6 +232,7 @@ impl Partition {
         asked: Asked<'_>,
         by: SeatedPlayer,
         game_type: &str,
+        costs: Costs,
     ) -> Result<Outcome, StoreError> {
         let (user, Some(command_id)) = (asked.user, asked.command_id) else {
             return Ok(Outcome::NotKept);
@@ -227,6 +246,7 @@ impl Partition {
         let queue = self.queues.of(game_type);
         if let Some(waiting) = queue.waiting.iter_mut().find(|w| w.player.user_id == user) {
             waiting.command_id = command_id;
+            waiting.costs = Some(costs);
         } else if queue.match_of(user).is_none() {
             if by.is_bot {
                 let why = "Bots come to rooms that people open";
@@ -235,14 +255,16 @@ impl Partition {
                     Refusal::because(RefusalCode::NotHost, why),
                 ));
             }
-            if let Some(refusal) = self.may_not_be_matched(turn, user, game_type)? {
+            if let Some(refusal) = self.may_not_be_matched(turn, user, costs.entry_fee)? {
                 return Ok(Outcome::Refused(None, refusal));
             }
             self.queues.of(game_type).waiting.push_back(Waiting {
                 player: by,
                 command_id,
+                costs: Some(costs),
             });
         }
+        self.give_back_other_costs(turn, game_type, costs);
         self.answer_waiting(turn, asked, game_type);
         self.keep(turn, user, command_id, Answer::Queued(game_type.to_owned()));
         self.match_players(turn, asked.correlation_id, game_type);
@@ -287,19 +309,39 @@ impl Partition {
             if self.queues.by_game[&game_type].waiting.is_empty() {
                 continue;
             }
-            for Waiting { player, command_id } in self.queues.of(&game_type).waiting.split_off(0) {
-                let (user, id) = (player.user_id, command_id.to_string());
-                // The asking socket may be gone by now: all of the user's hear it.
-                let asked = asked_before(user, command_id, &id, "");
-                self.send_refusal(turn, asked, None, &closed);
-                self.keep(
-                    turn,
-                    user,
-                    command_id,
-                    Answer::Refused(None, closed.clone()),
-                );
+            for waiting in self.queues.of(&game_type).waiting.split_off(0) {
+                self.give_back(turn, &waiting, &closed);
             }
         }
+    }
+
+    /// Gives back the places of those who agreed to other costs than these, which are in force: nobody new comes to
+    /// play with them, and a changed fee has to be agreed to anew.
+    fn give_back_other_costs<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        game_type: &str,
+        costs: Costs,
+    ) {
+        let queue = self.queues.of(game_type);
+        let waiting = std::mem::take(&mut queue.waiting);
+        let (agreed, others): (VecDeque<_>, VecDeque<_>) = waiting
+            .into_iter()
+            .partition(|waiting| waiting.costs == Some(costs));
+        queue.waiting = agreed;
+        for waiting in others {
+            self.give_back(turn, &waiting, &RefusalCode::FeeChanged.into());
+        }
+    }
+
+    /// Answers late that there is no place after all.
+    fn give_back<S: Store>(&mut self, turn: &mut Turn<'_, S>, waiting: &Waiting, why: &Refusal) {
+        let (user, command_id) = (waiting.player.user_id, waiting.command_id);
+        let id = command_id.to_string();
+        // The asking socket may be gone by now: all of the user's hear it.
+        let asked = asked_before(user, command_id, &id, "");
+        self.send_refusal(turn, asked, None, why);
+        self.keep(turn, user, command_id, Answer::Refused(None, why.clone()));
     }
 
     /// The user is gone.
@@ -336,7 +378,7 @@ impl Partition {
         &self,
         turn: &mut Turn<'_, S>,
         user: UserId,
-        game_type: &str,
+        fee: Cents,
     ) -> Result<Option<Refusal>, StoreError> {
         if turn.store.is_shut_out(user)? {
             let why = "This account can not play any more";
@@ -348,9 +390,7 @@ impl Partition {
         if let Some(refusal) = turn.exclusion(user)? {
             return Ok(Some(refusal));
         }
-        let game = turn.rules.games.get(game_type);
-        let fee = game.map(|game| turn.live.costs(game).entry_fee);
-        let is_short = turn.balance(user)? < fee.unwrap_or_default();
+        let is_short = turn.balance(user)? < fee;
         Ok(is_short.then(|| RefusalCode::InsufficientBalance.into()))
     }
 
@@ -365,6 +405,7 @@ impl Partition {
             return;
         };
         let seats = game.spec.quick_seats.max(1) as usize;
+        self.give_back_other_costs(turn, game_type, turn.live.costs(game));
         while self.queues.of(game_type).waiting.len() >= seats {
             let queue = self.queues.of(game_type);
             let players: Vec<Waiting> = queue.waiting.drain(..seats).collect();
@@ -424,6 +465,8 @@ impl Partition {
             room_id,
             game_type,
             players,
+            entry_fee_cents,
+            prize_percent,
         } = open;
         let Some(host) = players.first().cloned() else {
             return Ok(());
@@ -435,12 +478,20 @@ impl Partition {
         let mut refused = Vec::new();
         // Whose answer was lost is asked for again.
         let was_opened = self.has_room(&room_id) || has_ended(turn, &room_id)?;
+        let game = turn.rules.games.get(&game_type);
+        // Nobody pays anything else than was agreed to, whatever a seat costs meanwhile.
+        let costs = game.map(|game| {
+            let now = turn.live.costs(game);
+            Costs {
+                entry_fee: entry_fee_cents.unwrap_or(now.entry_fee),
+                prize_percent: prize_percent.unwrap_or(now.prize_percent),
+            }
+        });
+        let fee = costs.map(|costs| costs.entry_fee).unwrap_or_default();
         for player in players.iter().filter(|_| !was_opened) {
-            let why = self.may_not_be_matched(turn, player.user_id, &game_type)?;
+            let why = self.may_not_be_matched(turn, player.user_id, fee)?;
             refused.extend(why.map(|refusal| (player.user_id, refusal)));
         }
-        let game = turn.rules.games.get(&game_type);
-        let costs = game.map(|game| turn.live.costs(game));
         if costs.is_none() && !was_opened {
             refused = all_for(&RefusalCode::UnknownGame.into());
         }
@@ -529,25 +580,17 @@ impl Partition {
                 }
             }
         }
-        for Waiting { player, command_id } in &settled.players {
-            let user = player.user_id;
+        for waiting in &settled.players {
+            let user = waiting.player.user_id;
             if is_open {
-                self.keep(turn, user, *command_id, Answer::State(room_id.clone()));
-            } else if let Some(refusal) = why_not(user) {
-                let id = command_id.to_string();
-                // The asking socket may be gone by now: all of the user's hear it.
-                self.send_refusal(
-                    turn,
-                    asked_before(user, *command_id, &id, ""),
-                    None,
-                    refusal,
-                );
                 self.keep(
                     turn,
                     user,
-                    *command_id,
-                    Answer::Refused(None, refusal.clone()),
+                    waiting.command_id,
+                    Answer::State(room_id.clone()),
                 );
+            } else if let Some(refusal) = why_not(user) {
+                self.give_back(turn, waiting, refusal);
             }
         }
         let mut answered = BTreeSet::new();

@@ -2,10 +2,12 @@
 
 use crate::harness::{Rig, options};
 use blazing_sun_backbone::live::{LiveSet, MAINTENANCE_SETTING};
+use blazing_sun_backbone::messages::OPEN_MATCHED_ROOM;
 use blazing_sun_backend::store::operators::{LiveSettings, NewEntry, Outcome};
 use blazing_sun_backend::store::sqlite::SqliteOperators;
 use blazing_sun_domain::{Cents, Millis};
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 const FEE: &str = "games.bigger_dice.entry_fee_cents";
 
@@ -82,5 +84,96 @@ async fn maintenance_opens_no_table_for_who_joins() {
     let id = rig.send(1, "join_room", table).await;
     let answer = rig.answer(id).await;
     assert_eq!(answer["event_type"], "games.event.room_state", "{answer}");
+    rig.engine.stop();
+}
+
+fn fee(revision: i64, cents: i64) -> LiveSet {
+    LiveSet {
+        revision,
+        settings: [(FEE.to_owned(), json!(cents))].into(),
+    }
+}
+
+/// What a command is refused with, now or later.
+async fn refused(rig: &mut Rig, id: Uuid) -> Value {
+    loop {
+        let answer = rig.answer(id).await;
+        if answer["event_type"] == "games.event.error" {
+            return answer["payload"]["code"].clone();
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_charged_another_fee_than_was_agreed_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let live = options.live.clone();
+    let mut rig = Rig::start_with(options);
+    for user in 1..=2 {
+        rig.grant(user).await;
+    }
+    let dice = |fee: i64| json!({ "game_type": "bigger_dice", "entry_fee_cents": fee });
+    live.set(fee(1, 200));
+    let first = rig.send(1, "quick_match", dice(200)).await;
+    assert_eq!(rig.answer(first).await["payload"]["waiting"], 1);
+    live.set(fee(2, 5_000));
+    let outdated = rig.send(2, "quick_match", dice(200)).await;
+    assert_eq!(refused(&mut rig, outdated).await, "fee_changed");
+    let mut room = dice(200);
+    room["room_id"] = json!("r");
+    room["room_name"] = json!("My Game");
+    let outdated = rig.send(2, "create_room", room).await;
+    assert_eq!(refused(&mut rig, outdated).await, "fee_changed");
+    // Whoever asks next may find others who agreed to the same.
+    rig.send(2, "quick_match", dice(5_000)).await;
+    assert_eq!(refused(&mut rig, first).await, "fee_changed");
+    rig.send_as(1, "quick_match", dice(200), first, "again")
+        .await;
+    assert_eq!(refused(&mut rig, first).await, "fee_changed");
+    rig.send(1, "quick_match", dice(5_000)).await;
+    let created = rig.expect("games.event.room_created").await;
+    assert_eq!(created["payload"]["entry_fee_cents"], 5_000);
+    assert_eq!(created["payload"]["host_id"], "2");
+    rig.engine.stop();
+}
+
+#[tokio::test]
+async fn who_names_another_fee_while_waiting_waits_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let live = options.live.clone();
+    let mut rig = Rig::start_with(options);
+    rig.grant(1).await;
+    let dice = |fee: i64| json!({ "game_type": "bigger_dice", "entry_fee_cents": fee });
+    live.set(fee(1, 200));
+    let id = rig.send(1, "quick_match", dice(200)).await;
+    rig.answer(id).await;
+    let id = rig.send(1, "quick_match", dice(100)).await;
+    assert_eq!(refused(&mut rig, id).await, "fee_changed");
+    assert_eq!(rig.engine.held().await.unwrap().queued, 0);
+    rig.engine.stop();
+}
+
+/// As where the owner of the room has heard of a change, and the owner of the queue has not.
+#[tokio::test]
+async fn a_matched_room_is_opened_at_the_fee_that_was_agreed_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path());
+    let live = options.live.clone();
+    let mut rig = Rig::start_with(options);
+    let players = [1, 2].map(|user| json!({ "user_id": user.to_string(), "username": "P" }));
+    for user in 1..=2 {
+        rig.grant(user).await;
+    }
+    // More than anybody has.
+    live.set(fee(1, 6_000));
+    let open = json!({ "room_id": "m1", "game_type": "bigger_dice", "players": players,
+        "entry_fee_cents": 250, "prize_percent": 100 });
+    let name = OPEN_MATCHED_ROOM.strip_prefix("games.command.").unwrap();
+    rig.send_as(0, name, open, Uuid::now_v7(), "").await;
+    let created = rig.expect("games.event.room_created").await;
+    assert_eq!(created["payload"]["entry_fee_cents"], 250);
+    assert_eq!(created["payload"]["prize_cents"], 500);
     rig.engine.stop();
 }

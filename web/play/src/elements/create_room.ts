@@ -109,6 +109,7 @@ export class CreateRoom extends PlayElement {
     const { client } = this.play;
     if (!client || this.isBusy) return;
     const password = String(form.get("password") ?? "");
+    const game = this.play.gameInfo(this.gameType);
     this.isBusy = true;
     const answer = client.command("games.command.create_room", {
       game_type: this.gameType,
@@ -116,6 +117,7 @@ export class CreateRoom extends PlayElement {
       max_players: this.seats,
       allow_spectators: form.get("allow_spectators") !== null,
       ...(password ? { password } : {}),
+      ...(game ? { entry_fee_cents: game.entry_fee_cents } : {}),
     });
     if (await this.play.run(answer)) {
       const frame = await answer;

@@ -139,6 +139,7 @@ export class LobbyPage extends PlayElement {
       room_name: text.botRoomName(account?.username ?? ""),
       max_players: game.min_players,
       invites_bot: true,
+      entry_fee_cents: game.entry_fee_cents,
     });
     if (await this.play.run(answer)) {
       const frame = await answer;

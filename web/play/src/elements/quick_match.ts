@@ -1,3 +1,4 @@
+import type { GameInfo } from "@blazing-sun/client";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { money } from "../format.js";
 import { text } from "../texts.js";
@@ -19,11 +20,15 @@ export class QuickMatchStart extends PlayElement {
         ${play.games.map((game) => {
           const isPoor = (play.account?.balance_cents ?? 0) < game.entry_fee_cents;
           return html`<button data-testid="quick-${game.game_type}" ?disabled=${isSearching || isPoor}
-            title=${isPoor ? text.joinPoor : text.quick} @click=${() => play.client?.quickMatch.start(game.game_type)}>
+            title=${isPoor ? text.joinPoor : text.quick} @click=${() => this.start(game)}>
             ${text.quickGame(play.titleOf(game.game_type), money(game.entry_fee_cents, game.currency))}</button>`;
         })}
       </div>
     </section>`;
+  }
+
+  private start({ game_type, entry_fee_cents }: GameInfo): void {
+    this.play.client?.quickMatch.start(game_type, { entry_fee_cents });
   }
 
   static override styles = [

@@ -70,8 +70,9 @@ export class Result extends PlayElement {
   private rematch(): TemplateResult | typeof nothing {
     const { room, play } = this;
     const invitation = play.client?.invitations.rematchOf(room.roomId);
-    const fee = money(invitation?.entryFeeCents ?? room.entryFeeCents, play.currency);
-    const isPoor = (play.account?.balance_cents ?? 0) < (invitation?.entryFeeCents ?? room.entryFeeCents);
+    const feeCents = invitation?.entryFeeCents ?? play.rematches.feeCents(room);
+    const fee = money(feeCents, play.currency);
+    const isPoor = (play.account?.balance_cents ?? 0) < feeCents;
     if (!invitation && !room.selected.includes(play.account?.user_id ?? "")) return nothing;
     const poor = isPoor
       ? html`<p class="chip bad">${text.joinPoor}</p>

@@ -192,6 +192,8 @@ export type RefusalCode =
   | "invalid_amount"
   /** More than the player or the operator wanted to be paid in. */
   | "deposit_limit"
+  /** A seat costs something else than was agreed to, or wins another share. */
+  | "fee_changed"
   /** Less money than the fee. */
   | "insufficient_balance"
   /** The room takes no spectators. */
@@ -1125,6 +1127,8 @@ export interface Commands {
   "games.command.create_room": {
     /** Whether others may watch; they may where it is left out. */
     allow_spectators?: boolean | null;
+    /** What a seat is to cost: refused where it costs something else now. */
+    entry_fee_cents?: Cents | null;
     /** A game of this server. */
     game_type: string;
     /** Asks for the house's bot to come at once; not where it is left out. */
@@ -1149,6 +1153,8 @@ export interface Commands {
   "games.command.quick_match": {
     /** Gives the place up instead. */
     cancel?: boolean | null;
+    /** What a seat is to cost: refused where it costs something else now. Without it one agrees to what it costs when this is decided; nobody pays anything else. */
+    entry_fee_cents?: Cents | null;
     /** The game. */
     game_type: string;
   };
