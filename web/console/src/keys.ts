@@ -33,10 +33,11 @@ export function moveRow(root: ParentNode, by: 1 | -1): void {
   next?.scrollIntoView?.({ block: "nearest" });
 }
 
-/** What a row leads to. */
+/** Shows what is in a row, or goes where it leads. */
 export function openRow(): boolean {
   const focused = deepFocus();
   if (!(focused instanceof HTMLElement) || focused.dataset.row === undefined) return false;
-  focused.querySelector<HTMLElement>("a, button")?.click();
+  if (focused instanceof HTMLDetailsElement) focused.open = !focused.open;
+  else focused.querySelector<HTMLElement>("a, button")?.click();
   return true;
 }

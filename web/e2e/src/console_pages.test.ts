@@ -2,7 +2,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { launch, player } from "./browser.js";
 import { ConsoleServer, HOSTILE, ROOM, TRACED } from "./console_server.js";
-import { Findings, VARIANTS } from "./inspect.js";
+import { Findings, PHONE, VARIANTS } from "./inspect.js";
 
 let browser: Browser;
 let server: ConsoleServer;
@@ -70,6 +70,15 @@ test("every page is in order, in both themes, on a phone and on a desk", async (
     // Each page in one theme and at one size; those before and after it in the others.
     await found.at(page, `console${path.split("?")[0]?.replaceAll("/", "-")}`, VARIANTS.slice(at % 4, (at % 4) + 1));
   }
+  await opened(page, "/players/8");
+  await page.getByTestId("credit").click();
+  await page.getByTestId("ask-reason").waitFor();
+  await found.at(page, "console-ask", VARIANTS.slice(1, 2));
+  await page.keyboard.press("Escape");
+  await page.locator('[data-testid="credit"]:focus').waitFor();
+  await page.setViewportSize(PHONE);
+  await page.getByTestId("menu").click();
+  await found.at(page, "console-menu", VARIANTS.slice(3));
   expect(await page.title()).not.toBe("1");
   expect(complaints).toEqual([]);
   found.none();
@@ -154,6 +163,37 @@ test("a hundred thousand messages scroll, are searched and followed, and few of 
   await page.getByText("Following: 0 so far.").waitFor();
   server.records += 3;
   await page.locator('[data-testid="message"][data-id="0-100002"]').waitFor();
+  expect(complaints).toEqual([]);
+});
+
+test("rows are reached, opened and acted on by keyboard alone", async () => {
+  const { page, complaints } = await player(browser);
+  await signIn(page);
+  await page.getByTestId("tile-audit").waitFor();
+  const press = async (...keys: string[]) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  await opened(page, "/topics");
+  await press("j", "j", "k", "Enter");
+  await page.getByRole("region", { name: "Partitions" }).waitFor();
+  await opened(page, `/trace/${TRACED}`);
+  await press("j", "j", "j", "j", "Enter");
+  const refused = page.locator('[data-what="refusal"]');
+  await refused.getByTestId("json").waitFor();
+  await press("Enter");
+  await refused.getByTestId("json").waitFor({ state: "hidden" });
+  await opened(page, "/dead-letters?state=all");
+  await press("j", "Enter");
+  await page.getByTestId("retry").waitFor();
+  await page.getByTestId("retry").focus();
+  await press("Tab", "Enter");
+  await page.locator('[data-testid="ask-reason"]:focus').waitFor();
+  // The page's own keys are not those of a dialog.
+  await press("Tab", "j", "/");
+  await page.locator('[data-testid="ask-cancel"]:focus').waitFor();
+  await press("Enter");
+  await page.locator('[data-testid="discard"]:focus').waitFor();
+  expect(server.posted).toEqual([]);
   expect(complaints).toEqual([]);
 });
 

@@ -2,7 +2,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { changeTheme } from "../../../shared/theme.js";
 import { Console } from "../console.js";
 import { find } from "../find.js";
-import { isTyping, moveRow, openRow } from "../keys.js";
+import { deepAll, isTyping, moveRow, openRow } from "../keys.js";
 import { BASE, type PlainPage, pathOf, sectionOf } from "../routes.js";
 import { text } from "../texts.js";
 import { wordsFor } from "../words.js";
@@ -156,7 +156,7 @@ export class App extends LitElement {
   };
 
   private readonly pressed = (event: KeyboardEvent) => {
-    if (event.defaultPrevented || isTyping(event) || this.renderRoot.querySelector("main dialog[open]")) return;
+    if (event.defaultPrevented || isTyping(event) || deepAll(this.renderRoot, "dialog[open]").length > 0) return;
     if (event.key === "/") this.renderRoot.querySelector<HTMLInputElement>("#find")?.focus();
     else if (event.key === "j") moveRow(this.renderRoot, 1);
     else if (event.key === "k") moveRow(this.renderRoot, -1);
