@@ -7,6 +7,7 @@ mod distributed;
 mod embedded;
 mod front;
 mod gateway;
+mod http_figures;
 mod idle_guests;
 mod keys_in_use;
 mod metrics;
@@ -358,6 +359,10 @@ fn with_pages(parts: &Parts, pages: Pages) -> Router {
         }
         Pages::None(why) => routes.fallback(move || async move { (StatusCode::NOT_FOUND, why) }),
     };
+    // Probes stand around all routes, and outside of them no pattern is known.
+    let routes = routes
+        .layer(axum::middleware::from_fn(connections::in_time))
+        .layer(axum::middleware::from_fn(http_figures::count));
     let routes = match parts.readiness() {
         Some(backend) => probes::with_backend(routes, backend),
         None => routes,
@@ -366,9 +371,7 @@ fn with_pages(parts: &Parts, pages: Pages) -> Router {
         Some(gateway) => probes::with_gateway(routes, gateway),
         None => routes,
     };
-    routes
-        .layer(axum::middleware::from_fn(connections::in_time))
-        .layer(axum::middleware::from_fn(pages::with_security_headers))
+    routes.layer(axum::middleware::from_fn(pages::with_security_headers))
 }
 
 fn wrongly(what: String) -> anyhow::Error {

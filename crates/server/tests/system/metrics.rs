@@ -145,6 +145,12 @@ async fn every_query_of_the_dashboard_and_every_alert_evaluates_against_a_server
         "blazing_sun_backend_commands_total{type='games.command.bigger_dice',outcome='applied'}";
     assert!(sum(rolled).await >= 2.0);
     assert!(sum("blazing_sun_backend_refusals_total{code='unknown_command'}").await >= 1.0);
+    let guests = "blazing_sun_http_requests_total{method='POST',route='/api/v1/auth/guest'}";
+    assert_eq!(sum(guests).await, 2.0);
+    assert_eq!(
+        sum("blazing_sun_http_request_seconds_count{route='/api/v1/auth/guest'}").await,
+        2.0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +164,13 @@ async fn figures_are_well_formed_and_their_labels_are_nobodys() {
     one.send(json!({ "type": "games.command.Bad", "command_id": Uuid::now_v7() }))
         .await;
     one.event("system.error").await;
+    for path in ["/made-up/4711", "/api/v1/rooms/4711"] {
+        let method = "MADEUP".parse().expect("a method");
+        let request = server.http().request(method, server.url(path));
+        request.send().await.expect("an answer");
+    }
     let text = figures(&server).await;
+    assert!(!text.contains("4711") && !text.contains("MADEUP"), "{text}");
     let checked = promtool(&["check", "metrics"], &text).await;
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();
     assert!(checked.status.success() && said.is_empty(), "{said}");
