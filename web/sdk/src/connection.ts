@@ -169,8 +169,10 @@ export class Connection {
     };
     socket.onclose = (event: never) => {
       const { code, reason } = event as { code?: number; reason?: string };
-      if (socket === this.#socket)
-        this.#lost(new Error(`The connection was closed: ${reason || code}`, { cause: code }), code, reason);
+      if (socket !== this.#socket) return;
+      // There are other causes, such as too many connections, which no other token would help.
+      if (NEEDS_TOKEN.test(`${reason}`)) this.#tokenRefused();
+      this.#lost(new Error(`The connection was closed: ${reason || code}`, { cause: code }), code);
     };
     // It closes then, too; without a listener some libraries end the program.
     socket.onerror = () => {};
@@ -313,9 +315,7 @@ export class Connection {
     if (++this.#refusals >= REFUSED_TOKENS_MAX) this.shut("refused");
   }
 
-  #lost(error: unknown, code?: number, reason?: string): void {
-    // A 1008 has other causes too, such as too many connections, which no other token would help.
-    if (NEEDS_TOKEN.test(`${reason}`)) this.#tokenRefused();
+  #lost(error: unknown, code?: number): void {
     if (this.isClosed) return;
     const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#options.timing;
     // What holds for a moment only, again and again, is no reason for hurry; a draining gateway says that others serve.
