@@ -32,6 +32,8 @@ use std::time::{Duration, Instant};
 pub const RETRY: &str = "dead_letter.retry";
 /// The action of who discards one.
 pub const DISCARD: &str = "dead_letter.discard";
+/// In a row's detail: when the letter was appended, in milliseconds.
+const LETTER_AT: &str = "letter_at_ms";
 /// How long one request looks through letters for those of a state.
 const LOOKS_FOR: Duration = Duration::from_secs(1);
 /// Rows of a letter in the operators' log that are looked at.
@@ -365,22 +367,37 @@ fn shown(base64: Option<&str>) -> Value {
     }
 }
 
-/// The rows of the operators' log about this letter, newest first. Those before it are of another of the same place:
-/// the topic was made anew since.
+/// The rows of the operators' log about this letter, newest first. Others of the same place are of another letter: the
+/// topic was made anew since. Which one is meant they say by its own time, for clocks differ.
 async fn rows_of(
     operators: &dyn OperatorLog,
     id: &str,
-    since: Millis,
+    letter_at: Millis,
 ) -> Result<Vec<Entry>, StoreError> {
     let filter = EntryFilter {
         target: Some(id.to_owned()),
         ..EntryFilter::default()
     };
     let mut rows = operators.list(&filter, None, ROWS_MAX).await?;
-    rows.retain(|row| {
-        matches!(row.entry.action.as_str(), RETRY | DISCARD) && row.entry.at >= since
+    rows.retain(|row| matches!(row.entry.action.as_str(), RETRY | DISCARD));
+    let asks = rows
+        .iter()
+        .filter(|row| row.entry.outcome == Outcome::Asked && asks_of(row, letter_at));
+    let asked: Vec<i64> = asks.map(|row| row.id).collect();
+    rows.retain(|row| match row.entry.outcome {
+        Outcome::Asked => asked.contains(&row.id),
+        _ => asked_in(row).is_some_and(|id| asked.contains(&id)),
     });
     Ok(rows)
+}
+
+fn asks_of(row: &Entry, letter_at: Millis) -> bool {
+    row.entry.detail.get(LETTER_AT).and_then(Value::as_i64) == Some(letter_at.0)
+}
+
+/// The row that an outcome belongs to.
+fn asked_in(row: &Entry) -> Option<i64> {
+    row.entry.detail.get("asked").and_then(Value::as_i64)
 }
 
 /// Those of the rows that ask for something of which it is not told that it failed.
@@ -388,8 +405,7 @@ fn standing(rows: &[Entry]) -> impl Iterator<Item = &Entry> {
     let asks = |row: &&Entry| row.entry.outcome == Outcome::Asked;
     let has_failed = |row: &Entry| {
         let is_its = |other: &Entry| {
-            other.entry.outcome == Outcome::Failed
-                && other.entry.detail.get("asked").and_then(Value::as_i64) == Some(row.id)
+            other.entry.outcome == Outcome::Failed && asked_in(other) == Some(row.id)
         };
         rows.iter().any(is_its)
     };

@@ -1,7 +1,8 @@
 //! Deciding on a letter: once, whoever asks at the same time.
 
 use super::{
-    DISCARD, REASON_CHARS_MAX, RETRY, Told, place_of, record_at, rows_of, standing, unreadable,
+    DISCARD, LETTER_AT, REASON_CHARS_MAX, RETRY, Told, place_of, record_at, rows_of, standing,
+    unreadable,
 };
 use crate::messages::SearchError;
 use crate::{Actions, By};
@@ -112,10 +113,12 @@ pub async fn decide(
     if let Some(error) = already(&is_decided, 0) {
         return Err(error);
     }
-    let (action, detail) = match &decision {
-        Decision::Retry => (RETRY, json!({})),
+    let mut detail = json!({ LETTER_AT: letter.timestamp.0 });
+    let action = match &decision {
+        Decision::Retry => RETRY,
         Decision::Discard(reason) if (1..=REASON_CHARS_MAX).contains(&reason.chars().count()) => {
-            (DISCARD, json!({ "reason": reason }))
+            detail["reason"] = reason.as_str().into();
+            DISCARD
         }
         Decision::Discard(_) => return Err(DecideError::Reason),
     };
@@ -173,8 +176,10 @@ async fn record_of(log: &dyn EventLog, letter: &Record) -> Result<NewRecord, Dec
         Err(SearchError::UnknownTopic(_)) => return Err(not("there is no such topic any more")),
         found => found?,
     };
-    let original = told.original.unwrap_or_default();
-    let original = BASE64_STANDARD.decode(original).unwrap_or_default();
+    let original = told.original.map(|text| BASE64_STANDARD.decode(text));
+    let original = original
+        .ok_or_else(|| not("the letter does not have it"))?
+        .map_err(|_| not("what the letter has of it can not be read: it is no base64"))?;
     let is_cut = told
         .error
         .as_deref()

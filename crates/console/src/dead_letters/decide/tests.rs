@@ -61,6 +61,17 @@ impl World {
         error: &str,
         original: &[u8],
     ) -> String {
+        let original = BASE64_STANDARD.encode(original);
+        self.letter_with(topic, offset, error, &original).await
+    }
+
+    async fn letter_with(
+        &self,
+        topic: &str,
+        offset: Option<u64>,
+        error: &str,
+        original: &str,
+    ) -> String {
         let letter = json!({
             "topic": topic,
             "partition": 1,
@@ -68,7 +79,7 @@ impl World {
             "key": "room-1",
             "error": error,
             "failed_at": "2026-01-31T20:15:00.000Z",
-            "original": BASE64_STANDARD.encode(original),
+            "original": original,
         });
         let payload = letter.to_string().into_bytes();
         self.append(DEAD_LETTER, "room-1", Headers::default(), payload)
@@ -166,6 +177,27 @@ async fn of_many_who_ask_at_once_one_at_most_is_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_go_by_the_letter_that_they_are_about_whatever_clocks_say() {
+    let world = World::new().await;
+    world.log.set_now(Millis(1_000_000));
+    let id = world.letter(None, "x", b"{}").await;
+    // Of one that stood there before the topic was made anew, decided on by a clock that is ahead.
+    let by = By::command_line("ada");
+    let before = json!({ LETTER_AT: 5 });
+    let actions = Actions::new(world.operators.clone(), Arc::new(|| Millis(2_000_000)));
+    let done = async { Ok::<_, StoreError>(()) };
+    let row = actions.run(&by, DISCARD, Some(&id), before, done);
+    row.await.unwrap();
+    assert_eq!(world.letters(None).await[0].state, LetterState::Waiting);
+
+    // The operators' clock is behind the log's.
+    world.decide(&id, reason()).await.unwrap();
+    assert_eq!(world.letters(None).await[0].state, LetterState::Discarded);
+    let again = world.decide(&id, reason()).await.unwrap_err();
+    assert_eq!(again.code(), "already_decided");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_whole_record_is_not_appended() {
     let world = World::new().await;
     let input = world.letter(None, "a game panicked", b"{}").await;
@@ -180,11 +212,14 @@ async fn what_is_no_whole_record_is_not_appended() {
     let payment = world
         .letter_of("bigger_dice.win_prize", Some(0), "x", b"{}")
         .await;
-    for id in [&input, &cut, &event, &payment] {
+    let other = world
+        .letter_with(GAMES_COMMANDS, Some(77), "x", "no base64!")
+        .await;
+    for id in [&input, &cut, &event, &payment, &other] {
         let refused = world.decide(id, Decision::Retry).await.unwrap_err();
         assert_eq!(refused.code(), "not_retryable", "{refused}");
     }
-    assert_eq!(world.letters(Some(LetterState::Waiting)).await.len(), 4);
+    assert_eq!(world.letters(Some(LetterState::Waiting)).await.len(), 5);
     // What its topic does not have any more, the letter has.
     let gone = world.letter(Some(77), "no JSON", b"no JSON").await;
     world.decide(&gone, Decision::Retry).await.unwrap();
