@@ -2,13 +2,15 @@
 
 mod files;
 mod restore;
+mod staging;
 
-pub use restore::run as restore;
+pub use restore::{Restored, run as restore};
 
 use crate::asked_wrongly::AskedWrongly;
 use crate::cli::BackupArgs;
 use crate::config::{Config, Mode, Role, Sources};
 use crate::data_dir::existing_database;
+use crate::operator::{LogOf, Noting, noted};
 use crate::progress::Progress;
 use crate::serve::CHECKOUT_DATABASE;
 use crate::test_bank;
@@ -53,6 +55,11 @@ impl Manifest {
     }
 }
 
+/// A name with a path in it would lead out of the folder.
+fn is_plain(name: &str) -> bool {
+    !name.contains('/') && !name.starts_with('.')
+}
+
 /// Backs a folder up; answers with what to print.
 pub async fn run(args: &BackupArgs, is_json: bool) -> anyhow::Result<String> {
     let (config, folder) = folder_of(args)?;
@@ -61,9 +68,13 @@ pub async fn run(args: &BackupArgs, is_json: bool) -> anyhow::Result<String> {
         true => Some(config.keys.unwrap_or_else(|| folder.join(KEYS))),
         false => None,
     };
-    let into = args.into.clone();
-    let made = tokio::task::spawn_blocking(move || copy(&folder, &into, keys.as_deref()));
-    let manifest = made.await??;
+    let into = std::path::absolute(&args.into).unwrap_or_else(|_| args.into.clone());
+    let detail = json!({ "into": into.display().to_string(), "with_keys": args.with_keys });
+    let from = folder.clone();
+    let made = async move {
+        tokio::task::spawn_blocking(move || copy(&from, &into, keys.as_deref())).await?
+    };
+    let manifest = noted(LogOf::Folder(&folder), Noting::Backup, detail, made).await?;
     let into = args.into.display();
     if is_json {
         return Ok(json!({ "folder": into.to_string(), "backup": manifest }).to_string());

@@ -68,7 +68,7 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Copy a server's folder, also while it runs, as it is at one moment; of a deployment on PostgreSQL it says what to do
     Backup(BackupArgs),
-    /// Make a server's folder of a backup, check it by its checksums, and audit it; exit code 1 if anything differs
+    /// Make a server's folder of a backup, check it by its checksums, and audit it; exit code 4 if its books differ
     Restore(RestoreArgs),
     /// Look at all that a deployment stands on, and say of each fault what is to be done; exit code 1 if there is one
     Doctor(DoctorArgs),

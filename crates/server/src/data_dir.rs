@@ -2,8 +2,20 @@
 
 use blazing_sun_backend::store::{StoreError, sqlite};
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Who holds a folder has locked this file in it.
+pub const LOCK: &str = "lock";
+/// What a process that holds a folder says when it is about something that may take long.
+pub const UNDERWAY: [&str; 2] = [STARTING, MIGRATING];
+/// A server that reads what is there.
+pub const STARTING: &str = "starting";
+/// A tool.
+pub const MIGRATING: &str = "migrating";
+/// Is in a folder for as long as something is restored into it.
+pub const UNFINISHED_RESTORE: &str = ".restoring";
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +44,15 @@ pub enum DataDirError {
         /// The folder.
         path: PathBuf,
     },
+    /// A restore was ended midway.
+    #[error(
+        "a restore into {path} has not come to its end, and no server starts on a part of a backup: run \
+         `blazing-sun restore` into it again"
+    )]
+    UnfinishedRestore {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Its database is not one that this program can read.
     #[error("cannot read {path}")]
     Unreadable {
@@ -55,12 +76,23 @@ pub enum DataDirError {
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
     /// Takes the folder, making it if it is missing. The lock ends with the process, however it ends.
     pub fn take(path: &Path) -> Result<DataDir, DataDirError> {
+        let taken = DataDir::take_unfinished(path)?;
+        match path.join(UNFINISHED_RESTORE).exists() {
+            false => Ok(taken),
+            true => Err(DataDirError::UnfinishedRestore {
+                path: path.to_owned(),
+            }),
+        }
+    }
+
+    /// Takes it also where a restore was ended midway.
+    pub fn take_unfinished(path: &Path) -> Result<DataDir, DataDirError> {
         create(path).map_err(|source| DataDirError::Create {
             path: path.to_owned(),
             source,
@@ -73,18 +105,42 @@ impl DataDir {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path.join("lock"))
+            .open(path.join(LOCK))
             .map_err(cannot_write)?;
         match lock.try_lock() {
-            Ok(()) => Ok(DataDir {
-                path: path.to_owned(),
-                _lock: lock,
-            }),
+            Ok(()) => {
+                let taken = DataDir {
+                    path: path.to_owned(),
+                    lock,
+                };
+                taken.says("");
+                Ok(taken)
+            }
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse {
                 path: path.to_owned(),
             }),
             Err(TryLockError::Error(source)) => Err(cannot_write(source)),
         }
+    }
+
+    /// Leaves word in the folder of what this process is about, for who looks whether it is well.
+    pub fn says(&self, what: &str) {
+        let mut lock = &self.lock;
+        let said = lock
+            .rewind()
+            .and_then(|()| lock.set_len(0))
+            .and_then(|()| lock.write_all(what.as_bytes()));
+        if let Err(error) = said {
+            tracing::debug!(%error, "nobody is told what this process is about");
+        }
+    }
+
+    /// What the holder of a folder is about that may take long, and since when.
+    pub fn underway(path: &Path) -> Option<(&'static str, SystemTime)> {
+        let lock = path.join(LOCK);
+        let said = std::fs::read_to_string(&lock).ok()?;
+        let what = UNDERWAY.into_iter().find(|what| *what == said)?;
+        Some((what, std::fs::metadata(lock).ok()?.modified().ok()?))
     }
 
     /// The folder.
@@ -154,8 +210,16 @@ mod tests {
             error.to_string().contains("in use by another process"),
             "{error}"
         );
+        assert_eq!(DataDir::underway(&path), None);
+        held.says(MIGRATING);
+        held.says(STARTING);
+        assert_eq!(
+            DataDir::underway(&path).map(|(what, _)| what),
+            Some(STARTING)
+        );
         drop(held);
         assert!(DataDir::take(&path).is_ok());
+        assert_eq!(DataDir::underway(&path), None, "another has it");
     }
 
     #[test]

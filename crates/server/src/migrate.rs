@@ -3,7 +3,8 @@
 use crate::brokers::{postgres_options, postgres_options_of_checkout};
 use crate::cli::MigrateArgs;
 use crate::config::Config;
-use crate::data_dir::{DataDir, database_file, database_in};
+use crate::data_dir::{DataDir, MIGRATING, database_file, database_in};
+use crate::operator::{LogOf, Noting, noted};
 use crate::place::Place;
 use crate::progress::Progress;
 use crate::serve::CHECKOUT_DATABASE;
@@ -39,7 +40,9 @@ pub async fn run(args: &MigrateArgs, is_json: bool) -> anyhow::Result<(String, b
         (Place::Folder(folder), false) => {
             database_file(folder)?;
             let held = DataDir::take(folder);
-            Some(held.context("a server brings its own data up to date when it starts")?)
+            let held = held.context("a server brings its own data up to date when it starts")?;
+            held.says(MIGRATING);
+            Some(held)
         }
         _ => None,
     };
@@ -49,7 +52,9 @@ pub async fn run(args: &MigrateArgs, is_json: bool) -> anyhow::Result<(String, b
     }
     if !args.check {
         let _shown = Progress::of("migrating");
-        migrate(&place, &stores).await?;
+        let log = LogOf::Held(&place);
+        let migrated = migrate(&place, &stores);
+        noted(log, Noting::Migrate, json!({ "stores": stores }), migrated).await?;
     }
     let is_done = !args.check || !stores.iter().any(|store| store.schema.is_behind());
     let text = match is_json {
@@ -112,6 +117,14 @@ fn refuse_newer(store: &Store) -> anyhow::Result<()> {
             .context("the checkout's store is left as it is"),
         (true, _) => Err(StoreError::Newer { found, known }).context("the store is left as it is"),
     }
+}
+
+/// Brings the stores of a folder, which somebody holds, to this program's schemas.
+pub async fn bring_up_to_date(folder: &Path) -> anyhow::Result<()> {
+    let place = Place::Folder(folder.to_owned());
+    let stores = stores(&place).await?;
+    stores.iter().try_for_each(refuse_newer)?;
+    migrate(&place, &stores).await
 }
 
 async fn migrate(place: &Place, stores: &[Store]) -> anyhow::Result<()> {

@@ -3,11 +3,13 @@
 
 mod client;
 mod cluster;
+mod noted;
 mod protocol;
 mod socket;
 
-pub use client::Target;
-pub use protocol::{Credentials, Failure, GatewayPosition, Request};
+pub use client::{Target, own_name};
+pub use noted::{LogOf, noted};
+pub use protocol::{Credentials, Failure, GatewayPosition, Noting, Request};
 pub use socket::{Listener, is_served};
 
 use crate::serve::Ground;
@@ -92,6 +94,15 @@ impl Operator {
                         .await
                         .map_err(unavailable)?,
                 )
+            }
+            Request::Note {
+                noting,
+                stage,
+                detail,
+            } => {
+                let actions = &self.actions;
+                let row = actions.entry(by, noting.action(), None, detail, stage.into());
+                told(actions.rows().append(row).await?)
             }
             Request::Settings => self.all_settings().await,
             Request::ChangeSetting { name, value } => {

@@ -1,11 +1,12 @@
 //! From the command line to an exit code: 0 is well, 1 failed or found something, 2 was asked wrongly,
-//! 3 is of another version.
+//! 3 is of another version, 4 restored what differs.
 
 use crate::asked_wrongly::{is_asked_wrongly, is_of_other_data};
+use crate::backup::Restored;
 use crate::cli::{
     AuditArgs, BenchArgs, BenchTokens, ClusterArgs, Command, CommandLine, DeploymentArgs,
-    FanoutArgs, FloorArgs, IdleArgs, Load, ReplayArgs, RoleArgs, RoomsArgs, ServeArgs, ServedArgs,
-    TailArgs, TelemetryArgs, TestBankArgs, TopicsAction, TraceArgs, VerifyArgs,
+    FanoutArgs, FloorArgs, IdleArgs, Load, ReplayArgs, RestoreArgs, RoleArgs, RoomsArgs, ServeArgs,
+    ServedArgs, TailArgs, TelemetryArgs, TestBankArgs, TopicsAction, TraceArgs, VerifyArgs,
 };
 use crate::config::{Config, ConfigError, Mode, Role, Sources, in_force};
 use crate::operator::{Failure, Target};
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 
 const ASKED_WRONGLY: u8 = 2;
 const OTHER_VERSION: u8 = 3;
+const RESTORED_WITH_DIFFERENCES: u8 = 4;
 /// What an envelope adds to a payload, about.
 const ENVELOPE_BYTES: usize = 400;
 
@@ -135,10 +137,7 @@ impl ServerBuilder {
             Command::Backup(args) => {
                 self.checked(|_| async move { Ok((backup::run(&args, line.json).await?, true)) })
             }
-            Command::Restore(args) => self.checked(|mut games| async move {
-                games.insert(serve::relay());
-                backup::restore(&args, &games, line.json).await
-            }),
+            Command::Restore(args) => self.restore(&args, line.json),
             Command::Doctor(args) => {
                 self.checked(|games| async move { doctor::run(&args, &games, line.json).await })
             }
@@ -330,6 +329,22 @@ impl ServerBuilder {
         match found {
             Ok((text, true)) => said(&text, ExitCode::SUCCESS),
             Ok((text, false)) => said(&text, ExitCode::FAILURE),
+            Err(error) if is_asked_wrongly(&error) || is_of_other_data(&error) => {
+                failed(ASKED_WRONGLY, error)
+            }
+            Err(error) => failed(1, error),
+        }
+    }
+
+    fn restore(mut self, args: &RestoreArgs, json: bool) -> ExitCode {
+        self.games.insert(serve::relay());
+        let restored = runtime()
+            .and_then(|runtime| runtime.block_on(backup::restore(args, &self.games, json)));
+        match restored {
+            Ok(Restored { text, is_clean }) => match is_clean {
+                true => said(&text, ExitCode::SUCCESS),
+                false => said(&text, ExitCode::from(RESTORED_WITH_DIFFERENCES)),
+            },
             Err(error) if is_asked_wrongly(&error) || is_of_other_data(&error) => {
                 failed(ASKED_WRONGLY, error)
             }

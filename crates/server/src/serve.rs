@@ -20,7 +20,7 @@ use crate::asked_wrongly::AskedWrongly;
 use crate::cli::BenchTokens;
 use crate::config::{Config, Mode, PaymentProvider, Role};
 use crate::console_pages;
-use crate::data_dir::{DataDir, DataDirError};
+use crate::data_dir::{DataDir, DataDirError, STARTING};
 use crate::docs_pages;
 use crate::game_pages::{GamePages, module_address};
 use crate::house_bot::HouseBot;
@@ -120,7 +120,11 @@ pub async fn run(
     raise_open_files();
     // Held until everything has been written.
     let data_dir = match mode {
-        Mode::Embedded => Some(take(&config.server.data_dir).await?),
+        Mode::Embedded => {
+            let taken = take(&config.server.data_dir).await?;
+            taken.says(STARTING);
+            Some(taken)
+        }
         Mode::Distributed => None,
     };
     let (listener, address) = bind(listen).await?;
@@ -152,7 +156,9 @@ pub async fn run(
     };
     let parts = match (&data_dir, role) {
         (Some(data_dir), _) => {
-            Parts::embedded(&config, data_dir, games, mail, address, bench).await?
+            let parts = Parts::embedded(&config, data_dir, games, mail, address, bench).await?;
+            data_dir.says("serving");
+            parts
         }
         (None, Role::Checkout) => Parts::checkout(&config, &games, address)?,
         (None, Role::Gateway) => Parts::gateway(&config, bench)?,

@@ -76,14 +76,18 @@ fn new_file(path: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// A file as it is.
-pub(super) fn copy(from: &Path, to: &Path, shown: &Progress) -> anyhow::Result<()> {
+/// A file as it is; its length and its SHA-256.
+pub(super) fn copy(from: &Path, to: &Path, shown: &Progress) -> anyhow::Result<(u64, String)> {
+    let cannot_write = || format!("cannot write {}", to.display());
     let mut target = new_file(to)?;
+    let (mut bytes, mut digest) = (0, Sha256::new());
     each_chunk(from, shown, |chunk| {
-        let written = target.write_all(chunk);
-        written.with_context(|| format!("cannot write {}", to.display()))
+        bytes += chunk.len() as u64;
+        digest.update(chunk);
+        target.write_all(chunk).with_context(cannot_write)
     })?;
-    Ok(target.sync_all()?)
+    target.sync_all().with_context(cannot_write)?;
+    Ok((bytes, hex::encode(digest.finalize())))
 }
 
 /// Its length and its SHA-256.

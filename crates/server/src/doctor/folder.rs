@@ -2,7 +2,7 @@
 
 use super::Examination;
 use crate::config::Config;
-use crate::data_dir::{DataDir, DataDirError, database_file};
+use crate::data_dir::{DataDir, DataDirError, UNFINISHED_RESTORE, database_file};
 use crate::migrate;
 use crate::operator;
 use crate::place::{Place, read_only};
@@ -14,8 +14,10 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A tool has the folder no longer than this, and a server that starts opens its socket in this time.
+/// A tool has the folder no longer than this, and a server that has started opens its socket in this time.
 const HELD_WITHIN: Duration = Duration::from_secs(3);
+/// Reading back what there is, and schemas that are brought up to date, take no longer.
+const UNDERWAY_WITHIN: Duration = Duration::from_secs(600);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Clocks that are set step back by less.
 pub(super) const CLOCK_MS: i64 = 60_000;
@@ -23,6 +25,15 @@ pub(super) const CLOCK_MS: i64 = 60_000;
 pub(super) async fn examine(config: &Config, games: &Games, examination: &mut Examination) {
     let folder = &config.server.data_dir;
     examination.look("data");
+    if folder.join(UNFINISHED_RESTORE).exists() {
+        let error = DataDirError::UnfinishedRestore {
+            path: folder.clone(),
+        };
+        return examination.find(
+            error.to_string(),
+            "run the same `blazing-sun restore` again",
+        );
+    }
     let remedy = "name the folder of a server with --data-dir, or start one on it first";
     let Some(database) = examination.found(database_file(folder), remedy) else {
         return;
@@ -109,19 +120,29 @@ pub(super) async fn schema(place: &Place, examination: &mut Examination) -> bool
     is_readable
 }
 
+/// Whether the holder has begun not long ago what takes its time.
+fn is_underway(folder: &Path) -> bool {
+    let since = DataDir::underway(folder).map(|(_, since)| since);
+    since.is_some_and(|since| since.elapsed().is_ok_and(|it| it < UNDERWAY_WITHIN))
+}
+
 async fn server(folder: &Path, examination: &mut Examination) {
     let until = Instant::now() + HELD_WITHIN;
     loop {
         let taken = DataDir::take(folder);
         match taken {
             Err(DataDirError::InUse { .. }) if operator::is_served(folder).await => return,
+            Err(DataDirError::InUse { .. }) if is_underway(folder) => return,
             Err(DataDirError::InUse { .. }) if Instant::now() < until => {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             Err(DataDirError::InUse { .. }) => {
                 let shown = folder.display();
+                let about = DataDir::underway(folder).map(|(what, _)| what);
+                let about = about.map(|what| format!(": it has been {what} for long"));
+                let about = about.unwrap_or_default();
                 return examination.find(
-                    format!("a process holds {shown} and answers no operator"),
+                    format!("a process holds {shown} and answers no operator{about}"),
                     format!("find it (`fuser {shown}/lock`) and read its log; end it if it hangs, and start the server again"),
                 );
             }

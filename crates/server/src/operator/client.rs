@@ -53,7 +53,16 @@ impl Target {
         if self.mode == Mode::Distributed {
             return cluster::ask(&self.config, &self.games, request).await;
         }
-        let path = &self.config.server.data_dir;
+        let directly = async |data_dir| self.directly(data_dir, request).await;
+        Target::ask_or(&self.config.server.data_dir, request, directly).await
+    }
+
+    /// Asks the server that runs on a folder; where none does, `directly` answers, which has the folder then.
+    pub async fn ask_or<T: DeserializeOwned>(
+        path: &Path,
+        request: &Request,
+        directly: impl AsyncFnOnce(DataDir) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         database_file(path).map_err(|error| Failure::new("no_data", error.to_string()))?;
         let until = Instant::now() + REACH_WITHIN;
         loop {
@@ -67,7 +76,7 @@ impl Target {
                 Err(error) => return Err(cannot_reach(&error)),
             }
             match DataDir::take(path) {
-                Ok(data_dir) => return self.directly(data_dir, request).await,
+                Ok(data_dir) => return directly(data_dir).await,
                 Err(DataDirError::InUse { .. }) if Instant::now() < until => {}
                 Err(error) => return Err(Failure::new("unavailable", chain(error))),
             }
@@ -128,7 +137,7 @@ async fn over<T: DeserializeOwned>(
 }
 
 /// Who runs this program, also where another's rights were taken for it.
-pub(super) fn own_name() -> String {
+pub fn own_name() -> String {
     let named = ["SUDO_USER", "LOGNAME", "USER"].into_iter();
     let mut named = named.filter_map(|name| std::env::var(name).ok());
     let found = named.find(|name| !name.is_empty());

@@ -2,6 +2,7 @@
 //! connection may ask any number of times, one after the other.
 
 use blazing_sun_backbone::deliveries::DeliveriesAsked;
+use blazing_sun_backend::store::operators::Outcome;
 use blazing_sun_domain::{Cents, CommandId, RoomId, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,48 @@ use serde_json::{Value, json};
 pub const VERSION: u32 = 1;
 /// Bytes of a line.
 pub const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// What tools do by themselves, and have noted in the operators' log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Noting {
+    /// A copy of the folder.
+    Backup,
+    /// Schemas brought up to date.
+    Migrate,
+}
+
+impl Noting {
+    /// As the operators' log names it.
+    pub fn action(self) -> &'static str {
+        match self {
+            Noting::Backup => "backup",
+            Noting::Migrate => "migrate",
+        }
+    }
+}
+
+/// How far that has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It begins.
+    Asked,
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed,
+}
+
+impl From<Stage> for Outcome {
+    fn from(stage: Stage) -> Outcome {
+        match stage {
+            Stage::Asked => Outcome::Asked,
+            Stage::Done => Outcome::Done,
+            Stage::Failed => Outcome::Failed,
+        }
+    }
+}
 
 /// What can be asked. A user is an id, an email, or `@` and a name.
 #[derive(Clone, Serialize, Deserialize)]
@@ -66,6 +109,15 @@ pub enum Request {
     },
     /// How much the running server holds in memory: rooms, queues, connections.
     Held,
+    /// A row of what a tool does by itself; its place is answered.
+    Note {
+        /// What that is.
+        noting: Noting,
+        /// How far it has come.
+        stage: Stage,
+        /// An object, without secrets.
+        detail: Value,
+    },
     /// A room's end: all fees go back.
     CloseRoom {
         /// Which.
@@ -134,6 +186,7 @@ impl Request {
             // The second time there is none to end.
             Request::CreateUser { .. }
             | Request::EndMaintenance
+            | Request::Note { .. }
             | Request::RetryDeadLetter { .. }
             | Request::DiscardDeadLetter { .. } => false,
             Request::ShowUser { .. }

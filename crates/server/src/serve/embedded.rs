@@ -44,8 +44,16 @@ impl Parts {
         bench: bool,
     ) -> anyhow::Result<Parts> {
         let keys_path = config.keys.clone().unwrap_or_else(|| data_dir.keys());
-        let keys = Keys::load_or_create(&keys_path, clock::now())
-            .with_context(|| format!("cannot use the keys file {}", keys_path.display()))?;
+        // New ones would open nothing of what is there.
+        let keys = match data_dir.database().is_file() {
+            true => Keys::load(&keys_path).context(
+                "a server that has data makes no new keys, which would open nothing of it: put its own back, or make \
+                 some with `blazing-sun keys create` where these are lost",
+            ),
+            false => Keys::load_or_create(&keys_path, clock::now()).map_err(Into::into),
+        };
+        let keys =
+            keys.with_context(|| format!("cannot use the keys file {}", keys_path.display()))?;
         let partitions = config.log.partitions;
         let live = Live::default();
         let started = start_engine(config, data_dir, partitions, &keys, games.clone(), &live);

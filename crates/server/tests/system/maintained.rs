@@ -21,6 +21,29 @@ async fn run(arguments: &[&str]) -> Output {
         .expect("an output")
 }
 
+/// What operators' actions of a kind have come to: who, and with what detail.
+fn rows_of(data_dir: &Path, action: &str) -> Vec<String> {
+    let database = Connection::open(data_dir.join("blazing-sun.db")).expect("the database");
+    let query = "SELECT outcome || ' ' || operator || ' ' || detail FROM operator_log WHERE action = ?1 ORDER BY id";
+    let mut statement = database.prepare(query).expect(query);
+    let rows = statement
+        .query_map([action], |row| row.get(0))
+        .expect(query);
+    rows.collect::<Result<_, _>>().expect(query)
+}
+
+/// The same, where no file may grow beyond 64 KiB: a longer one fails to be written, or ends the program.
+async fn run_without_room(is_killed: bool, arguments: &[&str]) -> Output {
+    let program = program(&[]).as_std().get_program().to_owned();
+    let trap = if is_killed { "" } else { "trap '' XFSZ; " };
+    let script = format!("ulimit -c 0; ulimit -f 64; {trap}exec \"$0\" \"$@\"");
+    let mut command = tokio::process::Command::new("bash");
+    command.args(["-c", &script]).arg(program).args(arguments);
+    within(arguments[0], command.output())
+        .await
+        .expect("an output")
+}
+
 fn path(path: &Path) -> &str {
     path.to_str().expect("a path")
 }
@@ -40,6 +63,20 @@ async fn a_backup_of_a_running_server_becomes_a_server_again() {
     for file in &files {
         assert_eq!(mode(&backup.join(text(&file["name"]))), 0o600, "{file}");
     }
+    let rows = rows_of(&server.data_dir(), "backup");
+    assert!(
+        rows[0].starts_with("asked cli:") && rows[0].contains("\"with_keys\":true"),
+        "{rows:?}"
+    );
+    assert!(
+        rows[1].starts_with("done cli:") && rows.len() == 2,
+        "{rows:?}"
+    );
+    assert_eq!(
+        rows_of(&backup, "backup").len(),
+        1,
+        "made of what was asked for"
+    );
     // What comes after it is not in it.
     let late = server.guest().await;
 
@@ -55,6 +92,11 @@ async fn a_backup_of_a_running_server_becomes_a_server_again() {
     assert!(output.status.success() && told["clean"] == true, "{told}");
     assert_eq!(mode(&restored), 0o700);
     assert_eq!(mode(&restored.join("keys")), 0o600);
+    let rows = rows_of(&restored, "restore");
+    assert!(
+        rows[0].starts_with("asked ") && rows[1].starts_with("done "),
+        "{rows:?}"
+    );
     let launch = Launch {
         data_dir: Some(restored.clone()),
         ..Launch::default()
@@ -127,6 +169,35 @@ async fn a_backup_that_was_touched_or_is_of_a_newer_program_is_not_restored() {
     refused("its checksum differs").await;
     bytes[middle] ^= 1;
     std::fs::write(&database, &bytes).expect("written");
+
+    let output = run_without_room(false, &restore).await;
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("cannot write"), "{error}");
+    assert!(!into.exists(), "as it was");
+    std::fs::create_dir(&into).expect("a folder");
+    std::fs::set_permissions(&into, Permissions::from_mode(0o755)).expect("a mode");
+    let killed = run_without_room(true, &restore).await;
+    assert!(killed.status.code().is_none(), "{killed:?}");
+    let serve = async || {
+        let arguments = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data-dir",
+            path(&into),
+        ];
+        let output = run(&arguments).await;
+        assert!(!into.join("keys").exists(), "no new keys");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let error = serve().await;
+    assert!(error.contains("has not come to its end"), "{error}");
+    let of_data = |(check, ..): &&(String, String, String)| check == "data";
+    let told = found(&into, &[], &[]).await;
+    let (_, problem, remedy) = told.iter().find(of_data).expect("a finding");
+    assert!(problem.contains("has not come to its end") && remedy.contains("restore` again"));
+
     let output = run(&restore).await;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{told}");
@@ -134,6 +205,40 @@ async fn a_backup_that_was_touched_or_is_of_a_newer_program_is_not_restored() {
         told.contains("no difference") && told.contains("put them into"),
         "{told}"
     );
+    assert_eq!(mode(&into), 0o700);
+    let error = serve().await;
+    assert!(error.contains("makes no new keys"), "{error}");
+
+    const A_CENT_MORE: &str = "UPDATE account_balance SET balance = balance + 1 WHERE account = \
+        (SELECT min(account) FROM account_balance WHERE account LIKE 'player/%')";
+    change(&server.data_dir(), A_CENT_MORE);
+    let (backup, into) = (folder.path().join("wrong"), folder.path().join("as-it-is"));
+    let filled = tool(
+        &["backup", "--into", path(folder.path())],
+        &server.data_dir(),
+    )
+    .await;
+    assert_eq!(filled.status.code(), Some(2), "{filled:?}");
+    let rows = rows_of(&server.data_dir(), "backup");
+    assert!(
+        rows[3].starts_with("failed ") && rows[3].contains("has something in it"),
+        "{rows:?}"
+    );
+    let output = tool(&["backup", "--into", path(&backup)], &server.data_dir()).await;
+    assert!(output.status.success(), "{output:?}");
+    let restore = [
+        "restore",
+        "--from",
+        path(&backup),
+        "--data-dir",
+        path(&into),
+    ];
+    let output = run(&restore).await;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    assert!(told.contains("restored, but its books differ"), "{told}");
+    assert!(into.join("blazing-sun.db").is_file());
+    assert!(rows_of(&into, "restore")[1].contains(r#""differences":"#));
 }
 
 fn change(data_dir: &Path, statements: &str) {
@@ -176,6 +281,11 @@ async fn a_schema_is_brought_up_to_date_and_a_newer_one_is_refused() {
     assert!(
         told.contains("store: its schema was 10, and is 11 now"),
         "{told}"
+    );
+    let rows = rows_of(&data_dir, "migrate");
+    assert!(
+        rows[0].starts_with("asked ") && rows[1].starts_with("done "),
+        "{rows:?}"
     );
     assert!(
         tool(&["migrate", "--check"], &data_dir)
@@ -358,6 +468,13 @@ async fn doctor_finds_what_is_amiss_with_a_folder_and_names_the_remedy() {
         .open(data_dir.join("lock"))
         .expect("the lock");
     lock.try_lock().expect("nobody has it");
+    std::fs::write(data_dir.join("lock"), "starting").expect("written");
+    assert_eq!(
+        found(&data_dir, &[], &[]).await,
+        healthy,
+        "while it reads what there is"
+    );
+    std::fs::write(data_dir.join("lock"), "serving").expect("written");
     finds(
         &data_dir,
         &[],

@@ -141,9 +141,13 @@ impl SqliteAccess {
 
     /// With a write connection of its own, where no engine runs; brings the schema up to date.
     pub fn standalone(path: &Path) -> Result<SqliteAccess, StoreError> {
-        let mut connection = open_writer(path)?;
-        super::migrate(&mut connection)?;
-        let writer = Writer::Direct(Arc::new(Mutex::new(connection)));
+        super::migrate(&mut open_writer(path)?)?;
+        SqliteAccess::unmigrated(path)
+    }
+
+    /// The same, with the schema as it is: some tables may be missing.
+    pub fn unmigrated(path: &Path) -> Result<SqliteAccess, StoreError> {
+        let writer = Writer::Direct(Arc::new(Mutex::new(open_writer(path)?)));
         Ok(SqliteAccess {
             path: path.to_owned(),
             readers: Arc::default(),
