@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod failpoints;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+pub mod line_pace;
 pub mod live;
 pub mod log;
 pub mod messages;

@@ -49,7 +49,7 @@ fn answer_all(path: &Path, queries: &Receiver<ListQuery>, answers: &ListAnswers,
         let body = match answer {
             Ok(rooms) => Some(room_list_body(rooms)),
             Err(error) => {
-                tracing::error!(error = %error, "the directory could not be read");
+                tracing::error!(error = %error, correlation_id = query.correlation_id, user.id = %query.user, "the directory could not be read");
                 connection = None;
                 None
             }

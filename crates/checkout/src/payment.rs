@@ -193,7 +193,10 @@ impl Change {
     fn hold(mut self, differs: String, original: &str, now: Millis) -> Change {
         if self.payment.held.as_ref() != Some(&differs) {
             tracing::error!(
+                correlation_id = %self.payment.request_id,
                 payment.request_id = %self.payment.request_id,
+                payment.session_id = self.payment.session_id,
+                user.id = %self.payment.user_id,
                 differs,
                 "a payment is held: the provider's differs from the one asked for"
             );

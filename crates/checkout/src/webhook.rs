@@ -160,6 +160,7 @@ async fn keep(shared: &Shared, request: Request) -> Result<u64, Refused> {
     if !is_id(&event.id) || event.kind.len() > KIND_BYTES_MAX {
         return Err(unreadable("its id or type can not be one".to_owned()));
     }
+    let event_id = event.id.clone();
     let event = NewEvent {
         event_id: event.id,
         kind: clean(&event.kind),
@@ -169,7 +170,7 @@ async fn keep(shared: &Shared, request: Request) -> Result<u64, Refused> {
     };
     let added = shared.store.add_events(vec![event]).await;
     let added = added.map_err(|error| {
-        tracing::error!(%error, "a webhook could not be kept; the provider will send it again");
+        tracing::error!(event.id = event_id, %error, "a webhook could not be kept; the provider will send it again");
         Refused::Store
     })?;
     kill_point!(WebhookKept);

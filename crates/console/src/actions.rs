@@ -71,7 +71,7 @@ impl Actions {
         };
         let told = self.entry(by, action, target, detail.into(), how);
         if let Err(error) = self.log.append(told).await {
-            tracing::error!(%error, operator = by.as_str(), action, "what came of an action is not in the log");
+            tracing::error!(%error, operator = by.as_str(), action, target, asked = id, "what came of an action is not in the log");
         }
         outcome
     }

@@ -9,6 +9,7 @@ use crate::shared::{Addressee, Answer, Draft, Shared, now};
 use crate::socket::{Closing, Identity, Socket, Sync};
 use crate::wire::{Authenticated, HeartbeatAck, Welcome};
 use blazing_sun_backbone::credentials::{Claims, TokenError};
+use blazing_sun_backbone::line_pace::LinePace;
 use blazing_sun_backbone::log::NewRecord;
 use blazing_sun_backbone::messages::{SYNC_USER, sync_user, typed_payload};
 use blazing_sun_backbone::trace::{self, Span, SpanKind};
@@ -18,6 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 use uuid::Uuid;
+
+/// Lines about refused messages a second.
+static REFUSALS_TOLD: LinePace = LinePace::new(50);
 
 /// Refused messages, less those that were not, after which a client is cut off.
 const REFUSED_MAX: u32 = 200;
@@ -100,7 +104,26 @@ fn is_refused_too_often(socket: &Socket, refused: &mut u32) -> bool {
 
 fn refuse(socket: &Socket, refused: &Refused) {
     METRICS.refused(refused.code);
+    tell(socket, refused.code, refused.command_id);
     socket.push(frames::text(&refused.frame()));
+}
+
+/// Writes a line about a message that is on no topic.
+fn tell(socket: &Socket, code: GatewayCode, command_id: Option<Uuid>) {
+    let Some(left_out) = REFUSALS_TOLD.take() else {
+        return;
+    };
+    let state = socket.state.lock();
+    let user = state.identity.as_ref().map(|identity| identity.user);
+    drop(state);
+    tracing::info!(
+        correlation_id = command_id.map(tracing::field::display),
+        user.id = user.map(tracing::field::display),
+        socket.id = %socket.id,
+        code = code.as_str(),
+        left_out,
+        "a message is refused"
+    );
 }
 
 /// What the log's failure to take a command is for its client.
@@ -390,6 +413,9 @@ fn submit(
             append.fail("the event log did not keep it");
         }
         drop(frame);
+        if !durable {
+            tell(&asking, GatewayCode::Unavailable, Some(command_id));
+        }
         shared.answer(Answer {
             socket: asking,
             command_id,

@@ -181,6 +181,7 @@ impl Reader {
                 topic = record.topic.as_str(),
                 partition = record.partition,
                 offset = record.offset,
+                correlation_id = record.headers.text("correlation_id"),
                 found = outbox_seq,
                 last = place.outbox_seq,
                 "an event's number is none that a backend has come to; it is told to nobody"

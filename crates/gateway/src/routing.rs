@@ -96,7 +96,8 @@ impl<'a> Lazy<'a> {
 
 fn unreadable(record: &Record, error: &serde_json::Error) {
     let (partition, offset) = (record.partition, record.offset);
-    tracing::warn!(topic = %record.topic, partition, offset, %error, "an unreadable event was left out");
+    let correlation_id = record.headers.text("correlation_id");
+    tracing::warn!(topic = %record.topic, partition, offset, correlation_id, %error, "an unreadable event was left out");
 }
 
 impl Tables {

@@ -219,14 +219,19 @@ async fn command(
 ) -> Result<(), Problem> {
     let record = record(state, claims, command_id, event_type, payload);
     let append = state.0.log.append_and_wait(vec![record]);
-    match tokio::time::timeout(APPEND_WITHIN, append).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, event_type, "a command about a payment could not be appended");
-            Err(Problem::unavailable())
-        }
-        Err(_) => Err(Problem::unavailable()),
-    }
+    let error = match tokio::time::timeout(APPEND_WITHIN, append).await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the log did not answer in time".to_owned(),
+    };
+    tracing::warn!(
+        correlation_id = %command_id,
+        user.id = %claims.sub,
+        event_type,
+        error,
+        "a command about a payment could not be appended"
+    );
+    Err(Problem::unavailable())
 }
 
 /// The command's id as the client chose it, so that asking again asks for the same payment.

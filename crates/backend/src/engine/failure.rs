@@ -33,8 +33,14 @@ impl Running {
             return Err(error.into());
         }
         self.failures += 1;
+        // Where one is at fault, it is tried alone in the end.
+        let of_one = match accepted.len() {
+            1 => batch.records().first(),
+            _ => None,
+        };
         tracing::error!(
             error = with_sources(&error),
+            correlation_id = of_one.and_then(|record| record.headers.text("correlation_id")),
             appends = accepted.len(),
             failures = self.failures,
             "a batch was not committed; all state is read again"

@@ -219,6 +219,7 @@ impl Actor {
                     partition = record.partition,
                     topic = record.topic.as_str(),
                     offset = record.offset,
+                    correlation_id = record.headers.text("correlation_id"),
                     reason,
                     "a record is no other partition's, as it says"
                 );

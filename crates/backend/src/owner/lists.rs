@@ -40,11 +40,11 @@ pub(super) async fn answer_all(
         let body = match tokio::time::timeout_at(until, directory.room_list(&query)).await {
             Ok(Ok(rooms)) => Some(room_list_body(rooms)),
             Ok(Err(error)) => {
-                tracing::error!(%error, "the directory could not be read");
+                tracing::error!(%error, correlation_id = query.correlation_id, user.id = %query.user, "the directory could not be read");
                 None
             }
             Err(_) => {
-                tracing::warn!("the directory did not answer in time");
+                tracing::warn!(correlation_id = query.correlation_id, user.id = %query.user, "the directory did not answer in time");
                 None
             }
         };

@@ -12,6 +12,7 @@ use crate::store::{ListingChange, Store, StoreError};
 use blazing_sun_backbone::derived_id::derived_id;
 use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope};
 use blazing_sun_backbone::is_planted;
+use blazing_sun_backbone::line_pace::LinePace;
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::messages::{self, Command, CreateRoom, JoinRoom, QuickMatch};
 use blazing_sun_backbone::partitioner::partition_of;
@@ -25,6 +26,8 @@ use uuid::Uuid;
 pub(super) const ROOMS_OF_USER_MAX: usize = 16;
 
 /// Keys are ids; another program's may be as long as it likes.
+/// Lines about refused commands a second.
+static REFUSALS_TOLD: LinePace = LinePace::new(50);
 const LETTER_KEY_BYTES_MAX: usize = 1_024;
 
 /// What became of a command.
@@ -592,9 +595,15 @@ impl Partition {
         refusal: &Refusal,
     ) {
         METRICS.refused(refusal.code);
+        let (correlation_id, code) = (asked.correlation_id, refusal.code.as_str());
+        let room_id = room.map(RoomId::as_str);
         if asked.user == UserId::SYSTEM {
-            tracing::warn!(refusal = %refusal, correlation_id = asked.correlation_id, "an internal command was refused");
+            tracing::warn!(correlation_id, room.id = room_id, code, refusal = %refusal, "an internal command was refused");
             return;
+        }
+        // Not its message, in which a client's own words may stand.
+        if let Some(left_out) = REFUSALS_TOLD.take() {
+            tracing::info!(correlation_id, room.id = room_id, user.id = %asked.user, code, left_out, "a command is refused");
         }
         let body = messages::error_body(refusal, asked.socket_id);
         let family = if asked.chat {
@@ -668,6 +677,7 @@ impl Partition {
             topic = record.topic.as_str(),
             partition = record.partition,
             offset = record.offset,
+            correlation_id = record.headers.text("correlation_id"),
             error,
             "a record can not be read; it goes to the dead letters"
         );

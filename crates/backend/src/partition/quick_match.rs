@@ -519,7 +519,8 @@ impl Partition {
             };
             let failed = self.open_room(turn, Some(asked), host, &room_id, action, None)?;
             if let Some(refusal) = failed {
-                tracing::error!(room.id = %room_id, %refusal, "a matched room was not opened");
+                let correlation_id = asked.correlation_id;
+                tracing::error!(correlation_id, room.id = %room_id, %refusal, "a matched room was not opened");
                 refused = all_for(&refusal);
             }
         }

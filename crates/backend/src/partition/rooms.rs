@@ -131,7 +131,7 @@ impl Partition {
         let (room, effects) = match created {
             Ok(Ok(made)) => made,
             Ok(Err(refusal)) => return Ok(Some(refusal)),
-            Err(panic) => return Ok(Some(self.panicked(turn, room_id, &input, &*panic))),
+            Err(panic) => return Ok(Some(self.panicked(turn, asked, room_id, &input, &*panic))),
         };
         self.rooms
             .insert(room_id.clone(), RoomSlot::new(room, opened.clone()));
@@ -180,7 +180,9 @@ impl Partition {
         let seq_before = slot.room.room_seq();
         match decide(&mut slot.room, &input, &turn.rules.games) {
             Decided::Refused(refusal) => Ok(Some(refusal)),
-            Decided::Panicked(panic) => Ok(Some(self.panicked(turn, room_id, &input, &*panic))),
+            Decided::Panicked(panic) => {
+                Ok(Some(self.panicked(turn, asked, room_id, &input, &*panic)))
+            }
             Decided::Done(effects) => {
                 self.apply(turn, asked, room_id, seq_before, &input, effects, None)?;
                 Ok(None)
@@ -390,7 +392,8 @@ impl Partition {
             ..asked
         };
         let refusal = self.act(turn, Some(asked), room_id, system(), Action::Close)?;
-        tracing::info!(room.id = %room_id, ?refusal, "an operator closes a room");
+        let correlation_id = asked.correlation_id;
+        tracing::info!(correlation_id, room.id = %room_id, ?refusal, "an operator closes a room");
         Ok(())
     }
 
@@ -495,13 +498,16 @@ impl Partition {
     fn panicked<S: Store>(
         &self,
         turn: &mut Turn<'_, S>,
+        asked: Option<Asked<'_>>,
         room_id: &RoomId,
         input: &Input,
         panic: &(dyn Any + Send),
     ) -> Refusal {
         let error = panic_text(panic);
         METRICS.panics.inc();
-        tracing::error!(room.id = %room_id, error, "a game panicked; its room goes on unchanged");
+        let correlation_id = asked.map(|asked| asked.correlation_id);
+        let user = asked.map(|asked| tracing::field::display(asked.user));
+        tracing::error!(correlation_id, room.id = %room_id, user.id = user, error, "a game panicked; its room goes on unchanged");
         let letter = messages::DeadLetter {
             topic: topics::GAMES_COMMANDS.into(),
             partition: self.number,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tracing::{Instrument, Span};
 
 /// How many are worked on at a time.
 pub(super) const AT_ONCE: usize = 16;
@@ -35,6 +36,9 @@ pub(super) trait Due: Send + Sync + 'static {
 
     /// Which it is.
     fn key(item: &Self::Item) -> Self::Key;
+
+    /// What every line about it names, whatever the filter of lines leaves out.
+    fn span(item: &Self::Item) -> Span;
 
     /// What wakes this before its time.
     fn wake(shared: &Shared) -> &Notify;
@@ -103,10 +107,11 @@ async fn work<D: Due>(
 ) -> (D::Key, Option<Duration>) {
     let pace = shared.options.pace;
     // Of a panic the runtime's hook has told; what is at fault must not take up a place for ever.
-    let done = AssertUnwindSafe(D::work(&shared, item))
+    let span = D::span(&item);
+    let done = AssertUnwindSafe(D::work(&shared, item).instrument(span.clone()))
         .catch_unwind()
         .await;
-    let pause = match done {
+    let pause = span.in_scope(|| match done {
         Ok(Ok(())) => None,
         Ok(Err(error)) => {
             tracing::warn!(%error, "the checkout's store failed over one of the {}", D::NAME);
@@ -119,6 +124,6 @@ async fn work<D: Due>(
             );
             Some(pace.retry_max)
         }
-    };
+    });
     (key, pause)
 }

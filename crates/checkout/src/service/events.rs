@@ -12,6 +12,7 @@ use blazing_sun_backbone::kill_point;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
+use tracing::Span;
 use uuid::Uuid;
 
 /// Events that mean something here; all others are kept and left alone.
@@ -48,6 +49,10 @@ impl Due for Events {
 
     fn key(event: &WaitingEvent) -> String {
         event.event_id.clone()
+    }
+
+    fn span(event: &WaitingEvent) -> Span {
+        tracing::error_span!("event", event.id = event.event_id)
     }
 
     fn wake(shared: &Shared) -> &Notify {

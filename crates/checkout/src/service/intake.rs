@@ -118,7 +118,7 @@ fn taken(shared: &Shared, records: &[Record], now: Millis) -> Taken {
             _ => journal_row(record).map(|row| taken.journal.push(row)),
         };
         if let Err(error) = read {
-            tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, error, "a record is put aside");
+            tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, correlation_id = record.headers.text("correlation_id"), error, "a record is put aside");
             METRICS.dead_letters.inc();
             taken.outgoing.push(dead_letter(
                 Origin::Log(record),
@@ -180,7 +180,13 @@ fn request(shared: &Shared, record: &Record, now: Millis) -> Result<NewRequest, 
     let of_it = (payment.request_id, payment.user_id);
     let mut outgoing = Vec::new();
     if let Some(why) = &refused {
-        tracing::warn!(payment.request_id = %payment.request_id, why, "a request for a payment is refused");
+        tracing::warn!(
+            correlation_id = %payment.request_id,
+            payment.request_id = %payment.request_id,
+            user.id = %payment.user_id,
+            why,
+            "a request for a payment is refused"
+        );
         let livemode = shared.options.livemode;
         let failed = finished::record(&payment, CheckoutStatus::Failed, livemode, now);
         outgoing = vec![finished::outgoing(&failed), letter(record, of_it, why, now)];

@@ -14,6 +14,7 @@ use blazing_sun_backbone::kill_point;
 use blazing_sun_domain::Millis;
 use std::sync::Arc;
 use tokio::sync::Notify;
+use tracing::Span;
 use uuid::Uuid;
 
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -30,6 +31,16 @@ impl Due for Payments {
 
     fn key(payment: &Payment) -> Uuid {
         payment.request_id
+    }
+
+    fn span(payment: &Payment) -> Span {
+        tracing::error_span!(
+            "payment",
+            correlation_id = %payment.request_id,
+            payment.request_id = %payment.request_id,
+            payment.session_id = payment.session_id,
+            user.id = %payment.user_id,
+        )
     }
 
     fn wake(shared: &Shared) -> &Notify {

@@ -40,7 +40,7 @@ impl Cashier {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(user.id = %self.user_id, error = format!("{error:#}"), "a bot can not pay");
+                    tracing::warn!(user.id = %self.user_id, room.id = %order.room_id, error = format!("{error:#}"), "a bot can not pay");
                     let now = Instant::now();
                     self.house
                         .release(self.number, &order.room_id, now + REST, now);

@@ -86,6 +86,23 @@ async fn a_refusal_is_given_again_as_it_was() {
         client.command_again(id, "join_room", fields.clone()).await;
         assert_eq!(client.refusal(id).await, "room_not_found");
     }
+    // Backend and gateway have a line about what they refused, by its id.
+    let misshapen = client.command("join_room", json!({ "room_id": 5 })).await;
+    assert_eq!(client.refusal(misshapen).await, "invalid_format");
+    let log = server.log();
+    let line = |id: Uuid| {
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut of_it = lines.filter(|line| line["correlation_id"] == id.to_string());
+        of_it.next().unwrap_or_else(|| panic!("{id}: {log}"))
+    };
+    for (id, code) in [(id, "room_not_found"), (misshapen, "invalid_format")] {
+        let line = line(id);
+        assert_eq!(line["code"], code, "{line}");
+        assert_eq!(line["user.id"], guest.user_id, "{line}");
+    }
+    assert_eq!(line(id)["room.id"], fields["room_id"]);
 }
 
 async fn applied(client: &mut Client, id: Uuid) {
