@@ -32,6 +32,9 @@ pub struct TopicInfo {
     pub partitions: usize,
     /// Offsets that are kept, of all partitions; on Kafka some may be marks, which are no records.
     pub records: u64,
+    /// Bytes of keys, headers and payloads, about: the oldest and the newest records' average, as often as there are
+    /// records. Null in a list of Kafka's, where records are not looked at.
+    pub estimated_bytes: Option<u64>,
     /// How long records are kept, in milliseconds; null where the log does not tell, below 0 for ever.
     pub retention_ms: Option<i64>,
     /// When the oldest record that is kept was appended; null where there is none, and in a list of Kafka's.
@@ -51,6 +54,9 @@ pub struct TopicDescribed {
     pub name: String,
     /// Offsets that are kept, of all partitions; on Kafka some may be marks, which are no records.
     pub records: u64,
+    /// Bytes of keys, headers and payloads, about: the oldest and the newest records' average, as often as there are
+    /// records. Brokers' copies, indexes and compression are not in it.
+    pub estimated_bytes: Option<u64>,
     /// How long records are kept, in milliseconds; null where the log does not tell, below 0 for ever.
     pub retention_ms: Option<i64>,
     /// When the oldest record that is kept was appended; null where there is none.
@@ -78,6 +84,8 @@ pub struct PartitionInfo {
     pub begin: u64,
     /// One past the newest.
     pub end: u64,
+    /// As of the topic, by the topic's average.
+    pub estimated_bytes: Option<u64>,
     /// The broker that leads it; null where there are no brokers, or none leads it.
     pub leader: Option<i32>,
     /// The brokers that have it.
@@ -91,6 +99,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         name: "games.events".to_owned(),
         partitions: 1,
         records: 12,
+        estimated_bytes: Some(7_200),
         retention_ms: Some(604_800_000),
         first_timestamp: Some("2026-01-31T20:15:00.000Z".to_owned()),
         last_timestamp: Some("2026-01-31T20:16:00.000Z".to_owned()),
@@ -100,6 +109,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         partition: 0,
         begin: 0,
         end: 12,
+        estimated_bytes: Some(7_200),
         leader: None,
         replicas: Vec::new(),
         in_sync: Vec::new(),
@@ -153,7 +163,7 @@ pub async fn list(log: &dyn EventLog, keeper: &Keeper) -> Result<Vec<TopicInfo>,
             for spec in file.glance().await?.topics {
                 let (topic, retention_ms) = (Topic::new(&spec.name), spec.retention_ms);
                 let bounds = log.bounds(&topic).await?;
-                let ends = instants(log, &topic, &bounds).await?;
+                let ends = ends(log, &topic, &bounds).await?;
                 topics.push(info(&topic, &bounds, Some(retention_ms), ends));
             }
         }
@@ -169,7 +179,7 @@ pub async fn list(log: &dyn EventLog, keeper: &Keeper) -> Result<Vec<TopicInfo>,
                 let own = own.filter(|((other, _), _)| other == topic);
                 let own: Vec<Bounds> = own.map(|(_, bounds)| *bounds).collect();
                 let retention_ms = settings.get(at).and_then(retention_of);
-                topics.push(info(topic, &own, retention_ms, (None, None)));
+                topics.push(info(topic, &own, retention_ms, Ends::default()));
             }
         }
     }
@@ -203,7 +213,7 @@ pub async fn describe(
     let retention_ms = settings
         .get(RETENTION)
         .and_then(|kept| kept.as_ref()?.parse().ok());
-    let instants = instants(log, topic, bounds).await?;
+    let ends = ends(log, topic, bounds).await?;
     let mut copies = copies.into_iter();
     let by_partition = bounds.iter().enumerate().map(|(partition, bounds)| {
         let nowhere = PartitionCopies {
@@ -216,13 +226,15 @@ pub async fn describe(
             partition,
             begin: bounds.earliest,
             end: bounds.end,
+            estimated_bytes: ends.bytes_of(bounds.end.saturating_sub(bounds.earliest)),
             leader: copies.leader,
             replicas: copies.replicas,
             in_sync: copies.in_sync,
         }
     });
-    let info = info(topic, bounds, retention_ms, instants);
-    Ok(TopicDescribed::of(info, by_partition.collect(), settings))
+    let by_partition = by_partition.collect();
+    let info = info(topic, bounds, retention_ms, ends);
+    Ok(TopicDescribed::of(info, by_partition, settings))
 }
 
 impl TopicDescribed {
@@ -234,6 +246,7 @@ impl TopicDescribed {
         TopicDescribed {
             name: info.name,
             records: info.records,
+            estimated_bytes: info.estimated_bytes,
             retention_ms: info.retention_ms,
             first_timestamp: info.first_timestamp,
             last_timestamp: info.last_timestamp,
@@ -245,20 +258,17 @@ impl TopicDescribed {
     }
 }
 
-fn info(
-    topic: &Topic,
-    bounds: &[Bounds],
-    retention_ms: Option<i64>,
-    (first_timestamp, last_timestamp): (Option<String>, Option<String>),
-) -> TopicInfo {
+fn info(topic: &Topic, bounds: &[Bounds], retention_ms: Option<i64>, ends: Ends) -> TopicInfo {
     let records = bounds.iter().map(|it| it.end.saturating_sub(it.earliest));
+    let records = records.sum();
     TopicInfo {
         name: topic.to_string(),
         partitions: bounds.len(),
-        records: records.sum(),
+        records,
+        estimated_bytes: ends.bytes_of(records),
         retention_ms,
-        first_timestamp,
-        last_timestamp,
+        first_timestamp: ends.first_timestamp,
+        last_timestamp: ends.last_timestamp,
         rate_per_s: None,
     }
 }
@@ -267,12 +277,28 @@ fn retention_of(settings: &TopicSettings) -> Option<i64> {
     settings.get(RETENTION)?.value.as_ref()?.parse().ok()
 }
 
-/// When the oldest and the newest record were appended.
-async fn instants(
-    log: &dyn EventLog,
-    topic: &Topic,
-    bounds: &[Bounds],
-) -> Result<(Option<String>, Option<String>), LogError> {
+/// What a look at the oldest and the newest records has shown.
+#[derive(Default)]
+struct Ends {
+    first_timestamp: Option<String>,
+    last_timestamp: Option<String>,
+    /// Records looked at, and the bytes of all of them.
+    seen: Option<(u64, u64)>,
+}
+
+impl Ends {
+    /// Bytes of so many records, by the average of those that were seen.
+    fn bytes_of(&self, records: u64) -> Option<u64> {
+        let (seen, bytes) = self.seen?;
+        let all = u128::from(bytes) * u128::from(records);
+        Some(match seen {
+            0 => 0,
+            _ => u64::try_from(all / u128::from(seen)).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+async fn ends(log: &dyn EventLog, topic: &Topic, bounds: &[Bounds]) -> Result<Ends, LogError> {
     let spans: Vec<Span> = (0..)
         .zip(bounds)
         .map(|(partition, bounds)| Span {
@@ -281,14 +307,40 @@ async fn instants(
             to: bounds.end,
         })
         .collect();
+    let (mut seen, mut bytes) = (0, 0);
     let mut found = [None, None];
     if spans.iter().any(|span| !span.is_empty()) {
         for (way, found) in [Way::On, Way::Back].into_iter().zip(&mut found) {
             let mut walk = log.walk(topic, way, spans.clone())?;
             let records = walk.next().await?;
             *found = records.first().map(|record| record.timestamp.to_string());
+            for record in &records {
+                seen += 1;
+                bytes += record.key.len() + record.headers.encoded().len() + record.payload.len();
+            }
         }
     }
-    let [first, last] = found;
-    Ok((first, last))
+    let [first_timestamp, last_timestamp] = found;
+    Ok(Ends {
+        first_timestamp,
+        last_timestamp,
+        seen: Some((seen, bytes as u64)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_estimated_by_the_average_of_what_was_seen() {
+        let of = |seen| Ends {
+            seen,
+            ..Ends::default()
+        };
+        assert_eq!(of(Some((4, 1_000))).bytes_of(10), Some(2_500));
+        assert_eq!(of(Some((0, 0))).bytes_of(0), Some(0));
+        assert_eq!(of(Some((1, u64::MAX))).bytes_of(2), Some(u64::MAX));
+        assert_eq!(of(None).bytes_of(10), None, "nobody has looked");
+    }
 }

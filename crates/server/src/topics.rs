@@ -36,10 +36,11 @@ struct OffsetsRow {
 }
 
 const DAY_MS: i64 = 86_400_000;
-const PARTITION_HEADS: [&str; 6] = [
+const PARTITION_HEADS: [&str; 7] = [
     "partition",
     "first",
     "next",
+    "bytes, about",
     "leader",
     "replicas",
     "in sync",
@@ -62,9 +63,13 @@ pub async fn topics(data: &DataArgs, games: &Games, json: bool) -> anyhow::Resul
     if is_on_kafka {
         let cells = rows.iter().map(|row| {
             let (partitions, records) = (row.partitions.to_string(), row.records.to_string());
-            [row.topic.clone(), partitions, records]
+            let bytes = row
+                .bytes
+                .map_or_else(|| "unknown".to_owned(), |it| it.to_string());
+            [row.topic.clone(), partitions, records, bytes]
         });
-        return Ok(table(["topic", "partitions", "records"], cells.collect()));
+        let heads = ["topic", "partitions", "records", "bytes"];
+        return Ok(table(heads, cells.collect()));
     }
     let heads = [
         "topic",
@@ -152,6 +157,7 @@ pub async fn describe(
             it.partition.to_string(),
             it.begin.to_string(),
             it.end.to_string(),
+            text(it.estimated_bytes),
             it.leader
                 .map_or_else(|| "-".to_owned(), |leader| leader.to_string()),
             brokers(&it.replicas),
@@ -159,10 +165,11 @@ pub async fn describe(
         ]
     });
     let mut told = format!(
-        "{}: {} records in {} partitions, kept {kept}, oldest {}, newest {}\n\n{}\n",
+        "{}: {} records in {} partitions, about {} bytes, kept {kept}, oldest {}, newest {}\n\n{}\n",
         described.name,
         described.records,
         described.partitions,
+        text(described.estimated_bytes),
         instant(described.first_timestamp),
         instant(described.last_timestamp),
         table(PARTITION_HEADS, cells.collect()),

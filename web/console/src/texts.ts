@@ -122,6 +122,7 @@ export const text = {
     records: "Records",
     rate: "Per second",
     size: "Size",
+    aboutSize: "Size, about",
     retention: "Kept for",
     forEver: "ever",
     first: "Oldest",

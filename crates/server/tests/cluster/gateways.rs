@@ -57,8 +57,8 @@ async fn a_gateway_takes_clients_once_its_topics_are_there_and_sends_them_off_wh
     let listed = String::from_utf8(listed.stdout).expect("text");
     for (at, line) in listed.lines().enumerate() {
         let cells: Vec<&str> = line.split_whitespace().collect();
-        assert!(cells.len() == 3 && !cells.contains(&"-"), "{listed}");
-        let heads = ["topic", "partitions", "records"];
+        assert!(cells.len() == 4 && !cells.contains(&"-"), "{listed}");
+        let heads = ["topic", "partitions", "records", "bytes"];
         assert_eq!(cells == heads, at == 0, "{listed}");
     }
     cluster.until_ready().await;

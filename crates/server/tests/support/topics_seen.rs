@@ -55,6 +55,12 @@ pub async fn topics_and_messages(console: &Console, room: &str) {
         .iter()
         .map(|it| number(&it["end"]) - number(&it["begin"]));
     assert!(kept.sum::<u64>() >= number(&events["records"]) && number(&events["records"]) > 20);
+    let about = number(&described["estimated_bytes"]);
+    let of_partitions: u64 = partitions
+        .iter()
+        .map(|it| number(&it["estimated_bytes"]))
+        .sum();
+    assert!(about > 20 * 200 && about.abs_diff(of_partitions) <= partitions.len() as u64);
     assert_eq!(described["settings"]["retention.ms"], "604800000");
     assert!(described["last_timestamp"].as_str() >= described["first_timestamp"].as_str());
 

@@ -13,6 +13,8 @@ export interface Audit {
   finished_at: Timestamp | null;
   /** Whether nothing differs; null until it is done. */
   is_clean: boolean | null;
+  /** How much of it is done, from 0 to 100; null where that is not known yet. */
+  progress_percent: number | null;
   /** RFC 3339, UTC. */
   started_at: Timestamp | null;
   /** How far it is. */
@@ -454,6 +456,8 @@ export interface PartitionInfo {
   begin: number;
   /** One past the newest. */
   end: number;
+  /** As of the topic, by the topic's average. */
+  estimated_bytes: number | null;
   /** Those of them that keep up. */
   in_sync: number[];
   /** The broker that leads it; null where there are no brokers, or none leads it. */
@@ -787,6 +791,8 @@ export type Timestamp = string;
 export interface TopicDescribed {
   /** They, in their order. */
   by_partition: PartitionInfo[];
+  /** Bytes of keys, headers and payloads, about: the oldest and the newest records' average, as often as there are records. Brokers' copies, indexes and compression are not in it. */
+  estimated_bytes: number | null;
   /** When the oldest record that is kept was appended; null where there is none. */
   first_timestamp: Timestamp | null;
   /** When the newest was; null as before. */
@@ -807,6 +813,8 @@ export interface TopicDescribed {
 
 /** A topic. */
 export interface TopicInfo {
+  /** Bytes of keys, headers and payloads, about: the oldest and the newest records' average, as often as there are records. Null in a list of Kafka's, where records are not looked at. */
+  estimated_bytes: number | null;
   /** When the oldest record that is kept was appended; null where there is none, and in a list of Kafka's. */
   first_timestamp: Timestamp | null;
   /** When the newest was; null as before. */

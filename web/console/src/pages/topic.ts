@@ -1,7 +1,7 @@
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { shown } from "../elements/element.js";
 import { type Column, chip, facts, heading, messagesLink, moment, table } from "../elements/parts.js";
-import { count, rate } from "../format.js";
+import { bytes, count, rate } from "../format.js";
 import { Remote } from "../remote.js";
 import { messagesPath } from "../routes.js";
 import { text } from "../texts.js";
@@ -33,6 +33,7 @@ export class TopicPage extends Page {
     return html`
       <section class="card">${facts([
         { name: text.topics.records, value: count(details.records) },
+        { name: text.topics.aboutSize, value: bytes(details.estimated_bytes) },
         { name: text.topics.rate, value: rate(details.rate_per_s) },
         { name: text.topics.retention, value: retention(details.retention_ms) },
         { name: text.topics.first, value: moment(details.first_timestamp) },
@@ -64,6 +65,7 @@ export class TopicPage extends Page {
       { name: text.topics.begin, draw: ({ begin }) => count(begin), isNumber: true },
       { name: text.topics.end, draw: ({ end }) => count(end), isNumber: true },
       { name: text.topics.records, draw: ({ begin, end }) => count(end - begin), isNumber: true },
+      { name: text.topics.aboutSize, draw: ({ estimated_bytes }) => bytes(estimated_bytes), isNumber: true },
       ...(hasBrokers
         ? [
             { name: text.topics.leader, draw: ({ leader }: TopicPartition) => String(leader ?? "–") },

@@ -1,7 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import { shown } from "../elements/element.js";
 import { type Column, heading, messagesLink, moment, table, topicLink } from "../elements/parts.js";
-import { count, duration, rate } from "../format.js";
+import { bytes, count, duration, rate } from "../format.js";
 import { Remote } from "../remote.js";
 import { text } from "../texts.js";
 import type { Topic, Topics } from "../types.js";
@@ -11,6 +11,7 @@ const COLUMNS: readonly Column<Topic>[] = [
   { name: text.topics.name, draw: ({ name }) => topicLink(name) },
   { name: text.topics.partitions, draw: ({ partitions }) => count(partitions), isNumber: true },
   { name: text.topics.records, draw: ({ records }) => count(records), isNumber: true },
+  { name: text.topics.aboutSize, draw: ({ estimated_bytes }) => bytes(estimated_bytes), isNumber: true },
   { name: text.topics.rate, draw: ({ rate_per_s }) => rate(rate_per_s), isNumber: true },
   { name: text.topics.retention, draw: ({ retention_ms }) => retention(retention_ms), isNumber: true },
   { name: text.topics.first, draw: ({ first_timestamp }) => moment(first_timestamp) },
