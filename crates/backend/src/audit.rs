@@ -7,6 +7,7 @@ mod journals;
 mod ledger;
 pub(crate) mod log;
 mod payments;
+mod progress;
 mod rooms;
 
 pub use books::{BookedTopUp, BookedTransfer, LedgerBooks, ledger_books};
@@ -17,6 +18,7 @@ use blazing_sun_backbone::log::LogError;
 use blazing_sun_domain::Account;
 use frame::LogFrame;
 use ledger::Ledger;
+use progress::Progress;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use serde::Serialize;
 use std::path::Path;
@@ -137,6 +139,11 @@ impl AuditCheck {
 
 /// Audits the embedded store at `path`.
 pub fn audit(path: &Path) -> Result<AuditReport> {
+    audit_telling(path, &|_| ())
+}
+
+/// The same; `tell` hears how many percent are done, whenever that is another number.
+pub fn audit_telling(path: &Path, tell: &dyn Fn(u8)) -> Result<AuditReport> {
     let connection = open_reader(path)?;
     // One snapshot for everything that follows.
     connection.execute_batch("BEGIN")?;
@@ -145,15 +152,16 @@ pub fn audit(path: &Path) -> Result<AuditReport> {
             return Err(AuditError::NotOurs);
         }
     }
-    let report = audit_all(&connection)?;
+    let progress = Progress::of(&connection, tell)?;
+    let report = audit_all(&connection, &progress)?;
     connection.execute_batch("COMMIT")?;
     Ok(report)
 }
 
-fn audit_all(connection: &Connection) -> Result<AuditReport> {
+fn audit_all(connection: &Connection, progress: &Progress<'_>) -> Result<AuditReport> {
     let mut frame = LogFrame::read(connection)?;
     let mut ledger = Ledger::new(clearing(connection)?);
-    let log = log::check(connection, &mut frame, &mut ledger)?;
+    let log = log::check(connection, &mut frame, &mut ledger, progress)?;
     let (balances, mut totals) = ledger.check_balances(connection)?;
     totals.sum_cents = [
         totals.players_cents,
@@ -174,7 +182,7 @@ fn audit_all(connection: &Connection) -> Result<AuditReport> {
         format!("they add up to {}", totals.sum_cents)
     });
     let grants = ledger::check_grants(connection)?;
-    let (money, known) = rooms::check(connection, &frame, &log.rooms)?;
+    let (money, known) = rooms::check(connection, &frame, &log.rooms, progress)?;
     let mut checks = vec![
         sum,
         ledger.rows,

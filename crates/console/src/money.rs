@@ -120,9 +120,13 @@ fn house_kind(account: &str) -> &str {
     }
 }
 
+/// Hears how many percent of an audit are done.
+pub type Percent = Arc<dyn Fn(u8) + Send + Sync>;
+
 /// Audits once, and tells what was found: `checks`, `totals` and whether it is `clean`.
-pub type Auditor =
-    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>> + Send + Sync>;
+pub type Auditor = Arc<
+    dyn Fn(Percent) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>> + Send + Sync,
+>;
 
 /// The last audit, of this process.
 #[derive(Clone, Default)]
@@ -133,6 +137,8 @@ pub struct LastAudit(Arc<Mutex<Audit>>);
 pub struct Audit {
     /// How far it is.
     pub state: AuditState,
+    /// How much of it is done, from 0 to 100; null where that is not known yet.
+    pub progress_percent: Option<u8>,
     /// RFC 3339, UTC.
     #[schemars(extend("format" = "date-time"))]
     pub started_at: Option<String>,
@@ -187,6 +193,7 @@ impl Audit {
             }
         };
         self.state = AuditState::Done;
+        self.progress_percent = Some(100);
         self.is_clean = report["clean"].as_bool();
         for check in report["checks"].as_array().into_iter().flatten() {
             let name = check["name"].as_str().unwrap_or_default();
@@ -226,6 +233,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     };
     let audit = Audit {
         state: AuditState::Done,
+        progress_percent: Some(100),
         started_at: Some("2026-01-31T20:15:00.000Z".to_owned()),
         finished_at: Some("2026-01-31T20:15:02.000Z".to_owned()),
         is_clean: Some(true),
@@ -296,7 +304,10 @@ async fn start_audit(
     tokio::spawn(async move {
         let actions = own.actions();
         let audit = async {
-            let found = (own.auditor)().await;
+            let last = own.last_audit.clone();
+            let percent: Percent =
+                Arc::new(move |done| last.0.lock().progress_percent = Some(done));
+            let found = (own.auditor)(percent).await;
             Ok::<_, StoreError>(found)
         };
         let found = actions

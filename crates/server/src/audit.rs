@@ -7,11 +7,13 @@ use crate::export::Readable;
 use crate::place::Place;
 use crate::progress::Progress;
 use anyhow::Context;
-use blazing_sun_backend::audit::{AuditReport, audit, ledger_books};
+use blazing_sun_backend::audit::{AuditReport, audit_telling, ledger_books};
+use blazing_sun_console::Percent;
 use blazing_sun_domain::Games;
 use checkout::OnTopics;
 use std::fmt;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What processes of a cluster have told each other is decided in this time.
@@ -43,8 +45,12 @@ pub async fn run(args: &AuditArgs, games: &Games, out: &mut impl Write) -> anyho
 }
 
 /// Audits once, for who asks over HTTP.
-pub async fn once(place: Place, games: Games) -> Result<serde_json::Value, String> {
-    let made = settled(&place, &games)
+pub async fn once(
+    place: Place,
+    games: Games,
+    percent: Percent,
+) -> Result<serde_json::Value, String> {
+    let made = settled_telling(&place, &games, &percent)
         .await
         .and_then(|report| json_of(&report));
     made.map_err(|error| format!("{error:#}"))
@@ -52,8 +58,17 @@ pub async fn once(place: Place, games: Games) -> Result<serde_json::Value, Strin
 
 /// What is found once everything that was on its way has arrived.
 pub async fn settled(place: &Place, games: &Games) -> anyhow::Result<AuditReport> {
+    let nobody: Percent = Arc::new(|_| ());
+    settled_telling(place, games, &nobody).await
+}
+
+async fn settled_telling(
+    place: &Place,
+    games: &Games,
+    percent: &Percent,
+) -> anyhow::Result<AuditReport> {
     let shown = Progress::of("auditing");
-    let mut report = look(place, games, &shown).await?;
+    let mut report = look(place, games, &shown, percent).await?;
     // Beside a running cluster something is always on its way from one process to another.
     for _ in 1..LOOKS_MAX {
         if report.is_clean() || matches!(place, Place::Folder(_)) {
@@ -61,7 +76,7 @@ pub async fn settled(place: &Place, games: &Games) -> anyhow::Result<AuditReport
         }
         tokio::time::sleep(SETTLES_WITHIN).await;
         shown.now("auditing again");
-        report = look(place, games, &shown).await?;
+        report = look(place, games, &shown, percent).await?;
     }
     Ok(report)
 }
@@ -80,7 +95,12 @@ fn print(report: &AuditReport, json: bool, out: &mut impl Write) -> anyhow::Resu
     Ok(out.flush()?)
 }
 
-async fn look(place: &Place, games: &Games, shown: &Progress) -> anyhow::Result<AuditReport> {
+async fn look(
+    place: &Place,
+    games: &Games,
+    shown: &Progress,
+    percent: &Percent,
+) -> anyhow::Result<AuditReport> {
     // First: whatever it has told by now is in the ledger, or on its way there.
     let books = match place {
         Place::Folder(folder) => checkout::of_folder(folder).await?,
@@ -89,8 +109,14 @@ async fn look(place: &Place, games: &Games, shown: &Progress) -> anyhow::Result<
     let readable = Readable::at(place.clone(), games).await?;
     shown.now("checking");
     let database = readable.database.clone();
+    let (shown, percent) = (shown.percents("checking"), percent.clone());
     let audited = tokio::task::spawn_blocking(move || {
-        let audited = audit(&database).and_then(|report| Ok((report, ledger_books(&database)?)));
+        let tell = |done| {
+            shown(done);
+            percent(done);
+        };
+        let audited = audit_telling(&database, &tell)
+            .and_then(|report| Ok((report, ledger_books(&database)?)));
         audited.with_context(|| format!("cannot audit {}", database.display()))
     });
     let (mut report, ledger) = audited.await??;

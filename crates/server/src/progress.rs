@@ -35,6 +35,12 @@ impl Progress {
         self.0.set_message(what);
     }
 
+    /// Takes how many percent of it are done.
+    pub fn percents(&self, what: &'static str) -> impl Fn(u8) + Send + 'static {
+        let bar = self.0.clone();
+        move |percent| bar.set_message(format!("{what} {percent} %"))
+    }
+
     /// There is so much to be done.
     pub fn out_of(&self, all: u64) {
         self.0.set_length(all);

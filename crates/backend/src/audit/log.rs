@@ -3,6 +3,7 @@
 
 use super::frame::{LogFrame, Offsets, decode_offsets};
 use super::ledger::{COLUMNS, Ledger, LedgerRows, TransferRow};
+use super::progress::Progress;
 use super::{AuditCheck, Result, has_table};
 use crate::partition::{JOURNAL_TOPIC, JournalRecord};
 use blazing_sun_backbone::log::sqlite::SqliteLog;
@@ -44,6 +45,7 @@ pub(super) fn check(
     connection: &Connection,
     frame: &mut LogFrame,
     ledger: &mut Ledger,
+    progress: &Progress<'_>,
 ) -> Result<Logged> {
     let mut statement = connection.prepare(&format!(
         "SELECT {COLUMNS} FROM ledger_transfer ORDER BY id"
@@ -64,6 +66,7 @@ pub(super) fn check(
                 }
             };
             from = batch_no + 1;
+            progress.step();
             pass.batch_stands(batch_no, &mut expected);
             while let Some(row) = rows.next_upto(batch_no.saturating_sub(1))? {
                 let row = ledger.take(row);

@@ -3,6 +3,7 @@
 use super::frame::LogFrame;
 use super::ledger::{COLUMNS, TransferRow};
 use super::log::LoggedRoom;
+use super::progress::Progress;
 use super::{AuditCheck, Result, has_table};
 use crate::store::sqlite::quarantined_room;
 use blazing_sun_domain::room::{Action, Input};
@@ -70,6 +71,7 @@ pub(super) fn check(
     connection: &Connection,
     frame: &LogFrame,
     logged: &HashMap<String, LoggedRoom>,
+    progress: &Progress<'_>,
 ) -> Result<(AuditCheck, AuditCheck)> {
     let mut pass = Rooms {
         connection,
@@ -86,6 +88,7 @@ pub(super) fn check(
     let mut rows = statement.query([])?;
     let mut current: Option<(String, Moved)> = None;
     while let Some(row) = rows.next()? {
+        progress.step();
         let row = TransferRow::read(row)?;
         let room = row.room.clone().unwrap_or_default();
         if current.as_ref().is_none_or(|(name, _)| *name != room) {

@@ -8,10 +8,11 @@
 mod harness;
 
 use blazing_sun_backbone::log::sqlite::SqliteLog;
-use blazing_sun_backend::audit::{AuditReport, audit};
+use blazing_sun_backend::audit::{AuditReport, audit, audit_telling};
 use harness::{Rig, options};
 use rusqlite::Connection;
 use serde_json::json;
+use std::cell::RefCell;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -59,13 +60,28 @@ async fn begin_with_a_refund(rig: &mut Rig, room: &str, players: [u64; 2]) {
 }
 
 fn report_of(dir: &Path) -> AuditReport {
-    audit(&options(dir).path).unwrap()
+    audited(dir).0
+}
+
+/// What is found, and the percents that were told on the way.
+fn audited(dir: &Path) -> (AuditReport, Vec<u8>) {
+    let heard = RefCell::new(Vec::new());
+    let tell = |percent| heard.borrow_mut().push(percent);
+    let report = audit_telling(&options(dir).path, &tell).unwrap();
+    let heard = heard.into_inner();
+    assert!(heard.is_sorted_by(|a, b| a < b), "{heard:?}");
+    (report, heard)
 }
 
 #[track_caller]
 fn assert_clean(dir: &Path) {
-    let report = report_of(dir);
+    let (report, heard) = audited(dir);
     assert!(report.is_clean(), "{report:#?}");
+    assert_eq!(
+        (heard.first(), heard.last()),
+        (Some(&0), Some(&99)),
+        "{heard:?}"
+    );
 }
 
 /// The file as a kill at this instant would leave it.

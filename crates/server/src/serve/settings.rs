@@ -306,7 +306,8 @@ pub fn console(
     place: Place,
 ) -> Router {
     let audited = games.clone();
-    let auditor: Auditor = Arc::new(move || Box::pin(audit::once(place.clone(), audited.clone())));
+    let auditor: Auditor =
+        Arc::new(move |percent| Box::pin(audit::once(place.clone(), audited.clone(), percent)));
     blazing_sun_console::router(Console::new(ConsoleParts {
         bans,
         auditor,

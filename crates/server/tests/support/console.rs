@@ -355,4 +355,5 @@ pub async fn the_books_are_audited(console: &Console) {
     let audit = within("the audit", done).await;
     assert_eq!(audit["state"], "done", "{audit:#}");
     assert_eq!(audit["is_clean"], true, "{audit:#}");
+    assert_eq!(audit["progress_percent"], 100, "{audit:#}");
 }

@@ -12,6 +12,12 @@ import { Page } from "./page.js";
 
 const WHILE_RUNNING_MS = 1_000;
 
+/** Without a number it moves, and says that there is none. */
+function progressed(percent: number | null | undefined): TemplateResult {
+  if (percent === null || percent === undefined) return html`<progress aria-label=${text.audit.running}></progress>`;
+  return html`<p class="row"><progress aria-label=${text.audit.running} max="100" .value=${percent}></progress><span>${percent} %</span></p>`;
+}
+
 export class MoneyPage extends Page {
   private readonly money = new Remote<Money>(this, (signal) => this.console.api.get("money", {}, signal), 10_000);
   private readonly audit = new Remote<Audit>(this, (signal) => this.lastAudit(signal));
@@ -93,7 +99,7 @@ export class MoneyPage extends Page {
       <p class="row" role="status">${chip(words, tone)}
         ${audit.started_at ? html`<span class="soft">${text.audit.began} ${moment(audit.started_at)}</span>` : nothing}
         ${audit.finished_at ? html`<span class="soft">${text.audit.ended} ${moment(audit.finished_at)}</span>` : nothing}</p>
-      ${audit.state === "running" ? html`<progress aria-label=${text.audit.running}></progress>` : nothing}
+      ${audit.state === "running" ? progressed(audit.progress_percent) : nothing}
       ${audit.error ? html`<p class="problem">${audit.error}</p>` : nothing}
       ${findings.length > 0 ? html`<h3>${text.audit.findings}</h3><ul>${findings.map((each) => html`<li class="problem">${each}</li>`)}</ul>` : nothing}
     </section>
