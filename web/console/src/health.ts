@@ -46,6 +46,7 @@ export function memberHealth({ gateways, owners }: Members, now = Date.now()): H
   const silent = gateways.filter(({ last_heard_at }) => (ageMs(last_heard_at, now) ?? 0) > SILENT_WARN_MS);
   const figure = count(sockets);
   if (unowned.length > 0) return { tone: "bad", figure, words: text.overview.unowned(unowned.length) };
+  if (gateways.length === 0) return { tone: "bad", figure, words: text.members.noGateways };
   if (silent.length > 0) return { tone: "warn", figure, words: text.overview.silent(silent.length) };
   return { tone: "good", figure, words: text.overview.gateways(gateways.length) };
 }

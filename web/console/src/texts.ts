@@ -74,6 +74,7 @@ export const text = {
     unavailable: "The server cannot answer this now.",
   } as Readonly<Record<string, string>>,
   tones: { good: "Well", warn: "Look", bad: "Act" },
+  noRows: "None.",
   signIn: {
     lead: "For operators, with an account that has the role admin.",
     email: "E-mail address",
@@ -397,6 +398,7 @@ export const text = {
   },
   outbox: {
     lead: "What is committed and not yet on the topics, by partition.",
+    none: "None: this server writes its topics in the transaction that decides.",
     backlog: "Backlog",
     committed: "Committed",
     published: "Published up to",

@@ -123,6 +123,7 @@ describe("health", () => {
     const unowned = { partition: 1, owner: "", epoch: 1, batch_no: 0, queue_depth: 0, positions: [] };
     expect(memberHealth({ gateways: [gateway], owners: [] }, now)).toMatchObject({ tone: "warn", figure: "5" });
     expect(memberHealth({ gateways: [gateway], owners: [unowned] }, now).tone).toBe("bad");
+    expect(memberHealth({ gateways: [], owners: [] }, now).tone).toBe("bad");
   });
 });
 

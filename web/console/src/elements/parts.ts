@@ -67,7 +67,7 @@ export interface Column<T> {
 export function table<T>(label: string, columns: readonly Column<T>[], items: readonly T[]): TemplateResult {
   return html`<div class="scroll" role="region" aria-label=${label} tabindex="0"><table>
     <thead><tr>${columns.map(({ name, isNumber }) => html`<th scope="col" class=${isNumber ? "number" : ""}>${name}</th>`)}</tr></thead>
-    <tbody>${items.map(
+    <tbody>${items.length === 0 ? html`<tr><td class="soft" colspan=${columns.length}>${text.noRows}</td></tr>` : nothing}${items.map(
       (item) =>
         html`<tr data-row tabindex="-1">${columns.map(
           ({ draw, isNumber, isLong }) =>

@@ -14,6 +14,7 @@ export class OutboxPage extends Page {
   protected content(): TemplateResult {
     return html`${heading(text.nav.outbox)}<p class="soft">${text.outbox.lead}</p>
       ${shown(this.outbox, ({ partitions }) => {
+        if (partitions.length === 0) return html`<p class="empty">${text.outbox.none}</p>`;
         const { figure, tone, words } = outboxHealth(partitions);
         return html`<section class="card">${facts([
           { name: text.outbox.backlog, value: html`<strong class="number">${figure}</strong>` },

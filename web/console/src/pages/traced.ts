@@ -44,8 +44,9 @@ export class Traced extends Page {
     const { correlation_id, steps, verdict, complete, gateways = [], silent_gateways: silent = [] } = trace;
     const wholeMs = Math.max(0, ...steps.map(({ since_start_ms }) => since_start_ms));
     const isBad = steps.some(({ what }) => TONES[what] === "bad");
+    const tone = isBad ? "bad" : steps.length === 0 ? "warn" : "good";
     return html`
-      <section class=${`card verdict ${isBad ? "bad" : "good"}`} data-testid="verdict" data-tone=${isBad ? "bad" : "good"}>
+      <section class=${`card verdict ${tone}`} data-testid="verdict" data-tone=${tone}>
         <p class="words">${verdict}</p>
         <p class="row soft">
           <span>${text.trace.summary(steps.length, duration(wholeMs))}</span>
@@ -93,6 +94,9 @@ export class Traced extends Page {
       }
       .verdict.good {
         border-left-color: var(--good);
+      }
+      .verdict.warn {
+        border-left-color: var(--warn);
       }
       .verdict.bad {
         border-left-color: var(--bad);
