@@ -247,6 +247,13 @@ async fn doctor_finds_what_is_amiss_with_a_cluster_and_names_the_remedy() {
         "{told}"
     );
     change("DELETE FROM refinery_schema_history WHERE version = 999").await;
+    let migrated = cluster.tool(&["migrate"]).await;
+    assert!(migrated.status.success(), "{migrated:?}");
+    change(
+        "DO $$ BEGIN ASSERT (SELECT string_agg(outcome, ' ' ORDER BY id) FROM operator_log WHERE action = 'migrate')
+         = 'asked done', 'the rows of a migration'; END $$",
+    )
+    .await;
 
     let kafka = Kafka::of(&cluster);
     kafka.append_ahead("games.events").await;
