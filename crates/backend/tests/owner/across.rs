@@ -2,6 +2,9 @@
 
 use super::records;
 use super::rig::{Rig, abandon, key_in, stop, two, until, user_in};
+use blazing_sun_backend::store::operators::{LiveSettings, NewEntry, Outcome};
+use blazing_sun_backend::store::postgres::{PgOperators, PgPool};
+use blazing_sun_domain::Millis;
 use serde_json::json;
 use std::time::Duration;
 
@@ -39,9 +42,27 @@ async fn rooms_are_joined_by_name_listed_and_asked_for_across_backends() {
     }
 }
 
+/// As an operator sets it.
+async fn set_fee(rig: &Rig, cents: i64) {
+    let name = "games.bigger_dice.entry_fee_cents";
+    let entry = NewEntry {
+        at: Millis(1),
+        operator: "cli:ada".to_owned(),
+        action: "settings.set".to_owned(),
+        target: Some(name.to_owned()),
+        detail: json!({ "value": cents }),
+        outcome: Outcome::Done,
+    };
+    let operators = PgOperators::new(PgPool::open(&rig.postgres()).await.unwrap());
+    let set = operators.set(name, Some(&json!(cents)), entry).await;
+    set.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn players_of_both_partitions_are_matched_and_play() {
     let mut rig = Rig::new().await;
+    // Who starts knows it before a partition is owned.
+    set_fee(&rig, 250).await;
     let backends = two(&rig).await;
     let players = [user_in(0), user_in(1)];
     for player in players {
@@ -52,6 +73,7 @@ async fn players_of_both_partitions_are_matched_and_play() {
         rig.send(player, "quick_match", ask).await;
     }
     let created = rig.expect("games.event.room_created").await;
+    assert_eq!(created["payload"]["entry_fee_cents"], 250);
     let room = created["payload"]["room_id"].as_str().unwrap().to_owned();
     for player in players {
         rig.send(player, "ready", json!({ "room_id": room })).await;
