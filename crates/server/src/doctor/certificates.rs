@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn of_those_that_are_trusted_one_has_to_hold_and_of_those_that_are_shown_all() {
-        let (holds, expired, soon, later) = ((0, 200), (0, 90), (0, 110), (101, 200));
+        let (holds, expired, soon, later) = ((0, 200), (0, 90), (0, 110), (101, 300));
         for bad in [expired, soon, later] {
             let both = [bad, holds];
             assert_eq!(told(Purpose::Trust, &both), "well", "{bad:?}");
