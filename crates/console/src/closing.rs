@@ -9,6 +9,7 @@ use blazing_sun_backend::store::StoreError;
 use blazing_sun_backend::store::overview::Overview;
 use blazing_sun_backend::store::reads::ReadSide;
 use blazing_sun_domain::RoomId;
+use blazing_sun_domain::room::{Action, Input};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +80,7 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// Ends the room, and answers once it has ended: fees are back, and the seed is known.
+    /// Ends the room, and answers once it has ended: the seed is known, and where it ended by this, fees are back.
     pub async fn close(&self, room: &RoomId, reason: &str) -> Result<RoomClosed, ClosingError> {
         check_reason(Some(reason)).map_err(|_| ClosingError::InvalidReason)?;
         let closed = |is_new, command: Option<Uuid>| RoomClosed {
@@ -116,7 +117,17 @@ impl Closing {
             tokio::time::sleep(wait).await;
             wait = (2 * wait).min(LOOK_AGAIN_MAX);
         }
-        Ok(closed(true, Some(command)))
+        Ok(match self.is_closed(room).await? {
+            true => closed(true, Some(command)),
+            false => closed(false, None),
+        })
+    }
+
+    /// Whether an operator ended it, rather than what was ahead of the close on the log: a game that was played to its end
+    /// has paid its prize, and gives no fee back.
+    async fn is_closed(&self, room: &RoomId) -> Result<bool, StoreError> {
+        let archive = self.reads.ended_room(room).await?;
+        Ok(archive.is_some_and(|archive| ends_with_close(&archive.last_inputs)))
     }
 
     async fn has_ended(&self, room: &RoomId) -> Result<bool, StoreError> {
@@ -155,5 +166,45 @@ impl Closing {
     }
 }
 
+/// Whether the last of these inputs, one a line, is an operator's close.
+fn ends_with_close(inputs: &[u8]) -> bool {
+    let mut lines = inputs.split(|byte| *byte == b'\n');
+    let last = lines.rfind(|line| !line.is_empty());
+    let last = last.and_then(|last| serde_json::from_slice::<Input>(last).ok());
+    last.is_some_and(|input| matches!(input.action, Action::Close))
+}
+
 /// How [`Overview`] names what is over.
 const ENDED: &str = "ended";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_domain::{Millis, SeatedPlayer, UserId};
+
+    #[test]
+    fn a_room_is_closed_only_if_nothing_else_ended_it() {
+        let journal = |actions: &[Action]| {
+            let mut lines = Vec::new();
+            for action in actions {
+                let input = Input {
+                    now: Millis(7),
+                    by: SeatedPlayer::person(UserId::SYSTEM, "system"),
+                    balances: Vec::new(),
+                    action: action.clone(),
+                };
+                input.write_json(&mut lines);
+                lines.push(b'\n');
+            }
+            lines
+        };
+        assert!(ends_with_close(&journal(&[
+            Action::Deadline,
+            Action::Close
+        ])));
+        assert!(!ends_with_close(&journal(&[Action::Deadline])));
+        assert!(!ends_with_close(&journal(&[Action::CallOff])));
+        assert!(!ends_with_close(b""));
+        assert!(!ends_with_close(b"not JSON\n"));
+    }
+}
