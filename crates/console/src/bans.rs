@@ -1,6 +1,7 @@
 //! Who may not sign in: stored, and told to what serves players here.
 
 use blazing_sun_backend::accounts::{Accounts, OperatorError, Profile, UserRef};
+use blazing_sun_backend::store::StoreError;
 use blazing_sun_domain::UserId;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -27,11 +28,12 @@ impl Edge for NoEdge {
 }
 
 /// Bans users and lifts bans.
+#[derive(Clone)]
 pub struct Bans {
     accounts: Arc<Accounts>,
     edge: Arc<dyn Edge>,
     /// One at a time, so that what the store says last is what the edge is told last.
-    one_at_a_time: Mutex<()>,
+    one_at_a_time: Arc<Mutex<()>>,
 }
 
 impl Bans {
@@ -40,7 +42,7 @@ impl Bans {
         Bans {
             accounts,
             edge,
-            one_at_a_time: Mutex::default(),
+            one_at_a_time: Arc::default(),
         }
     }
 
@@ -49,19 +51,25 @@ impl Bans {
         &*self.edge
     }
 
-    /// Bans a user, or lifts a ban.
+    /// Bans a user, or lifts a ban: once begun it is done, also where nobody waits for it any more.
     pub async fn set(
         &self,
         who: &UserRef,
         is_banned: bool,
         reason: Option<&str>,
     ) -> Result<Profile, OperatorError> {
-        let _one_at_a_time = self.one_at_a_time.lock().await;
-        let profile = self.accounts.set_banned(who, is_banned, reason).await?;
-        match is_banned {
-            true => self.edge.shut_out(profile.user_id),
-            false => self.edge.let_in(profile.user_id),
-        }
-        Ok(profile)
+        let (own, who, reason) = (self.clone(), who.clone(), reason.map(str::to_owned));
+        let set = tokio::spawn(async move {
+            let _one_at_a_time = own.one_at_a_time.lock().await;
+            let stored = |user| match is_banned {
+                true => own.edge.shut_out(user),
+                false => own.edge.let_in(user),
+            };
+            let set = own
+                .accounts
+                .set_banned(&who, is_banned, reason.as_deref(), stored);
+            set.await
+        });
+        set.await.unwrap_or(Err(StoreError::Closed.into()))
     }
 }

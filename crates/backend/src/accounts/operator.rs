@@ -333,12 +333,13 @@ impl Accounts {
     }
 
     /// Bans a user, or lifts a ban: refresh tokens end, and with [`Accounts::forbidden`] whoever checks
-    /// access tokens refuses them.
+    /// access tokens refuses them. `stored` is called as soon as the ban stands, whatever fails after it.
     pub async fn set_banned(
         &self,
         who: &UserRef,
         is_banned: bool,
         reason: Option<&str>,
+        stored: impl FnOnce(UserId),
     ) -> Result<Profile, OperatorError> {
         check_reason(reason)?;
         let user = self.find(who).await?;
@@ -351,6 +352,7 @@ impl Accounts {
             UserStatus::Active
         };
         self.store.set_status(user.id, status, reason).await?;
+        stored(user.id);
         let told = self
             .ledger
             .log
