@@ -15,7 +15,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use blazing_sun_backbone::rest::problem::{CONFLICT, INVALID_FORMAT, NOT_FOUND};
 use blazing_sun_backbone::rest::{Answer, Operation, Parameter, Place};
-use blazing_sun_backend::accounts::{OperatorError, Profile, UserRef};
+use blazing_sun_backend::accounts::{OperatorError, Profile, UserRef, check_reason};
 use blazing_sun_backend::api::body::Body;
 use blazing_sun_backend::api::endpoint::{CURSOR_EXAMPLE, example_user, next_page};
 use blazing_sun_backend::api::{Problem, deposit_limits, page};
@@ -307,12 +307,18 @@ async fn act<T>(
     Ok(done?)
 }
 
+/// Before a reason is in the log, which keeps what it takes for ever.
+fn well_put(reason: Option<&str>) -> Result<(), Problem> {
+    Ok(check_reason(reason).map_err(Refused::from)?)
+}
+
 async fn ban_player(
     admin: Admin,
     State(console): State<Console>,
     Path(id): Path<String>,
     Body(BanReason { reason }): Body<BanReason>,
 ) -> Result<Json<PlayerLine>, Problem> {
+    well_put(reason.as_deref())?;
     let user = one(&console, &id).await?.user_id;
     let who = UserRef::Id(user);
     let ban = console.bans.set(&who, true, reason.as_deref());
@@ -342,9 +348,10 @@ async fn credit_player(
     let command: CommandId = asked.command_id.parse().map_err(|_| {
         Problem::invalid_format("`command_id` must be a UUID.").in_field("command_id")
     })?;
+    let (amount, reason) = (asked.amount_cents, asked.reason.as_deref());
+    well_put(reason)?;
     let user = one(&console, &id).await?.user_id;
     let who = UserRef::Id(user);
-    let (amount, reason) = (asked.amount_cents, asked.reason.as_deref());
     let detail = json!({ "amount_cents": amount, "reason": reason, "command_id": command });
     let credit = console.accounts.credit(&who, amount, reason, command);
     let done = act(&console, &admin, "user.credit", user, detail, credit).await?;

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use blazing_sun_backbone::rest::problem::{CONFLICT, INVALID_FORMAT, NOT_FOUND};
 use blazing_sun_backbone::rest::{Answer, Parameter, Place};
+use blazing_sun_backend::accounts::check_reason;
 use blazing_sun_backend::api::Problem;
 use blazing_sun_backend::api::body::{Body, Fields, Read};
 use blazing_sun_backend::api::endpoint::{CURSOR_EXAMPLE, example_user, next_page};
@@ -433,13 +434,14 @@ async fn room_close(
 ) -> Result<Json<RoomClosed>, Problem> {
     let room = named(&room)?;
     let (closing, actions, by) = (console.closing(), console.actions(), admin.by());
-    let closed = actions.run(
-        &by,
-        "room.close",
-        Some(room.as_str()),
-        json!({ "reason": reason }),
-        closing.close(&room, &reason),
-    );
+    let closed = async {
+        // Before it is in the log, which keeps what it takes for ever.
+        check_reason(Some(&reason)).map_err(|_| ClosingError::InvalidReason)?;
+        let detail = json!({ "reason": reason });
+        let close = closing.close(&room, &reason);
+        let closed = actions.run(&by, "room.close", Some(room.as_str()), detail, close);
+        closed.await
+    };
     closed.await.map(Json).map_err(|error| match error {
         ClosingError::InvalidReason => {
             Problem::invalid_format("`reason` has 1 to 200 characters on one line.")

@@ -15,7 +15,7 @@ pub use socket::{Listener, is_served};
 use crate::serve::Ground;
 use blazing_sun_backbone::credentials::TokenVerifier;
 use blazing_sun_backbone::log::{EventLog, LogError};
-use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted};
+use blazing_sun_backend::accounts::{Accounts, OperatorError, UserRef, Wanted, check_reason};
 use blazing_sun_backend::engine::Engine;
 use blazing_sun_backend::store::StoreError;
 use blazing_sun_console::dead_letters::{self, DecideError, Decision, decide};
@@ -80,7 +80,8 @@ impl Operator {
         self.bans.clone()
     }
 
-    /// Does it in somebody's name, and says what came of it. What changes something is in the operators' log.
+    /// Does it in somebody's name, and says what came of it. What changes something is in the operators' log, which keeps
+    /// what it takes for ever: reasons are checked before.
     pub async fn answer(&self, by: &By, request: Request) -> Result<Value, Failure> {
         let accounts = &self.accounts;
         match request {
@@ -145,6 +146,7 @@ impl Operator {
                 self.act(by, "user.role", Some(&who), detail, change).await
             }
             Request::Ban { user, reason } => {
+                check_reason(reason.as_deref())?;
                 let detail = json!({ "reason": reason });
                 let who = self.one(&user).await?;
                 let ban = async { told(self.bans.set(&who, true, reason.as_deref()).await?) };
@@ -157,6 +159,7 @@ impl Operator {
                     .await
             }
             Request::CloseRoom { room_id, reason } => {
+                check_reason(Some(&reason)).map_err(|_| ClosingError::InvalidReason)?;
                 let detail = json!({ "reason": reason });
                 let close = async { told(self.closing.close(&room_id, &reason).await?) };
                 let done =
@@ -180,6 +183,7 @@ impl Operator {
                 reason,
                 command_id,
             } => {
+                check_reason(reason.as_deref())?;
                 let detail = json!({
                     "amount_cents": amount_cents,
                     "reason": reason,

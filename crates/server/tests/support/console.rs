@@ -297,6 +297,16 @@ pub async fn a_player_is_seen_and_changed(console: &Console, player: &Guest) {
     assert_eq!(status, 200);
     assert_eq!(sign_ins(&console.ok(&format!("players/{id}")).await), 0);
 
+    let hostile = json!({ "reason": "two\nlines" });
+    let (status, refused) = console
+        .ask(post.clone(), &format!("players/{id}/ban"), Some(&hostile))
+        .await;
+    assert_eq!((status, &refused["field"]), (400, &json!("reason")));
+    let log = console
+        .ok(&format!("log?target={id}&action=user.ban"))
+        .await;
+    assert_eq!(log["entries"], json!([]));
+
     let reason = json!({ "reason": "cheating" });
     let (status, banned) = console
         .ask(post.clone(), &format!("players/{id}/ban"), Some(&reason))
