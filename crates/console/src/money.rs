@@ -4,6 +4,7 @@ use crate::{Admin, Console, Endpoint, query};
 use axum::Json;
 use axum::extract::State;
 use blazing_sun_backbone::rest::Answer;
+use blazing_sun_backend::accounts::Clock;
 use blazing_sun_backend::api::Problem;
 use blazing_sun_backend::store::overview::{Overview, Totals};
 use blazing_sun_backend::store::{StoreError, reads::ReadSide};
@@ -181,6 +182,47 @@ pub struct AuditChecked {
     pub differences: u64,
 }
 
+impl LastAudit {
+    /// Begins one, unless one is being made; with how far it is.
+    fn begin(&self, clock: &Clock) -> (Audit, Option<Running>) {
+        let mut last = self.0.lock();
+        if last.state == AuditState::Running {
+            return (last.clone(), None);
+        }
+        *last = Audit {
+            state: AuditState::Running,
+            started_at: Some(clock().to_string()),
+            ..Audit::default()
+        };
+        let running = Running {
+            last: self.clone(),
+            clock: clock.clone(),
+        };
+        (last.clone(), Some(running))
+    }
+}
+
+/// An audit that is being made; one that breaks off has failed, so that another can be begun.
+struct Running {
+    last: LastAudit,
+    clock: Clock,
+}
+
+impl Running {
+    fn end(self, found: Result<Value, String>) {
+        self.last.0.lock().take(found, (self.clock)());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut last = self.last.0.lock();
+        if last.state == AuditState::Running {
+            last.take(Err("it broke off".to_owned()), (self.clock)());
+        }
+    }
+}
+
 impl Audit {
     fn take(&mut self, found: Result<Value, String>, now: Millis) {
         self.finished_at = Some(now.to_string());
@@ -288,18 +330,10 @@ async fn start_audit(
     admin: Admin,
     State(console): State<Console>,
 ) -> Result<(axum::http::StatusCode, Json<Audit>), Problem> {
-    let begun = Audit {
-        state: AuditState::Running,
-        started_at: Some((console.clock)().to_string()),
-        ..Audit::default()
+    let (begun, running) = console.last_audit.begin(&console.clock);
+    let Some(running) = running else {
+        return Ok((axum::http::StatusCode::ACCEPTED, Json(begun)));
     };
-    {
-        let mut last = console.last_audit.0.lock();
-        if last.state == AuditState::Running {
-            return Ok((axum::http::StatusCode::ACCEPTED, Json(last.clone())));
-        }
-        *last = begun.clone();
-    }
     let (by, own) = (admin.by(), console.clone());
     tokio::spawn(async move {
         let actions = own.actions();
@@ -314,7 +348,33 @@ async fn start_audit(
             .run(&by, "money.audit", None, json!({}), audit)
             .await;
         let found = found.unwrap_or_else(|error| Err(error.to_string()));
-        own.last_audit.0.lock().take(found, (own.clock)());
+        running.end(found);
     });
     Ok((axum::http::StatusCode::ACCEPTED, Json(begun)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_audit_that_panics_has_failed_and_another_can_be_made() {
+        let (last, clock): (LastAudit, Clock) = (LastAudit::default(), Arc::new(|| Millis(7)));
+        let (begun, running) = last.begin(&clock);
+        assert_eq!(begun.state, AuditState::Running);
+        assert!(last.begin(&clock).1.is_none());
+        let panics = tokio::spawn(async move {
+            let _running = running;
+            std::panic::resume_unwind(Box::new("the auditor panics"));
+        });
+        assert!(panics.await.unwrap_err().is_panic());
+        let failed = last.0.lock().clone();
+        assert_eq!(failed.state, AuditState::Failed);
+        assert_eq!(failed.error.as_deref(), Some("it broke off"));
+        assert_eq!(failed.finished_at, Some(Millis(7).to_string()));
+        let (_, running) = last.begin(&clock);
+        running.unwrap().end(Ok(json!({ "clean": true })));
+        assert_eq!(last.0.lock().state, AuditState::Done);
+        assert_eq!(last.0.lock().is_clean, Some(true));
+    }
 }
