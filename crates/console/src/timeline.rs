@@ -1,7 +1,7 @@
 //! What happened in a room, newest first, from the events that were told of it.
 
 use blazing_sun_backbone::envelope::{AudienceKind, EventEnvelope};
-use blazing_sun_backbone::log::{EventLog, LogError, Record, Start, Topic};
+use blazing_sun_backbone::log::{EventLog, LogError, Record, Span, Topic, Way};
 use blazing_sun_backbone::messages::header;
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_backbone::topics::GAMES_EVENTS;
@@ -64,34 +64,44 @@ pub async fn timeline(
     if from >= end {
         return Ok(Timeline::default());
     }
-    let mut found = Vec::new();
-    let mut reader = log.subscribe(vec![(topic, partition, Start::Offset(from))])?;
+    let (mut found, mut state, mut reached) = (Vec::new(), None, end);
+    let span = Span {
+        partition,
+        from,
+        to: end,
+    };
+    // Backwards: where time runs out, what is missing is what is older.
+    let mut walk = log.walk(&topic, Way::Back, vec![span])?;
     let deadline = Instant::now() + LOOKED_FOR_MAX;
-    let mut next = from;
-    while next < end {
-        let Ok(records) = tokio::time::timeout_at(deadline, reader.next()).await else {
+    while found.len() <= limit || state.is_none() {
+        let Ok(records) = tokio::time::timeout_at(deadline, walk.next()).await else {
             break;
         };
-        for record in records? {
-            next = record.offset + 1;
-            if record.offset < end && record.headers.text(header::ROOM_ID) == Some(room.as_str()) {
-                found.push(record);
+        let records = records?;
+        if records.is_empty() {
+            reached = from;
+            break;
+        }
+        for record in records {
+            reached = record.offset;
+            if record.headers.text(header::ROOM_ID) == Some(room.as_str()) {
+                state = state.or_else(|| state_of(&record));
+                if found.len() <= limit {
+                    found.push(record);
+                }
             }
         }
-        for (_, _, passed) in reader.passed() {
-            next = next.max(passed);
-        }
     }
-    let cut = found.len().saturating_sub(limit);
-    let page = &found[cut..];
-    let older = match (cut, page.first()) {
-        (1.., Some(first)) => Some(first.offset),
-        _ => Some(from).filter(|from| *from > bounds.earliest),
+    let is_cut = found.len() > limit;
+    found.truncate(limit);
+    let older = match found.last() {
+        Some(last) if is_cut => Some(last.offset),
+        _ => Some(reached).filter(|reached| *reached > bounds.earliest),
     };
     Ok(Timeline {
-        entries: page.iter().rev().filter_map(entry_of).collect(),
+        entries: found.iter().filter_map(entry_of).collect(),
         older,
-        state: found.iter().rev().find_map(state_of),
+        state,
     })
 }
 
