@@ -33,7 +33,7 @@ pub use keeper::{Keeper, OwnerRow, Positions, Readers};
 pub use lags::LagHistory;
 pub use log::{LogEntries, LogEntry};
 pub use me::Operator;
-pub use money::{Audit, AuditState, Auditor, LastAudit, Money, Percent, money};
+pub use money::{Audit, AuditState, Auditor, LastAudit, LastMoney, Money, Percent, money};
 pub use rooms::{OperatorRoom, RoomDetails, details as room_details};
 pub use settings::{Kind, KnownSetting, MaintenanceState, Setting, SettingError, Settings};
 pub use settings_api::SettingList;
@@ -83,6 +83,8 @@ pub struct ConsoleParts {
     pub auditor: Auditor,
     /// What that found.
     pub last_audit: LastAudit,
+    /// Where the money was.
+    pub last_money: LastMoney,
     /// The games of this server.
     pub games: Arc<Games>,
     /// Checks access tokens.

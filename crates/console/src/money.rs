@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -123,6 +125,29 @@ fn house_kind(account: &str) -> &str {
 
 /// Hears how many percent of an audit are done.
 pub type Percent = Arc<dyn Fn(u8) + Send + Sync>;
+
+/// Where the money was when it was looked at last: that reads every transfer, and so takes no more than a small part of the
+/// time, however many ask.
+#[derive(Clone, Default)]
+pub struct LastMoney(Arc<AsyncMutex<Option<(Money, Instant)>>>);
+
+/// For how many times as long as it took to read it is told again.
+const TOLD_AGAIN: u32 = 20;
+
+impl LastMoney {
+    async fn get<E>(&self, read: impl Future<Output = Result<Money, E>>) -> Result<Money, E> {
+        let mut last = self.0.lock().await;
+        let begun = Instant::now();
+        match &*last {
+            Some((money, until)) if begun < *until => return Ok(money.clone()),
+            _ => {}
+        }
+        let money = read.await?;
+        let until = Instant::now() + begun.elapsed() * TOLD_AGAIN;
+        *last = Some((money.clone(), until));
+        Ok(money)
+    }
+}
 
 /// Audits once, and tells what was found: `checks`, `totals` and whether it is `clean`.
 pub type Auditor = Arc<
@@ -318,8 +343,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 
 async fn read_money(_: Admin, State(console): State<Console>) -> Result<Json<Money>, Problem> {
     let now = (console.clock)();
-    let money = money(&*console.overview, &*console.reads, now).await?;
-    Ok(Json(money))
+    let read = money(&*console.overview, &*console.reads, now);
+    Ok(Json(console.last_money.get(read).await?))
 }
 
 async fn last_audit(_: Admin, State(console): State<Console>) -> Json<Audit> {
@@ -376,5 +401,30 @@ mod tests {
         running.unwrap().end(Ok(json!({ "clean": true })));
         assert_eq!(last.0.lock().state, AuditState::Done);
         assert_eq!(last.0.lock().is_clean, Some(true));
+    }
+
+    #[tokio::test]
+    async fn the_money_is_not_looked_at_again_before_its_time() {
+        let of = |currency: &str| Money {
+            accounts: Vec::new(),
+            difference_cents: 0,
+            currency: currency.to_owned(),
+            is_test_money: false,
+            moved_today: Vec::new(),
+        };
+        let last = LastMoney::default();
+        let read = async |currency: &str| {
+            let read = async { Ok::<_, StoreError>(of(currency)) };
+            last.get(read).await.unwrap().currency
+        };
+        let now = Instant::now();
+        *last.0.lock().await = Some((of("kept"), now + std::time::Duration::from_secs(3_600)));
+        assert_eq!(read("new").await, "kept");
+        *last.0.lock().await = Some((of("kept"), now));
+        assert_eq!(read("new").await, "new");
+        let failing = async { Err::<Money, _>(StoreError::Closed) };
+        *last.0.lock().await = None;
+        last.get(failing).await.unwrap_err();
+        assert_eq!(read("newest").await, "newest");
     }
 }

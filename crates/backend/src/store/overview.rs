@@ -112,6 +112,40 @@ pub struct Totals {
     pub moved: Vec<(String, u64, Cents)>,
 }
 
+/// One statement, and so one instant of the books, for both stores: rows of [`Totals::of`]. `kind` is the SQL of what an
+/// `account`'s name begins with; `$1` and `$2` are the first transfer that is looked at, and the instant since when.
+pub(super) fn totals_sql(kind: &str) -> String {
+    format!(
+        "SELECT 0, {kind}, count(*) FILTER (WHERE balance > 0), CAST(sum(balance) AS bigint)
+         FROM account_balance GROUP BY 2
+         UNION ALL SELECT 1, account, CAST(0 AS bigint), CAST(sum(cents) AS bigint) FROM (
+             SELECT to_account AS account, sum(amount_cents) AS cents FROM ledger_transfer
+             WHERE to_account IN ({HOUSE}) GROUP BY to_account
+             UNION ALL SELECT from_account, -sum(amount_cents) FROM ledger_transfer
+             WHERE from_account IN ({HOUSE}) GROUP BY from_account) AS house
+         GROUP BY account
+         UNION ALL SELECT 2, 'receivable', CAST(0 AS bigint), -CAST(coalesce(sum(owed_cents), 0) AS bigint) FROM wallet
+         UNION ALL SELECT 3, kind, count(*), CAST(sum(amount_cents) AS bigint) FROM ledger_transfer
+         WHERE id >= $1 AND at_ms >= $2 GROUP BY kind"
+    )
+}
+
+impl Totals {
+    /// Of the rows of [`totals_sql`].
+    pub(super) fn of(mut rows: Vec<(i32, String, u64, Cents)>) -> Totals {
+        rows.sort();
+        let mut totals = Totals::default();
+        for (part, name, count, sum) in rows {
+            match part {
+                0 => totals.balances.push((name, count, sum)),
+                1 | 2 => totals.house.push((name, sum)),
+                _ => totals.moved.push((name, count, sum)),
+            }
+        }
+        totals
+    }
+}
+
 /// The batch that decided a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecidedIn {
@@ -122,7 +156,7 @@ pub struct DecidedIn {
 }
 
 /// Accounts of the house whose balance is what their transfers come to.
-pub(super) const HOUSE: &str = "'house/rake', 'stripe/clearing', 'test/clearing', 'demo/mint'";
+const HOUSE: &str = "'house/rake', 'stripe/clearing', 'test/clearing', 'demo/mint'";
 
 /// What a [`TransferRow`] is read from, in its order.
 pub(super) const TRANSFER: &str =
@@ -190,7 +224,7 @@ pub trait Overview: Send + Sync + 'static {
     /// A user's sign-ins that can be renewed at this instant, and open sockets.
     async fn sessions(&self, user: UserId, now: Millis) -> Result<Sessions, StoreError>;
 
-    /// Where the money is, and what moved since an instant.
+    /// Where the money is, and what moved since an instant: all as of one instant.
     async fn totals(&self, since: Millis) -> Result<Totals, StoreError>;
 
     /// The batch that decided a record, which was written at this instant; none where that is not known (any more).

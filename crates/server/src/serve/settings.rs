@@ -26,7 +26,8 @@ use blazing_sun_checkout::secret::Secret;
 use blazing_sun_checkout::stripe::StripeOptions;
 use blazing_sun_checkout::{CheckoutOptions, Pace};
 use blazing_sun_console::{
-    Actions, Auditor, Bans, Closing, Console, ConsoleParts, Keeper, LagHistory, LastAudit, Settings,
+    Actions, Auditor, Bans, Closing, Console, ConsoleParts, Keeper, LagHistory, LastAudit,
+    LastMoney, Settings,
 };
 use blazing_sun_domain::room::RoomLimits;
 use blazing_sun_domain::wallet::DepositRules;
@@ -312,6 +313,7 @@ pub fn console(
         bans,
         auditor,
         last_audit: LastAudit::default(),
+        last_money: LastMoney::default(),
         accounts,
         reads: ground.reads.clone(),
         log: ground.log.clone(),

@@ -5,8 +5,8 @@ use super::pool::PgPool;
 use super::prefetch::{stored, user_of};
 use crate::store::StoreError;
 use crate::store::overview::{
-    DecidedIn, FamilyRow, HOUSE, LISTED, MemberRow, Overview, RoomFilter, RoomRow, Sessions,
-    TRANSFER, Totals, TransferRow,
+    DecidedIn, FamilyRow, LISTED, MemberRow, Overview, RoomFilter, RoomRow, Sessions, TRANSFER,
+    Totals, TransferRow, totals_sql,
 };
 use async_trait::async_trait;
 use blazing_sun_domain::{Account, Cents, Millis, RoomId, UserId};
@@ -62,14 +62,6 @@ fn transfer_of(row: &Row) -> Result<TransferRow, StoreError> {
         batch_no: row.try_get::<_, i64>(9)?.unsigned_abs(),
         at: Millis(row.try_get(10)?),
     })
-}
-
-fn counted(row: &Row) -> Result<(String, u64, Cents), StoreError> {
-    Ok((
-        row.try_get(0)?,
-        row.try_get::<_, i64>(1)?.unsigned_abs(),
-        Cents(row.try_get(2)?),
-    ))
 }
 
 #[async_trait]
@@ -241,36 +233,19 @@ impl Overview for PgOverview {
     }
 
     async fn totals(&self, since: Millis) -> Result<Totals, StoreError> {
-        let sql = format!(
-            "SELECT account, sum(cents)::bigint FROM (
-                 SELECT to_account AS account, sum(amount_cents) AS cents FROM ledger_transfer
-                 WHERE to_account IN ({HOUSE}) GROUP BY to_account
-                 UNION ALL SELECT from_account, -sum(amount_cents) FROM ledger_transfer
-                 WHERE from_account IN ({HOUSE}) GROUP BY from_account) AS house
-             GROUP BY account ORDER BY account"
-        );
-        let rows = self.pool.rows(&sql, &[]).await?;
-        let mut house = rows
-            .iter()
-            .map(|row| Ok((row.try_get(0)?, Cents(row.try_get(1)?))))
-            .collect::<Result<Vec<(String, Cents)>, StoreError>>()?;
-        let owed = "SELECT sum(owed_cents)::bigint FROM wallet";
-        let owed = self.one(owed, &[]).await?.unwrap_or(0);
-        house.push(("receivable".to_owned(), Cents(-owed)));
-        let sql = "SELECT split_part(account, '/', 1), count(*) FILTER (WHERE balance > 0), sum(balance)::bigint
-                   FROM account_balance GROUP BY 1 ORDER BY 1";
-        let rows = self.pool.rows(sql, &[]).await?;
-        let balances = rows.iter().map(counted).collect::<Result<_, _>>()?;
         let first = self.first_transfer_since(since).await?;
-        let sql = "SELECT kind, count(*), sum(amount_cents)::bigint FROM ledger_transfer
-                   WHERE id >= $1 AND at_ms >= $2 GROUP BY kind ORDER BY kind";
-        let rows = self.pool.rows(sql, &[&first, &since.0]).await?;
-        let moved = rows.iter().map(counted).collect::<Result<_, _>>()?;
-        Ok(Totals {
-            balances,
-            house,
-            moved,
-        })
+        let sql = totals_sql("split_part(account, '/', 1)");
+        let rows = self.pool.rows(&sql, &[&first, &since.0]).await?;
+        let row = |row: &Row| {
+            Ok((
+                row.try_get(0)?,
+                row.try_get(1)?,
+                row.try_get::<_, i64>(2)?.unsigned_abs(),
+                Cents(row.try_get(3)?),
+            ))
+        };
+        let rows = rows.iter().map(row).collect::<Result<_, StoreError>>()?;
+        Ok(Totals::of(rows))
     }
 
     async fn decided_in(

@@ -3,8 +3,8 @@
 use super::SqliteAccess;
 use crate::store::StoreError;
 use crate::store::overview::{
-    DecidedIn, FamilyRow, HOUSE, LISTED, MemberRow, Overview, RoomFilter, RoomRow, Sessions,
-    TRANSFER, Totals, TransferRow,
+    DecidedIn, FamilyRow, LISTED, MemberRow, Overview, RoomFilter, RoomRow, Sessions, TRANSFER,
+    Totals, TransferRow, totals_sql,
 };
 use async_trait::async_trait;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
@@ -258,44 +258,18 @@ impl Overview for SqliteOverview {
     async fn totals(&self, since: Millis) -> Result<Totals, StoreError> {
         let read = move |connection: &Connection| {
             let first = first_transfer_since(connection, since)?;
-            let mut house: Vec<(String, Cents)> = {
-                let mut statement = connection.prepare_cached(&format!(
-                    "SELECT account, sum(cents) FROM (
-                         SELECT to_account AS account, sum(amount_cents) AS cents FROM ledger_transfer
-                         WHERE to_account IN ({HOUSE}) GROUP BY to_account
-                         UNION ALL SELECT from_account, -sum(amount_cents) FROM ledger_transfer
-                         WHERE from_account IN ({HOUSE}) GROUP BY from_account)
-                     GROUP BY account ORDER BY account"
-                ))?;
-                let rows = statement.query_map([], |row| Ok((row.get(0)?, Cents(row.get(1)?))))?;
-                rows.collect::<Result<_, _>>()?
-            };
-            let owed = "SELECT coalesce(sum(owed_cents), 0) FROM wallet";
-            let owed: i64 = connection.query_row(owed, [], |row| row.get(0))?;
-            house.push(("receivable".to_owned(), Cents(-owed)));
-            let counted = |row: &Row<'_>| {
+            let sql = totals_sql("substr(account, 1, instr(account, '/') - 1)");
+            let row = |row: &Row<'_>| {
                 Ok((
                     row.get(0)?,
-                    row.get::<_, i64>(1)?.unsigned_abs(),
-                    Cents(row.get(2)?),
+                    row.get(1)?,
+                    row.get::<_, i64>(2)?.unsigned_abs(),
+                    Cents(row.get(3)?),
                 ))
             };
-            let mut balances = connection.prepare_cached(
-                "SELECT substr(account, 1, instr(account, '/') - 1), count(CASE WHEN balance > 0 THEN 1 END),
-                        sum(balance) FROM account_balance GROUP BY 1 ORDER BY 1",
-            )?;
-            let balances = balances.query_map([], counted)?.collect::<Result<_, _>>()?;
-            let mut moved = connection.prepare_cached(
-                "SELECT kind, count(*), sum(amount_cents) FROM ledger_transfer
-                 WHERE id >= ?1 AND at_ms >= ?2 GROUP BY kind ORDER BY kind",
-            )?;
-            let moved = moved.query_map(params![first, since.0], counted)?;
-            let moved = moved.collect::<Result<_, _>>()?;
-            Ok(Totals {
-                balances,
-                house,
-                moved,
-            })
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![first, since.0], row)?;
+            Ok(Totals::of(rows.collect::<Result<_, _>>()?))
         };
         self.access.read(read).await
     }
@@ -375,4 +349,42 @@ fn by_halves(
         }
     }
     Ok(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEES: i64 = 2_000;
+
+    #[tokio::test]
+    async fn totals_are_of_one_instant_while_money_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let overview = SqliteOverview::new(SqliteAccess::standalone(&path).unwrap());
+        let writer = Connection::open(&path).unwrap();
+        let transfer = "INSERT INTO ledger_transfer (key, kind, from_account, to_account, amount_cents, batch_no, at_ms)
+                        VALUES (?1, ?2, ?3, ?4, ?5, 1, 1)";
+        let grant = params!["grant", "demo_grant", "demo/mint", "player/1", FEES];
+        writer.execute(transfer, grant).unwrap();
+        let balance = "INSERT INTO account_balance VALUES ('player/1', ?1)";
+        writer.execute(balance, [FEES]).unwrap();
+        let moving = std::thread::spawn(move || {
+            for number in 0..FEES {
+                let moves = writer.unchecked_transaction().unwrap();
+                let fee = params![number.to_string(), "rake", "player/1", "house/rake", 1];
+                moves.execute(transfer, fee).unwrap();
+                let paid = "UPDATE account_balance SET balance = balance - 1";
+                moves.execute(paid, []).unwrap();
+                moves.commit().unwrap();
+            }
+        });
+        while !moving.is_finished() {
+            let totals = overview.totals(Millis(0)).await.unwrap();
+            let balances = totals.balances.iter().map(|(_, _, sum)| sum.0);
+            let house = totals.house.iter().map(|(_, sum)| sum.0);
+            assert_eq!(balances.chain(house).sum::<i64>(), 0, "{totals:?}");
+        }
+        moving.join().unwrap();
+    }
 }
