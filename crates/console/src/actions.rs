@@ -21,9 +21,9 @@ impl By {
         By(id.to_string())
     }
 
-    /// Somebody at the command line, by their name in the operating system.
-    pub fn command_line(name: &str) -> By {
-        By(format!("cli:{}", plain(name)))
+    /// Somebody at the command line, by the name that they give and the user id that the operating system vouches for.
+    pub fn command_line(name: &str, uid: u32) -> By {
+        By(format!("cli:{} (uid {uid})", plain(name)))
     }
 
     /// As the log has it.
@@ -133,8 +133,10 @@ mod tests {
             };
             rows.into_iter().map(row).collect::<Vec<_>>()
         };
-        let by = By::command_line("ada\n");
-        assert_eq!(by.as_str(), "cli:ada");
+        let by = By::command_line("ada\n", 1000);
+        assert_eq!(by.as_str(), "cli:ada (uid 1000)");
+        let forged = By::command_line(&"root (uid 0) ".repeat(40), 1000);
+        assert!(forged.as_str().ends_with(" (uid 1000)"), "{forged:?}");
         let detail = json!({ "reason": "test" });
         let before = async { Ok::<_, StoreError>(rows().await.len()) };
         let target = Some("room\0-1");

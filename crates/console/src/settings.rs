@@ -393,7 +393,7 @@ mod tests {
         let (settings, taken) = settings(folder.path()).await;
         let from = vec![(Topic::new(SYSTEM_EVENTS), 0, Start::Offset(0))];
         let mut told = settings.log.subscribe(from).unwrap();
-        let by = By::command_line("ada");
+        let by = By::command_line("ada", 1000);
         let change = settings.set(&by, NAME, Some(json!(250)));
         // Dropped once it has begun.
         let answer = tokio::time::timeout(Duration::ZERO, change).await;
@@ -410,7 +410,7 @@ mod tests {
         let (settings, taken) = settings(folder.path()).await;
         settings.catch_up().await.unwrap();
         assert!(taken.lock().is_empty(), "nothing was ever set");
-        let by = By::command_line("ada");
+        let by = By::command_line("ada", 1000);
         let value = json!(250);
         let stored = settings.store(&by, "settings.set", NAME, Some(&value));
         stored.await.unwrap();

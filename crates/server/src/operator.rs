@@ -7,7 +7,7 @@ mod noted;
 mod protocol;
 mod socket;
 
-pub use client::{Target, own_name};
+pub use client::{Target, own};
 pub use noted::{LogOf, noted};
 pub use protocol::{Credentials, Failure, GatewayPosition, Noting, Request};
 pub use socket::{Listener, is_served};

@@ -8,7 +8,7 @@ use crate::audit;
 use crate::cli::RestoreArgs;
 use crate::data_dir::database_in;
 use crate::migrate;
-use crate::operator::own_name;
+use crate::operator::own;
 use crate::place::Place;
 use crate::progress::Progress;
 use crate::serve::CHECKOUT_DATABASE;
@@ -17,7 +17,7 @@ use blazing_sun_backbone::clock;
 use blazing_sun_backend::audit::AuditReport;
 use blazing_sun_backend::store::operators::Outcome;
 use blazing_sun_backend::store::sqlite::{self, SqliteAccess, SqliteOperators};
-use blazing_sun_console::{Actions, By};
+use blazing_sun_console::Actions;
 use blazing_sun_domain::Games;
 use serde_json::json;
 use std::path::Path;
@@ -70,7 +70,7 @@ async fn audited(
     let append = async |detail, outcome| {
         let access = SqliteAccess::standalone(&database_in(staging))?;
         let actions = Actions::new(Arc::new(SqliteOperators::new(access)), Arc::new(clock::now));
-        let by = By::command_line(&own_name());
+        let by = own();
         let row = actions.entry(&by, ACTION, Some(&into), detail, outcome);
         actions.rows().append(row).await
     };

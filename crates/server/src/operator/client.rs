@@ -99,7 +99,7 @@ impl Target {
         let (engine, accounts, ground) = started
             .await
             .map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
-        let by = By::command_line(&own_name());
+        let by = own();
         let settings = ground.settings(&self.config, &self.games);
         let answer = Operator::new(accounts, &ground, settings, Edge::None)
             .answer(&by, request.clone())
@@ -137,11 +137,16 @@ async fn over<T: DeserializeOwned>(
 }
 
 /// Who runs this program, also where another's rights were taken for it.
-pub fn own_name() -> String {
+fn own_name() -> String {
     let named = ["SUDO_USER", "LOGNAME", "USER"].into_iter();
     let mut named = named.filter_map(|name| std::env::var(name).ok());
     let found = named.find(|name| !name.is_empty());
     found.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()))
+}
+
+/// Who runs this program, for the operators' log.
+pub fn own() -> By {
+    By::command_line(&own_name(), rustix::process::getuid().as_raw())
 }
 
 /// No server, or one that was killed and left its socket.

@@ -1,7 +1,7 @@
 //! Asking a deployment on Kafka and PostgreSQL: no process of it needs to run, but what is money is decided by a
 //! backend, and waited for.
 
-use super::client::own_name;
+use super::client::own;
 use super::protocol::{self, Failure, Request};
 use super::{Edge, Operator};
 use crate::brokers::postgres_options;
@@ -12,7 +12,6 @@ use anyhow::Context;
 use blazing_sun_backbone::credentials::Keys;
 use blazing_sun_backend::accounts::Accounts;
 use blazing_sun_backend::store::postgres::PgPool;
-use blazing_sun_console::By;
 use blazing_sun_domain::Games;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ pub(super) async fn ask<T: DeserializeOwned>(
         reached.map_err(|error| Failure::new("unavailable", format!("{error:#}")))?;
     let settings = ground.settings(config, games);
     let operator = Operator::new(Arc::new(accounts), &ground, settings, Edge::None);
-    let by = By::command_line(&own_name());
+    let by = own();
     let answer = operator.answer(&by, request.clone()).await;
     protocol::read_answer(&protocol::line_of_answer(&answer))
 }

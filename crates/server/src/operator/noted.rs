@@ -1,7 +1,7 @@
 //! What a tool does by itself, beside a server or without one, and its rows in the operators' log.
 
 use super::Target;
-use super::client::own_name;
+use super::client::own;
 use super::protocol::{Noting, Request, Stage};
 use crate::brokers::postgres_options;
 use crate::data_dir::database_in;
@@ -11,7 +11,7 @@ use blazing_sun_backend::store::StoreError;
 use blazing_sun_backend::store::operators::OperatorLog;
 use blazing_sun_backend::store::postgres::{PgOperators, PgPool};
 use blazing_sun_backend::store::sqlite::{SqliteAccess, SqliteOperators};
-use blazing_sun_console::{Actions, By};
+use blazing_sun_console::Actions;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -102,7 +102,7 @@ async fn append_to(
     detail: Value,
 ) -> Result<i64, StoreError> {
     let actions = Actions::new(log.clone(), Arc::new(clock::now));
-    let by = By::command_line(&own_name());
+    let by = own();
     let row = actions.entry(&by, noting.action(), None, detail, stage.into());
     log.append(row).await
 }

@@ -143,7 +143,7 @@ async fn talk(
         };
         let answer = match line.map(|line| protocol::read_request(&line)) {
             Ok(Ok((request, by))) => {
-                let by = By::command_line(&by.unwrap_or_else(|| peer.clone()));
+                let by = By::command_line(by.as_deref().unwrap_or(&peer), uid);
                 operator.answer(&by, request).await
             }
             Ok(Err(failure)) => Err(failure),

@@ -87,7 +87,7 @@ impl World {
     }
 
     async fn decide(&self, id: &str, decision: Decision) -> Result<Decided, DecideError> {
-        let by = By::command_line("ada");
+        let by = By::command_line("ada", 1000);
         decide(&self.log, &self.actions, &by, id, decision).await
     }
 
@@ -146,13 +146,13 @@ async fn a_record_is_appended_once_more_as_it_was_and_never_again() {
     for decision in [Decision::Retry, reason()] {
         let refused = world.decide(&id, decision).await.unwrap_err();
         assert_eq!(refused.code(), "already_decided");
-        assert!(refused.to_string().contains("cli:ada"), "{refused}");
+        assert!(refused.to_string().contains("cli:ada (uid 1000)"), "{refused}");
     }
     let topic = Topic::new(GAMES_COMMANDS);
     assert_eq!(world.log.bounds(&topic).await.unwrap()[1].end, 2);
     let letters = world.letters(None).await;
     assert_eq!(letters[0].state, LetterState::Retried);
-    assert_eq!(letters[0].operator.as_deref(), Some("cli:ada"));
+    assert_eq!(letters[0].operator.as_deref(), Some("cli:ada (uid 1000)"));
     assert_eq!(world.letters(Some(LetterState::Waiting)).await.len(), 0);
 }
 
@@ -182,7 +182,7 @@ async fn rows_go_by_the_letter_that_they_are_about_whatever_clocks_say() {
     world.log.set_now(Millis(1_000_000));
     let id = world.letter(None, "x", b"{}").await;
     // Of one that stood there before the topic was made anew, decided on by a clock that is ahead.
-    let by = By::command_line("ada");
+    let by = By::command_line("ada", 1000);
     let before = json!({ LETTER_AT: 5 });
     let actions = Actions::new(world.operators.clone(), Arc::new(|| Millis(2_000_000)));
     let done = async { Ok::<_, StoreError>(()) };
