@@ -7,6 +7,7 @@ mod verdict;
 
 pub use sockets::{GatewayAnswers, ask_gateways};
 
+use crate::messages::masked;
 use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::log::{EventLog, LogError, Record};
 use blazing_sun_backbone::messages::header;
@@ -414,21 +415,8 @@ fn instant(text: &str) -> Option<Millis> {
 
 /// The fields of a JSON object, but for what is secret or as long as a record.
 fn data_of(bytes: &[u8]) -> Value {
-    let fields = serde_json::from_slice::<Map<String, Value>>(bytes);
+    let fields = serde_json::from_str::<Map<String, Value>>(&masked(bytes));
     let mut fields = fields.unwrap_or_default();
-    for secret in [
-        "password",
-        "password_sealed",
-        "token",
-        "client_seed",
-        "session_url",
-    ] {
-        if let Some(value) = fields.get_mut(secret)
-            && !value.is_null()
-        {
-            *value = "***".into();
-        }
-    }
     fields.remove("original");
     fields.into()
 }

@@ -1,4 +1,4 @@
-//! What is never shown: passwords, in a record and in the original that a dead letter holds.
+//! What is never shown: secrets, in a record and in the original that a dead letter holds.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -7,11 +7,18 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-const PASSWORD: &str = "password";
+/// What a field with a secret is named: whoever reads records would join, sign in, pay or foresee with it.
+const SECRETS: [&str; 5] = [
+    "password",
+    "password_sealed",
+    "token",
+    "client_seed",
+    "session_url",
+];
 /// A dead letter's record, in base64.
 const ORIGINAL: &str = "original";
 const MASK: &str = "***";
-const UNREADABLE: &str = "\"not JSON, and perhaps with a password\"";
+const UNREADABLE: &str = "\"not JSON, and perhaps with what is never shown\"";
 
 /// Whether something must be masked.
 #[derive(PartialEq)]
@@ -40,7 +47,7 @@ pub fn masked(payload: &[u8]) -> Cow<'_, str> {
 fn search(payload: &[u8]) -> Holds {
     let has = |needle: &str| memchr::memmem::find(payload, needle.as_bytes()).is_some();
     // A key can also be written with escapes.
-    if !has(PASSWORD) && !has(ORIGINAL) && !has("\\u") {
+    if !SECRETS.into_iter().any(has) && !has(ORIGINAL) && !has("\\u") {
         return Holds::Nothing;
     }
     let mut json = serde_json::Deserializer::from_slice(payload);
@@ -63,7 +70,7 @@ fn mask(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 let is_secret = match (name.as_str(), &*value) {
-                    (PASSWORD, value) => !value.is_null(),
+                    (name, value) if SECRETS.contains(&name) => !value.is_null(),
                     (ORIGINAL, Value::String(text)) => is_secret_original(text),
                     _ => false,
                 };
@@ -134,7 +141,9 @@ impl<'de> Visitor<'de> for Search {
         let mut found = false;
         while let Some(name) = fields.next_key::<String>()? {
             found |= match name.as_str() {
-                PASSWORD => fields.next_value::<Option<IgnoredAny>>()?.is_some(),
+                name if SECRETS.contains(&name) => {
+                    fields.next_value::<Option<IgnoredAny>>()?.is_some()
+                }
                 name => fields.next_value_seed(Search {
                     is_original: name == ORIGINAL,
                 })?,
@@ -163,6 +172,10 @@ mod tests {
             r#"{"password":"secret","x":"\ud800"}"#,
             r#"{"x":{"password":"secret","password":null}}"#,
             r#"{"x":{"password":"secret"},"x":1}"#,
+            r#"{"payload":{"password_sealed":"secret"}}"#,
+            r#"{"payload":{"client_seed":"secret"}}"#,
+            r#"{"payload":[{"session_url":"secret"}]}"#,
+            r#"{"to\u006ben":"secret"}"#,
             r#"{"original":{"password":"secret","password":null}}"#,
         ] {
             let text = masked(payload.as_bytes());
@@ -174,7 +187,7 @@ mod tests {
     #[test]
     fn what_holds_no_password_stays_as_it_is() {
         for payload in [
-            r#"{"password_sealed":"k1.abc","content":"my password"}"#,
+            r#"{"password_set":"k1.abc","content":"my password"}"#,
             r#"{"z":1.50,"password":null,"a":"\u0041"}"#,
             r#"{"original":"no base64, password","a":1}"#,
             "not JSON",
