@@ -135,3 +135,71 @@ fn entry_of(record: &Record) -> Option<TimelineEntry> {
         summary: payload[..end.map_or(payload.len(), |(at, _)| at)].to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blazing_sun_backbone::envelope::{Actor, Audience, PRODUCER_BACKEND};
+    use blazing_sun_backbone::log::memory::MemoryLog;
+    use blazing_sun_backbone::log::{HeadersBuilder, NewRecord};
+    use blazing_sun_backbone::topics::TopicSpec;
+    use serde_json::value::RawValue;
+
+    fn event(room: &RoomId, name: &str, seq: u64) -> NewRecord {
+        let event_type = format!("games.event.{name}");
+        let fields = RawValue::from_string(format!(r#"{{"room_seq":{seq}}}"#)).unwrap();
+        let envelope = EventEnvelope {
+            event_id: "e".into(),
+            event_type: event_type.as_str().into(),
+            timestamp: "2026-01-31T20:15:00.000Z".into(),
+            correlation_id: None,
+            producer: PRODUCER_BACKEND.into(),
+            actor: Actor::system(),
+            audience: Audience::room(room),
+            payload: &fields,
+        };
+        let mut headers = HeadersBuilder::default();
+        headers
+            .push(header::EVENT_TYPE, &event_type)
+            .push(header::AUDIENCE, "room")
+            .push(header::ROOM_ID, room.as_str())
+            .push(header::ROOM_SEQ, seq.to_string());
+        NewRecord {
+            topic: Topic::new(GAMES_EVENTS),
+            partition: Some(0),
+            key: room.as_str().to_owned().into(),
+            headers: headers.build(),
+            payload: envelope.to_bytes().into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_newest_come_first_and_every_page_goes_on_where_the_one_before_ended() {
+        let log: &dyn EventLog = &MemoryLog::default();
+        let topic = TopicSpec {
+            name: GAMES_EVENTS.to_owned(),
+            partitions: 1,
+            retention_ms: -1,
+        };
+        log.ensure_topics(&[topic]).await.unwrap();
+        let [room, other] = ["room", "other"].map(|id| id.parse::<RoomId>().unwrap());
+        let mut records = vec![event(&room, "game.state", 0)];
+        for seq in 1..=5 {
+            records.extend((0..400).map(|seq| event(&other, "game.state", seq)));
+            records.push(event(&room, "moved", seq));
+        }
+        log.append_and_wait(records).await.unwrap();
+        let (mut before, mut seen) = (None, Vec::new());
+        loop {
+            let page = timeline(log, &room, before, 2).await.unwrap();
+            assert!(page.entries.len() <= 2);
+            assert_eq!(page.state.unwrap()["room_seq"], 0);
+            seen.extend(page.entries.into_iter().filter_map(|entry| entry.room_seq));
+            before = page.older;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, [5, 4, 3, 2, 1, 0]);
+    }
+}

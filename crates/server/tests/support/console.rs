@@ -144,7 +144,13 @@ pub async fn a_game_is_seen_and_closed(
         .ok(&format!("trace/{}", text(&rolled["event_id"])))
         .await;
     assert_eq!(of_event["correlation_id"], roll.to_string());
-    assert_eq!(of_event["steps"], applied["steps"]);
+    // When an event reached its last socket may be told later than that it has.
+    let before_sockets = |trace: &Value| {
+        let steps = trace["steps"].as_array().expect("steps").iter();
+        let steps = steps.filter(|step| step["what"] != "socket");
+        steps.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(before_sockets(&of_event), before_sockets(&applied));
     let unknown = console.ok(&format!("trace/{}", Uuid::now_v7())).await;
     assert!(text(&unknown["verdict"]).starts_with("not in the topics"));
     assert_eq!(console.get("trace/x").await.0, 400);
@@ -227,8 +233,8 @@ pub async fn a_game_is_seen_and_closed(
         .rev()
         .map(|it| text(&it["outcome"]))
         .collect();
-    // Refused for its reason, done, and done once more.
-    let wanted = ["asked", "failed", "asked", "done", "asked", "done"];
+    // Done, and done once more; what had no reason is not there.
+    let wanted = ["asked", "done", "asked", "done"];
     assert_eq!(outcomes, wanted, "{log:#}");
     room
 }

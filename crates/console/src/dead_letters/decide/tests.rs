@@ -146,7 +146,10 @@ async fn a_record_is_appended_once_more_as_it_was_and_never_again() {
     for decision in [Decision::Retry, reason()] {
         let refused = world.decide(&id, decision).await.unwrap_err();
         assert_eq!(refused.code(), "already_decided");
-        assert!(refused.to_string().contains("cli:ada (uid 1000)"), "{refused}");
+        assert!(
+            refused.to_string().contains("cli:ada (uid 1000)"),
+            "{refused}"
+        );
     }
     let topic = Topic::new(GAMES_COMMANDS);
     assert_eq!(world.log.bounds(&topic).await.unwrap()[1].end, 2);
