@@ -278,11 +278,11 @@ async fn statement(
         .overview
         .transfers_of_player(user, before, limit + 1)
         .await?;
-    let (rows, next_cursor) = query::cut(rows, limit, |row| row.position);
+    let (rows, next_cursor) = query::cut(rows, limit, |(row, _)| row.position);
     let account = Account::Player(user).to_string();
     let entries = rows
         .into_iter()
-        .map(|row| StatementEntry::of(row, &account));
+        .map(|(row, balance)| StatementEntry::of(row, balance, &account));
     Ok(Json(Statement {
         entries: entries.collect(),
         next_cursor,

@@ -130,6 +130,37 @@ pub(super) fn totals_sql(kind: &str) -> String {
     )
 }
 
+/// Changes of a player's balance for both stores: a [`TransferRow`], and the balance after the first of them, which is
+/// today's less what came later. `$1` to `$4` are the user, the place before which, the account, and how many.
+pub(super) fn statement_sql() -> String {
+    let is_own = "user_id = $1 AND (to_account = $3 OR from_account = $3)";
+    format!(
+        "SELECT page.*,
+             coalesce((SELECT balance FROM account_balance WHERE account = $3), 0)
+             - CAST(coalesce((SELECT sum(CASE to_account WHEN $3 THEN amount_cents ELSE -amount_cents END)
+                              FROM ledger_transfer WHERE {is_own} AND id >= $2), 0) AS bigint)
+         FROM (SELECT {TRANSFER} WHERE {is_own} AND id < $2 ORDER BY id DESC LIMIT $4) AS page
+         ORDER BY page.id DESC"
+    )
+}
+
+/// The rows of [`statement_sql`], each with the balance after it.
+pub(super) fn with_balances(
+    rows: Vec<(TransferRow, Cents)>,
+    account: &str,
+) -> Vec<(TransferRow, Cents)> {
+    let mut balance = rows.first().map_or(Cents::ZERO, |(_, newest)| *newest);
+    let after = |(row, _): (TransferRow, Cents)| {
+        let after = balance;
+        balance = match row.to == account {
+            true => balance - row.amount,
+            false => balance + row.amount,
+        };
+        (row, after)
+    };
+    rows.into_iter().map(after).collect()
+}
+
 impl Totals {
     /// Of the rows of [`totals_sql`].
     pub(super) fn of(mut rows: Vec<(i32, String, u64, Cents)>) -> Totals {
@@ -198,13 +229,14 @@ pub trait Overview: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<TransferRow>, StoreError>;
 
-    /// The newest `limit` changes of a player's balance, newest first; of those before a place, if given.
+    /// The newest `limit` changes of a player's balance, newest first, each with the balance after it; of those before a
+    /// place, if given.
     async fn transfers_of_player(
         &self,
         user: UserId,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<TransferRow>, StoreError>;
+    ) -> Result<Vec<(TransferRow, Cents)>, StoreError>;
 
     /// Transfers of a room or a user that follow from a command, in order; at most `limit`.
     async fn transfers_after(

@@ -178,6 +178,8 @@ pub struct StatementEntry {
     pub kind: String,
     /// Above 0 what came in, below 0 what went out.
     pub amount_cents: Cents,
+    /// The balance after it.
+    pub balance_cents: Cents,
     /// The transfer's own key.
     pub key: String,
     /// The room, where one is concerned.
@@ -187,7 +189,7 @@ pub struct StatementEntry {
 }
 
 impl StatementEntry {
-    pub(super) fn of(row: TransferRow, account: &str) -> StatementEntry {
+    pub(super) fn of(row: TransferRow, balance: Cents, account: &str) -> StatementEntry {
         let is_in = row.to == account;
         StatementEntry {
             at: row.at.to_string(),
@@ -197,6 +199,7 @@ impl StatementEntry {
             } else {
                 Cents(-row.amount.0)
             },
+            balance_cents: balance,
             key: row.key,
             room_id: row.room_id,
             correlation_id: row.correlation_id,
@@ -321,6 +324,7 @@ pub(super) fn example_statement() -> Statement {
             at: "2026-01-31T20:15:00.000Z".to_owned(),
             kind: "prize".to_owned(),
             amount_cents: Cents(1_600),
+            balance_cents: Cents(5_600),
             key: format!("prize/{COMMAND}/{}", example_user()),
             room_id: Some(COMMAND.to_owned()),
             correlation_id: Some(COMMAND.to_owned()),

@@ -278,6 +278,8 @@ pub async fn a_player_is_seen_and_changed(console: &Console, player: &Guest) {
     assert_eq!(statement["entries"][0]["kind"], "credit");
     assert_eq!(statement["entries"][0]["amount_cents"], 250);
     assert_eq!(
+    let balance = player.balance_cents + 250;
+    assert_eq!(statement["entries"][0]["balance_cents"], balance);
         statement["entries"][0]["correlation_id"],
         credit["command_id"]
     );

@@ -119,6 +119,7 @@ export class PlayerPage extends Page {
           draw: ({ amount_cents }) => `${amount_cents > 0 ? "+" : ""}${money(amount_cents, this.currency)}`,
           isNumber: true,
         },
+        { name: text.player.balance, draw: ({ balance_cents }) => money(balance_cents, this.currency), isNumber: true },
         { name: text.room.title, draw: ({ room_id }) => roomLink(room_id) },
         { name: text.nav.trace, draw: ({ correlation_id }) => traceLink(correlation_id) },
       ],

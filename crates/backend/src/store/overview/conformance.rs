@@ -158,12 +158,22 @@ fn money_is_found_and_summed_up<T: Subject>(subject: &T) {
             .map(|row| format!("{}={}", row.kind, row.amount));
         rows.collect::<Vec<_>>().join(" ")
     };
-    let of_player = overview.transfers_of_player(user(PLAYER), None, 2);
-    let of_player = runtime.block_on(of_player).unwrap();
-    assert_eq!(kinds(&of_player), "fee=15 fee=60");
-    let before = Some(of_player[1].position);
-    let rest = overview.transfers_of_player(user(PLAYER), before, 2);
-    assert_eq!(kinds(&runtime.block_on(rest).unwrap()), "demo_grant=100");
+    let page = |before| {
+        let page = overview.transfers_of_player(user(PLAYER), before, 2);
+        let rows = runtime.block_on(page).unwrap();
+        let (rows, balances): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        (kinds(&rows), balances, rows.last().map(|row| row.position))
+    };
+    let (newest, balances, before) = page(None);
+    assert_eq!(
+        (newest.as_str(), balances),
+        ("fee=15 fee=60", vec![Cents(25), Cents(40)])
+    );
+    let (rest, balances, _) = page(before);
+    assert_eq!(
+        (rest.as_str(), balances),
+        ("demo_grant=100", vec![Cents(100)])
+    );
     let room_a = room("a");
     let of_room = overview.transfers_of_room(&room_a, None, 10);
     let of_room = runtime.block_on(of_room).unwrap();

@@ -6,7 +6,7 @@ use super::prefetch::{stored, user_of};
 use crate::store::StoreError;
 use crate::store::overview::{
     DecidedIn, FamilyRow, LISTED, MemberRow, Overview, RoomFilter, RoomRow, Sessions, TRANSFER,
-    Totals, TransferRow, totals_sql,
+    Totals, TransferRow, statement_sql, totals_sql, with_balances,
 };
 use async_trait::async_trait;
 use blazing_sun_domain::{Account, Cents, Millis, RoomId, UserId};
@@ -151,18 +151,17 @@ impl Overview for PgOverview {
         user: UserId,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<TransferRow>, StoreError> {
+    ) -> Result<Vec<(TransferRow, Cents)>, StoreError> {
         let account = Account::Player(user).to_string();
-        let sql = format!(
-            "SELECT {TRANSFER} WHERE user_id = $1 AND id < $2 AND (to_account = $3 OR from_account = $3)
-             ORDER BY id DESC LIMIT $4"
-        );
+        let sql = statement_sql();
         let (before, limit) = (before.unwrap_or(i64::MAX), i64::from(limit));
         let rows = self
             .pool
             .rows(&sql, &[&stored(&user), &before, &account, &limit])
             .await?;
-        rows.iter().map(transfer_of).collect()
+        let row = |row: &Row| Ok((transfer_of(row)?, Cents(row.try_get(11)?)));
+        let rows = rows.iter().map(row).collect::<Result<_, StoreError>>()?;
+        Ok(with_balances(rows, &account))
     }
 
     async fn transfers_after(

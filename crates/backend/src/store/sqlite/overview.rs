@@ -4,7 +4,7 @@ use super::SqliteAccess;
 use crate::store::StoreError;
 use crate::store::overview::{
     DecidedIn, FamilyRow, LISTED, MemberRow, Overview, RoomFilter, RoomRow, Sessions, TRANSFER,
-    Totals, TransferRow, totals_sql,
+    Totals, TransferRow, statement_sql, totals_sql, with_balances,
 };
 use async_trait::async_trait;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
@@ -163,17 +163,17 @@ impl Overview for SqliteOverview {
         user: UserId,
         before: Option<i64>,
         limit: u32,
-    ) -> Result<Vec<TransferRow>, StoreError> {
+    ) -> Result<Vec<(TransferRow, Cents)>, StoreError> {
         let account = Account::Player(user).to_string();
         let read = move |connection: &Connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {TRANSFER} WHERE user_id = ?1 AND id < ?2 AND (to_account = ?3 OR from_account = ?3)
-                 ORDER BY id DESC LIMIT ?4"
-            ))?;
+            // By their numbers, where `$` would be names, numbered as they come.
+            let sql = statement_sql().replace('$', "?");
+            let mut statement = connection.prepare_cached(&sql)?;
             let before = before.unwrap_or(i64::MAX);
             let given = params![user.get() as i64, before, account, limit];
-            let rows = statement.query_map(given, transfer_of)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let row = |row: &Row<'_>| Ok((transfer_of(row)?, Cents(row.get(11)?)));
+            let rows = statement.query_map(given, row)?;
+            Ok(with_balances(rows.collect::<Result<_, _>>()?, &account))
         };
         self.access.read(read).await
     }
