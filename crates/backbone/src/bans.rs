@@ -1,5 +1,5 @@
 //! What every process that checks access tokens is told on `system.events`: who may not sign in any more, for a token
-//! that was given before is good for minutes yet, which keys are in use, and what operators have set. It stays there, for processes that start
+//! that was given before is good for minutes yet, whose sign-ins have ended, which keys are in use, and what operators have set. It stays there, for processes that start
 //! within that time.
 
 use crate::clock;
@@ -21,6 +21,8 @@ use uuid::Uuid;
 
 /// The event's type.
 pub const ACCOUNT_BANNED: &str = "system.event.account_banned";
+/// The same of sign-ins that have ended.
+pub const SIGNED_OUT: &str = "system.event.signed_out";
 /// The same of keys.
 pub const KEYS_IN_USE: &str = "system.event.keys_in_use";
 
@@ -29,6 +31,8 @@ pub const KEYS_IN_USE: &str = "system.event.keys_in_use";
 pub enum Told {
     /// Whether a user is banned.
     Ban(UserId, bool),
+    /// All of a user's sign-ins have ended.
+    SignedOut(UserId),
     /// What backends use. Of several the last one counts.
     Keys(KeysInUse),
     /// What operators have set.
@@ -44,6 +48,13 @@ pub struct AccountBanned {
     pub is_banned: bool,
 }
 
+/// An operator has ended all sign-ins of a user: sockets close, and an access token is good until it expires.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SignedOut {
+    /// Who.
+    pub user_id: UserId,
+}
+
 /// How long it is waited after the log has failed.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
@@ -55,6 +66,12 @@ pub fn record(user: UserId, is_banned: bool) -> NewRecord {
     };
     let payload = typed_payload("account_banned", &banned);
     event(ACCOUNT_BANNED, &user.to_string(), payload)
+}
+
+/// Says that all sign-ins of a user have ended.
+pub fn signed_out_record(user: UserId) -> NewRecord {
+    let payload = typed_payload("signed_out", &SignedOut { user_id: user });
+    event(SIGNED_OUT, &user.to_string(), payload)
 }
 
 /// Says which keys a backend uses.
@@ -114,7 +131,7 @@ fn said(event_type: &str, key: &str, payload: String, audience: Audience<'_>) ->
 /// What a record tells, if it does.
 pub fn read(record: &Record) -> Option<Told> {
     let is_known = |found: &[u8]| {
-        [ACCOUNT_BANNED, KEYS_IN_USE, LIVE_SETTINGS]
+        [ACCOUNT_BANNED, SIGNED_OUT, KEYS_IN_USE, LIVE_SETTINGS]
             .iter()
             .any(|known| found == known.as_bytes())
     };
@@ -128,6 +145,10 @@ pub fn read(record: &Record) -> Option<Told> {
             let fields = Fields::of(envelope.payload).ok()?;
             let user = fields.required("user_id").ok()?;
             Some(Told::Ban(user, fields.required("is_banned").ok()?))
+        }
+        SIGNED_OUT => {
+            let fields = Fields::of(envelope.payload).ok()?;
+            Some(Told::SignedOut(fields.required("user_id").ok()?))
         }
         KEYS_IN_USE => serde_json::from_str(envelope.payload.get())
             .ok()
@@ -269,6 +290,7 @@ mod tests {
             record(user(7), true),
             foreign,
             keys_record(&keys),
+            signed_out_record(user(9)),
             record(user(8), true),
         ];
         log.append_and_wait(before).await.unwrap();
@@ -277,7 +299,8 @@ mod tests {
         let bans = bans.await.unwrap();
         heard.sort_unstable_by_key(|told| format!("{told:?}"));
         let ban = |id| Told::Ban(user(id), true);
-        assert_eq!(heard, [ban(7), ban(8), Told::Keys(keys)]);
+        let signed_out = Told::SignedOut(user(9));
+        assert_eq!(heard, [ban(7), ban(8), Told::Keys(keys), signed_out]);
 
         let (sender, receiver) = mpsc::channel();
         let following = tokio::spawn(bans.follow(move |told| sender.send(told).unwrap()));

@@ -1,4 +1,4 @@
-//! Who may not sign in: stored, and told to what serves players here.
+//! Who may not sign in, and whose sign-ins end: stored, and told to what serves players here.
 
 use blazing_sun_backend::accounts::{Accounts, OperatorError, Profile, UserRef};
 use blazing_sun_backend::store::StoreError;
@@ -6,7 +6,7 @@ use blazing_sun_domain::UserId;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// What serves players in this process, if anything does. Others hear of bans over the topics.
+/// What serves players in this process, if anything does. Others hear of it over the topics.
 pub trait Edge: Send + Sync + 'static {
     /// Refuses the user's tokens and ends their connections.
     fn shut_out(&self, user: UserId);
@@ -27,7 +27,7 @@ impl Edge for NoEdge {
     fn close(&self, _: UserId) {}
 }
 
-/// Bans users and lifts bans.
+/// Bans users, lifts bans, and ends sign-ins.
 #[derive(Clone)]
 pub struct Bans {
     accounts: Arc<Accounts>,
@@ -71,5 +71,14 @@ impl Bans {
             set.await
         });
         set.await.unwrap_or(Err(StoreError::Closed.into()))
+    }
+    /// Ends all of a user's sign-ins: once begun it is done, also where nobody waits for it any more.
+    pub async fn sign_out(&self, who: &UserRef) -> Result<Profile, OperatorError> {
+        let (own, who) = (self.clone(), who.clone());
+        let ended = tokio::spawn(async move {
+            let stored = |user| own.edge.close(user);
+            own.accounts.sign_out(&who, stored).await
+        });
+        ended.await.unwrap_or(Err(StoreError::Closed.into()))
     }
 }

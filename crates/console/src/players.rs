@@ -127,7 +127,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             post("/api/v1/admin/players/{user_id}/sign-out", "signOutPlayer")
                 .says(
                     "End all of a player's sign-ins",
-                    "An access token is good for 15 minutes at most after that.",
+                    "Sockets close at once; an access token is good for 15 minutes at most after that.",
                 )
                 .answers(Answer::json(
                     200,
@@ -364,12 +364,8 @@ async fn sign_out_player(
     Path(id): Path<String>,
 ) -> Result<Json<PlayerSignedOut>, Problem> {
     let user = one(&console, &id).await?.user_id;
-    let sign_out = async {
-        let ended = console.accounts.logout_everywhere(user).await;
-        ended.map_err(OperatorError::Password)?;
-        console.bans.edge().close(user);
-        Ok(())
-    };
+    let who = UserRef::Id(user);
+    let sign_out = console.bans.sign_out(&who);
     act(&console, &admin, "user.sign_out", user, json!({}), sign_out).await?;
     Ok(Json(PlayerSignedOut { user_id: user }))
 }

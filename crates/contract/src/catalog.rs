@@ -4,7 +4,9 @@ use crate::examples::{self, Examples};
 use crate::games;
 use crate::records::{self, Record, RecordHeaders};
 use crate::schema::{self, Definitions};
-use blazing_sun_backbone::bans::{ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE};
+use blazing_sun_backbone::bans::{
+    ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE, SIGNED_OUT, SignedOut,
+};
 use blazing_sun_backbone::credentials::KeysInUse;
 use blazing_sun_backbone::deliveries::{
     DELIVERIES_ASKED, DELIVERIES_TOLD, DeliveriesAsked, DeliveriesTold,
@@ -426,6 +428,7 @@ fn between(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
             UserConnection::json_schema(generator),
         ),
         (ACCOUNT_BANNED, AccountBanned::json_schema(generator)),
+        (SIGNED_OUT, SignedOut::json_schema(generator)),
         (KEYS_IN_USE, KeysInUse::json_schema(generator)),
         (LIVE_SETTINGS, LiveSet::json_schema(generator)),
         (DELIVERIES_ASKED, DeliveriesAsked::json_schema(generator)),

@@ -2,7 +2,9 @@
 //! that takes them, as a test shows.
 
 use crate::catalog::{Flow, Message};
-use blazing_sun_backbone::bans::{ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE};
+use blazing_sun_backbone::bans::{
+    ACCOUNT_BANNED, AccountBanned, KEYS_IN_USE, SIGNED_OUT, SignedOut,
+};
 use blazing_sun_backbone::credentials::{KeysInUse, NamedKey};
 use blazing_sun_backbone::deliveries::{
     DELIVERIES_ASKED, DELIVERIES_TOLD, Delivered, DeliveriesAsked, DeliveriesTold, RecordPlace,
@@ -458,6 +460,7 @@ fn between() -> Vec<(&'static str, Value)> {
                 is_banned: true,
             }),
         ),
+        (SIGNED_OUT, value(&SignedOut { user_id: user(123) })),
         (
             KEYS_IN_USE,
             value(&KeysInUse {

@@ -107,12 +107,10 @@ impl Control {
         Some(lag.collect())
     }
 
-    /// Closes all of a user's connections to the gateway.
-    pub fn close_user(&self, user: UserId) {
-        self.0
-            .tables
-            .lock()
-            .close_user(user, Closing::policy("banned"));
+    /// Closes all of a user's connections to the gateway, and tells them why.
+    pub fn close_user(&self, user: UserId, reason: &'static str) {
+        let closing = Closing::policy(reason);
+        self.0.tables.lock().close_user(user, closing);
     }
 }
 
@@ -217,9 +215,9 @@ impl Gateway {
         self.shared.connections.lock().len()
     }
 
-    /// Closes all of a user's connections to this gateway: the user was banned.
-    pub fn close_user(&self, user: UserId) {
-        self.control().close_user(user);
+    /// Closes all of a user's connections to this gateway, and tells them why.
+    pub fn close_user(&self, user: UserId, reason: &'static str) {
+        self.control().close_user(user, reason);
     }
 
     /// What operators may ask of it, for as long as it is kept.

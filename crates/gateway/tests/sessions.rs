@@ -406,7 +406,7 @@ async fn a_drain_sends_everyone_elsewhere() {
 async fn a_banned_users_connections_are_closed() {
     let world = World::start().await;
     let (mut banned, mut other) = (world.sign_in(1).await, world.sign_in(2).await);
-    world.gateway.close_user("1".parse().unwrap());
+    world.gateway.close_user("1".parse().unwrap(), "banned");
     assert_eq!(banned.closed().await, 1008);
     other.send(json!({"type": "system.heartbeat"})).await;
     assert_eq!(other.next().await["type"], "system.heartbeat_ack");

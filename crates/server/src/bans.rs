@@ -1,4 +1,4 @@
-//! Who may not sign in, which keys backends use, and what operators have set, as every process of a deployment hears of it: from the topics.
+//! Who may not sign in, whose sign-ins have ended, which keys backends use, and what operators have set, as every process of a deployment hears of it: from the topics.
 
 use crate::late_log::Outage;
 use blazing_sun_backbone::bans::{Bans, Told};
@@ -15,6 +15,10 @@ use tokio::task::JoinHandle;
 
 /// Longer than any access token lives, and clocks differ.
 const BACK_MS: i64 = (TOKEN_MINUTES_MAX as i64 + 10) * 60_000;
+/// Why sockets are closed, as they are told.
+pub const BANNED: &str = "banned";
+/// The same.
+pub const SIGNED_OUT: &str = "signed out";
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 
 /// Hears, for as long as it is kept.
@@ -38,7 +42,12 @@ impl Hearing {
             Told::Ban(user, true) => {
                 verifier.forbid(user);
                 if let Some(gateway) = &gateway {
-                    gateway.close_user(user);
+                    gateway.close_user(user, BANNED);
+                }
+            }
+            Told::SignedOut(user) => {
+                if let Some(gateway) = &gateway {
+                    gateway.close_user(user, SIGNED_OUT);
                 }
             }
             Told::Ban(user, false) => verifier.allow(user),

@@ -537,6 +537,11 @@ pub enum UserAction {
         /// An id, an email, or @ and a name
         user: String,
     },
+    /// End all of a user's sign-ins: sockets close at once, an access token is good until it expires
+    SignOut {
+        /// An id, an email, or @ and a name
+        user: String,
+    },
     /// Print an access token, for scripts and load tools
     Token {
         /// An id, an email, or @ and a name

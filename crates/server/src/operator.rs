@@ -171,6 +171,12 @@ impl Operator {
             Request::DiscardDeadLetter { id, reason } => {
                 self.decide(by, id, Decision::Discard(reason)).await
             }
+            Request::SignOut { user } => {
+                let who = self.one(&user).await?;
+                let sign_out = async { told(self.bans.sign_out(&who).await?) };
+                self.act(by, "user.sign_out", Some(&who), json!({}), sign_out)
+                    .await
+            }
             Request::Token { user, minutes } => {
                 let detail = json!({ "minutes": minutes });
                 let who = self.one(&user).await?;
@@ -272,10 +278,13 @@ impl Operator {
 
 impl blazing_sun_console::Edge for Edge {
     fn shut_out(&self, user: UserId) {
-        if let Edge::Here { verifier, .. } = self {
+        if let Edge::Here {
+            verifier, gateway, ..
+        } = self
+        {
             verifier.forbid(user);
+            gateway.close_user(user, crate::bans::BANNED);
         }
-        blazing_sun_console::Edge::close(self, user);
     }
 
     fn let_in(&self, user: UserId) {
@@ -286,7 +295,7 @@ impl blazing_sun_console::Edge for Edge {
 
     fn close(&self, user: UserId) {
         if let Edge::Here { gateway, .. } = self {
-            gateway.close_user(user);
+            gateway.close_user(user, crate::bans::SIGNED_OUT);
         }
     }
 }

@@ -44,6 +44,10 @@ pub async fn run(action: &UserAction, json: bool, target: &Target) -> Result<Str
             let user = user.clone();
             profile_after(Request::Unban { user }, json, target).await
         }
+        UserAction::SignOut { user } => {
+            let user = user.clone();
+            profile_after(Request::SignOut { user }, json, target).await
+        }
         UserAction::Token { user, minutes } => {
             let (user, minutes) = (user.clone(), *minutes);
             let token: OperatorToken = target.ask(&Request::Token { user, minutes }).await?;

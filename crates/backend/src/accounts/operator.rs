@@ -136,7 +136,7 @@ pub enum OperatorError {
     /// The log or the engine was too slow.
     #[error("not applied in time; the same again with --command-id {0} does it at most once")]
     Unavailable(CommandId),
-    /// The ban is stored, and processes that check tokens do not know of it.
+    /// It is stored, and processes that check tokens do not know of it.
     #[error("it is stored, but not every gateway may know: do the same for user {0} again")]
     NotTold(UserId),
     /// The store failed.
@@ -362,6 +362,25 @@ impl Accounts {
             return Err(OperatorError::NotTold(user.id));
         }
         tracing::info!(user.id = %user.id, is_banned, "an operator has set a ban");
+        self.profile(&UserRef::Id(user.id)).await
+    }
+
+    /// Ends all sign-ins of a user: refresh tokens at once, an access token once it expires. `stored` is called as soon as
+    /// that stands; gateways hear of it, and close the user's sockets.
+    pub async fn sign_out(
+        &self,
+        who: &UserRef,
+        stored: impl FnOnce(UserId),
+    ) -> Result<Profile, OperatorError> {
+        let user = self.find(who).await?;
+        self.store.revoke_user(user.id).await?;
+        stored(user.id);
+        let told = vec![bans::signed_out_record(user.id)];
+        if let Err(error) = self.ledger.log.append_and_wait(told).await {
+            tracing::error!(user.id = %user.id, %error, "sign-ins have ended, and that could not be told");
+            return Err(OperatorError::NotTold(user.id));
+        }
+        tracing::info!(user.id = %user.id, "an operator has ended all sign-ins of a user");
         self.profile(&UserRef::Id(user.id)).await
     }
 

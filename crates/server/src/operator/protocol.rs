@@ -100,6 +100,11 @@ pub enum Request {
         /// Whom.
         user: String,
     },
+    /// The end of all of a user's sign-ins.
+    SignOut {
+        /// Whose.
+        user: String,
+    },
     /// How far the gateway has read the event topics; nothing where none runs.
     GatewayPositions,
     /// What the gateway handed to sockets.
@@ -193,6 +198,7 @@ impl Request {
             | Request::ChangeRole { .. }
             | Request::Ban { .. }
             | Request::Unban { .. }
+            | Request::SignOut { .. }
             | Request::GatewayPositions
             | Request::AskGateways { .. }
             | Request::Held

@@ -65,6 +65,6 @@ async fn games_players_and_money_are_seen_and_changed_at_any_backend() {
     assert!(traced.status.success(), "{said}");
     assert!(said.contains("games.event.seed_revealed"), "{said}");
     assert!(said.contains("; sent to 1 socket after "), "{said}");
-    a_player_is_seen_and_changed(&console, &other).await;
+    a_player_is_seen_and_changed(&console, &mut others).await;
     the_books_are_audited(&console).await;
 }

@@ -1,7 +1,7 @@
 //! The console's API as an operator asks it, whatever the server stands on.
 
 use blazing_sun_backbone::rest::{Method, Operation, Place};
-use blazing_sun_harness::{Client, Guest, text, within};
+use blazing_sun_harness::{Client, text, within};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -250,7 +250,8 @@ fn has_room(list: &Value, room: &str) -> bool {
 }
 
 /// A player whom an operator finds, credits, signs out, bans and lets in again.
-pub async fn a_player_is_seen_and_changed(console: &Console, player: &Guest) {
+pub async fn a_player_is_seen_and_changed(console: &Console, socket: &mut Client) {
+    let player = socket.guest.clone();
     let id = &player.user_id;
     let found = console.ok(&format!("players?query={id}")).await;
     assert_eq!(found["players"][0]["user_id"], id.as_str());
@@ -277,9 +278,9 @@ pub async fn a_player_is_seen_and_changed(console: &Console, player: &Guest) {
     let statement = console.ok(&format!("players/{id}/statement?limit=1")).await;
     assert_eq!(statement["entries"][0]["kind"], "credit");
     assert_eq!(statement["entries"][0]["amount_cents"], 250);
-    assert_eq!(
     let balance = player.balance_cents + 250;
     assert_eq!(statement["entries"][0]["balance_cents"], balance);
+    assert_eq!(
         statement["entries"][0]["correlation_id"],
         credit["command_id"]
     );
@@ -304,6 +305,7 @@ pub async fn a_player_is_seen_and_changed(console: &Console, player: &Guest) {
         .await;
     assert_eq!(status, 200);
     assert_eq!(sign_ins(&console.ok(&format!("players/{id}")).await), 0);
+    assert_eq!(socket.closed().await, Some(1008));
 
     let hostile = json!({ "reason": "two\nlines" });
     let (status, refused) = console

@@ -126,7 +126,7 @@ async fn games_players_and_money_are_seen_and_changed() {
         replayed.status.success() && said.ends_with("equal\n"),
         "{said}"
     );
-    a_player_is_seen_and_changed(&console, &other).await;
+    a_player_is_seen_and_changed(&console, &mut others).await;
     the_books_are_audited(&console).await;
 }
 
