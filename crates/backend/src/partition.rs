@@ -12,6 +12,7 @@ mod quarantine;
 mod quick_match;
 mod restore;
 mod rooms;
+mod unloaded;
 mod users;
 mod wallet;
 

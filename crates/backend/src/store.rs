@@ -163,6 +163,28 @@ pub struct QuarantinedRoom {
     pub inputs: String,
 }
 
+/// All that is stored of a room that can not be loaded, and of its money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithheldRoom {
+    /// As it was saved last; none where it never was.
+    pub snapshot: Option<RoomSnapshot>,
+    /// The inputs that the snapshot holds, one JSON object a line.
+    pub saved_inputs: Vec<u8>,
+    /// What came after it.
+    pub kept: QuarantinedRoom,
+    /// Its status in the directory; none where it is not listed.
+    pub listed: Option<String>,
+    /// Who is in it, or has a place to come back to.
+    pub members: Vec<UserId>,
+    /// What moved in it, in order: key, kind, whose money, and how much.
+    pub transfers: Vec<(String, String, Option<UserId>, Cents)>,
+    /// What lies in its escrow.
+    pub escrow: Cents,
+}
+
+/// Games' versions begin at 1.
+pub const UNKNOWN_VERSION: u32 = 0;
+
 /// The inputs of an ended room, from the first on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomArchive {
@@ -174,7 +196,7 @@ pub struct RoomArchive {
     pub game_type: String,
     /// Its name.
     pub room_name: String,
-    /// The game's version when it was played.
+    /// The game's version when it was played; [`UNKNOWN_VERSION`] where none knew it who ended it.
     pub game_version: u32,
     /// The version of the rooms' own rules when it ended.
     pub rules_version: u32,
@@ -390,6 +412,9 @@ pub trait Store {
 
     /// The rooms that could not be loaded.
     fn quarantined_rooms(&mut self) -> Result<Vec<QuarantinedRoom>, StoreError>;
+
+    /// One of these, whole; none where it is no such room.
+    fn withheld_room(&mut self, room: &RoomId) -> Result<Option<WithheldRoom>, StoreError>;
 
     /// The saved answers.
     fn inboxes(&mut self) -> Result<Vec<InboxSnapshot>, StoreError>;

@@ -18,6 +18,8 @@ use uuid::Uuid;
 
 /// How long the room's owner has.
 const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+/// After how long a room's owner that can not load it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(200);
 
@@ -41,9 +43,9 @@ pub enum ClosingError {
     /// There is no such room.
     #[error("there is no room `{0}`")]
     NotFound(RoomId),
-    /// It can not be loaded, and so not be decided.
+    /// It can not be loaded, and what is stored of it and of its money does not agree.
     #[error(
-        "room `{0}` can not be loaded, and so not be closed; what was paid stays in its escrow"
+        "room `{0}` can not be loaded, and its owner has not closed it: its log says why; what was paid stays in escrow"
     )]
     Quarantined(RoomId),
     /// Its owner has not decided it yet.
@@ -91,28 +93,25 @@ impl Closing {
         if self.has_ended(room).await? {
             return Ok(closed(false, None));
         }
-        let row = self.overview.room(room).await?;
-        if row.as_ref().is_some_and(|row| row.quarantined.is_some()) {
-            return Err(ClosingError::Quarantined(room.clone()));
-        }
-        // A room that everybody has left is in no list, and still has its members.
-        if row.is_none() && self.overview.members(room).await?.is_empty() {
+        if !self.is_known(room).await? {
             return Err(ClosingError::NotFound(room.clone()));
         }
-        let command = Uuid::now_v7();
-        let appended = self
-            .log
-            .append_and_wait(vec![self.record(command, room, reason)]);
-        let deadline = Instant::now() + CLOSED_WITHIN;
-        match tokio::time::timeout_at(deadline, appended).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(StoreError::Log(error).into()),
-            Err(_) => return Err(ClosingError::Pending(room.clone())),
-        }
+        let (command, deadline) = (Uuid::now_v7(), Instant::now() + CLOSED_WITHIN);
         let mut wait = LOOK_AGAIN;
+        self.ask(command, room, reason, deadline).await?;
+        let mut ask_again = Instant::now() + ASK_AGAIN;
         while !self.has_ended(room).await? {
-            if Instant::now() >= deadline {
-                return Err(ClosingError::Pending(room.clone()));
+            let now = Instant::now();
+            if now >= ask_again.min(deadline) {
+                let is_withheld = self.overview.quarantined(room).await?.is_some();
+                match (now >= deadline, is_withheld) {
+                    (true, true) => return Err(ClosingError::Quarantined(room.clone())),
+                    (true, false) => return Err(ClosingError::Pending(room.clone())),
+                    // Its owner may not have stored yet what it is closed by.
+                    (false, true) => self.ask(command, room, reason, deadline).await?,
+                    (false, false) => {}
+                }
+                ask_again = now + ASK_AGAIN;
             }
             tokio::time::sleep(wait).await;
             wait = (2 * wait).min(LOOK_AGAIN_MAX);
@@ -121,6 +120,30 @@ impl Closing {
             true => closed(true, Some(command)),
             false => closed(false, None),
         })
+    }
+
+    /// Whether there is such a room that has not ended.
+    async fn is_known(&self, room: &RoomId) -> Result<bool, StoreError> {
+        // A room that everybody has left is in no list, and still has its members.
+        Ok(self.overview.room(room).await?.is_some()
+            || !self.overview.members(room).await?.is_empty()
+            || self.overview.quarantined(room).await?.is_some())
+    }
+
+    async fn ask(
+        &self,
+        command: Uuid,
+        room: &RoomId,
+        reason: &str,
+        deadline: Instant,
+    ) -> Result<(), ClosingError> {
+        let record = self.record(command, room, reason);
+        let appended = self.log.append_and_wait(vec![record]);
+        match tokio::time::timeout_at(deadline, appended).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(StoreError::Log(error).into()),
+            Err(_) => Err(ClosingError::Pending(room.clone())),
+        }
     }
 
     /// Whether an operator ended it, rather than what was ahead of the close on the log: a game that was played to its end
@@ -171,7 +194,7 @@ fn ends_with_close(inputs: &[u8]) -> bool {
     let mut lines = inputs.split(|byte| *byte == b'\n');
     let last = lines.rfind(|line| !line.is_empty());
     let last = last.and_then(|last| serde_json::from_slice::<Input>(last).ok());
-    last.is_some_and(|input| matches!(input.action, Action::Close))
+    last.is_some_and(|input| matches!(input.action, Action::Close | Action::CloseUnloaded))
 }
 
 /// How [`Overview`] names what is over.

@@ -188,10 +188,11 @@ pub async fn details(
     limit: usize,
 ) -> Result<Option<(RoomDetails, Option<u64>)>, blazing_sun_backend::store::StoreError> {
     let members = overview.members(room).await?;
+    let quarantined = overview.quarantined(room).await?;
     let row = match overview.room(room).await? {
         Some(row) => row,
-        None if members.is_empty() => return Ok(None),
-        // Everybody has left, and it is in no list.
+        None if members.is_empty() && quarantined.is_none() => return Ok(None),
+        // Everybody has left, or it is an open table that can not be loaded: it is in no list.
         None => RoomRow {
             room_id: room.to_string(),
             room_name: String::new(),
@@ -199,7 +200,7 @@ pub async fn details(
             status: "unlisted".to_owned(),
             at: Millis(0),
             summary: None,
-            quarantined: None,
+            quarantined,
         },
     };
     let entries = overview.transfers_of_room(room, None, ENTRIES_MAX).await?;
@@ -319,8 +320,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let close = query::post("/api/v1/admin/rooms/{room_id}/close", "closeRoom")
         .says(
             "End a room",
-            "By a command that its owner decides: all fees go back, the seed is revealed. A room that has ended stays as \
-             it is.",
+            "By a command that its owner decides: all fees go back, the seed is revealed. Of a room that can not be loaded \
+             the fees go back by the ledger, and its seed stays sealed. A room that has ended stays as it is.",
         )
         .parameter(room_id())
         .body(true, [("reason", reason)])
@@ -450,7 +451,8 @@ async fn room_close(
         ClosingError::NotFound(_) => Problem::new(NOT_FOUND, "There is no such room."),
         ClosingError::Quarantined(_) => Problem::new(
             CONFLICT,
-            "The room can not be loaded, and so not be closed; what was paid stays in its escrow.",
+            "The room can not be loaded, and its owner has not closed it: the owner's log says why. What was paid stays \
+             in its escrow.",
         ),
         ClosingError::Pending(_) => Problem::unavailable(),
         ClosingError::Store(error) => error.into(),

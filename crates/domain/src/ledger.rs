@@ -222,6 +222,11 @@ impl Transfer {
         }
     }
 
+    /// Of a fee's or refund's key, for which selection of its player it was.
+    pub fn nth_of(key: &str) -> Option<u32> {
+        key.rsplit_once('/')?.1.parse().ok()
+    }
+
     /// The fee of the `nth` selection of this player in this room, given back.
     pub fn refund(room: RoomId, player: SeatedPlayer, nth: u32, amount: Cents) -> Transfer {
         Transfer {

@@ -18,7 +18,8 @@ mod view;
 
 pub use chat::Channel;
 pub use moderation::Measure;
-pub use snapshot::{LoadError, RULES_VERSION, saved_rules_version};
+pub use settle::removal_of_unloaded;
+pub use snapshot::{LoadError, RULES_VERSION, saved_rules_version, saved_versions};
 pub use state::Room;
 pub use view::{RoomStatus, RoomSummary, RoomView};
 
@@ -293,6 +294,8 @@ pub enum Action {
     CallOff,
     /// An operator ends the room, and everybody's fee goes back.
     Close,
+    /// The same where the room can not be loaded: its fees went back by the ledger, and of its events none was made.
+    CloseUnloaded,
 }
 
 impl Action {

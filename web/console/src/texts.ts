@@ -278,7 +278,8 @@ export const text = {
     noMoney: "No money moved here.",
     actor: "Who",
     summary: "What",
-    quarantined: "This room is quarantined: its stored state could not be read, and commands to it are not handled.",
+    quarantined:
+      "This room is quarantined: it cannot be loaded, and commands to it are not handled. Every start tries it again; to close it gives back what lies in its escrow, and its seed stays sealed.",
     close: "Close and refund",
     closeTitle: "Close this room?",
     closeLead:

@@ -5,7 +5,7 @@ use crate::outgoing::{Cause, Event, Family, Outgoing};
 use crate::store::Store;
 use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::messages;
-use blazing_sun_domain::room::{Order, Room};
+use blazing_sun_domain::room::Order;
 use blazing_sun_domain::{Account, Cents, Millis, Transfer, TransferKind, UserId};
 
 /// Adds the record of a payment for the checkout's journal.
@@ -13,10 +13,10 @@ pub(crate) fn push_payment(
     outgoing: &mut Outgoing,
     partition: u32,
     now: Millis,
-    room: &Room,
+    (game_type, room_name): (&str, &str),
     transfer: &Transfer,
 ) {
-    let Some(player) = &transfer.player else {
+    let (Some(player), Some(room)) = (&transfer.player, &transfer.room_id) else {
         return;
     };
     let kind = match transfer.kind {
@@ -31,20 +31,14 @@ pub(crate) fn push_payment(
         now,
         player,
         transfer.amount,
-        room.game_type(),
-        room.room_id(),
-        room.room_name(),
+        game_type,
+        room,
+        room_name,
         transfer.total_players,
     );
     let key = player.user_id.to_string().into();
     let event_id = record.event_id.to_string();
-    outgoing.raw(
-        partition,
-        &kind.topic(room.game_type()),
-        key,
-        &event_id,
-        &record,
-    );
+    outgoing.raw(partition, &kind.topic(game_type), key, &event_id, &record);
 }
 
 /// What a transfer makes of a player's balance.

@@ -218,8 +218,9 @@ impl Partition {
             return Ok(());
         };
 
+        let game = (slot.room.game_type(), slot.room.room_name());
         for transfer in &effects.transfers {
-            push_payment(turn.outgoing, number, turn.now, &slot.room, transfer);
+            push_payment(turn.outgoing, number, turn.now, game, transfer);
         }
         slot.chat.note(&input.action, &effects);
         let mut answer = Answer::Applied(Some(room_id.clone()), slot.room.room_seq());
@@ -391,6 +392,9 @@ impl Partition {
             is_kept: false,
             ..asked
         };
+        if self.is_quarantined(room_id) {
+            return self.close_unloaded(turn, asked, room_id);
+        }
         let refusal = self.act(turn, Some(asked), room_id, system(), Action::Close)?;
         let correlation_id = asked.correlation_id;
         tracing::info!(correlation_id, room.id = %room_id, ?refusal, "an operator closes a room");
@@ -552,7 +556,10 @@ fn changes_line(event: &str) -> bool {
 
 /// Decides on a copy, so that neither a refusal nor a game's panic leaves anything half done.
 pub(super) fn decide(room: &mut Room, input: &Input, games: &Games) -> Decided {
-    if matches!(input.action, Action::CallOff | Action::Close) {
+    if matches!(
+        input.action,
+        Action::CallOff | Action::Close | Action::CloseUnloaded
+    ) {
         // Without a copy: the game may fail to be copied too, and no other part of it is touched.
         let decided = catch_unwind(AssertUnwindSafe(|| room.decide(input, games)));
         return match decided {

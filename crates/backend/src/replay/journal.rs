@@ -3,6 +3,7 @@
 
 use super::{ReplayError, Result};
 use crate::partition::{JOURNAL_TOPIC, JournalRecord, JournaledInput};
+use crate::store::UNKNOWN_VERSION;
 use crate::store::sqlite::{archived_journal, has_digests, quarantined_room, saved_journal};
 use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_domain::room::{RULES_VERSION, Room, saved_rules_version};
@@ -273,7 +274,7 @@ impl Journal {
                 game: row.game_type.clone(),
             })?;
         let now = game.spec.version;
-        if row.game_version != now {
+        if row.game_version != now && row.game_version != UNKNOWN_VERSION {
             return Err(other(game.name, row.game_version, now));
         }
         Ok(())

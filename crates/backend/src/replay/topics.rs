@@ -271,8 +271,9 @@ impl<'c> ToldRecords<'c> {
     fn expected(&self, step: Step<'_>, outgoing: &mut Outgoing) -> Vec<NewRecord> {
         let partition = self.partition;
         outgoing.records.clear();
+        let game = (step.room.game_type(), step.room.room_name());
         for transfer in step.transfers {
-            push_payment(outgoing, partition, step.now, step.room, transfer);
+            push_payment(outgoing, partition, step.now, game, transfer);
         }
         outgoing.records.extend(step.events);
         for (transfer, balance) in step.transfers.iter().zip(step.balances) {

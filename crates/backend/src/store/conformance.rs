@@ -6,7 +6,8 @@ use super::reads::ReadSide;
 use super::wallet::{DisputeRow, TopUp, TopUpStatus, Wallet};
 use super::{
     Connection, InboxSnapshot, JournalDigest, Listing, ListingChange, Ownership, PresenceChange,
-    QuarantinedRoom, Recipient, RoomArchive, RoomSnapshot, Standing, Store, StoreError, Writes,
+    QuarantinedRoom, Recipient, RoomArchive, RoomSnapshot, Standing, Store, StoreError,
+    WithheldRoom, Writes,
 };
 use blazing_sun_backbone::messages::{Content, DirectMessage, LobbyMessage};
 use blazing_sun_domain::room::Membership;
@@ -92,6 +93,7 @@ pub fn run<T: Subject>(fresh: impl Fn() -> T) {
     an_earlier_owner_is_fenced(&fresh());
     rooms_are_saved_and_archived(&fresh());
     rooms_that_can_not_be_loaded_keep_their_inputs(&fresh());
+    a_room_that_can_not_be_loaded_is_read_whole(&fresh());
     the_directory_and_memberships_are_found(&fresh());
     answers_and_connections_come_back(&fresh());
     recipients_are_found(&fresh());
@@ -293,6 +295,75 @@ fn rooms_that_can_not_be_loaded_keep_their_inputs<T: Subject>(subject: &T) {
     };
     subject.commit(&mut store, &mut by, &writes).unwrap();
     assert_eq!(store.quarantined_rooms().unwrap(), [b]);
+}
+
+fn a_room_that_can_not_be_loaded_is_read_whole<T: Subject>(subject: &T) {
+    let mut store = subject.open();
+    let mut by = store.take_over(Millis(1)).unwrap();
+    let payer = SeatedPlayer::person(user(7), "P");
+    let fee = |nth| Transfer::fee(room("r"), payer.clone(), nth, Cents(40));
+    let refund = Transfer::refund(room("r"), payer.clone(), 1, Cents(40));
+    let listing = Listing {
+        room_id: room("r"),
+        room_name: "Name".to_owned(),
+        game_type: "g".to_owned(),
+        status: "waiting".to_owned(),
+        summary: "{}".to_owned(),
+    };
+    let kept = QuarantinedRoom {
+        room_id: room("r"),
+        partition: PARTITION,
+        batch_no: 2,
+        since: Millis(10),
+        inputs: "two\n".to_owned(),
+    };
+    for (batch_no, part) in [(1, "zero\n"), (2, "one\n")] {
+        let saved = snapshot(batch_no, batch_no as u32, "state");
+        let writes = Writes {
+            rooms: vec![(saved, Some(part.as_bytes().to_vec()))],
+            ..Writes::default()
+        };
+        subject.commit(&mut store, &mut by, &writes).unwrap();
+    }
+    assert_eq!(store.withheld_room(&room("r")).unwrap(), None);
+    let writes = Writes {
+        quarantined: vec![
+            kept.clone(),
+            QuarantinedRoom {
+                room_id: room("other"),
+                ..kept.clone()
+            },
+        ],
+        listings: vec![ListingChange::Put(listing)],
+        members: vec![
+            (user(8), room("r"), Standing::In(Membership::Lobby)),
+            (user(7), room("r"), Standing::Left),
+        ],
+        ..moves([grant(7, 100), fee(1), refund, fee(2)])
+    };
+    subject.commit(&mut store, &mut by, &writes).unwrap();
+    let found = |key: &str, kind: &str| (key.to_owned(), kind.to_owned(), Some(user(7)), Cents(40));
+    let right = WithheldRoom {
+        snapshot: Some(snapshot(2, 2, "state")),
+        saved_inputs: b"zero\none\n".to_vec(),
+        kept: kept.clone(),
+        listed: Some("waiting".to_owned()),
+        members: vec![user(7), user(8)],
+        transfers: vec![
+            found("fee/r/7/1", "fee"),
+            found("refund/r/7/1", "refund"),
+            found("fee/r/7/2", "fee"),
+        ],
+        escrow: Cents(40),
+    };
+    assert_eq!(store.withheld_room(&room("r")).unwrap(), Some(right));
+    let bare = store.withheld_room(&room("other")).unwrap().unwrap();
+    assert_eq!((bare.snapshot, bare.listed), (None, None));
+    assert_eq!((bare.transfers.len(), bare.escrow), (0, Cents::ZERO));
+    let overview = subject.overview();
+    let runtime = Runtime::new().unwrap();
+    let since = |id| runtime.block_on(overview.quarantined(&room(id))).unwrap();
+    assert_eq!((since("other"), since("none")), (Some(Millis(10)), None));
 }
 
 fn the_directory_and_memberships_are_found<T: Subject>(subject: &T) {

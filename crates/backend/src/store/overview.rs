@@ -215,6 +215,9 @@ pub trait Overview: Send + Sync + 'static {
     /// A room; none where there is none, or it is in nobody's list.
     async fn room(&self, room: &RoomId) -> Result<Option<RoomRow>, StoreError>;
 
+    /// Since when a room can not be loaded; none where it can be.
+    async fn quarantined(&self, room: &RoomId) -> Result<Option<Millis>, StoreError>;
+
     /// Who is in it.
     async fn members(&self, room: &RoomId) -> Result<Vec<MemberRow>, StoreError>;
 

@@ -14,6 +14,7 @@ mod played;
 mod pool;
 mod prefetch;
 mod progress;
+mod quarantine;
 mod reads;
 mod session;
 mod statements;

@@ -332,3 +332,107 @@ async fn a_room_that_can_be_loaded_again_takes_back_who_has_come_meanwhile() {
     rig.engine.stop();
     replayed(dir.path());
 }
+
+/// An operator closes the weak room, where it is stored what by.
+async fn closes(rig: &Rig) {
+    let close = json!({ "room_id": "weak", "reason": "its game is gone" });
+    rig.send(0, "close_room", close).await;
+}
+
+async fn balance(rig: &Rig, user: u64) -> i64 {
+    let account = format!("player/{user}");
+    let query = format!("SELECT account, balance FROM account_balance WHERE account = '{account}'");
+    rig.row(&query).await.1
+}
+
+/// The weak room's archive: the name of its game, and how many inputs it has.
+async fn archived(rig: &Rig) -> (String, i64) {
+    let query = "SELECT coalesce(max(game_type), ''), count(*) FROM room_archive";
+    rig.row(query).await
+}
+
+#[tokio::test]
+async fn a_room_that_can_not_be_loaded_is_closed_once_and_every_fee_goes_back() {
+    for is_saved in [false, true] {
+        let dir = killed(is_saved).await;
+        let dir = dir.path();
+        let inputs = replayed(dir);
+        let mut rig = without(dir);
+        is_refused(&mut rig, 1, "unavailable").await;
+        assert_eq!(balance(&rig, 1).await, 4_000);
+        for _ in 0..2 {
+            closes(&rig).await;
+            assert_eq!(archived(&rig).await, ("fragile".to_owned(), 1));
+            assert_eq!([balance(&rig, 1).await, balance(&rig, 2).await], [5_000; 2]);
+        }
+        let told: Vec<_> = [1, 2].map(|_| "games.event.not_in_room").to_vec();
+        for kind in told {
+            let gone = rig.expect(kind).await;
+            assert_eq!(gone["payload"]["status"], "finished", "{gone}");
+        }
+        let refund = rig.expect("wallet.event.balance_changed").await;
+        assert_eq!(refund["payload"]["reason"], "refund", "{refund}");
+        let payments = rig.records("fragile.participation_refunded").await;
+        let names: Vec<_> = payments.iter().map(|record| &record["username"]).collect();
+        assert_eq!(names, ["P1", "P2"]);
+        is_refused(&mut rig, 2, "room_not_found").await;
+        let killed = tempfile::tempdir().unwrap();
+        copy_as_killed(dir, killed.path());
+        rig.engine.stop();
+        for dir in [dir, killed.path()] {
+            // Also once its game is back.
+            let mut rig = with(dir);
+            assert_eq!(rig.engine.held().await.unwrap().rooms, 0);
+            is_refused(&mut rig, 2, "room_not_found").await;
+            rig.engine.stop();
+            assert_eq!((quarantined(dir), books(dir).escrow_cents), (0, 0));
+        }
+        assert_eq!(replayed(dir), inputs + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_room_whose_state_can_not_be_read_leaves_the_list_when_it_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = with(dir.path());
+    seated(&mut rig, "weak", [1, 2]).await;
+    rig.engine.stop();
+    let connection = rusqlite::Connection::open(options(dir.path()).path).unwrap();
+    let state: Vec<u8> = connection
+        .query_row("SELECT state FROM room_snapshot", [], |row| row.get(0))
+        .unwrap();
+    let change = "UPDATE room_snapshot SET state = ?1";
+    connection.execute(change, [b"not JSON"]).unwrap();
+    let mut rig = with(dir.path());
+    closes(&rig).await;
+    // The first may have come before it was set aside.
+    closes(&rig).await;
+    let removed = rig.expect("games.event.room_removed").await;
+    assert_eq!(removed["payload"]["reason"], "cancelled", "{removed}");
+    assert_eq!([balance(&rig, 1).await, balance(&rig, 2).await], [5_000; 2]);
+    rig.engine.stop();
+    assert!(!state.is_empty() && books(dir.path()).escrow_cents == 0);
+    assert_eq!(number(dir.path(), "SELECT count(*) FROM room_directory"), 0);
+    replayed(dir.path());
+}
+
+#[tokio::test]
+async fn a_room_is_not_closed_by_less_than_all_of_it() {
+    for change in [
+        "UPDATE room_quarantine SET inputs = replace(inputs, '{\"r\"', '{\"x\"')",
+        "INSERT INTO ledger_transfer (key, kind, from_account, to_account, amount_cents, room_id, batch_no, at_ms)
+         VALUES ('rake/weak', 'rake', 'escrow/weak', 'house/rake', 1, 'weak', 1, 1)",
+    ] {
+        let dir = killed(false).await;
+        without(dir.path()).engine.stop();
+        let connection = rusqlite::Connection::open(options(dir.path()).path).unwrap();
+        assert_eq!(connection.execute(change, []).unwrap(), 1);
+        let mut rig = without(dir.path());
+        is_refused(&mut rig, 1, "unavailable").await;
+        closes(&rig).await;
+        assert_eq!(archived(&rig).await.1, 0);
+        assert_eq!(balance(&rig, 1).await, 4_000);
+        rig.engine.stop();
+        assert_eq!(quarantined(dir.path()), 1);
+    }
+}

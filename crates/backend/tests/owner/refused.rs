@@ -57,6 +57,25 @@ async fn a_deadline_that_the_store_can_not_take_holds_up_no_other_room() {
     let refused = rig.answer(leave).await;
     assert_eq!(refused["payload"]["code"], "unavailable", "{refused}");
     rig.assert_dense(&good);
+    // Once nothing stands in the way of its refunds any more, an operator may close it.
+    rig.execute(
+        "ALTER TABLE ledger_transfer DISABLE TRIGGER ledger_transfer_is_never_changed;
+         DELETE FROM ledger_transfer WHERE from_account = 'a';
+         ALTER TABLE ledger_transfer ENABLE TRIGGER ledger_transfer_is_never_changed",
+    )
+    .await;
+    for _ in 0..2 {
+        let close = json!({ "room_id": bad, "reason": "nobody can play it" });
+        let close = rig.send(0, "close_room", close).await;
+        let next = rig.send(1, "leave_room", json!({ "room_id": bad })).await;
+        let refused = rig.answer(next).await;
+        assert_eq!(refused["payload"]["code"], "room_not_found", "{close}");
+    }
+    let kept =
+        "SELECT count(*) FROM account_balance WHERE account LIKE 'player/%' AND balance = 5000";
+    assert_eq!(rig.number(kept).await, 4);
+    assert_eq!(rig.number("SELECT count(*) FROM room_quarantine").await, 0);
+    rig.assert_money_is_whole().await;
     stop(backend).await;
 }
 

@@ -1,15 +1,16 @@
 //! How a room ends, and where its money goes.
 
-use super::Membership;
 use super::events::{RemovalReason, RevealedSeed, RoomRemoved, SeedRevealed};
 use super::pause::MatchCancelled;
 use super::roster::TakenSeat;
-use super::state::{Context, End, Out, Room, Stage};
+use super::state::{Context, End, Out, Room, Stage, broadcast};
 use super::view::RoomStatus;
+use super::{Membership, RoomEvent};
 use crate::game::{Ended, GameEvent, Outcome, SeatedPlayer};
 use crate::ids::{Millis, UserId};
 use crate::ledger::Transfer;
 use crate::money::Cents;
+use std::sync::Arc;
 
 impl Out {
     /// Moving nothing is no transfer.
@@ -18,6 +19,18 @@ impl Out {
             self.transfers.push(transfer);
         }
     }
+}
+
+/// That a room which can not be loaded, and waited for its players, is in no list any more.
+pub fn removal_of_unloaded(room_name: &str) -> RoomEvent {
+    cancelled(&room_name.into())
+}
+
+fn cancelled(room_name: &Arc<str>) -> RoomEvent {
+    broadcast(&RoomRemoved {
+        room_name: room_name.clone(),
+        reason: RemovalReason::Cancelled,
+    })
 }
 
 impl Room {
@@ -90,19 +103,27 @@ impl Room {
 
     /// The room ends through no fault of its players. Nothing of the game is called here.
     pub(super) fn call_off(&mut self, reason: &'static str, now: Millis, out: &mut Out) -> bool {
-        if self.listing().is_some() {
-            let room_name = self.config.room_name.clone();
-            let removal = RemovalReason::Cancelled;
-            self.broadcast(
-                out,
-                &RoomRemoved {
-                    room_name,
-                    reason: removal,
-                },
-            );
-        }
+        self.cancel_listing(out);
         self.cancel(reason, now, out);
         true
+    }
+
+    /// What an owner has done to the room without having it: see [`removal_of_unloaded`].
+    pub(super) fn close_unloaded(&mut self, now: Millis, out: &mut Out) -> bool {
+        self.cancel_listing(out);
+        self.refund_all(out);
+        self.stage = Stage::Over(End {
+            status: RoomStatus::Abandoned,
+            winner: None,
+            finished_at: now,
+        });
+        true
+    }
+
+    fn cancel_listing(&self, out: &mut Out) {
+        if self.listing().is_some() {
+            out.events.push(cancelled(&self.config.room_name));
+        }
     }
 
     /// Everybody's fee goes back.

@@ -50,6 +50,17 @@ pub fn saved_rules_version(saved: &[u8]) -> Result<u32, LoadError> {
     Ok(rules)
 }
 
+/// The versions of the rules and of the game that a room was saved with.
+pub fn saved_versions(saved: &[u8]) -> Result<(u32, u32), LoadError> {
+    #[derive(Deserialize)]
+    struct Versions {
+        rules: u32,
+        game_version: u32,
+    }
+    let saved: Versions = serde_json::from_slice(saved)?;
+    Ok((saved.rules, saved.game_version))
+}
+
 #[derive(Deserialize)]
 struct Head {
     rules: u32,

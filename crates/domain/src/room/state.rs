@@ -167,6 +167,17 @@ pub(super) fn body_of(event: &impl EventBody) -> JsonObject {
     JsonObject::of(event).expect("events are structs of strings, numbers and lists")
 }
 
+/// To all who look at the lobby.
+pub(super) fn broadcast<E: EventBody>(event: &E) -> RoomEvent {
+    RoomEvent {
+        name: Cow::Borrowed(E::NAME),
+        audience: EventAudience::Broadcast,
+        order: Order::Outside,
+        body: body_of(event),
+        membership: Vec::new(),
+    }
+}
+
 impl Room {
     /// Applies one input. After a refusal the room is as it was; after a panic (a game's own) the
     /// caller goes on with the copy that it kept. Cloning a room is cheap.
@@ -177,7 +188,8 @@ impl Room {
                 | Action::Shift { .. }
                 | Action::Disconnected { .. }
                 | Action::CallOff
-                | Action::Close => Ok(Effects::default()),
+                | Action::Close
+                | Action::CloseUnloaded => Ok(Effects::default()),
                 _ => Err(RefusalCode::RoomNotFound.into()),
             };
         }
@@ -244,6 +256,7 @@ impl Room {
             Action::Shift { by_ms } => Ok(self.shift(*by_ms, out)),
             Action::CallOff => Ok(self.call_off("game_failed", context.now, out)),
             Action::Close => Ok(self.call_off("closed_by_operator", context.now, out)),
+            Action::CloseUnloaded => Ok(self.close_unloaded(context.now, out)),
         }
     }
 
@@ -411,13 +424,7 @@ impl Room {
 
     /// To all who look at the lobby.
     pub(super) fn broadcast<E: EventBody>(&self, out: &mut Out, event: &E) {
-        out.events.push(RoomEvent {
-            name: Cow::Borrowed(E::NAME),
-            audience: EventAudience::Broadcast,
-            order: Order::Outside,
-            body: body_of(event),
-            membership: Vec::new(),
-        });
+        out.events.push(broadcast(event));
     }
 
     pub(super) fn next_order(&mut self) -> Order {

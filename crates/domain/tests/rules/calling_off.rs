@@ -2,7 +2,7 @@
 
 use crate::actions::{named, player};
 use crate::scene::{SECRET, Scene, check};
-use blazing_sun_domain::room::{Action, Input, Room, RoomStatus};
+use blazing_sun_domain::room::{Action, Input, Room, RoomStatus, removal_of_unloaded};
 use serde_json::json;
 
 fn cents(scene: &Scene) -> [i64; 2] {
@@ -83,4 +83,33 @@ fn an_operator_closes_a_room_at_any_time_and_once() {
         .last()
         .map(|input| serde_json::to_value(input).unwrap());
     assert_eq!(last.unwrap()["action"], "close");
+}
+
+#[test]
+fn what_was_closed_without_being_loaded_replays_as_it_was_told() {
+    let seated = "ann create bigger_dice 2; bob join; ann select ann; ann select bob";
+    let running = format!("{seated}; ann ready; bob ready");
+    for (scene, told) in [(seated, vec!["room_removed"]), (&running, vec![])] {
+        let scene = Scene::after(scene);
+        let mut room = scene.room().clone();
+        let input: Input = serde_json::from_value(json!({
+            "now": scene.now, "by": player(0), "action": "close_unloaded",
+        }))
+        .unwrap();
+        let effects = room.decide(&input, &scene.games).unwrap();
+        assert!(effects.changed);
+        let names: Vec<_> = effects.events.iter().map(|event| &*event.name).collect();
+        assert_eq!(names, told);
+        for event in &effects.events {
+            assert_eq!(event.body, removal_of_unloaded("My Game").body);
+        }
+        let keys: Vec<_> = effects
+            .transfers
+            .iter()
+            .map(|transfer| &*transfer.key)
+            .collect();
+        assert_eq!(keys, ["refund/room-1/1/1", "refund/room-1/2/1"]);
+        assert_eq!(room.status(), RoomStatus::Abandoned);
+        assert!(!room.decide(&input, &scene.games).unwrap().changed);
+    }
 }

@@ -86,7 +86,7 @@ pub(super) fn quarantined(count: u64, examination: &mut Examination) {
     if count > 0 {
         examination.find(
             format!("{count} rooms can not be loaded and are quarantined, their money in escrow"),
-            "start a program that has their games in the version that they were played with; each start tries them again",
+            "start a program that has their games in the version that they were played with; each start tries them again; or give their fees back: blazing-sun room close",
         );
     }
 }

@@ -111,7 +111,7 @@ async fn what_the_command_line_does_is_in_the_log() {
 
 #[tokio::test]
 async fn games_players_and_money_are_seen_and_changed() {
-    let server = TestServer::start().await;
+    let mut server = TestServer::start().await;
     let (_, console) = operator(&server).await;
     let (host, other) = (server.guest().await, server.guest().await);
     let mut hosts = Client::sign_in(&server, &host).await;
@@ -128,6 +128,30 @@ async fn games_players_and_money_are_seen_and_changed() {
     );
     a_player_is_seen_and_changed(&console, &mut others).await;
     the_books_are_audited(&console).await;
+    a_room_that_can_not_be_loaded_is_closed(&mut server, &mut hosts).await;
+}
+
+async fn a_room_that_can_not_be_loaded_is_closed(server: &mut TestServer, host: &mut Client) {
+    let room = host.create_room("Lost").await;
+    let guest = host.guest.clone();
+    host.select(&room, &[&guest]).await;
+    assert_eq!(server.balance_cents(&guest).await, 4_000);
+    server.terminate().await;
+    let database = rusqlite::Connection::open(server.data_dir().join("blazing-sun.db"));
+    database
+        .expect("the database")
+        .execute_batch("UPDATE room_snapshot SET state = x'00'; DELETE FROM room_directory")
+        .expect("a lost room");
+    server.restart().await;
+    let data_dir = server.data_dir();
+    let shown = answer(&["room", "show", &room], &data_dir).await;
+    assert_eq!(shown["room"]["is_quarantined"], true, "{shown:#}");
+    let close = ["room", "close", &room, "--reason", "it is lost"];
+    for is_new in [true, false] {
+        assert_eq!(answer(&close, &data_dir).await["is_new"], is_new);
+        assert_eq!(server.balance_cents(&guest).await, 5_000);
+    }
+    assert_eq!(server.audit().await["clean"], true);
 }
 
 #[tokio::test]

@@ -725,6 +725,8 @@ export interface StatementEntry {
   amount_cents: Cents;
   /** RFC 3339, UTC. */
   at: Timestamp;
+  /** The balance after it. */
+  balance_cents: Cents;
   /** The command that it follows from. */
   correlation_id: string | null;
   /** The transfer's own key. */

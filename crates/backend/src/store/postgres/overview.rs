@@ -108,6 +108,12 @@ impl Overview for PgOverview {
         Ok(None)
     }
 
+    async fn quarantined(&self, room: &RoomId) -> Result<Option<Millis>, StoreError> {
+        let sql = "SELECT since_ms FROM room_quarantine WHERE room_id = $1";
+        let since = self.one(sql, &[&room.as_str()]).await?;
+        Ok(since.map(Millis))
+    }
+
     async fn members(&self, room: &RoomId) -> Result<Vec<MemberRow>, StoreError> {
         let sql = "SELECT user_id, username, membership FROM room_member
                    LEFT JOIN users ON users.id = user_id WHERE room_id = $1 ORDER BY user_id";

@@ -10,7 +10,7 @@ use super::writes;
 use crate::store::wallet::{DisputeRow, TopUp, Wallet};
 use crate::store::{
     Connection, InboxSnapshot, JournalDigest, Ownership, QuarantinedRoom, Recipient, RoomSnapshot,
-    Store, StoreError, Writes,
+    Store, StoreError, WithheldRoom, Writes,
 };
 use blazing_sun_backbone::kill_point;
 use blazing_sun_backbone::postgres::{PgFailure, PgOptions};
@@ -377,29 +377,18 @@ impl Store for PgStore {
     }
 
     fn rooms(&mut self) -> Result<Vec<RoomSnapshot>, StoreError> {
-        let sql = "SELECT room_id, partition, batch_no, sealed_secret, password_mac, journal_parts,
-                          journal_digest, state, chat
-                   FROM room_snapshot WHERE partition = $1 ORDER BY room_id";
+        let sql = format!("{SNAPSHOT} WHERE partition = $1 ORDER BY room_id");
         let partition = self.partition;
-        let rows = self.rows(sql, &[&partition])?;
+        let rows = self.rows(&sql, &[&partition])?;
         rows.iter().map(snapshot_of).collect()
     }
 
     fn quarantined_rooms(&mut self) -> Result<Vec<QuarantinedRoom>, StoreError> {
-        let sql = "SELECT room_id, partition, batch_no, since_ms, inputs FROM room_quarantine
-                   WHERE partition = $1 ORDER BY room_id";
-        let partition = self.partition;
-        let rows = self.rows(sql, &[&partition])?;
-        let read = |row: &Row| {
-            Ok(QuarantinedRoom {
-                room_id: room_of(row, 0)?,
-                partition: row.try_get::<_, i32>(1)? as u32,
-                batch_no: row.try_get::<_, i64>(2)? as u64,
-                since: Millis(row.try_get(3)?),
-                inputs: row.try_get(4)?,
-            })
-        };
-        rows.iter().map(read).collect()
+        self.read_quarantined(None)
+    }
+
+    fn withheld_room(&mut self, room: &RoomId) -> Result<Option<WithheldRoom>, StoreError> {
+        self.read_withheld(room)
     }
 
     fn inboxes(&mut self) -> Result<Vec<InboxSnapshot>, StoreError> {
@@ -474,7 +463,10 @@ impl Store for PgStore {
     }
 }
 
-fn snapshot_of(row: &Row) -> Result<RoomSnapshot, StoreError> {
+pub(super) const SNAPSHOT: &str = "SELECT room_id, partition, batch_no, sealed_secret, password_mac, journal_parts, journal_digest,
+            state, chat FROM room_snapshot";
+
+pub(super) fn snapshot_of(row: &Row) -> Result<RoomSnapshot, StoreError> {
     let room_id = room_of(row, 0)?;
     let corrupt = |what: &str| StoreError::Corrupt(format!("the {what} of room {room_id}"));
     let of_32_bytes = |column: usize, what: &str| -> Result<Option<[u8; 32]>, StoreError> {

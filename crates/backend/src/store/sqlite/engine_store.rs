@@ -9,7 +9,7 @@ use crate::store::wallet::{DisputeRow, TopUp, Wallet};
 use crate::store::{
     Connection as UserConnection, InboxSnapshot, JournalDigest, ListingChange, Ownership,
     PresenceChange, QuarantinedRoom, Recipient, RoomArchive, RoomSnapshot, Standing, Store,
-    StoreError, Writes,
+    StoreError, WithheldRoom, Writes,
 };
 use blazing_sun_backbone::log::sqlite::{Batch, SqliteAppender};
 use blazing_sun_backbone::{is_planted, kill_point};
@@ -17,13 +17,17 @@ use blazing_sun_domain::room::Membership;
 use blazing_sun_domain::{
     Account, Cents, CommandId, Millis, RoomId, Transfer, TransferKind, UserId,
 };
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// The embedded engine owns all partitions under this one row of `partition_owner`.
 const ALL_PARTITIONS: i64 = -1;
+
+pub(super) const SNAPSHOT: &str =
+    "SELECT room_id, partition, batch_no, sealed_secret, password_mac, journal_parts, journal_digest,
+            state, chat FROM room_snapshot";
 
 /// The one writing connection, with the log's writing side.
 pub struct SqliteStore {
@@ -364,31 +368,22 @@ impl Store for SqliteStore {
     }
 
     fn rooms(&mut self) -> Result<Vec<RoomSnapshot>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT room_id, partition, batch_no, sealed_secret, password_mac, journal_parts,
-                    journal_digest, state, chat
-             FROM room_snapshot ORDER BY room_id",
-        )?;
+        let query = format!("{SNAPSHOT} ORDER BY room_id");
+        let mut statement = self.connection.prepare(&query)?;
         let mut rows = statement.query([])?;
         let mut rooms = Vec::new();
         while let Some(row) = rows.next()? {
-            rooms.push(RoomSnapshot {
-                room_id: parse_room(&row.get::<_, String>(0)?)?,
-                partition: row.get(1)?,
-                batch_no: row.get::<_, i64>(2)? as u64,
-                sealed_secret: row.get(3)?,
-                password_mac: row.get(4)?,
-                journal_parts: row.get(5)?,
-                journal_digest: row.get::<_, Option<_>>(6)?.map(JournalDigest),
-                state: row.get(7)?,
-                chat: row.get(8)?,
-            });
+            rooms.push(snapshot_of(row)?);
         }
         Ok(rooms)
     }
 
     fn quarantined_rooms(&mut self) -> Result<Vec<QuarantinedRoom>, StoreError> {
         quarantine::all(&self.connection)
+    }
+
+    fn withheld_room(&mut self, room: &RoomId) -> Result<Option<WithheldRoom>, StoreError> {
+        quarantine::withheld(&self.connection, room)
     }
 
     fn inboxes(&mut self) -> Result<Vec<InboxSnapshot>, StoreError> {
@@ -443,7 +438,7 @@ pub(super) fn parse_room(text: &str) -> Result<RoomId, StoreError> {
         .map_err(|error| StoreError::Corrupt(format!("{error}")))
 }
 
-fn parse_user(id: i64) -> Result<UserId, StoreError> {
+pub(super) fn parse_user(id: i64) -> Result<UserId, StoreError> {
     let user = u64::try_from(id).ok().and_then(UserId::new);
     user.ok_or_else(|| StoreError::Corrupt(format!("{id} is no user id")))
 }
@@ -544,6 +539,20 @@ fn write_room(
             ])?;
     }
     Ok(())
+}
+
+pub(super) fn snapshot_of(row: &Row<'_>) -> Result<RoomSnapshot, StoreError> {
+    Ok(RoomSnapshot {
+        room_id: parse_room(&row.get::<_, String>(0)?)?,
+        partition: row.get(1)?,
+        batch_no: row.get::<_, i64>(2)? as u64,
+        sealed_secret: row.get(3)?,
+        password_mac: row.get(4)?,
+        journal_parts: row.get(5)?,
+        journal_digest: row.get::<_, Option<_>>(6)?.map(JournalDigest),
+        state: row.get(7)?,
+        chat: row.get(8)?,
+    })
 }
 
 fn write_archive(connection: &Connection, archive: &RoomArchive) -> Result<(), StoreError> {

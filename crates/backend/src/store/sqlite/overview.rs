@@ -111,6 +111,16 @@ impl Overview for SqliteOverview {
         self.access.read(read).await
     }
 
+    async fn quarantined(&self, room: &RoomId) -> Result<Option<Millis>, StoreError> {
+        let room = room.clone();
+        let read = move |connection: &Connection| {
+            let sql = "SELECT since_ms FROM room_quarantine WHERE room_id = ?1";
+            let since = connection.query_row(sql, [room.as_str()], |row| row.get(0));
+            Ok(since.optional()?.map(Millis))
+        };
+        self.access.read(read).await
+    }
+
     async fn members(&self, room: &RoomId) -> Result<Vec<MemberRow>, StoreError> {
         let room = room.clone();
         let read = move |connection: &Connection| {

@@ -1,8 +1,8 @@
 //! Rooms that can not be loaded, on any connection to the file.
 
-use super::engine_store::parse_room;
-use crate::store::{QuarantinedRoom, StoreError, Writes};
-use blazing_sun_domain::{Millis, RoomId};
+use super::engine_store::{SNAPSHOT, parse_room, parse_user, snapshot_of};
+use crate::store::{QuarantinedRoom, RoomSnapshot, StoreError, WithheldRoom, Writes};
+use blazing_sun_domain::{Account, Cents, Millis, RoomId, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
 
@@ -39,6 +39,61 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<QuarantinedRoom>, Store
         rooms.push(read(row)?);
     }
     Ok(rooms)
+}
+
+/// One room, whole.
+pub(super) fn withheld(
+    connection: &Connection,
+    room: &RoomId,
+) -> Result<Option<WithheldRoom>, StoreError> {
+    let Some(kept) = quarantined_room(connection, room)? else {
+        return Ok(None);
+    };
+    let mut withheld = WithheldRoom {
+        snapshot: saved(connection, room)?,
+        saved_inputs: Vec::new(),
+        kept,
+        listed: None,
+        members: Vec::new(),
+        transfers: Vec::new(),
+        escrow: Cents::ZERO,
+    };
+    let mut parts =
+        connection.prepare("SELECT inputs FROM room_journal WHERE room_id = ?1 ORDER BY part")?;
+    let mut rows = parts.query([room.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let part = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        withheld.saved_inputs.extend_from_slice(part);
+    }
+    let status = "SELECT status FROM room_directory WHERE room_id = ?1";
+    let listed = connection.query_row(status, [room.as_str()], |row| row.get(0));
+    withheld.listed = listed.optional()?;
+    let members = "SELECT user_id FROM room_member WHERE room_id = ?1 ORDER BY user_id";
+    let mut members = connection.prepare(members)?;
+    let mut rows = members.query([room.as_str()])?;
+    while let Some(row) = rows.next()? {
+        withheld.members.push(parse_user(row.get(0)?)?);
+    }
+    let mut transfers = connection.prepare(
+        "SELECT key, kind, user_id, amount_cents FROM ledger_transfer WHERE room_id = ?1 ORDER BY id",
+    )?;
+    let rows = transfers.query_map([room.as_str()], |row| {
+        let user: Option<i64> = row.get(2)?;
+        let user = user.and_then(|user| UserId::new(u64::try_from(user).ok()?));
+        Ok((row.get(0)?, row.get(1)?, user, Cents(row.get(3)?)))
+    })?;
+    withheld.transfers = rows.collect::<Result<_, _>>()?;
+    let account = Account::Escrow(room.clone()).to_string();
+    let balance = "SELECT balance FROM account_balance WHERE account = ?1";
+    let balance = connection.query_row(balance, [account], |row| row.get(0));
+    withheld.escrow = balance.optional()?.map_or(Cents::ZERO, Cents);
+    Ok(Some(withheld))
+}
+
+fn saved(connection: &Connection, room: &RoomId) -> Result<Option<RoomSnapshot>, StoreError> {
+    let mut statement = connection.prepare(&format!("{SNAPSHOT} WHERE room_id = ?1"))?;
+    let mut rows = statement.query([room.as_str()])?;
+    rows.next()?.map(snapshot_of).transpose()
 }
 
 fn read(row: &Row<'_>) -> Result<QuarantinedRoom, StoreError> {
