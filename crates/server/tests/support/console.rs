@@ -291,7 +291,11 @@ pub async fn a_player_is_seen_and_changed(console: &Console, socket: &mut Client
     let last = rest["entries"]
         .as_array()
         .and_then(|entries| entries.last());
-    assert_eq!(last.expect("the first")["kind"], "demo_grant");
+    let first = last.expect("the first");
+    assert_eq!(
+        (&first["kind"], &first["balance_cents"]),
+        (&json!("demo_grant"), &json!(5_000))
+    );
 
     let details = console.ok(&format!("players/{id}")).await;
     assert_eq!(
