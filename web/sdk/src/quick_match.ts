@@ -27,7 +27,7 @@ export class QuickMatch {
   #asked: CommandHandle<unknown> | undefined;
   /** What is asked for, however often. */
   #fields!: { readonly game_type: string } & QuickMatchTerms;
-  #knownRooms!: Set<RoomId>;
+  #knownRooms = new Set<RoomId>();
   readonly #status = new DerivedStore(() => this.#current);
   readonly store: Store<QuickMatchStatus | null> = this.#status;
   readonly #ended = new Signal<QuickMatchEnd>();
