@@ -43,7 +43,9 @@ build: setup-build web ## Build the release binary
 # linked otherwise would be built anew each time.
 .PHONY: dist
 dist: setup-build web ## Pack the release binary with its units, completions, licences and docs; DIST_DIR=./dist
-	OPENSSL_STATIC=1 LIBZ_SYS_STATIC=1 cargo build --release --locked --bin blazing-sun --target-dir "$(DIST_TARGET)"
+	OPENSSL_STATIC=1 OPENSSL_LIB_DIR=$$(pkg-config --variable=libdir openssl) \
+	  OPENSSL_INCLUDE_DIR=$$(pkg-config --variable=includedir openssl) LIBZ_SYS_STATIC=1 \
+	  cargo build --release --locked --bin blazing-sun --target-dir "$(DIST_TARGET)"
 	@! ldd "$(DIST_TARGET)/release/blazing-sun" | grep -E 'lib(ssl|crypto|z)\.' || { echo "dist: not linked into the program" >&2; exit 1; }
 	@deploy/dist.sh "$(DIST_TARGET)/release/blazing-sun" "$(DIST_DIR)"
 
