@@ -1,10 +1,9 @@
 //! How the engine finds its state again: the last snapshots, and every batch since.
 
-use super::{EngineError, Running, all_topics};
+use super::{EngineError, Running};
 use crate::partition::{JOURNAL_TOPIC, Partition};
 use crate::recovery::Recovery;
 use crate::store::Store;
-use blazing_sun_backbone::log::Topic;
 use blazing_sun_backbone::log::sqlite::SqliteLog;
 use blazing_sun_backbone::messages::queue_key;
 use blazing_sun_backbone::partitioner::partition_of;
@@ -19,13 +18,10 @@ impl Running {
         for (partition, before) in self.partitions.iter_mut().zip(before) {
             partition.keep_presence_of(before, now, self.rules.gateway_silence_ms);
         }
-        self.outgoing.records.clear();
-        for topic in all_topics(&self.rules.games, count) {
-            let topic = Topic::new(&topic.name);
-            for partition in 0..count {
-                let next = self.store.appender.next_offset(&topic, partition)?;
-                self.outgoing.set_outbox_seq(topic.clone(), partition, next);
-            }
+        self.outgoing.forget();
+        // Of every topic that is there: rooms of a game that is gone have money to give back, too.
+        for (topic, partition, next) in self.store.appender.next_offsets() {
+            self.outgoing.set_outbox_seq(topic, partition, next);
         }
 
         let now = self.clock.now();

@@ -3,7 +3,8 @@
 use crate::copy_as_killed;
 use crate::harness::{PARTITIONS, Rig, options};
 use crate::isolation::{begun, books, breaks, is_refused, passes, resigns, seated, with_fragile};
-use blazing_sun_backbone::log::{Start, Topic};
+use blazing_sun_backbone::log::{LogError, Position, Start, Topic};
+use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::audit;
 use blazing_sun_backend::engine::EngineOptions;
@@ -12,6 +13,7 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 /// Its connections outlive any test's restarts.
 const ELSEWHERE: (&str, &str) = ("elsewhere", "boot-1");
@@ -333,10 +335,15 @@ async fn a_room_that_can_be_loaded_again_takes_back_who_has_come_meanwhile() {
     replayed(dir.path());
 }
 
-/// An operator closes the weak room, where it is stored what by.
-async fn closes(rig: &Rig) {
-    let close = json!({ "room_id": "weak", "reason": "its game is gone" });
-    rig.send(0, "close_room", close).await;
+/// An operator closes a room, and it is stored what by.
+async fn closes(rig: &Rig, room: &str) {
+    tries_to_close(rig, room).await.unwrap();
+}
+
+async fn tries_to_close(rig: &Rig, room: &str) -> Result<Vec<Position>, LogError> {
+    let close = json!({ "room_id": room, "reason": "its game is gone" });
+    rig.try_send(0, "close_room", close, Uuid::now_v7(), "socket")
+        .await
 }
 
 async fn balance(rig: &Rig, user: u64) -> i64 {
@@ -361,7 +368,7 @@ async fn a_room_that_can_not_be_loaded_is_closed_once_and_every_fee_goes_back() 
         is_refused(&mut rig, 1, "unavailable").await;
         assert_eq!(balance(&rig, 1).await, 4_000);
         for _ in 0..2 {
-            closes(&rig).await;
+            closes(&rig, "weak").await;
             assert_eq!(archived(&rig).await, ("fragile".to_owned(), 1));
             assert_eq!([balance(&rig, 1).await, balance(&rig, 2).await], [5_000; 2]);
         }
@@ -391,6 +398,41 @@ async fn a_room_that_can_not_be_loaded_is_closed_once_and_every_fee_goes_back() 
     }
 }
 
+/// Rooms whose records stand in the same partition of their topics as those of the weak room.
+fn beside_the_weak_room() -> impl Iterator<Item = String> {
+    let partition = |room: &str| partition_of(room.as_bytes(), PARTITIONS);
+    let rooms = (0..).map(|n| format!("weak-{n}"));
+    rooms.filter(move |room| partition(room) == partition("weak"))
+}
+
+#[tokio::test]
+async fn refunds_of_a_game_that_is_gone_are_numbered_on_from_those_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let rooms: Vec<String> = beside_the_weak_room().take(3).collect();
+    let mut rig = with(dir);
+    for (room, players) in rooms.iter().zip([[1, 2], [3, 4], [5, 6]]) {
+        seated(&mut rig, room, players).await;
+    }
+    closes(&rig, &rooms[0]).await;
+    rig.engine.stop();
+    for (room, refunds) in [(&rooms[1], 4), (&rooms[2], 6)] {
+        let rig = without(dir);
+        // Nothing of a batch that was not committed is counted.
+        let connection = rusqlite::Connection::open(options(dir).path).unwrap();
+        let in_the_way = "CREATE TRIGGER in_the_way BEFORE INSERT ON ledger_transfer
+            WHEN NEW.kind = 'refund' BEGIN SELECT RAISE(ABORT, 'no refunds now'); END";
+        connection.execute_batch(in_the_way).unwrap();
+        assert!(tries_to_close(&rig, room).await.is_err());
+        connection.execute_batch("DROP TRIGGER in_the_way").unwrap();
+        closes(&rig, room).await;
+        let told = rig.records("fragile.participation_refunded").await;
+        assert_eq!(told.len(), refunds);
+        rig.engine.stop();
+        books(dir);
+    }
+}
+
 #[tokio::test]
 async fn a_waiting_room_whose_state_can_not_be_read_leaves_the_list_when_it_is_closed() {
     let dir = tempfile::tempdir().unwrap();
@@ -404,9 +446,9 @@ async fn a_waiting_room_whose_state_can_not_be_read_leaves_the_list_when_it_is_c
     let change = "UPDATE room_snapshot SET state = ?1";
     connection.execute(change, [b"not JSON"]).unwrap();
     let mut rig = with(dir.path());
-    closes(&rig).await;
+    closes(&rig, "weak").await;
     // The first may have come before it was set aside.
-    closes(&rig).await;
+    closes(&rig, "weak").await;
     let removed = rig.expect("games.event.room_removed").await;
     assert_eq!(removed["payload"]["reason"], "cancelled", "{removed}");
     assert_eq!([balance(&rig, 1).await, balance(&rig, 2).await], [5_000; 2]);
@@ -429,7 +471,7 @@ async fn a_room_is_not_closed_by_less_than_all_of_it() {
         assert_eq!(connection.execute(change, []).unwrap(), 1);
         let mut rig = without(dir.path());
         is_refused(&mut rig, 1, "unavailable").await;
-        closes(&rig).await;
+        closes(&rig, "weak").await;
         assert_eq!(archived(&rig).await.1, 0);
         assert_eq!(balance(&rig, 1).await, 4_000);
         rig.engine.stop();

@@ -376,14 +376,17 @@ impl SqliteAppender {
         self.last_batch_no + 1
     }
 
-    /// The offset that the next record of a partition gets.
-    pub fn next_offset(&self, topic: &Topic, partition: u32) -> Result<u64, LogError> {
+    /// The offset that the next record of each partition gets, of every topic that there is.
+    pub fn next_offsets(&self) -> Vec<(Topic, u32, u64)> {
         let catalog = self.shared.catalog();
-        let end = catalog
-            .get(topic)
-            .and_then(|entry| entry.next.get(partition as usize));
-        end.map(|end| end.load(Ordering::Acquire))
-            .ok_or_else(|| unknown(topic, partition))
+        let of_entry = |entry: &Arc<TopicEntry>| {
+            let topic = entry.topic.clone();
+            let next = entry.next.iter().map(|next| next.load(Ordering::Acquire));
+            (0..)
+                .zip(next.collect::<Vec<_>>())
+                .map(move |(partition, next)| (topic.clone(), partition, next))
+        };
+        catalog.entries().flat_map(of_entry).collect()
     }
 
     /// Batches from this number on are kept whatever their age; 0, the start, keeps all.
