@@ -297,8 +297,16 @@ impl dyn EventLog {
         &self,
         records: Vec<NewRecord>,
     ) -> Result<Vec<Position>, LogError> {
+        self.append_now(records)?.await
+    }
+
+    /// Appends at once, after what was appended before; the future ends when it is durable.
+    pub fn append_now(
+        &self,
+        records: Vec<NewRecord>,
+    ) -> Result<impl Future<Output = Result<Vec<Position>, LogError>> + use<>, LogError> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.append(records, Box::new(move |outcome| drop(sender.send(outcome))))?;
-        receiver.await.unwrap_or(Err(LogError::Closed))
+        Ok(async { receiver.await.unwrap_or(Err(LogError::Closed)) })
     }
 }

@@ -333,14 +333,15 @@ impl Accounts {
     }
 
     /// Bans a user, or lifts a ban: refresh tokens end, and with [`Accounts::forbidden`] whoever checks
-    /// access tokens refuses them. `stored` is called as soon as the ban stands, whatever fails after it.
+    /// access tokens refuses them. `stored` is called as soon as the ban stands, whatever fails after it. The future that
+    /// this answers with ends when others can hear of it; they hear of bans in the order of these calls.
     pub async fn set_banned(
         &self,
         who: &UserRef,
         is_banned: bool,
         reason: Option<&str>,
         stored: impl FnOnce(UserId),
-    ) -> Result<Profile, OperatorError> {
+    ) -> Result<impl Future<Output = Result<Profile, OperatorError>>, OperatorError> {
         check_reason(reason)?;
         let user = self.find(who).await?;
         if user.status == UserStatus::Closed {
@@ -353,16 +354,17 @@ impl Accounts {
         };
         self.store.set_status(user.id, status, reason).await?;
         stored(user.id);
-        let told = self
-            .ledger
-            .log
-            .append_and_wait(vec![bans::record(user.id, is_banned)]);
-        if let Err(error) = told.await {
-            tracing::error!(user.id = %user.id, %error, "a ban is stored, and could not be told");
-            return Err(OperatorError::NotTold(user.id));
-        }
-        tracing::info!(user.id = %user.id, is_banned, "an operator has set a ban");
-        self.profile(&UserRef::Id(user.id)).await
+        let record = bans::record(user.id, is_banned);
+        let appended = self.ledger.log.append_now(vec![record]);
+        Ok(async move {
+            let told = async { appended?.await };
+            if let Err(error) = told.await {
+                tracing::error!(user.id = %user.id, %error, "a ban is stored, and could not be told");
+                return Err(OperatorError::NotTold(user.id));
+            }
+            tracing::info!(user.id = %user.id, is_banned, "an operator has set a ban");
+            self.profile(&UserRef::Id(user.id)).await
+        })
     }
 
     /// Ends all sign-ins of a user: refresh tokens at once, an access token once it expires. `stored` is called as soon as
