@@ -392,7 +392,11 @@ async fn rows_of(
 }
 
 fn asks_of(row: &Entry, letter_at: Millis) -> bool {
-    row.entry.detail.get(LETTER_AT).and_then(Value::as_i64) == Some(letter_at.0)
+    match row.entry.detail.get(LETTER_AT).and_then(Value::as_i64) {
+        Some(at) => at == letter_at.0,
+        // Earlier versions did not note it.
+        None => row.entry.at >= letter_at,
+    }
 }
 
 /// The row that an outcome belongs to.

@@ -201,6 +201,28 @@ async fn rows_go_by_the_letter_that_they_are_about_whatever_clocks_say() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_do_not_name_their_letters_time_are_of_the_letter_before_them() {
+    let world = World::new().await;
+    let by = By::command_line("ada", 1000);
+    let id = world.letter(None, "x", b"{}").await;
+    let done = async { Ok::<_, StoreError>(()) };
+    // As an earlier version has written it.
+    let row = world.actions.run(&by, RETRY, Some(&id), json!({}), done);
+    row.await.unwrap();
+    assert_eq!(world.letters(None).await[0].state, LetterState::Retried);
+    let again = world.decide(&id, Decision::Retry).await.unwrap_err();
+    assert_eq!(again.code(), "already_decided");
+
+    // One of before the letter, which stands where another has stood.
+    world.log.set_now(Millis(1_000_000));
+    let id = world.letter(None, "x", b"{}").await;
+    let done = async { Ok::<_, StoreError>(()) };
+    let row = world.actions.run(&by, RETRY, Some(&id), json!({}), done);
+    row.await.unwrap();
+    assert_eq!(world.letters(None).await[0].state, LetterState::Waiting);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_whole_record_is_not_appended() {
     let world = World::new().await;
     let input = world.letter(None, "a game panicked", b"{}").await;
