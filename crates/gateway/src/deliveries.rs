@@ -228,6 +228,13 @@ mod tests {
     use blazing_sun_domain::Millis;
     use std::cell::{Cell, RefCell};
 
+    impl Deliveries {
+        pub(crate) fn sockets_of(&self, offset: u64) -> u32 {
+            let told = self.latest.iter().find(|it| it.offset == offset);
+            told.map_or(0, |it| it.sockets)
+        }
+    }
+
     fn record(topic: &str, partition: u32, offset: u64) -> Record {
         Record {
             topic: Topic::new(topic),

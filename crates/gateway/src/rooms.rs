@@ -37,6 +37,8 @@ struct Member {
 pub(crate) struct RoomEntry {
     pub(crate) room: Arc<Room>,
     pub(crate) followers: Vec<Arc<Socket>>,
+    /// How many of them follow as spectators.
+    spectating: usize,
     /// When the last follower left, in milliseconds since the gateway's start.
     pub(crate) left_at: u64,
     /// Everyone whose membership was seen, here or elsewhere; by user.
@@ -62,6 +64,7 @@ impl RoomEntry {
                 ring: Mutex::new(Ring::new(after_seq)),
             }),
             followers: Vec::new(),
+            spectating: 0,
             left_at: 0,
             members: Vec::new(),
             strangers_exact_from: 0,
@@ -87,12 +90,6 @@ impl RoomEntry {
     /// Whether the user is known to be in the room.
     pub(crate) fn has(&self, user: UserId) -> bool {
         self.find(user).is_ok()
-    }
-
-    /// Who is known to be in it as this.
-    pub(crate) fn members_as(&self, role: Role) -> impl Iterator<Item = UserId> {
-        let members = self.members.iter();
-        members.filter_map(move |member| (member.role == role).then_some(member.user))
     }
 
     /// Notes that the user is in the room as this, from the next frame on. `restated`: it is the answer to a question, and so
@@ -225,8 +222,24 @@ impl RoomEntry {
         (known && index >= exact_from).then_some(index)
     }
 
-    /// The socket follows from now on.
-    pub(crate) fn add_follower(&mut self, socket: &Arc<Socket>) {
+    /// How many follow as this.
+    pub(crate) fn following_as(&self, role: Role) -> usize {
+        match role {
+            Role::Spectator => self.spectating,
+            Role::Player => self.followers.len().saturating_sub(self.spectating),
+        }
+    }
+
+    /// A follower is in another role from now on.
+    pub(crate) fn change_follower(&mut self, role: Role) {
+        match role {
+            Role::Spectator => self.spectating += 1,
+            Role::Player => self.spectating = self.spectating.saturating_sub(1),
+        }
+    }
+
+    /// The socket follows from now on, as this.
+    pub(crate) fn add_follower(&mut self, socket: &Arc<Socket>, role: Role) {
         if !self
             .followers
             .iter()
@@ -236,17 +249,21 @@ impl RoomEntry {
                 self.followers.reserve_exact(1);
             }
             self.followers.push(socket.clone());
+            self.spectating += usize::from(role == Role::Spectator);
         }
     }
 
-    /// The socket follows no more.
-    pub(crate) fn remove_follower(&mut self, socket: &Arc<Socket>, now_ms: u64) {
+    /// The socket follows no more; it did as this.
+    pub(crate) fn remove_follower(&mut self, socket: &Arc<Socket>, role: Role, now_ms: u64) {
         if let Some(at) = self
             .followers
             .iter()
             .position(|other| Arc::ptr_eq(other, socket))
         {
             self.followers.swap_remove(at);
+            if role == Role::Spectator {
+                self.spectating = self.spectating.saturating_sub(1);
+            }
             if self.followers.is_empty() {
                 self.left_at = now_ms;
                 self.followers = Vec::new();

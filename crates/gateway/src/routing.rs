@@ -148,8 +148,10 @@ impl Tables {
             return false;
         }
         for follow in &state.follows {
-            if let Some(entry) = self.rooms.get_mut(&follow.room.id) {
-                entry.remove_follower(socket, self.now_ms);
+            if let Some(role) = follow.role_at_end()
+                && let Some(entry) = self.rooms.get_mut(&follow.room.id)
+            {
+                entry.remove_follower(socket, role, self.now_ms);
             }
         }
         self.watchers.remove(&socket.id);
@@ -348,10 +350,10 @@ impl Tables {
             entry.leave(*user);
             for socket in self.users.get(user).iter().flat_map(|user| &user.sockets) {
                 if let Some(follow) = socket.state.lock().follow_of(room)
-                    && follow.role_at_end().is_some()
+                    && let Some(role) = follow.role_at_end()
                 {
                     follow.change_role(entry.next(), None);
-                    entry.remove_follower(socket, self.now_ms);
+                    entry.remove_follower(socket, role, self.now_ms);
                     self.to_wake.push(socket.clone());
                 }
             }
@@ -438,11 +440,7 @@ impl Tables {
         touch(&mut self.touched, room);
         match only {
             None => entry.followers.len(),
-            Some(role) => {
-                let users = entry.members_as(role);
-                let users = users.filter_map(|user| self.users.get(&user));
-                users.map(|user| user.sockets.len()).sum()
-            }
+            Some(role) => entry.following_as(role),
         }
     }
 
@@ -694,12 +692,13 @@ fn asking_socket<'a>(user: &'a User, route: &Route<'_>) -> Option<&'a Arc<Socket
 }
 
 /// Those of the user's sockets that follow the room see it in another role from the next frame on.
-fn change_role(entry: &RoomEntry, user: Option<&User>, role: Role) {
+fn change_role(entry: &mut RoomEntry, user: Option<&User>, role: Role) {
     for socket in user.iter().flat_map(|user| &user.sockets) {
         if let Some(follow) = socket.state.lock().follow_of(&entry.room.id)
             && follow.role_at_end().is_some_and(|old| old != role)
         {
             follow.change_role(entry.next(), Some(role));
+            entry.change_follower(role);
         }
     }
 }
@@ -724,7 +723,7 @@ fn follow_with(entry: &mut RoomEntry, role: Role, socket: &Arc<Socket>, frame: B
         }
     }
     drop(state);
-    entry.add_follower(socket);
+    entry.add_follower(socket, role);
 }
 
 /// The socket goes on where its client stopped if the ring can tell all since; otherwise it gets the state.
@@ -756,7 +755,7 @@ fn answer_sync(
                 .push(Follow::from(entry.room.clone(), index, role)),
         }
         drop(state);
-        entry.add_follower(socket);
+        entry.add_follower(socket, role);
         return;
     }
     // One that follows and named nothing has missed nothing.

@@ -7,6 +7,7 @@ use crate::socket::{Identity, Pieces};
 use blazing_sun_backbone::log::HeadersBuilder;
 use blazing_sun_domain::Millis;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many envelopes are read for a record with these headers, where nobody is connected.
 fn parsed(topic: &str, headers: &[(&str, &str)]) -> usize {
@@ -102,10 +103,8 @@ fn event(kind: &str, audience: &str, headers: &[(&str, &str)], payload: Value) -
     }
 }
 
-#[test]
-fn what_comes_after_all_have_left_a_room_is_heard_behind_its_last_event() {
-    let mut tables = Tables::new(64 * 1024);
-    let user = UserId::new(7).unwrap();
+fn signed_in(tables: &mut Tables, user: u64) -> Arc<Socket> {
+    let user = UserId::new(user).unwrap();
     let address = Addresses::default().enter([127, 0, 0, 1].into(), 1);
     let socket = Socket::new(Uuid::new_v4(), address.unwrap(), 0, u64::MAX);
     let socket = Arc::new(socket);
@@ -115,6 +114,13 @@ fn what_comes_after_all_have_left_a_room_is_heard_behind_its_last_event() {
         meter: Arc::default(),
     }));
     tables.sign_in(user, &socket);
+    socket
+}
+
+#[test]
+fn what_comes_after_all_have_left_a_room_is_heard_behind_its_last_event() {
+    let mut tables = Tables::new(64 * 1024);
+    let socket = signed_in(&mut tables, 7);
     let for_user = ("recipients", "[\"7\"]");
     for record in [
         event(
@@ -148,4 +154,55 @@ fn what_comes_after_all_have_left_a_room_is_heard_behind_its_last_event() {
     let places = kinds.map(|kind| said.find(kind));
     assert!(places.iter().all(Option::is_some), "{said}");
     assert!(places.is_sorted(), "{said}");
+}
+
+/// To how many sockets the record is said to have gone, if it follows from a command.
+fn noted(tables: &mut Tables, kind: &str, audience: &str, headers: &[(&str, &str)]) -> u32 {
+    static OFFSET: AtomicU64 = AtomicU64::new(1);
+    let command = Uuid::new_v4().to_string();
+    let headers = [headers, &[("correlation_id", &*command)]].concat();
+    let payload = json!({"room": {"room_seq": 2}, "after_seq": 2});
+    let mut record = event(kind, audience, &headers, payload);
+    record.offset = OFFSET.fetch_add(1, Ordering::Relaxed);
+    tables.route(&record, events::known(&record.headers));
+    tables.finish();
+    tables.deliveries().sockets_of(record.offset)
+}
+
+#[test]
+fn what_is_for_one_role_is_noted_for_those_who_follow_in_it() {
+    let mut tables = Tables::new(64 * 1024);
+    let sockets = [7, 8, 8, 9].map(|user| signed_in(&mut tables, user));
+    for (user, role) in [("7", "player"), ("8", "spectator"), ("9", "spectator")] {
+        let recipients = ("recipients", &*format!("[\"{user}\"]"));
+        let membership = ("membership", &*format!("[[\"{user}\",\"{role}\"]]"));
+        let state = noted(&mut tables, ROOM_STATE, "user", &[recipients, membership]);
+        assert_eq!(state, 1 + u32::from(user == "8"));
+    }
+    let told = |tables: &mut Tables| {
+        ["players", "spectators", "room"]
+            .map(|audience| noted(tables, "games.event.x", audience, &[]))
+    };
+    assert_eq!(told(&mut tables), [1, 3, 4]);
+    // It has not asked for the room.
+    signed_in(&mut tables, 8);
+    assert_eq!(told(&mut tables), [1, 3, 4]);
+    let seats = |tables: &mut Tables, membership: &str| {
+        noted(
+            tables,
+            "games.event.x",
+            "room",
+            &[("membership", membership)],
+        );
+    };
+    seats(&mut tables, "[[\"9\",\"player\"]]");
+    assert_eq!(told(&mut tables), [2, 2, 4]);
+    tables.leave(&sockets[1]);
+    assert_eq!(told(&mut tables), [2, 1, 3]);
+    seats(&mut tables, "[[\"7\",\"spectator\"]]");
+    assert_eq!(told(&mut tables), [1, 2, 3]);
+    seats(&mut tables, "[[\"8\",\"none\"],[\"9\",\"none\"]]");
+    assert_eq!(told(&mut tables), [0, 1, 1]);
+    tables.leave(&sockets[0]);
+    assert_eq!(told(&mut tables), [0, 0, 0]);
 }
