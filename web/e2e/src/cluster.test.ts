@@ -47,7 +47,6 @@ test("an operator of the cluster gets from a complaint to its cause, sees all th
   try {
     await tour(browser, {
       origin: cluster.origin(0),
-      endsSlowly: true,
       tool: (args, input) => cluster.tool(args, input),
       fill: async (topics) => {
         for (const [topic, records] of Object.entries(topics)) await cluster.fill(topic, records);

@@ -7,8 +7,6 @@ import { type Guest, guest, player } from "./browser.js";
 /** What a deployment has to offer for the tour, in either mode. */
 export interface Deployment {
   readonly origin: string;
-  /** Whether a page that is open stays signed in for as long as its token is good. */
-  readonly endsSlowly?: true;
   tool(args: readonly string[], input?: string): Promise<string>;
   /** Puts so many records on each of these topics. */
   fill(topics: Readonly<Record<string, number>>): Promise<void>;
@@ -33,7 +31,7 @@ export async function tour(browser: Browser, deployment: Deployment): Promise<vo
   await messages(page, played);
   await settings(page, carol.page);
   await acts(page, played);
-  await signsOut(page, carol, deployment);
+  await signsOut(page, carol);
   // Last, as no command was the cause of these records, and audits say so.
   await page.goto("about:blank");
   await carol.context.close();
@@ -221,12 +219,11 @@ async function deadLetters(page: Page): Promise<void> {
 }
 
 /** Who is signed out has to sign in anew, and the page says so at once. */
-async function signsOut(page: Page, carol: Guest, { endsSlowly }: Deployment): Promise<void> {
+async function signsOut(page: Page, carol: Guest): Promise<void> {
   await finds(page, carol.id);
   await page.getByTestId("sign-out-player").click();
   await page.getByTestId("ask-confirm").click();
   await page.getByTestId("ask").waitFor({ state: "hidden" });
-  if (endsSlowly) await carol.page.reload();
   await carol.page.getByTestId("guest-button").waitFor();
 }
 
