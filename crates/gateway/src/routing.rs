@@ -234,23 +234,25 @@ impl Tables {
             route.membership = gone.collect();
         }
         let woken = self.to_wake.len();
-        let mut followers = 0;
-        if route.event_type == ROOM_STATE && route.room.is_some() {
-            self.room_state(&route, &mut lazy);
+        let others = if route.event_type == ROOM_STATE && route.room.is_some() {
+            self.room_state(&route, &mut lazy)
         } else {
             self.enter(&route);
             match route.kind {
-                AudienceKind::Broadcast => self.broadcast(&route, &mut lazy),
+                AudienceKind::Broadcast => {
+                    self.broadcast(&route, &mut lazy);
+                    0
+                }
                 AudienceKind::User | AudienceKind::Users => {
                     self.deliver_to_users(&route, &mut lazy)
                 }
                 AudienceKind::Room | AudienceKind::Players | AudienceKind::Spectators => {
-                    followers = self.deliver_in_room(&route, &mut lazy);
+                    self.deliver_in_room(&route, &mut lazy)
                 }
             }
-        }
+        };
         if route.correlation_id.is_some() && route.kind != AudienceKind::Broadcast {
-            let sockets = self.to_wake.len() - woken + followers;
+            let sockets = self.to_wake.len() - woken + others;
             self.deliveries.note(record, sockets, self.now_ms);
         }
         self.exit(&route);
@@ -360,12 +362,14 @@ impl Tables {
         }
     }
 
-    fn room_state(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
+    /// Gives how many sockets are about to be told it with something else.
+    fn room_state(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) -> usize {
         #[derive(Deserialize)]
         struct Room {
             room_seq: Option<u64>,
         }
-        let Some(room) = &route.room else { return };
+        let mut others = 0;
+        let Some(room) = &route.room else { return 0 };
         for id in &route.users {
             let user = self.users.get(id);
             if user.is_none() && !self.rooms.contains_key(room) {
@@ -376,7 +380,9 @@ impl Tables {
             else {
                 continue;
             };
-            let Some(envelope) = lazy.get() else { return };
+            let Some(envelope) = lazy.get() else {
+                return others;
+            };
             let stands_at = || {
                 let after_seq = envelope.payload.number("after_seq");
                 let of_room = || envelope.payload.read::<Room>("room")?.room_seq;
@@ -403,6 +409,7 @@ impl Tables {
                         // the socket asks will be answered.
                         let seen = socket.state.lock().has_seen(room);
                         if seen.is_some_and(|seen| stands_at().is_some_and(|at| at < seen)) {
+                            others += 1;
                             continue;
                         }
                         follow_with(entry, role, socket, frame.clone());
@@ -411,6 +418,7 @@ impl Tables {
                 }
             }
         }
+        others
     }
 
     /// Gives how many sockets it is for.
@@ -444,7 +452,8 @@ impl Tables {
         }
     }
 
-    fn deliver_to_users(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) {
+    /// Gives how many sockets are about to be told it with something else.
+    fn deliver_to_users(&mut self, route: &Route<'_>, lazy: &mut Lazy<'_>) -> usize {
         let mut entry = route
             .room
             .as_ref()
@@ -452,9 +461,9 @@ impl Tables {
         let refusal = events::is_refusal(&route.event_type);
         let may_keep = !refusal && entry.is_some();
         if !may_keep && !route.users.iter().any(|user| self.users.contains_key(user)) {
-            return;
+            return 0;
         }
-        let Some(envelope) = lazy.get() else { return };
+        let Some(envelope) = lazy.get() else { return 0 };
         let place = behind(envelope);
         let keeps = may_keep && place.is_some();
         // Also of a room that nothing is known of here yet.
@@ -492,26 +501,27 @@ impl Tables {
                         .is_some_and(|room| sync.replayed.contains(room))
                         && answers(route, sync.id)
                 });
-            if !goes_on {
-                let frame = frames::text(&self.body);
-                let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
-                let left = match followed {
-                    Some(follow) => {
-                        let end = end_of(follow, entry.as_deref());
-                        follow.insert_last(end, frame)
-                    }
-                    None => Some(frame),
-                };
-                if let Some(frame) = left {
-                    state.push(frame);
-                }
-                self.to_wake.push(socket.clone());
+            if goes_on {
+                return 1;
             }
-            return;
+            let frame = frames::text(&self.body);
+            let followed = route.room.as_ref().and_then(|room| state.follow_of(room));
+            let left = match followed {
+                Some(follow) => {
+                    let end = end_of(follow, entry.as_deref());
+                    follow.insert_last(end, frame)
+                }
+                None => Some(frame),
+            };
+            if let Some(frame) = left {
+                state.push(frame);
+            }
+            self.to_wake.push(socket.clone());
+            return 0;
         }
 
         let in_ring = keeps && self.body.len() <= NARROW_BYTES_MAX;
-        let mut frame = None;
+        let (mut frame, mut others) = (None, 0);
         for id in &route.users {
             let member = keeps && entry.as_deref().is_some_and(|entry| entry.has(*id));
             for socket in self.users.get(id).iter().flat_map(|user| &user.sockets) {
@@ -538,7 +548,10 @@ impl Tables {
                 let left = match (followed, entry.as_deref()) {
                     (Some(_), Some(_)) if follows && in_ring => None,
                     // What the room's state, or the ring, is about to tell this socket.
-                    _ if !follows && waits => continue,
+                    _ if !follows && waits => {
+                        others += 1;
+                        continue;
+                    }
                     (Some(follow), entry) if !refusal => {
                         let end = end_of(follow, entry);
                         follow.insert_last(end, frame())
@@ -565,6 +578,7 @@ impl Tables {
             entry.stage(place, recipients, &self.body);
             touch(&mut self.touched, &entry.room.id);
         }
+        others
     }
 
     /// What is about rooms, and the lobby's chat, is for those who watch the lobby; the rest is for all.

@@ -206,3 +206,28 @@ fn what_is_for_one_role_is_noted_for_those_who_follow_in_it() {
     tables.leave(&sockets[0]);
     assert_eq!(told(&mut tables), [0, 0, 0]);
 }
+
+#[test]
+fn what_a_socket_hears_with_the_answer_to_its_question_is_noted() {
+    let mut tables = Tables::new(64 * 1024);
+    let socket = signed_in(&mut tables, 7);
+    socket.state.lock().syncs.push(crate::socket::Sync {
+        id: Uuid::new_v4(),
+        rooms: vec![("r".parse().unwrap(), 3)],
+        replayed: Vec::new(),
+    });
+    let for_user = ("recipients", "[\"7\"]");
+    let player = ("membership", "[[\"7\",\"player\"]]");
+    // It is behind what the client has.
+    assert_eq!(
+        noted(&mut tables, ROOM_STATE, "user", &[for_user, player]),
+        1
+    );
+    assert_eq!(noted(&mut tables, "games.event.x", "user", &[for_user]), 1);
+    let mut pieces = Pieces::default();
+    socket.state.lock().read(&mut pieces).unwrap();
+    assert_eq!(pieces.rest(0).into_iter().flatten().count(), 0);
+    socket.state.lock().syncs.clear();
+    // It is a member, and gets the room's state first.
+    assert_eq!(noted(&mut tables, "games.event.x", "user", &[for_user]), 1);
+}
