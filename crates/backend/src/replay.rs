@@ -53,6 +53,17 @@ pub enum ReplayError {
         /// Here.
         now: u32,
     },
+    /// Nobody knew by which rules it was played who ended it, and these are others.
+    #[error(
+        "room {room} was ended without knowing with which version it was played, and with this program's it comes to \
+         something else: {difference}"
+    )]
+    UnknownVersion {
+        /// The room.
+        room: RoomId,
+        /// The first, in words.
+        difference: String,
+    },
     /// The game is not registered.
     #[error("room {room} plays `{game}`, which this program does not have")]
     UnknownGame {
@@ -222,8 +233,18 @@ pub fn replay(
         room: None,
         last_now: None,
     };
+    let was_equal = replay.report.is_equal();
     replay.run(&journal, take)?;
-    Ok(replay.report)
+    let report = replay.report;
+    match report.differences.first() {
+        Some(difference) if was_equal && journal.is_of_unknown_version() => {
+            Err(ReplayError::UnknownVersion {
+                room: room.clone(),
+                difference: difference.clone(),
+            })
+        }
+        _ => Ok(report),
+    }
 }
 
 struct Replay<'a> {

@@ -182,7 +182,7 @@ pub struct WithheldRoom {
     pub escrow: Cents,
 }
 
-/// Games' versions begin at 1.
+/// Versions of games and of the rooms' own rules begin at 1.
 pub const UNKNOWN_VERSION: u32 = 0;
 
 /// The inputs of an ended room, from the first on.
@@ -198,7 +198,7 @@ pub struct RoomArchive {
     pub room_name: String,
     /// The game's version when it was played; [`UNKNOWN_VERSION`] where none knew it who ended it.
     pub game_version: u32,
-    /// The version of the rooms' own rules when it ended.
+    /// The version of the rooms' own rules when it ended, or [`UNKNOWN_VERSION`] likewise.
     pub rules_version: u32,
     /// When it ended.
     pub ended: Millis,

@@ -48,7 +48,11 @@ pub async fn run(args: &ReplayArgs, games: &Games, out: &mut impl Write) -> anyh
 pub fn is_of_another_version(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
-        Some(ReplayError::OtherVersion { .. } | ReplayError::UnknownGame { .. })
+        Some(
+            ReplayError::OtherVersion { .. }
+                | ReplayError::UnknownVersion { .. }
+                | ReplayError::UnknownGame { .. }
+        )
     )
 }
 

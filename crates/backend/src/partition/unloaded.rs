@@ -13,11 +13,9 @@ use blazing_sun_backbone::envelope::AudienceKind;
 use blazing_sun_backbone::messages;
 use blazing_sun_domain::json::put_on_one_line;
 use blazing_sun_domain::room::{
-    Action, Input, Membership, Order, RULES_VERSION, removal_of_unloaded, saved_versions,
+    Action, Input, Membership, Order, removal_of_unloaded, saved_versions,
 };
-use blazing_sun_domain::{
-    Cents, Games, Millis, RoomId, SeatedPlayer, Transfer, TransferKind, UserId,
-};
+use blazing_sun_domain::{Cents, Millis, RoomId, SeatedPlayer, Transfer, TransferKind, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the directory names a room that others may still come into.
@@ -116,7 +114,7 @@ impl Partition {
         self.quarantined.remove(&room_id);
         turn.writes.released.push(room_id.clone());
         turn.writes.listings.push(ListingChange::Remove(room_id));
-        let archive = known.archive(room, turn.now, &turn.rules.games);
+        let archive = known.archive(room, turn.now);
         turn.writes.archives.push(archive);
         Ok(())
     }
@@ -192,16 +190,10 @@ impl Known {
         })
     }
 
-    fn archive(self, room: WithheldRoom, ended: Millis, games: &Games) -> RoomArchive {
+    fn archive(self, room: WithheldRoom, ended: Millis) -> RoomArchive {
         let saved = room.snapshot.as_ref();
         let versions = saved.and_then(|saved| saved_versions(&saved.state).ok());
-        let (rules_version, game_version) = versions.unwrap_or_else(|| {
-            let game = games.get(&self.game_type);
-            (
-                RULES_VERSION,
-                game.map_or(UNKNOWN_VERSION, |game| game.spec.version),
-            )
-        });
+        let (rules_version, game_version) = versions.unwrap_or((UNKNOWN_VERSION, UNKNOWN_VERSION));
         let digest = saved.map_or(Some(JournalDigest::default()), |saved| saved.journal_digest);
         RoomArchive {
             room_id: room.kept.room_id,

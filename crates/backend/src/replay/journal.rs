@@ -261,7 +261,8 @@ impl Journal {
             (None, Some(state)) => saved_rules_version(state).ok(),
             (None, None) => None,
         };
-        if let Some(then) = rules.filter(|then| *then != RULES_VERSION) {
+        let is_other = |then: &u32| ![RULES_VERSION, UNKNOWN_VERSION].contains(then);
+        if let Some(then) = rules.filter(is_other) {
             return Err(other("the rules", then, RULES_VERSION));
         }
         let Some(row) = &self.archived else {
@@ -278,6 +279,13 @@ impl Journal {
             return Err(other(game.name, row.game_version, now));
         }
         Ok(())
+    }
+
+    /// Whether nobody knew it who ended the room.
+    pub fn is_of_unknown_version(&self) -> bool {
+        let versions = |row: &Archived| [row.game_version, row.rules_version];
+        let archived = self.archived.as_ref().map(versions);
+        archived.is_some_and(|versions| versions.contains(&UNKNOWN_VERSION))
     }
 
     /// The room at its end against what is stored of it.

@@ -8,7 +8,7 @@ use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_backbone::topics;
 use blazing_sun_backend::audit::audit;
 use blazing_sun_backend::engine::EngineOptions;
-use blazing_sun_backend::replay::replay;
+use blazing_sun_backend::replay::{ReplayError, replay};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -456,6 +456,22 @@ async fn a_waiting_room_whose_state_can_not_be_read_leaves_the_list_when_it_is_c
     assert!(!state.is_empty() && books(dir.path()).escrow_cents == 0);
     assert_eq!(number(dir.path(), "SELECT count(*) FROM room_directory"), 0);
     replayed(dir.path());
+    // With which version it was played, nobody knew; with this one it does not go on.
+    let versions = "SELECT max(game_version, rules_version) FROM room_archive";
+    assert_eq!(number(dir.path(), versions), 0);
+    let EngineOptions {
+        path,
+        mut games,
+        sealer,
+        ..
+    } = with_fragile(dir.path());
+    games.get_mut("fragile").unwrap().spec.max_seats = 1;
+    let weak = "weak".parse().unwrap();
+    let other = replay(&path, &weak, &games, &sealer, &mut |_| Ok(())).unwrap_err();
+    assert!(
+        matches!(other, ReplayError::UnknownVersion { .. }),
+        "{other}"
+    );
 }
 
 #[tokio::test]
