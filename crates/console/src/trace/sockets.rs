@@ -137,12 +137,16 @@ impl Trace {
             return Some(format!("{} has not read it yet", behind.gateway_id));
         }
         let first = written.values().map(|(at, _)| at.0).min()?;
-        let mut told = answers.told.iter();
-        match told.all(|told| told.remembers_since_ms <= first) {
-            true if answers.told.is_empty() => None,
-            true => Some("no socket was there that it was for".to_owned()),
-            false => Some("gateways do not remember that time any more".to_owned()),
+        let told = &answers.told;
+        if !told.iter().all(|told| told.remembers_since_ms <= first) {
+            return Some("gateways do not remember that time any more".to_owned());
         }
+        // Who is connected may have come since, and has been told by a room's state.
+        let yet = match told.iter().any(|told| told.user_sockets > 0) {
+            true => " yet",
+            false => "",
+        };
+        (!told.is_empty()).then(|| format!("no socket was there{yet} that it was for"))
     }
 }
 
@@ -305,6 +309,14 @@ mod tests {
         let words = |told: Vec<DeliveriesTold>, silent: &[&str]| verdict(told, silent).verdict;
         assert_eq!(
             words(vec![told("a", &[])], &[]),
+            "applied; no socket was there yet that it was for"
+        );
+        let left = DeliveriesTold {
+            user_sockets: 0,
+            ..told("a", &[])
+        };
+        assert_eq!(
+            words(vec![left], &[]),
             "applied; no socket was there that it was for"
         );
         let forgetful = DeliveriesTold {
