@@ -177,8 +177,8 @@ impl Partition {
                 }
                 let costs = turn.live.costs(game);
                 if let Some(changed) = costs.refusal_of(agreed_fee) {
-                    // Who agrees to another fee wants no place at this one.
-                    self.queues.of(&game_type).remove(asked.user);
+                    // The user may hold a place at the costs in force, from another page than the one that is outdated.
+                    self.give_back_outdated_place(turn, &game_type, asked.user, costs);
                     return Ok(Outcome::Refused(None, changed));
                 }
                 return self.take_place(turn, asked, by, &game_type, costs);
@@ -328,6 +328,22 @@ impl Partition {
         queue.waiting = agreed;
         for waiting in others {
             self.give_back(turn, &waiting, &RefusalCode::FeeChanged.into());
+        }
+    }
+
+    /// Gives back this user's place, if it was taken at other costs than these.
+    fn give_back_outdated_place<S: Store>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        game_type: &str,
+        user: UserId,
+        costs: Costs,
+    ) {
+        let waiting = &mut self.queues.of(game_type).waiting;
+        let is_outdated = |w: &Waiting| w.player.user_id == user && w.costs != Some(costs);
+        let at = waiting.iter().position(is_outdated);
+        if let Some(outdated) = at.and_then(|at| waiting.remove(at)) {
+            self.give_back(turn, &outdated, &RefusalCode::FeeChanged.into());
         }
     }
 

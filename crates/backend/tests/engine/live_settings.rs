@@ -139,7 +139,7 @@ async fn nobody_is_charged_another_fee_than_was_agreed_to() {
 }
 
 #[tokio::test]
-async fn who_names_another_fee_while_waiting_waits_no_more() {
+async fn an_outdated_page_takes_no_place_away_without_a_word() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
     let live = options.live.clone();
@@ -147,10 +147,23 @@ async fn who_names_another_fee_while_waiting_waits_no_more() {
     rig.grant(1).await;
     let dice = |fee: i64| json!({ "game_type": "bigger_dice", "entry_fee_cents": fee });
     live.set(fee(1, 200));
-    let id = rig.send(1, "quick_match", dice(200)).await;
-    rig.answer(id).await;
-    let id = rig.send(1, "quick_match", dice(100)).await;
-    assert_eq!(refused(&mut rig, id).await, "fee_changed");
+    let place = Uuid::now_v7();
+    rig.send_as(1, "quick_match", dice(200), place, "phone")
+        .await;
+    assert_eq!(rig.answer(place).await["payload"]["is_waiting"], true);
+    let outdated = Uuid::now_v7();
+    rig.send_as(1, "quick_match", dice(100), outdated, "laptop")
+        .await;
+    assert_eq!(refused(&mut rig, outdated).await, "fee_changed");
+    assert_eq!(rig.engine.held().await.unwrap().queued, 1);
+
+    // Now the place is at an outdated fee, too, and whoever holds it is told.
+    live.set(fee(2, 300));
+    let outdated = Uuid::now_v7();
+    rig.send_as(1, "quick_match", dice(200), outdated, "laptop")
+        .await;
+    assert_eq!(refused(&mut rig, place).await, "fee_changed");
+    assert_eq!(refused(&mut rig, outdated).await, "fee_changed");
     assert_eq!(rig.engine.held().await.unwrap().queued, 0);
     rig.engine.stop();
 }
