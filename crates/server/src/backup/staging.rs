@@ -10,6 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const OWNER_ONLY: u32 = 0o700;
+/// What the folder that a restore worked in is called once all is in its place. It keeps no server away, and is removed.
+const FINISHED_RESTORE: &str = ".restored";
 /// What SQLite has beside a database.
 const BESIDE_DATABASES: [&str; 3] = ["", "-wal", "-shm"];
 
@@ -60,6 +62,14 @@ impl Staging {
 
     /// Puts all of it where it belongs.
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        self.put_in_place()?;
+        // Where it stays it does no harm, and what is restored is good.
+        let _ = std::fs::remove_dir_all(self.into.join(FINISHED_RESTORE));
+        Ok(())
+    }
+
+    /// All of it, in one step as far as servers can see: the last name that changes is what keeps them away.
+    fn put_in_place(&mut self) -> anyhow::Result<()> {
         let mut names = names_in(&self.path)?;
         names.retain(|name| name != MANIFEST);
         // A tool takes a folder for a server's by this one.
@@ -72,13 +82,23 @@ impl Staging {
             std::fs::rename(from, &to).with_context(|| format!("cannot make {}", to.display()))?;
         }
         sync(&self.into)?;
-        std::fs::remove_dir_all(&self.path)?;
+        let finished = self.into.join(FINISHED_RESTORE);
+        std::fs::rename(&self.path, &finished)?;
+        if let Err(error) = sync(&self.into) {
+            // What is not surely on the disk is not done: all of it is taken back.
+            std::fs::rename(&finished, &self.path)?;
+            return Err(error);
+        }
         self.is_done = true;
-        sync(&self.into)
+        Ok(())
     }
 
     /// Removes what a restore has put here; last of all what says that it is one's.
     fn tidy(&self) -> std::io::Result<()> {
+        let finished = self.into.join(FINISHED_RESTORE);
+        if finished.exists() {
+            std::fs::remove_dir_all(finished)?;
+        }
         if !self.path.exists() {
             return Ok(());
         }
@@ -130,7 +150,8 @@ fn refuse_filled(into: &Path) -> anyhow::Result<()> {
             let beside = name.strip_prefix(file.as_str());
             beside.is_some_and(|beside| BESIDE_DATABASES.contains(&beside))
         };
-        name == LOCK || name == UNFINISHED_RESTORE || of_restore.iter().any(of_file)
+        let is_own = [LOCK, UNFINISHED_RESTORE, FINISHED_RESTORE].contains(&name.as_str());
+        is_own || of_restore.iter().any(of_file)
     };
     match names_in(into)?.iter().all(is_known) {
         true => Ok(()),
@@ -234,6 +255,31 @@ mod tests {
         std::fs::remove_file(into.join("letters")).unwrap();
         begun(&into).finish().unwrap();
         assert_eq!(std::fs::read_to_string(into.join("keys")).unwrap(), "keys");
+        assert!(DataDir::take(&into).is_ok());
+    }
+
+    #[test]
+    fn what_was_ended_at_the_very_end_is_restored() {
+        let folder = tempfile::tempdir().unwrap();
+        let into = folder.path().join("data");
+        let finished = into.join(FINISHED_RESTORE);
+        let mut staging = begun(&into);
+        staging.put_in_place().unwrap();
+        // As by a kill, which may come while the folder is being removed, too.
+        drop(staging);
+        assert!(finished.join(MANIFEST).exists());
+        for _ in 0..2 {
+            assert!(DataDir::take(&into).is_ok());
+            let refused = Staging::begin(&into).err().unwrap().to_string();
+            assert!(refused.contains("has something in it"), "{refused}");
+            let _ = std::fs::remove_file(finished.join(MANIFEST));
+        }
+        // Nothing else is left: it may be restored into again.
+        for name in NAMES {
+            std::fs::remove_file(into.join(name)).unwrap();
+        }
+        begun(&into).finish().unwrap();
+        assert!(!finished.exists());
         assert!(DataDir::take(&into).is_ok());
     }
 
