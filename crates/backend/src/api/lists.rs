@@ -151,7 +151,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             get("/api/v1/games", "games")
                 .says(
                     "List the games",
-                    "What each costs, and what its moves take. The same for as long as the server runs.",
+                    "What each costs, and what its moves take. The same until an operator changes it: read it again after \
+                     `fee_changed`.",
                 )
                 .answers(Answer::json(200, "The games.", &games)),
             self::games,
