@@ -197,6 +197,13 @@ pub fn read_by(party: Party, games: &[impl AsRef<str>]) -> Vec<String> {
         .collect()
 }
 
+/// The game whose payments stand on a topic; none where it is another kind of topic.
+pub fn game_of_payments(topic: &str) -> Option<&str> {
+    PAYMENT_TOPICS
+        .iter()
+        .find_map(|row| topic.strip_suffix(row.name)?.strip_suffix('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,9 +301,15 @@ mod tests {
                 participation_refunded(game),
             ] {
                 assert!(names.contains(name.as_str()), "{name}");
+                assert_eq!(game_of_payments(&name), Some(game));
             }
         }
         assert!(names.contains("events.dead_letter"));
+        assert!(
+            TOPICS
+                .iter()
+                .all(|row| game_of_payments(row.name).is_none())
+        );
         assert!(
             all.iter()
                 .all(|spec| spec.partitions == 12 && spec.retention_ms == 604_800_000)

@@ -122,7 +122,7 @@ async fn look(
     let (mut report, ledger) = audited.await??;
     report.checks.extend(readable.compare_topics().await?);
     if let Some(books) = books {
-        let topics = OnTopics::read(&*place.log().await?, games).await?;
+        let topics = OnTopics::read(&*place.log().await?, games, &books, &ledger).await?;
         report
             .checks
             .extend(checkout::compare(&books, &ledger, &topics));

@@ -13,6 +13,8 @@ pub struct LedgerBooks {
     pub transfers: Vec<BookedTransfer>,
     /// Every payment that was asked for.
     pub top_ups: Vec<BookedTopUp>,
+    /// The games of all rooms, also such as no program has any more.
+    pub games: Vec<String>,
 }
 
 /// A transfer that has a payment record.
@@ -83,5 +85,9 @@ pub fn ledger_books(path: &Path) -> Result<LedgerBooks> {
             });
         }
     }
+    let sql = "SELECT game_type FROM room_archive UNION SELECT game_type FROM room_directory";
+    let mut statement = connection.prepare(sql)?;
+    let games = statement.query_map([], |row| row.get(0))?;
+    books.games = games.collect::<std::result::Result<_, _>>()?;
     Ok(books)
 }

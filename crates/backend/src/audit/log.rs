@@ -272,7 +272,7 @@ impl<'c> Pass<'c> {
             {
                 self.take_balance(record, movers.next());
             }
-            if is_payment_topic(record.topic.as_str()) {
+            if topics::game_of_payments(record.topic.as_str()).is_some() {
                 self.take_payment(batch_no, record, &mut to_pay)?;
             }
         }
@@ -533,16 +533,6 @@ pub(crate) fn number(record: &Record, name: &str) -> Option<u64> {
 /// The same of headers alone.
 pub(crate) fn number_in(headers: &Headers, name: &str) -> Option<u64> {
     headers.text(name)?.parse().ok()
-}
-
-fn is_payment_topic(topic: &str) -> bool {
-    [
-        ".participation_payed",
-        ".win_prize",
-        ".participation_refunded",
-    ]
-    .iter()
-    .any(|end| topic.ends_with(end))
 }
 
 /// Whether others than the backends write it, too.

@@ -6,7 +6,7 @@ use crate::isolation::{begun, books, breaks, is_refused, passes, resigns, seated
 use blazing_sun_backbone::log::{LogError, Position, Start, Topic};
 use blazing_sun_backbone::partitioner::partition_of;
 use blazing_sun_backbone::topics;
-use blazing_sun_backend::audit::audit;
+use blazing_sun_backend::audit::{audit, ledger_books};
 use blazing_sun_backend::engine::EngineOptions;
 use blazing_sun_backend::replay::{ReplayError, replay};
 use serde_json::json;
@@ -394,6 +394,8 @@ async fn a_room_that_can_not_be_loaded_is_closed_once_and_every_fee_goes_back() 
             rig.engine.stop();
             assert_eq!((quarantined(dir), books(dir).escrow_cents), (0, 0));
         }
+        let of_rooms = ledger_books(&options(dir).path).unwrap().games;
+        assert_eq!(of_rooms, ["fragile"]);
         assert_eq!(replayed(dir), inputs + 1);
     }
 }

@@ -14,7 +14,7 @@ use blazing_sun_backbone::messages::{
 use blazing_sun_backbone::topics::{self, CHECKOUT_CANCELLATIONS, CHECKOUT_REQUESTS, Party};
 use blazing_sun_domain::{Cents, Millis, UserId};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -54,9 +54,18 @@ async fn read(shared: &Shared, failures: &mut u32) -> Result<(), IntakeError> {
         .map(|place| ((place.topic, place.partition), place.next_offset))
         .collect();
     let (mut from, mut lost) = (Vec::new(), Vec::new());
-    for name in topics::read_by(Party::Checkout, &shared.options.games) {
+    let ours = &shared.options.games;
+    let gone = gone_games(ours, &known);
+    let games = [ours.as_slice(), gone.as_slice()].concat();
+    for name in topics::read_by(Party::Checkout, &games) {
         let topic = Topic::new(&name);
-        for (partition, bounds) in (0..).zip(shared.log.bounds(&topic).await?) {
+        let game = topics::game_of_payments(&name);
+        let is_gone = game.is_some_and(|game| gone.iter().any(|gone| gone == game));
+        let bounds = match shared.log.bounds(&topic).await {
+            Err(LogError::UnknownPartition { .. }) if is_gone => continue,
+            bounds => bounds?,
+        };
+        for (partition, bounds) in (0..).zip(bounds) {
             let known = known.get(&(name.clone(), partition)).copied();
             let mut next = known.unwrap_or(bounds.earliest);
             if next > bounds.end {
@@ -101,6 +110,16 @@ async fn read(shared: &Shared, failures: &mut u32) -> Result<(), IntakeError> {
             consumed(&places);
         }
     }
+}
+
+/// Games that payments were read of and that are there no more. They have refunds to come: operators close their rooms.
+fn gone_games(ours: &[String], known: &BTreeMap<(String, u32), u64>) -> Vec<String> {
+    let topics = known.keys().map(|(topic, _)| topic.as_str());
+    let games: BTreeSet<&str> = topics.filter_map(topics::game_of_payments).collect();
+    let gone = games
+        .into_iter()
+        .filter(|game| !ours.iter().any(|ours| ours == game));
+    gone.map(str::to_owned).collect()
 }
 
 fn taken(shared: &Shared, records: &[Record], now: Millis) -> Taken {

@@ -3,6 +3,8 @@
 use crate::rig::{GAME, Rig, until};
 use blazing_sun_backbone::topics;
 use blazing_sun_domain::{Cents, UserId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_request_is_the_same_payment() {
@@ -74,7 +76,14 @@ async fn what_nobody_can_read_stalls_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn payment_records_are_kept_once_as_they_are() {
-    let mut rig = Rig::new().await;
+    let is_gone = Arc::new(AtomicBool::new(false));
+    let of_game = Arc::clone(&is_gone);
+    let mut rig = Rig::with(move |options| {
+        if of_game.load(Ordering::Relaxed) {
+            options.games.clear();
+        }
+    })
+    .await;
     let record = |id: &str| {
         format!(
             r#"{{"event_type":"game.prize.won","event_id":"{id}","user_id":123,"amount_cents":1600}}"#
@@ -113,6 +122,15 @@ async fn payment_records_are_kept_once_as_they_are() {
         (row.record.as_str(), row.topic.as_str()),
         (record("c").as_str(), "dice.participation_refunded")
     );
+    rig.until_idle().await;
+    // Also once the game is gone.
+    rig.stop().await;
+    is_gone.store(true, Ordering::Relaxed);
+    rig.put(&topics::participation_refunded(GAME), record("d"))
+        .await;
+    rig.start();
+    let count = || async { rig.store.statement(user, None, 9).await.unwrap().len() == 6 };
+    until("a refund of a game that is gone is kept", count).await;
     rig.until_idle().await;
     assert_eq!(rig.letters().await, 1);
 }

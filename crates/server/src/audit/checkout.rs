@@ -13,7 +13,7 @@ use blazing_sun_checkout::store::{
 };
 use blazing_sun_domain::Games;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -75,9 +75,21 @@ struct Published {
 pub struct OnTopics(HashMap<String, Published>);
 
 impl OnTopics {
-    /// Up to what is the end now.
-    pub async fn read(log: &dyn EventLog, games: &Games) -> anyhow::Result<OnTopics> {
-        let games: Vec<&str> = games.iter().map(|game| game.name).collect();
+    /// Up to what is the end now: of these games, and of those whose rooms the ledger has or whose payments the
+    /// checkout has read.
+    pub async fn read(
+        log: &dyn EventLog,
+        games: &Games,
+        books: &Books,
+        ledger: &LedgerBooks,
+    ) -> anyhow::Result<OnTopics> {
+        let known = books.places.iter().map(|place| place.topic.as_str());
+        let known = known.filter_map(topics::game_of_payments);
+        let games: BTreeSet<&str> = (games.iter().map(|game| game.name))
+            .chain(known)
+            .chain(ledger.games.iter().map(String::as_str))
+            .collect();
+        let games: Vec<&str> = games.into_iter().collect();
         let mut found = HashMap::new();
         for name in topics::read_by(Party::Checkout, &games) {
             if ![CHECKOUT_REQUESTS, CHECKOUT_CANCELLATIONS].contains(&name.as_str()) {

@@ -1,6 +1,9 @@
 //! Each difference is planted and found.
 
 use super::*;
+use blazing_sun_backbone::log::NewRecord;
+use blazing_sun_backbone::log::memory::MemoryLog;
+use blazing_sun_backbone::topics::TopicSpec;
 use blazing_sun_checkout::store::Place;
 use blazing_sun_domain::{Cents, Millis, UserId};
 
@@ -103,6 +106,7 @@ impl Case {
             ledger: LedgerBooks {
                 transfers: (0..3).map(transfer).collect(),
                 top_ups: vec![top_up()],
+                games: Vec::new(),
             },
             topics: OnTopics(published.collect()),
         }
@@ -193,4 +197,45 @@ fn every_planted_difference_is_named() {
             "{expected}: {named:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn payments_of_a_game_that_is_gone_are_looked_for_on_its_topics() {
+    let log = MemoryLog::default();
+    let topic = topics::participation_refunded("gone");
+    let spec = TopicSpec {
+        name: topic.clone(),
+        partitions: 1,
+        retention_ms: -1,
+    };
+    log.ensure_topics(&[spec]).await.unwrap();
+    let refund = NewRecord {
+        topic: Topic::new(&topic),
+        partition: Some(0),
+        key: Default::default(),
+        headers: Default::default(),
+        payload: record(3).into(),
+    };
+    let log: &dyn EventLog = &log;
+    log.append_and_wait(vec![refund]).await.unwrap();
+    let mut case = Case::new();
+    case.ledger.transfers.push(transfer(3));
+    let read = async |case: &Case| {
+        let games = Games::default();
+        OnTopics::read(log, &games, &case.books, &case.ledger).await
+    };
+    // Known of the ledger's rooms, or of what the checkout has read.
+    case.ledger.games = vec!["gone".to_owned()];
+    let of_rooms = read(&case).await.unwrap();
+    assert!(of_rooms.0.contains_key("event-3"));
+    case.topics.0.extend(of_rooms.0);
+    assert_eq!(case.named(), [""; 0]);
+    case.ledger.games.clear();
+    assert!(read(&case).await.unwrap().0.is_empty());
+    case.books.places.push(Place {
+        topic: topics::participation_payed("gone"),
+        partition: 0,
+        next_offset: 1,
+    });
+    assert!(read(&case).await.unwrap().0.contains_key("event-3"));
 }
