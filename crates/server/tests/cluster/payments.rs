@@ -47,8 +47,10 @@ async fn credited(client: &mut Client) -> i64 {
 }
 
 async fn groups(cluster: &Cluster) -> Vec<Value> {
-    let groups = cluster.tool(&["groups", "--json"]).await;
-    let groups: Vec<Value> = serde_json::from_slice(&groups.stdout).expect("JSON");
+    let told = cluster.tool(&["groups", "--json"]).await;
+    let why = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "{why}");
+    let groups: Vec<Value> = serde_json::from_slice(&told.stdout).expect("JSON");
     let of_checkout = |row: &Value| row["group"] == "checkout-service";
     groups.into_iter().filter(of_checkout).collect()
 }

@@ -161,6 +161,8 @@ async fn a_server_that_ends_answers_what_it_has_begun() {
 #[tokio::test]
 async fn a_server_waits_for_a_tool_that_holds_its_folder() {
     let (folder, lock) = held_folder();
+    // A new one, which keys are made for.
+    std::fs::remove_file(folder.path().join("blazing-sun.db")).expect("removed");
     let mut child = program(&["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(folder.path())
         .stdout(std::process::Stdio::piped())

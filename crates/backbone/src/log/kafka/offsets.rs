@@ -376,12 +376,13 @@ pub(super) fn named(metadata: Result<Metadata, KafkaError>) -> Result<Metadata, 
     }
 }
 
-/// That nobody has answered.
+/// That nobody has answered, or not all who were asked.
 fn is_silence(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
             RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::Partial
                 | RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerDestroy
