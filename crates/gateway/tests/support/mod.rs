@@ -255,15 +255,21 @@ impl World {
 
     /// Everything that the client gets for what was published so far, from type to type.
     pub async fn settle(&self, client: &mut Client) -> Vec<Value> {
-        let marker = Uuid::new_v4().to_string();
-        self.publish(&Event::user("games.event.marker", client.user).with("marker", json!(marker)));
         let mut frames = Vec::new();
-        loop {
-            let frame = client.next().await;
-            if frame["marker"] == marker.as_str() {
-                break;
+        // Partitions are not read at one instant: with the first, some may have been read before what was published. Those
+        // that are read with the second were not.
+        for _ in 0..2 {
+            let marker = Uuid::new_v4().to_string();
+            self.publish(
+                &Event::user("games.event.marker", client.user).with("marker", json!(marker)),
+            );
+            loop {
+                let frame = client.next().await;
+                if frame["marker"] == marker.as_str() {
+                    break;
+                }
+                frames.push(frame);
             }
-            frames.push(frame);
         }
         // Another socket of the user may have settled before.
         frames.retain(|frame| frame["type"] != "games.event.marker");
