@@ -164,13 +164,16 @@ async fn figures_are_well_formed_and_their_labels_are_nobodys() {
     one.send(json!({ "type": "games.command.Bad", "command_id": Uuid::now_v7() }))
         .await;
     one.event("system.error").await;
-    for path in ["/made-up/4711", "/api/v1/rooms/4711"] {
+    for path in ["/made-up/n0body", "/api/v1/rooms/n0body"] {
         let method = "MADEUP".parse().expect("a method");
         let request = server.http().request(method, server.url(path));
         request.send().await.expect("an answer");
     }
     let text = figures(&server).await;
-    assert!(!text.contains("4711") && !text.contains("MADEUP"), "{text}");
+    assert!(
+        !text.contains("n0body") && !text.contains("MADEUP"),
+        "{text}"
+    );
     let checked = promtool(&["check", "metrics"], &text).await;
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();
     assert!(checked.status.success() && said.is_empty(), "{said}");
