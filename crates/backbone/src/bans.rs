@@ -128,18 +128,21 @@ fn said(event_type: &str, key: &str, payload: String, audience: Audience<'_>) ->
     }
 }
 
-/// What a record tells, if it does.
-pub fn read(record: &Record) -> Option<Told> {
-    let is_known = |found: &[u8]| {
-        [ACCOUNT_BANNED, SIGNED_OUT, KEYS_IN_USE, LIVE_SETTINGS]
-            .iter()
-            .any(|known| found == known.as_bytes())
-    };
-    let event_type = record.headers.get(header::EVENT_TYPE);
-    if event_type.is_some_and(|found| !is_known(found)) {
+/// The envelope of a record that is of one of these types; others are not parsed where their header tells.
+pub(crate) fn envelope_of<'a>(record: &'a Record, types: &[&str]) -> Option<EventEnvelope<'a>> {
+    let is_one = |found: &[u8]| types.iter().any(|known| found == known.as_bytes());
+    let named = record.headers.get(header::EVENT_TYPE);
+    if named.is_some_and(|named| !is_one(named)) {
         return None;
     }
     let envelope = EventEnvelope::parse(&record.payload).ok()?;
+    is_one(envelope.event_type.as_bytes()).then_some(envelope)
+}
+
+/// What a record tells, if it does.
+pub fn read(record: &Record) -> Option<Told> {
+    let types = [ACCOUNT_BANNED, SIGNED_OUT, KEYS_IN_USE, LIVE_SETTINGS];
+    let envelope = envelope_of(record, &types)?;
     match &*envelope.event_type {
         ACCOUNT_BANNED => {
             let fields = Fields::of(envelope.payload).ok()?;

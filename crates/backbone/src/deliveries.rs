@@ -2,9 +2,8 @@
 //! memory alone, so that a delivery costs no record.
 
 use crate::bans;
-use crate::envelope::EventEnvelope;
 use crate::log::{NewRecord, Record};
-use crate::messages::{header, typed_payload};
+use crate::messages::typed_payload;
 use blazing_sun_domain::UserId;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -101,13 +100,6 @@ impl DeliveriesTold {
 }
 
 fn payload_of<T: DeserializeOwned>(record: &Record, event_type: &str) -> Option<T> {
-    let named = record.headers.get(header::EVENT_TYPE);
-    if named.is_some_and(|named| named != event_type.as_bytes()) {
-        return None;
-    }
-    let envelope = EventEnvelope::parse(&record.payload).ok()?;
-    match envelope.event_type == event_type {
-        true => serde_json::from_str(envelope.payload.get()).ok(),
-        false => None,
-    }
+    let envelope = bans::envelope_of(record, &[event_type])?;
+    serde_json::from_str(envelope.payload.get()).ok()
 }

@@ -1,14 +1,13 @@
 //! What went to how many sockets, of the latest records that follow from a command: in memory, for operators who ask what
 //! became of one. Written for each such record once, however many sockets it goes to.
 
-use crate::shared::{Addressee, Draft, SYSTEM_ACTOR, Shared, now};
+use crate::shared::{Shared, now};
 use blazing_sun_backbone::deliveries::{
     DELIVERIES_ASKED, DELIVERIES_TOLD, Delivered, DeliveriesAsked, DeliveriesTold, RecordPlace,
 };
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::messages::typed_payload;
 use blazing_sun_backbone::topics;
-use blazing_sun_domain::UserId;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -165,26 +164,10 @@ pub(crate) fn answer(
     let shared = shared.clone();
     tokio::spawn(async move {
         let told = told(&shared, &asked, unread).await;
-        tell(&shared, &told);
+        let answer = shared.own_event(DELIVERIES_TOLD, &typed_payload("deliveries_told", &told));
+        // Who asked does not wait for long; a failure is logged with the append.
+        let _ = shared.append(vec![answer], |_, _| {});
     });
-}
-
-fn tell(shared: &Arc<Shared>, told: &DeliveriesTold) {
-    let draft = Draft {
-        topic: &shared.system_events,
-        key: &shared.config.gateway_id,
-        event_type: DELIVERIES_TOLD,
-        correlation_id: None,
-        actor: SYSTEM_ACTOR,
-        addressee: Addressee::User(UserId::SYSTEM),
-        trace: None,
-        payload_bytes: 256,
-    };
-    let answer = shared.record(&draft, |out| {
-        out.extend_from_slice(typed_payload("deliveries_told", told).as_bytes());
-    });
-    // Who asked does not wait for long; a failure is logged with the append.
-    let _ = shared.append(vec![answer], |_, _| {});
 }
 
 /// `unread` is what had not been read when this was asked.

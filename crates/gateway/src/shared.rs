@@ -186,6 +186,22 @@ impl Shared {
         uuid::Builder::from_unix_timestamp_millis(now_ms, &random).into_uuid()
     }
 
+    /// The record of what this gateway itself tells on `system.events`, to the other programs and no user; `payload` is a
+    /// JSON object.
+    pub(crate) fn own_event(&self, event_type: &str, payload: &str) -> NewRecord {
+        let draft = Draft {
+            topic: &self.system_events,
+            key: &self.config.gateway_id,
+            event_type,
+            correlation_id: None,
+            actor: SYSTEM_ACTOR,
+            addressee: Addressee::User(UserId::SYSTEM),
+            trace: None,
+            payload_bytes: payload.len(),
+        };
+        self.record(&draft, |out| out.extend_from_slice(payload.as_bytes()))
+    }
+
     /// The record of an envelope; `payload` adds a JSON object.
     pub(crate) fn record(
         &self,

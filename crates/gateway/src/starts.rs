@@ -1,12 +1,11 @@
 //! Gateways of one id. Each says on `system.events` that it starts: one that hears a later start of its id was replaced, or
 //! somebody has given its id to another, and it is to be given no more clients. Those that it has stay.
 
-use crate::shared::{Addressee, Draft, SYSTEM_ACTOR, Shared};
+use crate::shared::Shared;
 use blazing_sun_backbone::envelope::EventEnvelope;
 use blazing_sun_backbone::log::Record;
 use blazing_sun_backbone::messages::{GatewayStart, typed_payload};
 use blazing_sun_backbone::topics;
-use blazing_sun_domain::UserId;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -70,20 +69,7 @@ pub(crate) fn say(shared: &Arc<Shared>) {
     if !shared.starts.change(UNSAID, SAID) {
         return;
     }
-    let draft = Draft {
-        topic: &shared.system_events,
-        key: &shared.config.gateway_id,
-        event_type: STARTED,
-        correlation_id: None,
-        actor: SYSTEM_ACTOR,
-        addressee: Addressee::User(UserId::SYSTEM),
-        trace: None,
-        payload_bytes: 128,
-    };
-    let record = shared.record(&draft, |out| {
-        let own = typed_payload("gateway_started", &own(shared));
-        out.extend_from_slice(own.as_bytes());
-    });
+    let record = shared.own_event(STARTED, &typed_payload("gateway_started", &own(shared)));
     let taken = shared.append(vec![record], |shared, durable| {
         if !durable {
             shared.starts.change(SAID, UNSAID);

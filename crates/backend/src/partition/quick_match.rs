@@ -178,7 +178,10 @@ impl Partition {
                 let costs = turn.live.costs(game);
                 if let Some(changed) = costs.refusal_of(agreed_fee) {
                     // The user may hold a place at the costs in force, from another page than the one that is outdated.
-                    self.give_back_outdated_place(turn, &game_type, asked.user, costs);
+                    let (user, of_costs) = (asked.user, Some(costs));
+                    let is_outdated =
+                        |it: &Waiting| it.player.user_id == user && it.costs != of_costs;
+                    self.give_back_those(turn, &game_type, &changed, is_outdated);
                     return Ok(Outcome::Refused(None, changed));
                 }
                 return self.take_place(turn, asked, by, &game_type, costs);
@@ -306,9 +309,7 @@ impl Partition {
             if self.queues.by_game[&game_type].waiting.is_empty() {
                 continue;
             }
-            for waiting in self.queues.of(&game_type).waiting.split_off(0) {
-                self.give_back(turn, &waiting, &closed);
-            }
+            self.give_back_those(turn, &game_type, &closed, |_| true);
         }
     }
 
@@ -320,30 +321,24 @@ impl Partition {
         game_type: &str,
         costs: Costs,
     ) {
-        let queue = self.queues.of(game_type);
-        let waiting = std::mem::take(&mut queue.waiting);
-        let (agreed, others): (VecDeque<_>, VecDeque<_>) = waiting
-            .into_iter()
-            .partition(|waiting| waiting.costs == Some(costs));
-        queue.waiting = agreed;
-        for waiting in others {
-            self.give_back(turn, &waiting, &RefusalCode::FeeChanged.into());
-        }
+        let why = RefusalCode::FeeChanged.into();
+        self.give_back_those(turn, game_type, &why, |it| it.costs != Some(costs));
     }
 
-    /// Gives back this user's place, if it was taken at other costs than these.
-    fn give_back_outdated_place<S: Store>(
+    /// Gives back these of the places of a game.
+    fn give_back_those<S: Store>(
         &mut self,
         turn: &mut Turn<'_, S>,
         game_type: &str,
-        user: UserId,
-        costs: Costs,
+        why: &Refusal,
+        is_one: impl Fn(&Waiting) -> bool,
     ) {
-        let waiting = &mut self.queues.of(game_type).waiting;
-        let is_outdated = |w: &Waiting| w.player.user_id == user && w.costs != Some(costs);
-        let at = waiting.iter().position(is_outdated);
-        if let Some(outdated) = at.and_then(|at| waiting.remove(at)) {
-            self.give_back(turn, &outdated, &RefusalCode::FeeChanged.into());
+        let queue = self.queues.of(game_type);
+        let waiting = std::mem::take(&mut queue.waiting).into_iter();
+        let (given_back, kept): (VecDeque<_>, VecDeque<_>) = waiting.partition(is_one);
+        queue.waiting = kept;
+        for waiting in given_back {
+            self.give_back(turn, &waiting, why);
         }
     }
 

@@ -3,10 +3,12 @@
 use crate::harness::{Rig, options};
 use blazing_sun_backbone::live::{LiveSet, MAINTENANCE_SETTING};
 use blazing_sun_backbone::messages::OPEN_MATCHED_ROOM;
+use blazing_sun_backend::live::Live;
 use blazing_sun_backend::store::operators::{LiveSettings, NewEntry, Outcome};
 use blazing_sun_backend::store::sqlite::SqliteOperators;
 use blazing_sun_domain::{Cents, Millis};
 use serde_json::{Value, json};
+use std::path::Path;
 use uuid::Uuid;
 
 const FEE: &str = "games.bigger_dice.entry_fee_cents";
@@ -45,12 +47,17 @@ fn maintenance(revision: i64, starts_at_ms: Option<i64>) -> LiveSet {
     }
 }
 
+/// What is set there takes effect while the engine runs.
+fn rig_and_live(folder: &Path) -> (Rig, Live) {
+    let options = options(folder);
+    let live = options.live.clone();
+    (Rig::start_with(options), live)
+}
+
 #[tokio::test]
 async fn a_place_that_maintenance_took_is_given_to_the_same_command_once_it_is_over() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
-    let live = options.live.clone();
-    let mut rig = Rig::start_with(options);
+    let (mut rig, live) = rig_and_live(dir.path());
     for user in 1..=2 {
         rig.grant(user).await;
     }
@@ -72,9 +79,7 @@ async fn a_place_that_maintenance_took_is_given_to_the_same_command_once_it_is_o
 #[tokio::test]
 async fn maintenance_opens_no_table_for_who_joins() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
-    let live = options.live.clone();
-    let mut rig = Rig::start_with(options);
+    let (mut rig, live) = rig_and_live(dir.path());
     live.set(maintenance(1, Some(0)));
     let table = json!({ "room_id": "table-1" });
     let id = rig.send(1, "join_room", table.clone()).await;
@@ -107,9 +112,7 @@ async fn refused(rig: &mut Rig, id: Uuid) -> Value {
 #[tokio::test]
 async fn nobody_is_charged_another_fee_than_was_agreed_to() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
-    let live = options.live.clone();
-    let mut rig = Rig::start_with(options);
+    let (mut rig, live) = rig_and_live(dir.path());
     for user in 1..=2 {
         rig.grant(user).await;
     }
@@ -141,9 +144,7 @@ async fn nobody_is_charged_another_fee_than_was_agreed_to() {
 #[tokio::test]
 async fn an_outdated_page_takes_no_place_away_without_a_word() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
-    let live = options.live.clone();
-    let mut rig = Rig::start_with(options);
+    let (mut rig, live) = rig_and_live(dir.path());
     rig.grant(1).await;
     let dice = |fee: i64| json!({ "game_type": "bigger_dice", "entry_fee_cents": fee });
     live.set(fee(1, 200));
@@ -172,9 +173,7 @@ async fn an_outdated_page_takes_no_place_away_without_a_word() {
 #[tokio::test]
 async fn a_matched_room_is_opened_at_the_fee_that_was_agreed_to() {
     let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
-    let live = options.live.clone();
-    let mut rig = Rig::start_with(options);
+    let (mut rig, live) = rig_and_live(dir.path());
     let players = [1, 2].map(|user| json!({ "user_id": user.to_string(), "username": "P" }));
     for user in 1..=2 {
         rig.grant(user).await;

@@ -21,17 +21,6 @@ async fn run(arguments: &[&str]) -> Output {
         .expect("an output")
 }
 
-/// What operators' actions of a kind have come to: who, and with what detail.
-fn rows_of(data_dir: &Path, action: &str) -> Vec<String> {
-    let database = Connection::open(data_dir.join("blazing-sun.db")).expect("the database");
-    let query = "SELECT outcome || ' ' || operator || ' ' || detail FROM operator_log WHERE action = ?1 ORDER BY id";
-    let mut statement = database.prepare(query).expect(query);
-    let rows = statement
-        .query_map([action], |row| row.get(0))
-        .expect(query);
-    rows.collect::<Result<_, _>>().expect(query)
-}
-
 /// The same, where no file may grow beyond 64 KiB: a longer one fails to be written, or ends the program.
 async fn run_without_room(is_killed: bool, arguments: &[&str]) -> Output {
     let program = program(&[]).as_std().get_program().to_owned();
@@ -46,6 +35,21 @@ async fn run_without_room(is_killed: bool, arguments: &[&str]) -> Output {
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("a path")
+}
+
+fn restoring<'a>(backup: &'a Path, into: &'a Path) -> [&'a str; 5] {
+    ["restore", "--from", path(backup), "--data-dir", path(into)]
+}
+
+/// What operators' actions of a kind have come to: who, and with what detail.
+fn rows_of(data_dir: &Path, action: &str) -> Vec<String> {
+    let database = Connection::open(data_dir.join("blazing-sun.db")).expect("the database");
+    let query = "SELECT outcome || ' ' || operator || ' ' || detail FROM operator_log WHERE action = ?1 ORDER BY id";
+    let mut statement = database.prepare(query).expect(query);
+    let rows = statement
+        .query_map([action], |row| row.get(0))
+        .expect(query);
+    rows.collect::<Result<_, _>>().expect(query)
 }
 
 #[tokio::test]
@@ -80,13 +84,7 @@ async fn a_backup_of_a_running_server_becomes_a_server_again() {
     // What comes after it is not in it.
     let late = server.guest().await;
 
-    let arguments = [
-        "restore",
-        "--from",
-        path(&backup),
-        "--data-dir",
-        path(&restored),
-    ];
+    let arguments = restoring(&backup, &restored);
     let output = run(&[&arguments[..], &["--json"]].concat()).await;
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert!(output.status.success() && told["clean"] == true, "{told}");
@@ -134,13 +132,7 @@ async fn a_backup_that_was_touched_or_is_of_a_newer_program_is_not_restored() {
     );
     assert!(!backup.join("keys").exists());
 
-    let restore = [
-        "restore",
-        "--from",
-        path(&backup),
-        "--data-dir",
-        path(&into),
-    ];
+    let restore = restoring(&backup, &into);
     let refused = async |why: &str| {
         let output = run(&restore).await;
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -226,13 +218,7 @@ async fn a_backup_that_was_touched_or_is_of_a_newer_program_is_not_restored() {
     );
     let output = tool(&["backup", "--into", path(&backup)], &server.data_dir()).await;
     assert!(output.status.success(), "{output:?}");
-    let restore = [
-        "restore",
-        "--from",
-        path(&backup),
-        "--data-dir",
-        path(&into),
-    ];
+    let restore = restoring(&backup, &into);
     let output = run(&restore).await;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(4), "{told}");
