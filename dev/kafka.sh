@@ -7,11 +7,12 @@
 #   kafka.sh env                  prints what to export to reach it
 #   kafka.sh tool NAME [ARG…]     runs Kafka's own tool of that name, such as kafka-topics, on it
 #   kafka.sh ports N              prints so many free ports
-#   kafka.sh install              fetches what it is made of (start does too)
+#   kafka.sh install              fetches what it is made of (start does too), and prepares what makes starts quick
 #
 # Options: --dir DIR (data, logs, state; default data/dev/kafka), --port PORT (0: a free one),
 #   --while-locked FILE [--grace-seconds N] (wiped when no process holds a lock on FILE any more),
-#   and behind these --secure PROTOCOL (a second listener, SECURE), --node ID@PORT,ID@PORT… (one of several, started at the
+#   and behind these --patient (its controller gives it up after half a minute, not 2 s: no test harms it, and all wait for
+#   the same two cores), --secure PROTOCOL (a second listener, SECURE), --node ID@PORT,ID@PORT… (one of several, started at the
 #   same time: the first is this one; the ports are the controllers'), and --set KEY=VALUE (of the broker), in which
 #   @PORT@, @SECURE_PORT@, @CONTROLLER_PORT@ and @DIR@ stand for what the broker has.
 set -euo pipefail
@@ -53,6 +54,36 @@ install() {
   [[ -f $KAFKA_HOME/complete ]] || server_die "could not put Apache Kafka into $KAFKA_HOME"
 }
 
+# What a start would work out anew each time: the classes of the broker and of its tools, loaded and checked, and the
+# formatted folder. They are more than half of what a start costs; without them all works too.
+prepare() {
+  [[ -f $KAFKA_PREPARED/complete ]] && return
+  local into self=$repository/dev/kafka.sh
+  into=$(mktemp -d "$TOOLS_DIR/.kafka-prepared.XXXXXX")
+  server_say "preparing quick starts of Apache Kafka (once per user)" >&2
+  if KAFKA_JVM_OPTIONS="$jvm_options -XX:ArchiveClassesAtExit=$into/broker.jsa" "$self" start --dir "$into/broker" &&
+    KAFKA_TOOL_OPTIONS=-XX:ArchiveClassesAtExit=$into/tools.jsa "$self" tool --dir "$into/broker" kafka-topics --list &&
+    "$self" stop --dir "$into/broker" && [[ -f $into/broker.jsa && -f $into/tools.jsa ]]; then
+    cp "$into/broker/data/bootstrap.checkpoint" "$into/"
+    touch "$into/complete"
+  fi >"$into/log" 2>&1
+  "$self" wipe --dir "$into/broker" || true
+  [[ -f $into/complete ]] || {
+    server_say "quick starts could not be prepared, and starts are slower:" "$(tail -n 5 "$into/log")" >&2
+    rm -rf "$into"
+    return 0
+  }
+  mv -T "$into" "$KAFKA_PREPARED" 2>/dev/null || rm -rf "$into"
+}
+
+# use_prepared <archive>: what java is told, into `prepared`. What does not fit, such as one of another java, it passes over
+# in silence.
+use_prepared() {
+  prepared=()
+  [[ ! -f $KAFKA_PREPARED/complete ]] ||
+    prepared=(-Xlog:disable -Xlog:all=error:stderr "-XX:SharedArchiveFile=$KAFKA_PREPARED/$1.jsa")
+}
+
 main_class_of() {
   case ${1%.sh} in
     kafka-topics) echo org.apache.kafka.tools.TopicCommand ;;
@@ -76,8 +107,9 @@ run_tool() {
   local name=$1 class
   shift
   class=$(main_class_of "$name") || server_die "no tool '$name' is known here"
+  use_prepared tools
   # shellcheck disable=SC2086
-  java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+  java "${prepared[@]}" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 ${KAFKA_TOOL_OPTIONS:-} \
     -Dlog4j2.configurationFile="$LOGGING/log4j2-tools.properties" -cp "$KAFKA_HOME/*" "$class" "$@"
 }
 
@@ -147,17 +179,34 @@ answers() {
 # As soon as it answers or has ended.
 has_started_or_died() { is_gone "$1" || answers "$2"; }
 
-# Names the cluster: any 16 bytes in base64 for URLs, but no dash to begin with, which tools take for an option. Several
-# nodes have it from their ports, for none of them starts first.
-cluster_id() {
-  local id
-  if [[ -n $nodes ]]; then
-    id=$(tr , '\n' <<<"$nodes" | sort | sha256sum | head -c 21)A
-  else
-    id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_')
-  fi
-  id=${id/#-/A}
+# Any 16 bytes in base64 for URLs, but no dash to begin with, which tools take for an option.
+random_id() { named_id "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_')"; }
+named_id() {
+  local id=${1/#-/A}
   printf '%s\n' "${id%==}"
+}
+
+# Names the cluster. Several nodes have it from their ports, for none of them starts first.
+cluster_id() {
+  if [[ -n $nodes ]]; then
+    named_id "$(tr , '\n' <<<"$nodes" | sort | sha256sum | head -c 21)A"
+  else
+    random_id
+  fi
+}
+
+format() {
+  local properties=$1 data=$server_dir/data node_id=${nodes%%@*}
+  if [[ -f $KAFKA_PREPARED/complete ]]; then
+    mkdir -p "$data"
+    cp "$KAFKA_PREPARED/bootstrap.checkpoint" "$data/"
+    printf '%s\n' version=1 "cluster.id=$(cluster_id)" "node.id=${node_id:-1}" "directory.id=$(random_id)" \
+      >"$data/meta.properties"
+  else
+    run_tool kafka-storage format --cluster-id "$(cluster_id)" --config "$properties" \
+      >"$server_dir/format.log" 2>&1 ||
+      server_die "its data folder could not be prepared:" "$(cat "$server_dir/format.log")"
+  fi
 }
 
 launch() {
@@ -172,14 +221,11 @@ launch() {
     listeners=$listeners,SECURE://127.0.0.1:$secure_port names=$names,SECURE:$secure_protocol
   fi
   write_properties "$listeners" "$names" "${settings[@]}" >"$properties"
-  if [[ ! -f $server_dir/data/meta.properties ]]; then
-    run_tool kafka-storage format --cluster-id "$(cluster_id)" --config "$properties" \
-      >"$server_dir/format.log" 2>&1 ||
-      server_die "its data folder could not be prepared:" "$(cat "$server_dir/format.log")"
-  fi
+  [[ -f $server_dir/data/meta.properties ]] || format "$properties"
   ulimit -n "$(ulimit -H -n)"
+  use_prepared broker
   # shellcheck disable=SC2086
-  detach "$server_dir/output.log" java $jvm_options -Dkafka.log.file="$log" \
+  detach "$server_dir/output.log" java "${prepared[@]}" $jvm_options -Dkafka.log.file="$log" \
     -Dlog4j2.configurationFile="$LOGGING/log4j2.properties" \
     -cp "$KAFKA_HOME/*" kafka.Kafka "$properties"
   local pid=$!
@@ -239,6 +285,11 @@ case $command in
     settings=() secure_protocol="" nodes=""
     while (($# > 0)); do
       case $1 in
+        --patient)
+          settings+=(broker.session.timeout.ms=30000 broker.heartbeat.interval.ms=1000)
+          shift
+          continue
+          ;;
         --set) settings+=("${2?--set needs KEY=VALUE}") ;;
         --secure) secure_protocol=${2?--secure needs a protocol} ;;
         --node) nodes=${2?--node needs ID@PORT,…} ;;
@@ -271,7 +322,10 @@ case $command in
     run_tool "$name" "$@"
     ;;
   ports) for ((n = ${rest[0]:-1}; n > 0; n--)); do free_port; done ;;
-  install) install ;;
+  install)
+    install
+    prepare
+    ;;
   watch) watch_users "$users_file" "$grace_seconds" ;;
   *) server_die "usage: dev/kafka.sh start|stop|wipe|status|env|tool|install (its head says more)" ;;
 esac

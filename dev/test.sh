@@ -110,12 +110,10 @@ count_tests() {
 # One Kafka and one PostgreSQL for all suites of this run. They go with it, even if it is killed: it holds the lock.
 start_servers() {
   [[ -z ${BLAZING_SUN_TEST_KAFKA:-} || -z ${BLAZING_SUN_TEST_DATABASE_URL:-} ]] || return 0
-  local server
   exec 8>"$scratch/users"
   flock --shared 8
-  for server in kafka postgres; do
-    "dev/$server.sh" start --dir "$scratch/$server" --while-locked "$scratch/users" || return
-  done
+  dev/kafka.sh start --dir "$scratch/kafka" --while-locked "$scratch/users" --patient || return
+  dev/postgres.sh start --dir "$scratch/postgres" --while-locked "$scratch/users" || return
   BLAZING_SUN_TEST_KAFKA=127.0.0.1:$(<"$scratch/kafka/port")
   BLAZING_SUN_TEST_DATABASE_URL=$(<"$scratch/postgres/url")
   export BLAZING_SUN_TEST_KAFKA BLAZING_SUN_TEST_DATABASE_URL

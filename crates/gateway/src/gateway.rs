@@ -169,6 +169,8 @@ impl Gateway {
     ) -> Result<Gateway, StartError> {
         let shared = Arc::new(Shared::new(config, log, verifier, passwords));
         let reader = router::Reader::open(&shared).await?;
+        // From here on: who is let in before the task runs misses nothing.
+        shared.reading.store(true, Ordering::Release);
         let reading = read(shared.clone(), reader);
         Ok(Gateway::with(shared, reading))
     }
@@ -187,6 +189,7 @@ impl Gateway {
         let reading = async move {
             prepared.await;
             let reader = router::Reader::open_when_possible(&waiting).await;
+            waiting.reading.store(true, Ordering::Release);
             read(waiting, reader).await;
         };
         Gateway::with(shared, reading)
@@ -257,7 +260,6 @@ impl Drop for Gateway {
 
 /// Routes what is read and says that the gateway lives, for ever.
 async fn read(shared: Arc<Shared>, reader: router::Reader) {
-    shared.reading.store(true, Ordering::Release);
     let every = shared.config.heartbeat_every;
     tokio::join!(
         router::run(shared.clone(), reader),

@@ -112,8 +112,8 @@ impl Beside {
         Beside::started(script, &path, settings, "0", Some(folder))
     }
 
-    /// The one that all tests of this user share while any of them runs.
-    pub(crate) fn shared(script: &'static str) -> Beside {
+    /// The one that all tests of this user share while any of them runs; `settings` are the script's.
+    pub(crate) fn shared(script: &'static str, settings: Vec<String>) -> Beside {
         let uid = rustix::process::getuid().as_raw();
         let folder = std::env::temp_dir().join(format!("blazing-sun-tests-{uid}"));
         DirBuilder::new()
@@ -121,7 +121,7 @@ impl Beside {
             .mode(0o755)
             .create(&folder)
             .expect("a folder");
-        Beside::started(script, &folder, Vec::new(), GRACE_SECONDS, None)
+        Beside::started(script, &folder, settings, GRACE_SECONDS, None)
     }
 
     fn started(

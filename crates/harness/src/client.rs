@@ -154,8 +154,8 @@ impl Client {
                 .map(Value::to_string)
                 .collect();
             panic!(
-                "{} got no {what}; the last of what came: {last:#?}",
-                self.guest.username
+                "{} got no {what} (closed: {:?}); the last of what came: {last:#?}",
+                self.guest.username, self.closed
             )
         })
     }

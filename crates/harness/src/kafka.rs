@@ -38,7 +38,7 @@ impl TestKafka {
                 bootstrap_servers,
                 server: None,
             },
-            Err(_) => TestKafka::of(Beside::shared(SCRIPT)),
+            Err(_) => TestKafka::of(Beside::shared(SCRIPT, vec!["--patient".to_owned()])),
         })
     }
 

@@ -24,7 +24,7 @@ impl TestPostgres {
         static SHARED: OnceLock<TestPostgres> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var(URL_VARIABLE) {
             Ok(url) => TestPostgres { url, server: None },
-            Err(_) => TestPostgres::of(Beside::shared(SCRIPT)),
+            Err(_) => TestPostgres::of(Beside::shared(SCRIPT, Vec::new())),
         })
     }
 

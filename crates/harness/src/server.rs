@@ -56,7 +56,7 @@ pub fn command(program: &Path, arguments: &[&str]) -> Command {
 
 /// Limits that keep tests from signing in many guests are lifted, and tests that are about people are not to be
 /// joined by the house's bot.
-pub(crate) const FOR_TESTS: [(&str, &str); 8] = [
+pub(crate) const FOR_TESTS: [(&str, &str); 9] = [
     ("BLAZING_SUN_ACCOUNTS__GUESTS_PER_HOUR", "100000"),
     ("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__PER_SECOND", "100000"),
     ("BLAZING_SUN_GATEWAY__LIMITS__ADDRESS__BURST", "100000"),
@@ -67,6 +67,8 @@ pub(crate) const FOR_TESTS: [(&str, &str); 8] = [
         "10000",
     ),
     ("BLAZING_SUN_GATEWAY__LIMITS__CONNECTION__BURST", "10000"),
+    // Most clients of tests only listen, for as long as anything may take.
+    ("BLAZING_SUN_GATEWAY__SILENCE_MAX_S", "600"),
     ("BLAZING_SUN_BOT__ENABLED", "false"),
 ];
 

@@ -32,7 +32,7 @@ impl StripeMock {
         static SHARED: OnceLock<StripeMock> = OnceLock::new();
         note_use("stripe-mock.used");
         SHARED.get_or_init(|| {
-            let server = Beside::shared(SCRIPT);
+            let server = Beside::shared(SCRIPT, Vec::new());
             StripeMock {
                 url: format!("http://127.0.0.1:{}", server.noted("port")),
                 _server: server,

@@ -5,7 +5,7 @@ use blazing_sun_harness::{Cluster, ClusterLaunch, text, within};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -90,6 +90,20 @@ impl Kafka {
         let deleted = self.admin.delete_topics(&[&name], &AdminOptions::new());
         let deleted = within("a topic's end", deleted).await.expect("an answer");
         assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        // A broker tells of it a little later than the controller knows.
+        let is_told = async || {
+            let client = self.producer.client();
+            let metadata = client.fetch_metadata(None, Duration::from_secs(30));
+            let metadata = metadata.expect("the topics");
+            let mut topics = metadata.topics().iter();
+            topics.any(|topic| topic.name() == name)
+        };
+        within("a broker that knows", async {
+            while is_told().await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
     }
 
     async fn append_ahead(&self, topic: &str) {

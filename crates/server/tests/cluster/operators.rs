@@ -1,6 +1,6 @@
 //! What operators do to users of a deployment on Kafka and PostgreSQL.
 
-use blazing_sun_harness::{Client, Cluster};
+use blazing_sun_harness::{Client, Cluster, Guest};
 use serde_json::Value;
 
 pub async fn user(cluster: &Cluster, arguments: &[&str]) -> Value {
@@ -9,6 +9,16 @@ pub async fn user(cluster: &Cluster, arguments: &[&str]) -> Value {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {error}");
     serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// One at each of two gateways.
+async fn sockets_of(cluster: &mut Cluster, guest: &Guest) -> Vec<Client> {
+    let mut sockets = Vec::new();
+    for gateway in 0..2 {
+        let address = cluster.gateway(gateway).address();
+        sockets.push(Client::sign_in_at(address, guest, &[]).await);
+    }
+    sockets
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,11 +32,14 @@ async fn users_are_made_credited_and_banned_at_every_process() {
     assert_eq!(credited["balance_cents"], 5_250);
     assert_eq!(cluster.balance_cents_at(0, &guest).await, 5_250);
 
-    let mut sockets = Vec::new();
-    for gateway in 0..2 {
-        let address = cluster.gateway(gateway).address();
-        sockets.push(Client::sign_in_at(address, &guest, &[]).await);
+    let mut sockets = sockets_of(&mut cluster, &guest).await;
+    let signed_out = user(&cluster, &["sign-out", &guest.user_id]).await;
+    assert_eq!(signed_out["status"], "active");
+    for socket in &mut sockets {
+        assert_eq!(socket.closed().await, Some(1008));
     }
+    // Its access token is good until it expires.
+    let sockets = sockets_of(&mut cluster, &guest).await;
     let banned = user(&cluster, &["ban", &guest.user_id]).await;
     assert_eq!(banned["status"], "banned");
     for mut socket in sockets {

@@ -127,8 +127,6 @@ impl Site {
                 ("BLAZING_SUN_GAMES__BIGGER_DICE__ENTRY_FEE_CENTS", "101"),
                 ("BLAZING_SUN_ACCOUNTS__ACCESS_TOKEN_MINUTES", "60"),
                 ("BLAZING_SUN_TELEMETRY__FILTER", LOGGED),
-                // Some clients of these tests only listen, for as long as a fault lasts.
-                ("BLAZING_SUN_GATEWAY__SILENCE_MAX_S", "600"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),

@@ -1,7 +1,7 @@
 //! Load: tables of two who play Bigger Dice one game after the other, through every outage. Commands are sent
 //! again under their ids until they are answered, connections resume; each socket's events are held to be dense.
 
-use blazing_sun_harness::{Client, Cluster, Guest};
+use blazing_sun_harness::{Client, Cluster, Guest, within};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -86,7 +86,10 @@ impl Tables {
         });
         let mut tasks = Vec::new();
         for number in 0..count {
-            let guests = [cluster.guest().await, cluster.guest().await];
+            let guests = [
+                guest_with_money(cluster).await,
+                guest_with_money(cluster).await,
+            ];
             let mut at = 0;
             let seats = guests.map(|guest| {
                 at += 1;
@@ -163,6 +166,19 @@ impl Tables {
         }
         lock(&self.counts.wrong).clone()
     }
+}
+
+/// A guest's money may wait for the next sign-in, where Kafka is slow to take it.
+async fn guest_with_money(cluster: &Cluster) -> Guest {
+    within("a guest with money", async {
+        loop {
+            let guest = cluster.guest().await;
+            if cluster.balance_cents_at(0, &guest).await > 0 {
+                return guest;
+            }
+        }
+    })
+    .await
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;

@@ -158,8 +158,9 @@ async fn figures_are_well_formed_and_their_labels_are_nobodys() {
     let server = TestServer::start().await;
     let (mut one, other, room) = whole_game(&server).await;
     for type_name in 0..50 {
-        one.command(&format!("made_up_{type_name}"), json!({}))
-            .await;
+        let name = format!("made_up_{type_name}");
+        let id = one.command(&name, json!({})).await;
+        assert_eq!(one.refusal(id).await, "unknown_command");
     }
     one.send(json!({ "type": "games.command.Bad", "command_id": Uuid::now_v7() }))
         .await;

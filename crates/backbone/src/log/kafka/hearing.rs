@@ -41,7 +41,7 @@ impl Hearing {
         self.alone_since = None;
     }
 
-    /// Asks the brokers by this client for a topic, where it has got nothing from them for a while, and if they do not
+    /// Asks the brokers by this client for a topic, or for any, where it has got nothing from them for a while, and if they do not
     /// answer, by another. Gives whether the client is to be replaced. Waits a moment for answers.
     pub fn is_deaf<C: ClientContext>(
         &mut self,
@@ -53,6 +53,8 @@ impl Hearing {
         if is_asked || self.heard.elapsed() < QUIET {
             return false;
         }
+        let any = others.probed();
+        let topic = Some(topic.unwrap_or(&any));
         let is_heard = named(client.fetch_metadata(topic, ANSWER_WITHIN)).is_ok();
         let is_alone = !is_heard && others.metadata(topic, ANSWER_WITHIN).is_ok();
         self.asked = Some(Instant::now());

@@ -17,8 +17,11 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long one attempt at the start may take before it is looked at why.
+/// How long the first attempt at the start may take before it is looked at why; each further one twice as long, for the
+/// brokers may be slow.
 const CONNECT_SLICE: Duration = Duration::from_millis(500);
+/// Between attempts at the start that end at once.
+const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Between attempts of what a moving leader makes fail.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How many of the library's log lines are taken at a time.
@@ -94,8 +97,7 @@ impl KafkaOffsets {
         threads: Threads,
     ) -> Result<KafkaOffsets, LogError> {
         options.check().map_err(KafkaLogError::from)?;
-        let client = new_client(options, &threads).map_err(client_error)?;
-        wait_for_broker(&client, options)?;
+        let client = connected(options, &threads)?;
         let asked = Asked {
             client,
             silent_since: None,
@@ -126,6 +128,11 @@ impl KafkaOffsets {
         self.ask(wait, |client, wait| {
             named(client.fetch_metadata(topic, wait))
         })
+    }
+
+    /// See [`KafkaOptions::probed`].
+    pub(super) fn probed(&self) -> String {
+        self.options.probed()
     }
 
     /// The groups that the brokers know.
@@ -189,7 +196,8 @@ impl KafkaOffsets {
         };
         let names_brokers = || {
             let client = client.client().ok();
-            client.is_some_and(|client| named(client.fetch_metadata(None, NAMES_WITHIN)).is_ok())
+            let answer = client.map(|it| it.fetch_metadata(Some(&self.probed()), NAMES_WITHIN));
+            answer.is_some_and(|answer| named(answer).is_ok())
         };
         if lasted < RENEW_AFTER || !is_ignorant && lasted < RENEW_ANYWAY_AFTER && names_brokers() {
             return;
@@ -339,15 +347,23 @@ fn new_client(options: &KafkaOptions, threads: &Threads) -> Result<Arc<Retired>,
     }))
 }
 
-fn wait_for_broker(client: &Retired, options: &KafkaOptions) -> Result<(), LogError> {
+/// A client that a broker has answered.
+fn connected(options: &KafkaOptions, threads: &Threads) -> Result<Arc<Retired>, LogError> {
     let wait = options.request_wait;
     let deadline = Instant::now() + wait;
+    let mut slice = CONNECT_SLICE;
+    let probed = options.probed();
+    let mut client = new_client(options, threads).map_err(client_error)?;
     loop {
+        let begun = Instant::now();
         let asked = client.client().map_err(client_error)?;
-        let answer = named(asked.fetch_metadata(None, CONNECT_SLICE));
+        let left = deadline.saturating_duration_since(begun);
+        let answer = asked.fetch_metadata(Some(&probed), left.clamp(CONNECT_SLICE, slice));
+        slice = slice.saturating_mul(2).min(wait.max(CONNECT_SLICE));
         client.serve();
-        let Err(error) = answer else {
-            return Ok(());
+        let names_none = answer.is_ok();
+        let Err(error) = named(answer) else {
+            return Ok(client);
         };
         let latest = asked.client().context().latest();
         let servers = options.bootstrap_servers.clone();
@@ -362,6 +378,11 @@ fn wait_for_broker(client: &Retired, options: &KafkaOptions) -> Result<(), LogEr
                 reason,
             }
             .into());
+        }
+        std::thread::sleep(CONNECT_AGAIN_AFTER.saturating_sub(begun.elapsed()));
+        if names_none {
+            // The library has forgotten those that it was configured with.
+            client = new_client(options, threads).map_err(client_error)?;
         }
     }
 }

@@ -176,6 +176,12 @@ impl KafkaOptions {
         format!("{}{name}", self.topic_prefix)
     }
 
+    /// The topic to ask for where any answer is wanted: brokers that hold thousands of others' topics work long on an answer
+    /// that lists them all.
+    pub(super) fn probed(&self) -> String {
+        self.full_name(crate::topics::GAMES_EVENTS)
+    }
+
     /// Finds what can be known to be wrong without asking a broker.
     pub fn check(&self) -> Result<(), KafkaOptionError> {
         check_addresses(&self.bootstrap_servers)?;

@@ -9,6 +9,7 @@ mod leaders;
 mod load;
 mod paced;
 mod security;
+mod slow;
 mod transactions;
 
 use super::*;

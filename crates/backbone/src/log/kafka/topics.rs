@@ -14,8 +14,10 @@ use rdkafka::types::RDKafkaErrorCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Between looks for topics that were just made.
+/// Before a second look for topics that were just made; the pause doubles up to …
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+/// … this.
+const LOOK_AGAIN_AFTER_MAX: Duration = Duration::from_millis(320);
 /// From this many copies on, an acknowledged record must be on two brokers.
 const REPLICATED: i16 = 3;
 
@@ -138,7 +140,7 @@ impl TopicMaker {
         const SETTING: &str = "default.replication.factor";
         let (offsets, wait) = (self.offsets.clone(), self.options.request_wait);
         let metadata = self.threads.ask(move || {
-            let metadata = offsets.metadata(None, wait);
+            let metadata = offsets.metadata(Some(&offsets.probed()), wait);
             Ok(metadata.map_err(KafkaLogError::library("the list of brokers did not come"))?)
         });
         let broker = match metadata.await {
@@ -189,6 +191,7 @@ impl TopicMaker {
     /// Waits until every topic is known with a leader for each partition.
     fn wait_for(&self, specs: &[TopicSpec]) -> Result<(), LogError> {
         let deadline = Instant::now() + self.options.request_wait;
+        let mut pause = LOOK_AGAIN_AFTER;
         loop {
             let metadata = self.metadata()?;
             let mut absent = None;
@@ -212,7 +215,8 @@ impl TopicMaker {
                 }
                 _ => (),
             }
-            std::thread::sleep(LOOK_AGAIN_AFTER);
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LOOK_AGAIN_AFTER_MAX);
         }
         Ok(())
     }

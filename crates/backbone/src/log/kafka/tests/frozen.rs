@@ -75,6 +75,8 @@ async fn a_lone_broker_that_was_given_up_is_found_again() {
         tokio::time::sleep(length).await;
         kafka.continue_signal();
         let woken = Instant::now();
+        let coming = options.clone();
+        let coming = tokio::task::spawn_blocking(|| KafkaLog::connect(coming, None));
         let (first, mut took) = (load.next.load(Ordering::Relaxed), Vec::new());
         until("offsets are told", async || log.bounds(&busy).await.is_ok()).await;
         took.push(woken.elapsed());
@@ -95,6 +97,8 @@ async fn a_lone_broker_that_was_given_up_is_found_again() {
         })
         .await;
         while text(&read(&mut *rarely, 1).await[0]) != freeze.to_string() {}
+        let come = coming.await.expect("no panic");
+        come.unwrap_or_else(|error| panic!("a client that comes then: {}", told(&error)));
         took.push(woken.elapsed());
         println!("frozen for {length:?}: offsets, appends, reader, idle reader after {took:.1?}");
     }
