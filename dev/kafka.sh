@@ -56,32 +56,37 @@ install() {
 
 # What a start would work out anew each time: the classes of the broker and of its tools, loaded and checked, and the
 # formatted folder. They are more than half of what a start costs; without them all works too.
-prepare() {
-  [[ -f $KAFKA_PREPARED/complete ]] && return
-  local into self=$repository/dev/kafka.sh
+prepare() (
+  # Options of java are words.
+  ! is_prepared && [[ $TOOLS_DIR != *[[:space:]]* ]] || return 0
+  self=$repository/dev/kafka.sh
   into=$(mktemp -d "$TOOLS_DIR/.kafka-prepared.XXXXXX")
+  trap '"$self" wipe --dir "$into/broker"; rm -rf "$into"' EXIT
+  trap 'exit 130' INT TERM
   server_say "preparing quick starts of Apache Kafka (once per user)" >&2
-  if KAFKA_JVM_OPTIONS="$jvm_options -XX:ArchiveClassesAtExit=$into/broker.jsa" "$self" start --dir "$into/broker" &&
-    KAFKA_TOOL_OPTIONS=-XX:ArchiveClassesAtExit=$into/tools.jsa "$self" tool --dir "$into/broker" kafka-topics --list &&
-    "$self" stop --dir "$into/broker" && [[ -f $into/broker.jsa && -f $into/tools.jsa ]]; then
-    cp "$into/broker/data/bootstrap.checkpoint" "$into/"
-    touch "$into/complete"
-  fi >"$into/log" 2>&1
-  "$self" wipe --dir "$into/broker" || true
-  [[ -f $into/complete ]] || {
+  export KAFKA_JVM_OPTIONS="$jvm_options -XX:ArchiveClassesAtExit=$into/broker.jsa"
+  export KAFKA_TOOL_OPTIONS=-XX:ArchiveClassesAtExit=$into/tools.jsa
+  {
+    "$self" start --dir "$into/broker" && "$self" tool --dir "$into/broker" kafka-topics --list &&
+      "$self" stop --dir "$into/broker" && cp "$into/broker/data/bootstrap.checkpoint" "$into/" &&
+      [[ -s $into/broker.jsa && -s $into/tools.jsa ]] && prepared_for >"$into/complete"
+  } >"$into/log" 2>&1 || {
     server_say "quick starts could not be prepared, and starts are slower:" "$(tail -n 5 "$into/log")" >&2
-    rm -rf "$into"
     return 0
   }
-  mv -T "$into" "$KAFKA_PREPARED" 2>/dev/null || rm -rf "$into"
-}
+  "$self" wipe --dir "$into/broker"
+  rm -rf "$KAFKA_PREPARED"
+  mv -T "$into" "$KAFKA_PREPARED"
+)
 
-# use_prepared <archive>: what java is told, into `prepared`. What does not fit, such as one of another java, it passes over
-# in silence.
+# Which java and which jars.
+prepared_for() { stat -c '%n %Y' "$(readlink -f "$(command -v java)")" "$KAFKA_HOME/complete"; }
+is_prepared() { [[ -f $KAFKA_PREPARED/complete && $(<"$KAFKA_PREPARED/complete") == "$(prepared_for)" ]]; }
+
+# use_prepared <archive>: what java is told, into `prepared`. What it does not take it passes over in silence.
 use_prepared() {
   prepared=()
-  [[ ! -f $KAFKA_PREPARED/complete ]] ||
-    prepared=(-Xlog:disable -Xlog:all=error:stderr "-XX:SharedArchiveFile=$KAFKA_PREPARED/$1.jsa")
+  ! is_prepared || prepared=(-Xlog:disable -Xlog:all=error:stderr "-XX:SharedArchiveFile=$KAFKA_PREPARED/$1.jsa")
 }
 
 main_class_of() {
@@ -197,11 +202,12 @@ cluster_id() {
 
 format() {
   local properties=$1 data=$server_dir/data node_id=${nodes%%@*}
-  if [[ -f $KAFKA_PREPARED/complete ]]; then
+  if is_prepared; then
     mkdir -p "$data"
     cp "$KAFKA_PREPARED/bootstrap.checkpoint" "$data/"
     printf '%s\n' version=1 "cluster.id=$(cluster_id)" "node.id=${node_id:-1}" "directory.id=$(random_id)" \
-      >"$data/meta.properties"
+      >"$data/meta.properties.part"
+    mv "$data/meta.properties.part" "$data/meta.properties"
   else
     run_tool kafka-storage format --cluster-id "$(cluster_id)" --config "$properties" \
       >"$server_dir/format.log" 2>&1 ||

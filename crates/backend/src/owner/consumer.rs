@@ -263,7 +263,7 @@ impl Reading {
             self.hearing.heard();
             return false;
         }
-        let topic = self.topics.keys().next().map(String::as_str);
+        let topic = || self.topics.keys().next().cloned();
         let client = self.consumer.client();
         self.hearing
             .is_deaf(client, topic, &self.shared.tails.offsets)

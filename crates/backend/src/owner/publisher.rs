@@ -163,7 +163,9 @@ impl Publisher {
         if self.standing.has_come.swap(false, Ordering::Relaxed) {
             hearing.heard();
         }
-        !self.is_held() && hearing.is_deaf(self.producer.read().client(), None, others)
+        let producer = self.producer.read();
+        let topic = || producer.topic_to_hear_of();
+        !self.is_held() && hearing.is_deaf(producer.client(), topic, others)
     }
 
     /// Whether the producer has records, and none has been acknowledged for long.

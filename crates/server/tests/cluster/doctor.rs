@@ -91,15 +91,14 @@ impl Kafka {
         let deleted = within("a topic's end", deleted).await.expect("an answer");
         assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
         // A broker tells of it a little later than the controller knows.
-        let is_told = async || {
+        let is_told = || {
             let client = self.producer.client();
-            let metadata = client.fetch_metadata(None, Duration::from_secs(30));
-            let metadata = metadata.expect("the topics");
-            let mut topics = metadata.topics().iter();
-            topics.any(|topic| topic.name() == name)
+            let metadata = client.fetch_metadata(None, Duration::from_secs(10));
+            // One that does not answer in time is asked again.
+            metadata.is_ok_and(|it| it.topics().iter().all(|topic| topic.name() != name))
         };
         within("a broker that knows", async {
-            while is_told().await {
+            while !tokio::task::block_in_place(is_told) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })

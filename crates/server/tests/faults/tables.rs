@@ -173,8 +173,11 @@ async fn guest_with_money(cluster: &Cluster) -> Guest {
     within("a guest with money", async {
         loop {
             let guest = cluster.guest().await;
-            if cluster.balance_cents_at(0, &guest).await > 0 {
-                return guest;
+            for _ in 0..20 {
+                if cluster.balance_cents_at(0, &guest).await > 0 {
+                    return guest;
+                }
+                tokio::time::sleep(TICK).await;
             }
         }
     })

@@ -41,22 +41,21 @@ impl Hearing {
         self.alone_since = None;
     }
 
-    /// Asks the brokers by this client for a topic, or for any, where it has got nothing from them for a while, and if they do not
-    /// answer, by another. Gives whether the client is to be replaced. Waits a moment for answers.
+    /// Asks the brokers by this client for a topic, or for any, where it has got nothing from them for a while, and if
+    /// they do not answer, by another. Gives whether the client is to be replaced. Waits a moment for answers.
     pub fn is_deaf<C: ClientContext>(
         &mut self,
         client: &Client<C>,
-        topic: Option<&str>,
+        topic: impl FnOnce() -> Option<String>,
         others: &KafkaOffsets,
     ) -> bool {
         let is_asked = self.asked.is_some_and(|at| at.elapsed() < ASK_EVERY);
         if is_asked || self.heard.elapsed() < QUIET {
             return false;
         }
-        let any = others.probed();
-        let topic = Some(topic.unwrap_or(&any));
-        let is_heard = named(client.fetch_metadata(topic, ANSWER_WITHIN)).is_ok();
-        let is_alone = !is_heard && others.metadata(topic, ANSWER_WITHIN).is_ok();
+        let topic = topic().unwrap_or_else(|| others.probed());
+        let is_heard = named(client.fetch_metadata(Some(&topic), ANSWER_WITHIN)).is_ok();
+        let is_alone = !is_heard && others.metadata(Some(&topic), ANSWER_WITHIN).is_ok();
         self.asked = Some(Instant::now());
         if is_heard {
             self.heard();

@@ -20,8 +20,10 @@ use std::time::{Duration, Instant};
 /// How long the first attempt at the start may take before it is looked at why; each further one twice as long, for the
 /// brokers may be slow.
 const CONNECT_SLICE: Duration = Duration::from_millis(500);
-/// Between attempts at the start that end at once.
-const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// None takes longer than this: what a broker refuses is told behind it.
+const CONNECT_SLICE_MAX: Duration = Duration::from_secs(4);
+/// A client that has found no broker for so long may have forgotten those that it was configured with.
+const FORGETS_AFTER: Duration = Duration::from_secs(2);
 /// Between attempts of what a moving leader makes fail.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How many of the library's log lines are taken at a time.
@@ -351,23 +353,24 @@ fn new_client(options: &KafkaOptions, threads: &Threads) -> Result<Arc<Retired>,
 fn connected(options: &KafkaOptions, threads: &Threads) -> Result<Arc<Retired>, LogError> {
     let wait = options.request_wait;
     let deadline = Instant::now() + wait;
-    let mut slice = CONNECT_SLICE;
     let probed = options.probed();
+    let (mut slice, mut known) = (CONNECT_SLICE, None);
     let mut client = new_client(options, threads).map_err(client_error)?;
     loop {
         let begun = Instant::now();
         let asked = client.client().map_err(client_error)?;
         let left = deadline.saturating_duration_since(begun);
         let answer = asked.fetch_metadata(Some(&probed), left.clamp(CONNECT_SLICE, slice));
-        slice = slice.saturating_mul(2).min(wait.max(CONNECT_SLICE));
         client.serve();
         let names_none = answer.is_ok();
         let Err(error) = named(answer) else {
             return Ok(client);
         };
-        let latest = asked.client().context().latest();
+        known = asked.client().context().latest().or(known);
         let servers = options.bootstrap_servers.clone();
-        let (code, reason) = latest.unwrap_or((RDKafkaErrorCode::Fail, error.to_string()));
+        let (code, reason) = known
+            .clone()
+            .unwrap_or((RDKafkaErrorCode::Fail, error.to_string()));
         if is_refusal(code, &reason) {
             return Err(KafkaLogError::Refused { servers, reason }.into());
         }
@@ -379,11 +382,15 @@ fn connected(options: &KafkaOptions, threads: &Threads) -> Result<Arc<Retired>, 
             }
             .into());
         }
-        std::thread::sleep(CONNECT_AGAIN_AFTER.saturating_sub(begun.elapsed()));
-        if names_none {
-            // The library has forgotten those that it was configured with.
+        // Those that end at once are as rare as those that do not.
+        std::thread::sleep((slice / 2).saturating_sub(begun.elapsed()));
+        // Who is slow is heard yet; who has forgotten all brokers hears none again.
+        let finds_none =
+            error.rdkafka_error_code() == Some(RDKafkaErrorCode::BrokerTransportFailure);
+        if names_none || finds_none && slice >= FORGETS_AFTER {
             client = new_client(options, threads).map_err(client_error)?;
         }
+        slice = (slice * 2).min(CONNECT_SLICE_MAX);
     }
 }
 

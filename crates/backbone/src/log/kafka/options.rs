@@ -176,8 +176,8 @@ impl KafkaOptions {
         format!("{}{name}", self.topic_prefix)
     }
 
-    /// The topic to ask for where any answer is wanted: brokers that hold thousands of others' topics work long on an answer
-    /// that lists them all.
+    /// The topic to ask for where any answer will do: brokers that hold thousands of others' topics work long on one that
+    /// lists them all.
     pub(super) fn probed(&self) -> String {
         self.full_name(crate::topics::GAMES_EVENTS)
     }

@@ -262,6 +262,14 @@ impl<C: DeliveryContext> PacedProducer<C> {
         self.client.client()
     }
 
+    /// The full name of a topic whose records wait for the brokers, or of any that it has sent to.
+    pub fn topic_to_hear_of(&self) -> Option<String> {
+        let lanes = self.lanes.lock();
+        let waits = lanes.values().find(|lane| lane.load.lock().under_way > 0);
+        let lane = waits.or_else(|| lanes.values().next());
+        lane.map(|lane| lane.topic.clone())
+    }
+
     /// Has the library look what the brokers say of a topic now: what it was told before it believes for minutes.
     pub fn look_up(&self, topic: &Topic, within: Duration) {
         let name = format!("{}{topic}", self.topic_prefix);

@@ -321,7 +321,8 @@ impl Reader {
 
     /// Looks, where nothing comes, whether anything can, and otherwise goes on with a new consumer.
     fn listen(&mut self) {
-        let topic = self.places.first().map(|place| &*place.full_name);
+        let first = self.places.first();
+        let topic = || first.map(|place| place.full_name.to_string());
         let client = self.consumer.client();
         if !self.hearing.is_deaf(client, topic, &self.shared.offsets) {
             return;

@@ -292,7 +292,8 @@ impl Watch {
         if producer.context().has_come.swap(false, Ordering::Relaxed) {
             self.hearing.heard();
         }
-        let is_deaf = self.hearing.is_deaf(producer.client(), None, offsets);
+        let topic = || producer.topic_to_hear_of();
+        let is_deaf = self.hearing.is_deaf(producer.client(), topic, offsets);
         if is_deaf {
             self.hearing = Hearing::default();
         }

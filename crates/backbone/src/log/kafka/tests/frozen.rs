@@ -75,7 +75,10 @@ async fn a_lone_broker_that_was_given_up_is_found_again() {
         tokio::time::sleep(length).await;
         kafka.continue_signal();
         let woken = Instant::now();
-        let coming = options.clone();
+        let coming = KafkaOptions {
+            request_wait: PATIENCE,
+            ..options.clone()
+        };
         let coming = tokio::task::spawn_blocking(|| KafkaLog::connect(coming, None));
         let (first, mut took) = (load.next.load(Ordering::Relaxed), Vec::new());
         until("offsets are told", async || log.bounds(&busy).await.is_ok()).await;
