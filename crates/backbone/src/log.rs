@@ -270,6 +270,31 @@ pub trait EventLog: Send + Sync + 'static {
         Ok(bounds.iter().map(|bounds| bounds.earliest).collect())
     }
 
+    /// What was written from this instant on to each partition of those of these topics that there are, in order. Older
+    /// records may be in it.
+    async fn written_since(
+        &self,
+        topics: &[Topic],
+        at: Millis,
+    ) -> Result<Vec<(Topic, Vec<Span>)>, LogError> {
+        let mut written = Vec::with_capacity(topics.len());
+        for topic in topics {
+            let bounds = match self.bounds(topic).await {
+                Err(LogError::UnknownPartition { .. }) => continue,
+                bounds => bounds?,
+            };
+            let since = self.since(topic, at).await?;
+            let spans = (0..).zip(bounds).zip(since);
+            let spans = spans.map(|((partition, bounds), from)| Span {
+                partition,
+                from: from.min(bounds.end),
+                to: bounds.end,
+            });
+            written.push((topic.clone(), spans.collect()));
+        }
+        Ok(written)
+    }
+
     /// Looks through these spans of a topic, which lie within its bounds. A log that can not is `Unavailable`.
     fn walk(&self, topic: &Topic, way: Way, spans: Vec<Span>) -> Result<Box<dyn Walk>, LogError> {
         let _ = (topic, way, spans);

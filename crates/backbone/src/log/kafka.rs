@@ -207,6 +207,38 @@ impl EventLog for KafkaLog {
             .collect())
     }
 
+    /// A few requests for all topics, where one topic after the other would take a few each.
+    async fn written_since(
+        &self,
+        topics: &[Topic],
+        at: Millis,
+    ) -> Result<Vec<(Topic, Vec<Span>)>, LogError> {
+        let places = self.places_of(topics.to_vec()).await?;
+        let (offsets, wait) = (
+            self.handle.offsets.clone(),
+            self.handle.options.request_wait,
+        );
+        let ask = move || {
+            let ends = offsets.ends(&places, wait)?;
+            let since = offsets.since(&places, at, wait)?;
+            let mut written: Vec<(Topic, Vec<Span>)> = Vec::new();
+            for (((topic, partition), end), from) in places.into_iter().zip(ends).zip(since) {
+                let from = from.map_or(end, |from| from.min(end));
+                let span = Span {
+                    partition,
+                    from,
+                    to: end,
+                };
+                match written.last_mut().filter(|(last, _)| *last == topic) {
+                    Some((_, spans)) => spans.push(span),
+                    None => written.push((topic, vec![span])),
+                }
+            }
+            Ok(written)
+        };
+        self.handle.threads.ask(ask).await
+    }
+
     /// Joins no group. A walk's consumer is made with its first question, and ends with it.
     fn walk(&self, topic: &Topic, way: Way, spans: Vec<Span>) -> Result<Box<dyn Walk>, LogError> {
         let handle = &self.handle;

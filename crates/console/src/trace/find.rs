@@ -271,27 +271,25 @@ impl<'a> Search<'a> {
         keys: Option<&[String]>,
     ) -> Result<(Vec<(Topic, u32, Start)>, BTreeMap<(Topic, u32), u64>), TraceError> {
         let names: Vec<&str> = self.sources.games.iter().map(|game| game.name).collect();
+        let rows = topics::rows(&names).map(|(name, row)| (Topic::new(&name), row.key));
+        let rules: BTreeMap<Topic, topics::KeyRule> = rows.collect();
+        let all: Vec<Topic> = rules.keys().cloned().collect();
         let (mut starts, mut ends) = (Vec::new(), BTreeMap::new());
-        for (name, row) in topics::rows(&names) {
-            let topic = Topic::new(&name);
-            let Ok(bounds) = self.sources.log.bounds(&topic).await else {
-                // A game that this deployment has not had yet.
-                continue;
+        // A game may be one that this deployment has not had yet.
+        for (topic, spans) in self.sources.log.written_since(&all, from).await? {
+            let partitions = spans.len() as u32;
+            let is_of_any = rules.get(&topic) == Some(&topics::KeyRule::Original);
+            let is_of = |partition: u32, key: &String| {
+                partition_of(key.as_bytes(), partitions) == partition
             };
-            let since = self.sources.log.since(&topic, from).await?;
-            let partitions = bounds.len() as u32;
             let wanted = |partition: u32| {
-                keys.is_none_or(|keys| {
-                    row.key == topics::KeyRule::Original
-                        || keys
-                            .iter()
-                            .any(|key| partition_of(key.as_bytes(), partitions) == partition)
-                })
+                keys.is_none_or(|keys| is_of_any || keys.iter().any(|key| is_of(partition, key)))
             };
-            for ((partition, bounds), since) in (0..).zip(bounds).zip(since) {
-                if wanted(partition) && since < bounds.end {
-                    starts.push((topic.clone(), partition, Start::Offset(since)));
-                    ends.insert((topic.clone(), partition), bounds.end);
+            for span in spans {
+                if span.from < span.to && wanted(span.partition) {
+                    let place = (topic.clone(), span.partition);
+                    starts.push((place.0.clone(), place.1, Start::Offset(span.from)));
+                    ends.insert(place, span.to);
                 }
             }
         }

@@ -36,6 +36,19 @@ impl Console {
         answer
     }
 
+    /// A trace of all there is: where Kafka is slow, the first may have looked through a part only.
+    pub async fn trace(&self, id: &str) -> Value {
+        within("a whole trace", async {
+            loop {
+                let trace = self.ok(&format!("trace/{id}")).await;
+                if trace["complete"] == true {
+                    return trace;
+                }
+            }
+        })
+        .await
+    }
+
     pub async fn ask(
         &self,
         method: reqwest::Method,
@@ -123,13 +136,13 @@ pub async fn a_game_is_seen_and_closed(
     let roll = mover.command("bigger_dice.roll", here()).await;
     let rolled = mover.event("games.event.bigger_dice.rolled").await;
 
-    let refused = console.ok(&format!("trace/{early}")).await;
+    let refused = console.trace(&early.to_string()).await;
     let verdict = text(&refused["verdict"]);
     assert!(verdict.starts_with("refused: not_your_turn"), "{refused:#}");
     let asked_alone = ["frame", "record", "batch", "refusal", "socket"];
     assert_eq!(kinds(&refused), asked_alone);
     assert_eq!(refused["steps"][4]["data"]["sockets"], 1, "{refused:#}");
-    let applied = console.ok(&format!("trace/{roll}")).await;
+    let applied = console.trace(&roll.to_string()).await;
     let verdict = text(&applied["verdict"]);
     assert!(verdict.starts_with("applied: 0 transfers"), "{applied:#}");
     assert_eq!(kinds(&applied)[..3], ["frame", "record", "batch"]);
@@ -140,9 +153,7 @@ pub async fn a_game_is_seen_and_closed(
     assert_eq!(applied["steps"][1]["room_id"], room.as_str());
     assert_eq!(applied["steps"][1]["user_id"], mover.guest.user_id.as_str());
     assert_eq!(applied["complete"], true);
-    let of_event = console
-        .ok(&format!("trace/{}", text(&rolled["event_id"])))
-        .await;
+    let of_event = console.trace(&text(&rolled["event_id"])).await;
     assert_eq!(of_event["correlation_id"], roll.to_string());
     // When an event reached its last socket may be told later than that it has.
     let before_sockets = |trace: &Value| {
@@ -151,7 +162,7 @@ pub async fn a_game_is_seen_and_closed(
         steps.cloned().collect::<Vec<_>>()
     };
     assert_eq!(before_sockets(&of_event), before_sockets(&applied));
-    let unknown = console.ok(&format!("trace/{}", Uuid::now_v7())).await;
+    let unknown = console.trace(&Uuid::now_v7().to_string()).await;
     assert!(text(&unknown["verdict"]).starts_with("not in the topics"));
     assert_eq!(console.get("trace/x").await.0, 400);
 
@@ -168,7 +179,7 @@ pub async fn a_game_is_seen_and_closed(
     assert_eq!(of_roll["type"], "games.event.bigger_dice.rolled");
     assert_eq!(seen["state"]["type"], "bigger_dice.state", "{seen:#}");
     let fee = text(&seen["money"]["entries"][0]["correlation_id"]);
-    let paid = console.ok(&format!("trace/{fee}")).await;
+    let paid = console.trace(&fee).await;
     assert!(kinds(&paid).contains(&"ledger".to_owned()), "{paid:#}");
     let page = console.ok(&format!("rooms/{room}?limit=2")).await;
     let cursor = text(&page["next_cursor"]);
@@ -217,9 +228,7 @@ pub async fn a_game_is_seen_and_closed(
     }
     let (status, again) = console.ask(post, &close, Some(&reason)).await;
     assert_eq!((status, &again["is_new"]), (200, &json!(false)));
-    let ending = console
-        .ok(&format!("trace/{}", text(&closed["command_id"])))
-        .await;
+    let ending = console.trace(&text(&closed["command_id"])).await;
     let verdict = text(&ending["verdict"]);
     assert!(verdict.starts_with("applied: 2 transfers"), "{ending:#}");
     let seen = console.ok(&format!("rooms/{room}")).await;
