@@ -233,6 +233,10 @@ async fn walks_cover_their_spans_alone(harness: &dyn Harness) {
         .since(&topic, blazing_sun_domain::Millis(i64::MAX))
         .await;
     assert_eq!(far.expect("offsets").len(), 2);
+    let asked = [topic.clone(), Topic::new("spans.of.none")];
+    let written = log.written_since(&asked, blazing_sun_domain::Millis(0));
+    let whole = vec![span(0, 0, 20), span(1, 0, 20)];
+    assert_eq!(written.await.expect("spans"), [(topic, whole)]);
 }
 
 async fn topics_are_made_once_and_keep_their_partitions(harness: &dyn Harness) {
