@@ -169,8 +169,6 @@ impl Gateway {
     ) -> Result<Gateway, StartError> {
         let shared = Arc::new(Shared::new(config, log, verifier, passwords));
         let reader = router::Reader::open(&shared).await?;
-        // From here on: who is let in before the task runs misses nothing.
-        shared.reading.store(true, Ordering::Release);
         let reading = read(shared.clone(), reader);
         Ok(Gateway::with(shared, reading))
     }
@@ -189,7 +187,6 @@ impl Gateway {
         let reading = async move {
             prepared.await;
             let reader = router::Reader::open_when_possible(&waiting).await;
-            waiting.reading.store(true, Ordering::Release);
             read(waiting, reader).await;
         };
         Gateway::with(shared, reading)

@@ -14,6 +14,7 @@ use blazing_sun_backbone::log::{LogError, Record, Start, Subscription, Topic};
 use blazing_sun_backbone::topics;
 use blazing_sun_backbone::trace::{self, Parent, Span, SpanKind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -116,6 +117,8 @@ impl Reader {
             places.push((topic, of_topic.collect()));
         }
         let subscription = subscribe(shared, &places)?;
+        // From here on: who is let in before anything is read misses nothing.
+        shared.reading.store(true, Ordering::Release);
         Ok(Reader {
             subscription,
             places,

@@ -190,21 +190,15 @@ impl EventLog for KafkaLog {
     }
 
     async fn since(&self, topic: &Topic, at: Millis) -> Result<Vec<u64>, LogError> {
-        let bounds = self.bounds(topic).await?;
-        let places: Vec<_> = (0..bounds.len() as u32)
-            .map(|partition| (topic.clone(), partition))
-            .collect();
-        let (offsets, wait) = (
-            self.handle.offsets.clone(),
-            self.handle.options.request_wait,
-        );
-        let since = move || offsets.since(&places, at, wait);
-        let found = self.handle.threads.ask(since).await?;
-        let found = found.into_iter().zip(&bounds);
-        // Where nothing is as new, what comes next is.
-        Ok(found
-            .map(|(found, bounds)| found.unwrap_or(bounds.end))
-            .collect())
+        let topics = std::slice::from_ref(topic);
+        let Some((_, spans)) = self.written_since(topics, at).await?.pop() else {
+            let topic = topic.to_string();
+            return Err(LogError::UnknownPartition {
+                topic,
+                partition: 0,
+            });
+        };
+        Ok(spans.iter().map(|span| span.from).collect())
     }
 
     /// A few requests for all topics, where one topic after the other would take a few each.
@@ -223,6 +217,7 @@ impl EventLog for KafkaLog {
             let since = offsets.since(&places, at, wait)?;
             let mut written: Vec<(Topic, Vec<Span>)> = Vec::new();
             for (((topic, partition), end), from) in places.into_iter().zip(ends).zip(since) {
+                // Where nothing is as new, what comes next is.
                 let from = from.map_or(end, |from| from.min(end));
                 let span = Span {
                     partition,

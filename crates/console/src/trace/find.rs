@@ -287,9 +287,8 @@ impl<'a> Search<'a> {
             };
             for span in spans {
                 if span.from < span.to && wanted(span.partition) {
-                    let place = (topic.clone(), span.partition);
-                    starts.push((place.0.clone(), place.1, Start::Offset(span.from)));
-                    ends.insert(place, span.to);
+                    starts.push((topic.clone(), span.partition, Start::Offset(span.from)));
+                    ends.insert((topic.clone(), span.partition), span.to);
                 }
             }
         }

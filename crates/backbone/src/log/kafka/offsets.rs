@@ -132,6 +132,11 @@ impl KafkaOffsets {
         })
     }
 
+    /// Any answer of the brokers, which names them.
+    pub(super) fn probe(&self, wait: Duration) -> Result<Metadata, KafkaError> {
+        self.metadata(Some(&self.probed()), wait)
+    }
+
     /// See [`KafkaOptions::probed`].
     pub(super) fn probed(&self) -> String {
         self.options.probed()

@@ -233,7 +233,7 @@ impl Sender {
         self.end(producer);
         while matches!(*self.slot.lock(), Slot::Away) {
             let asked = Instant::now();
-            let made = match self.offsets.metadata(Some(&self.offsets.probed()), PROBE) {
+            let made = match self.offsets.probe(PROBE) {
                 Ok(_) => make_producer(&self.options).ok(),
                 Err(_) => None,
             };

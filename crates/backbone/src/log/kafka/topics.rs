@@ -140,7 +140,7 @@ impl TopicMaker {
         const SETTING: &str = "default.replication.factor";
         let (offsets, wait) = (self.offsets.clone(), self.options.request_wait);
         let metadata = self.threads.ask(move || {
-            let metadata = offsets.metadata(Some(&offsets.probed()), wait);
+            let metadata = offsets.probe(wait);
             Ok(metadata.map_err(KafkaLogError::library("the list of brokers did not come"))?)
         });
         let broker = match metadata.await {
