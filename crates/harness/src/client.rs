@@ -184,7 +184,12 @@ impl Client {
 
     /// Makes a room of Bigger Dice for two; its id.
     pub async fn create_room(&mut self, name: &str) -> String {
-        let fields = json!({ "game_type": "bigger_dice", "room_name": name, "max_players": 2 });
+        self.create_room_of("bigger_dice", name).await
+    }
+
+    /// Makes a room of a game for two; its id.
+    pub async fn create_room_of(&mut self, game: &str, name: &str) -> String {
+        let fields = json!({ "game_type": game, "room_name": name, "max_players": 2 });
         self.command("create_room", fields).await;
         text(&self.event("games.event.room_state").await["room"]["room_id"])
     }

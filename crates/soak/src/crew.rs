@@ -117,6 +117,8 @@ pub struct Shared {
     at: Mutex<BTreeMap<i64, &'static str>>,
     /// What was counted.
     pub counts: Counts,
+    /// In which channels of rooms a message was heard.
+    spoken_in: Mutex<BTreeSet<String>>,
     news: Notify,
 }
 
@@ -150,6 +152,7 @@ impl Shared {
             winds_down: AtomicBool::new(false),
             at: Mutex::default(),
             counts: Counts::default(),
+            spoken_in: Mutex::default(),
             news: Notify::new(),
         }
     }
@@ -323,6 +326,26 @@ impl Shared {
         self.counts.answers.fetch_add(1, Ordering::Relaxed);
         lock(&self.answered).insert(user);
         self.noticed.notify_one();
+    }
+
+    pub(crate) fn is_spoken_in(&self, channel: &str) {
+        let mut channels = lock(&self.spoken_in);
+        if !channels.contains(channel) {
+            channels.insert(channel.to_owned());
+            self.news.notify_waiters();
+        }
+    }
+
+    /// Waits until a message was heard in each of so many channels, and so many commands were answered.
+    pub(crate) async fn channels_and_answers(&self, channels: usize, answers: u64) {
+        loop {
+            let news = self.news.notified();
+            let answered = self.counts.answers.load(Ordering::Relaxed);
+            if lock(&self.spoken_in).len() >= channels && answered >= answers {
+                return;
+            }
+            news.await;
+        }
     }
 
     /// Waits until so many frames more have come.

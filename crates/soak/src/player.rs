@@ -258,6 +258,9 @@ impl Player {
         self.shared.count_frame();
         let kind = text(&frame["type"]).to_owned();
         let id = frame["command_id"].as_str().map(str::to_owned);
+        if kind == "games.event.chat_message" {
+            self.shared.is_spoken_in(text(&frame["channel"]));
+        }
         if kind == "wallet.event.balance_changed" {
             self.balance_cents = frame["balance_cents"].as_i64().unwrap_or_default();
             self.shared

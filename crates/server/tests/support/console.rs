@@ -116,7 +116,8 @@ pub async fn a_game_is_seen_and_closed(
     host: &mut Client,
     other: &mut Client,
 ) -> String {
-    let room = host.create_room("Den").await;
+    // A game that gives time to look at it.
+    let room = host.create_room_of("tic_tac_toe", "Den").await;
     other.join_room(&room).await;
     host.event("games.event.lobby_joined").await;
     let seats = [host.guest.clone(), other.guest.clone()];
@@ -130,11 +131,11 @@ pub async fn a_game_is_seen_and_closed(
         true => (&mut *host, &mut *other),
         false => (&mut *other, &mut *host),
     };
-    let here = || json!({ "room_id": room });
-    let early = waits.command("bigger_dice.roll", here()).await;
+    let first = || json!({ "room_id": room, "position": 0 });
+    let early = waits.command("tic_tac_toe.move", first()).await;
     assert_eq!(waits.refusal(early).await, "not_your_turn");
-    let roll = mover.command("bigger_dice.roll", here()).await;
-    let rolled = mover.event("games.event.bigger_dice.rolled").await;
+    let moving = mover.command("tic_tac_toe.move", first()).await;
+    let moved = mover.event("games.event.tic_tac_toe.moved").await;
 
     let refused = console.trace(&early.to_string()).await;
     let verdict = text(&refused["verdict"]);
@@ -142,7 +143,7 @@ pub async fn a_game_is_seen_and_closed(
     let asked_alone = ["frame", "record", "batch", "refusal", "socket"];
     assert_eq!(kinds(&refused), asked_alone);
     assert_eq!(refused["steps"][4]["data"]["sockets"], 1, "{refused:#}");
-    let applied = console.trace(&roll.to_string()).await;
+    let applied = console.trace(&moving.to_string()).await;
     let verdict = text(&applied["verdict"]);
     assert!(verdict.starts_with("applied: 0 transfers"), "{applied:#}");
     assert_eq!(kinds(&applied)[..3], ["frame", "record", "batch"]);
@@ -153,8 +154,8 @@ pub async fn a_game_is_seen_and_closed(
     assert_eq!(applied["steps"][1]["room_id"], room.as_str());
     assert_eq!(applied["steps"][1]["user_id"], mover.guest.user_id.as_str());
     assert_eq!(applied["complete"], true);
-    let of_event = console.trace(&text(&rolled["event_id"])).await;
-    assert_eq!(of_event["correlation_id"], roll.to_string());
+    let of_event = console.trace(&text(&moved["event_id"])).await;
+    assert_eq!(of_event["correlation_id"], moving.to_string());
     // When an event reached its last socket may be told later than that it has.
     let before_sockets = |trace: &Value| {
         let steps = trace["steps"].as_array().expect("steps").iter();
@@ -171,13 +172,13 @@ pub async fn a_game_is_seen_and_closed(
     assert_eq!(seen["money"]["escrow_cents"], 2_000);
     assert_eq!(seen["members"].as_array().map(Vec::len), Some(2));
     let events = seen["timeline"].as_array().expect("a timeline");
-    let of_roll = events
+    let of_move = events
         .iter()
-        .find(|event| event["room_seq"] == rolled["room_seq"]);
-    let of_roll = of_roll.expect("the roll in the timeline");
-    assert_eq!(of_roll["correlation_id"], roll.to_string());
-    assert_eq!(of_roll["type"], "games.event.bigger_dice.rolled");
-    assert_eq!(seen["state"]["type"], "bigger_dice.state", "{seen:#}");
+        .find(|event| event["room_seq"] == moved["room_seq"]);
+    let of_move = of_move.expect("the move in the timeline");
+    assert_eq!(of_move["correlation_id"], moving.to_string());
+    assert_eq!(of_move["type"], "games.event.tic_tac_toe.moved");
+    assert_eq!(seen["state"]["type"], "tic_tac_toe.state", "{seen:#}");
     let fee = text(&seen["money"]["entries"][0]["correlation_id"]);
     let paid = console.trace(&fee).await;
     assert!(kinds(&paid).contains(&"ledger".to_owned()), "{paid:#}");
@@ -190,7 +191,7 @@ pub async fn a_game_is_seen_and_closed(
     assert_eq!(page["timeline"], json!(whole[..2]));
     assert_eq!(older["timeline"], json!(whole[2..4]));
     let listed = console
-        .ok("rooms?status=in_progress&game_type=bigger_dice")
+        .ok("rooms?status=in_progress&game_type=tic_tac_toe")
         .await;
     assert!(has_room(&listed, &room), "{listed:#}");
 
@@ -221,7 +222,7 @@ pub async fn a_game_is_seen_and_closed(
     );
     for client in [&mut *host, &mut *other] {
         let cancelled = client
-            .event("games.event.bigger_dice.match_cancelled")
+            .event("games.event.tic_tac_toe.match_cancelled")
             .await;
         assert_eq!(cancelled["reason"], "closed_by_operator");
         client.event("games.event.seed_revealed").await;

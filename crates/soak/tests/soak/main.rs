@@ -113,6 +113,7 @@ async fn a_crowd_in_all_games_leaves_nothing_behind() {
     let crowded = crowd(SEED, 40, Duration::from_secs(12))
         .await
         .expect("a run");
+    println!("{crowded}");
     assert!(crowded.report.violations.is_empty(), "{crowded}");
     assert!(crowded.report.commands > 400, "{crowded}");
     let channels: Vec<&str> = crowded.messages.keys().map(String::as_str).collect();
