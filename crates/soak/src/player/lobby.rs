@@ -61,6 +61,13 @@ impl Player {
             {
                 self.strays.remove(room.unwrap_or_default());
             }
+            // Who was away is told both when it comes back.
+            "player_rejoined"
+                if number(&frame["user_id"]) == Some(self.user)
+                    && self.view.room.as_deref() != room =>
+            {
+                self.strays.extend(room.map(str::to_owned));
+            }
             _ => {}
         }
     }
