@@ -329,31 +329,29 @@ impl Shared {
     }
 
     pub(crate) fn is_spoken_in(&self, channel: &str) {
-        let mut channels = lock(&self.spoken_in);
-        if !channels.contains(channel) {
-            channels.insert(channel.to_owned());
+        if lock(&self.spoken_in).insert(channel.to_owned()) {
             self.news.notify_waiters();
         }
     }
 
     /// Waits until a message was heard in each of so many channels, and so many commands were answered.
     pub(crate) async fn channels_and_answers(&self, channels: usize, answers: u64) {
-        loop {
-            let news = self.news.notified();
-            let answered = self.counts.answers.load(Ordering::Relaxed);
-            if lock(&self.spoken_in).len() >= channels && answered >= answers {
-                return;
-            }
-            news.await;
-        }
+        let answered = || self.counts.answers.load(Ordering::Relaxed);
+        self.news_until(|| lock(&self.spoken_in).len() >= channels && answered() >= answers)
+            .await;
     }
 
     /// Waits until so many frames more have come.
     pub async fn frames_more(&self, more: u64) {
-        let until = self.counts.frames.load(Ordering::Relaxed) + more;
+        let frames = || self.counts.frames.load(Ordering::Relaxed);
+        let until = frames() + more;
+        self.news_until(|| frames() >= until).await;
+    }
+
+    async fn news_until(&self, is_so: impl Fn() -> bool) {
         loop {
             let news = self.news.notified();
-            if self.counts.frames.load(Ordering::Relaxed) >= until {
+            if is_so() {
                 return;
             }
             news.await;
