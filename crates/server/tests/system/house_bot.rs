@@ -148,7 +148,7 @@ async fn after_a_kill_the_same_bot_plays_on() {
 async fn a_bot_whose_connection_is_cut_again_and_again_plays_on() {
     let settings = [
         ("GATEWAY__SILENCE_MAX_S", "1"),
-        ("BOT__MOVE_AFTER_MS", "2200"),
+        ("BOT__MOVE_AFTER_MS", "1800"),
     ];
     let server = server_with_bot(&settings).await;
     let guest = server.guest().await;
@@ -195,13 +195,18 @@ async fn a_bot_whose_connection_is_cut_again_and_again_plays_on() {
         asked.iter().filter(is_roll).count() >= 3,
         "the server rolled for it"
     );
-    let presence = server.records("gateway.presence").await;
     let is_cut = |record: &&Value| {
         record["event_type"] == "presence.event.user_offline"
             && record["payload"]["user_id"] == bot.as_str()
     };
-    // How late a busy gateway notices a silence decides how often, and whether the last is written already.
-    assert!(presence.iter().filter(is_cut).count() >= 2, "{presence:#?}");
+    // A busy gateway may tell of the last one later.
+    within("three cuts", async {
+        let presence = async || server.records("gateway.presence").await;
+        while presence().await.iter().filter(is_cut).count() < 3 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
     assert_eq!(server.audit().await["clean"], true);
 }
 
